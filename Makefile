@@ -1,0 +1,110 @@
+# advlearn. `make` alone lists the targets. Everything runs from .venv, which is made from the lock
+# requirements.txt whenever it is missing or older than the lock.
+#
+#   CORES=4                    cores for Snakemake (all by default)
+#   CONFIG=config/demo.yaml    configuration for report and why (the full run by default)
+#   RUN=demo                   short for CONFIG=config/demo.yaml
+#   TARGET=selective           what `make why` explains
+#   PYTHON=python3.12          Python from which .venv is made (3.11 or newer)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+# The lock was resolved under 3.11, so that one is taken where there is one.
+ifndef PYTHON
+PYTHON := $(shell for p in python3.11 python3; do "$$p" -c "" >/dev/null 2>&1 && echo "$$p" && break; done)
+endif
+ifndef CORES
+CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+endif
+TEST_WORKERS ?= 2
+
+RUN ?= paper
+ifeq ($(RUN),paper)
+CONFIG ?= config/config.yaml
+else
+CONFIG ?= config/$(RUN).yaml
+endif
+TARGET ?= $(if $(filter config/config.yaml,$(CONFIG)),paper,$(basename $(notdir $(CONFIG))))
+REFERENCE := results/reference
+
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
+
+.PHONY: help env demo smoke paper figures report why test lint clean distclean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo "Variables: CORES=$(CORES) CONFIG=$(CONFIG) PYTHON=$(PYTHON)"
+
+# --- environment ----------------------------------------------------------------------------------
+
+env: $(STAMP)  ## .venv from the lock (every other target makes it when missing)
+
+$(STAMP): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "advlearn needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." >&2; \
+	  echo "Name a newer one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: install its venv module (on Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making $(VENV) with $$($(PYTHON) -V)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing the packages of requirements.txt into $(VENV) (about 2 GB, some minutes the first time)"
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# --- results --------------------------------------------------------------------------------------
+
+demo: $(STAMP)  ## real data at demo size: every table, figure and the report, in minutes
+	$(SNAKEMAKE) demo --configfile config/demo.yaml
+	@$(BIN)/python -m advlearn summary --run results/demo
+
+smoke: $(STAMP)  ## every rule once on scikit-learn's digits, without network, in a minute
+	$(SNAKEMAKE) smoke --configfile config/smoke.yaml
+
+paper: $(STAMP)  ## the full run (hours)
+	$(SNAKEMAKE) paper --configfile config/config.yaml
+
+figures: $(STAMP)  ## tables and figures redrawn from the shipped tidy tables of the last full run
+	$(BIN)/python -m advlearn tables --tidy $(REFERENCE)/tidy --out $(REFERENCE)/paper/tables
+	$(BIN)/python -m advlearn figures --tidy $(REFERENCE)/tidy --out $(REFERENCE)/paper/figures
+
+report: $(STAMP)  ## the HTML report of a run: make report RUN=demo
+	$(SNAKEMAKE) report --configfile $(CONFIG)
+
+why: $(STAMP)  ## what would run and why, without running it: make why RUN=demo
+	@$(BIN)/python scripts/why.py $(TARGET) --configfile $(CONFIG)
+
+# --- checks ---------------------------------------------------------------------------------------
+
+test: lint  ## lint, then contract, unit and workflow tests
+	$(BIN)/python -m pytest -n $(TEST_WORKERS)
+
+lint: $(STAMP)  ## style, types, floors, workflow files, environment.yml
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint --configfile config/smoke.yaml
+	$(BIN)/python scripts/environment.py --check
+
+# --- cleaning -------------------------------------------------------------------------------------
+
+clean:  ## results of demo and smoke, caches; keeps downloads, full runs and the reference
+	rm -rf results/demo results/smoke logs/demo logs/smoke $(CACHES)
+	find $(wildcard src tests scripts benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean:  ## clean, and after asking for CONFIRM=yes also full runs, downloads and .venv
+	@rm -rf $(CACHES)
+	@doomed=$$(ls -d results/* logs .snakemake $(VENV) 2>/dev/null | grep -v -x $(REFERENCE)); \
+	if [ -z "$$doomed" ]; then echo "Nothing left to remove."; \
+	elif [ "$(CONFIRM)" = yes ]; then rm -rf $$doomed; echo "Removed: "$$doomed; \
+	else echo "This would remove, downloads and full runs included:"; du -sh $$doomed; \
+	  echo "Run 'make distclean CONFIRM=yes' to do it; $(REFERENCE) stays in any case."; exit 1; fi

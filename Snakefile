@@ -1,0 +1,62 @@
+"""advlearn: three adversarial-learning papers from raw data to tables and figures.
+
+Front door of the workflow. Choose a configuration with --configfile (config/demo.yaml,
+config/smoke.yaml, or one of config/scenarios); config/config.yaml holds every key and is the
+base of them all.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/attack.smk"
+include: "workflow/rules/embed.smk"
+include: "workflow/rules/cluster.smk"
+include: "workflow/rules/retrain.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/paper.smk"
+
+
+localrules:
+    all,
+    paper,
+    demo,
+    smoke,
+    selective,
+
+
+rule all:
+    input:
+        rules.report.output,
+    default_target: True
+
+
+rule paper:
+    input:
+        rules.report.output,
+
+
+rule demo:
+    input:
+        rules.report.output,
+
+
+rule smoke:
+    input:
+        rules.report.output,
+
+
+rule selective:
+    input:
+        rules.tables.output,
+        rules.figures.output,

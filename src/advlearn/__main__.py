@@ -1,0 +1,5 @@
+"""``python -m advlearn STAGE``."""
+
+from advlearn.cli import main
+
+main()

@@ -1,0 +1,43 @@
+"""Attacks: solvers of the upper level of the bilevel problem, built by name from their settings."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from advlearn.support.errors import unknown_name
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["ATTACKS", "Attack", "build"]
+
+ATTACKS: dict[str, str] = {
+    "fgsm": "advlearn.attacks.fgsm",
+    "pgd": "advlearn.attacks.pgd",
+}
+"""Registered attacks and the modules that build them; imported only when asked for."""
+
+
+class Attack(Protocol):
+    """Whatever perturbs images."""
+
+    def run(self, model: nn.Module, images: Tensor, labels: Tensor, seed: int) -> Tensor:
+        """Adversarial images of the same shape, dtype and device as ``images`` (n, ...)."""
+        ...
+
+
+def build(settings: Any) -> Attack:
+    """The attack that ``settings.name`` names.
+
+    Args:
+        settings: settings of one attack (:mod:`advlearn.settings.attack`).
+
+    Raises:
+        UserError: no attack of that name; lists those there are.
+    """
+    name = str(getattr(settings, "name", settings))
+    if name not in ATTACKS:
+        raise unknown_name("attack", name, list(ATTACKS), where=f"key 'name', value {name!r}")
+    attack: Attack = import_module(ATTACKS[name]).build(settings)
+    return attack

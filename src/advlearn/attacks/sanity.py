@@ -1,0 +1,135 @@
+"""An evaluation that distrusts itself: checks that fail where an attack or its use is broken.
+
+After the checks of AutoAttack and of Carlini et al. (2019), "On evaluating adversarial
+robustness": attacks without effect, gradients that vanish, perturbations that leave the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from advlearn import attacks, budgets, deviations
+from advlearn.attacks.robustness import robust_verdicts
+from advlearn.problem import MaxEffectProblem, frozen
+from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.support.errors import BudgetViolation
+
+
+@dataclass(frozen=True)
+class SanityCheck:
+    """One check.
+
+    Attributes:
+        check: what is checked.
+        expected: what a sound evaluation shows, in words.
+        value: what was measured.
+        passed: whether the value is as expected.
+    """
+
+    check: str
+    expected: str
+    value: float
+    passed: bool
+
+
+def sanity_checks(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    settings: FgsmSettings | PgdSettings,
+    seed: int,
+    grid: Sequence[float] = (0.25, 0.5, 1.0, 2.0),
+    batch_size: int = 100,
+) -> list[SanityCheck]:
+    """Check one attack on one model; a few hundred images are enough.
+
+    - ``zero_radius``: with epsilon = 0 the robust accuracy equals the clean accuracy.
+    - ``monotone``: robust accuracy does not grow with epsilon. Each radius is attacked on its own,
+      so a sound attack may still fail by an image or two; one percent is allowed.
+    - ``inside_ball`` and ``inside_box``: the adversarial images of ``attack.run``.
+    - ``gradients_not_zero``: share of the correctly classified images whose input gradient is zero
+      in every pixel, at the clean image. It is large where logits saturate: then a gradient attack
+      stands still and its robust accuracy says nothing. At most ten percent pass.
+
+    Args:
+        model: network (n, ...) -> logits (n, k).
+        images: clean images (n, ...), n >= 1.
+        labels: int64 (n,).
+        settings: the attack.
+        seed: seed of the attack.
+        grid: radii, as multiples of the attack's own.
+        batch_size: images in one pass.
+    """
+
+    def accuracy(multiple: float) -> tuple[float, float]:
+        # The step follows the radius, else a small radius is attacked with steps across the ball.
+        update: dict[str, float | None] = {"epsilon": settings.epsilon * multiple}
+        if isinstance(settings, PgdSettings) and settings.step_size is not None:
+            update["step_size"] = settings.step_size * multiple if multiple else None
+        changed = settings.model_copy(update=update)
+        found = robust_verdicts(model, images, labels, changed, seed, batch_size)
+        return float(found.clean.double().mean()), float(found.robust.double().mean())
+
+    clean, at_zero = accuracy(0.0)
+    curve = [at_zero, *(accuracy(multiple)[1] for multiple in sorted(grid))]
+    rise = max(after - before for before, after in pairwise(curve))
+    checks = [
+        SanityCheck(
+            "zero_radius", f"clean accuracy {clean:.4f} at epsilon 0", at_zero, at_zero == clean
+        ),
+        SanityCheck(
+            "monotone", "robust accuracy rises by at most 0.01 along epsilon", rise, rise <= 0.01
+        ),
+    ]
+
+    budget = budgets.build(settings.norm, settings.epsilon)
+    try:
+        adversarial = attacks.build(settings).run(model, images, labels, seed)
+        distance = float(budget.distance(images, adversarial).max())
+        pixels = adversarial.aminmax()
+        outside = max(budget.box.low - float(pixels.min), float(pixels.max) - budget.box.high, 0.0)
+    except BudgetViolation:
+        distance = outside = float("inf")
+    bound = budget.epsilon + budget.rounding(images)
+    checks += [
+        SanityCheck(
+            "inside_ball",
+            f"largest {settings.norm} distance at most {budget.epsilon:g}",
+            distance,
+            distance <= bound,
+        ),
+        SanityCheck("inside_box", "pixels outside the box by 0", outside, outside == 0.0),
+    ]
+
+    share = _share_without_gradient(model, images, labels, settings, batch_size)
+    checks.append(
+        SanityCheck(
+            "gradients_not_zero", "at most 0.1 of images without gradient", share, share <= 0.1
+        )
+    )
+    return checks
+
+
+def _share_without_gradient(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    settings: FgsmSettings | PgdSettings,
+    batch_size: int,
+) -> float:
+    name = settings.deviation if isinstance(settings, PgdSettings) else "cross_entropy"
+    budget = budgets.build(settings.norm, settings.epsilon)
+    problem = MaxEffectProblem(budget, deviations.build(name), model)
+    still = []
+    with frozen(model):
+        for part, label in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+            logits, gradient = problem.linearise(part, label)
+            attacked = logits.argmax(1) == label
+            still.append((gradient[attacked] == 0).flatten(1).all(1))
+    found = torch.cat(still)
+    return float(found.double().mean()) if len(found) else 0.0

@@ -1,0 +1,101 @@
+"""The L-infinity and the L2 ball, with the conventions of Foolbox (Rauber et al. 2020)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from advlearn.budgets.base import Budget
+
+# Foolbox divides by at least this, so a zero gradient or perturbation stays zero.
+_SMALLEST_NORM = 1e-12
+
+
+@dataclass(frozen=True)
+class LinfBall(Budget):
+    """Every pixel moves by at most ``epsilon``."""
+
+    norm: ClassVar[str] = "linf"
+
+    def bounds(self, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """Lowest and highest allowed pixels: ball and box in one clamp, worth computing once."""
+        low = (clean - self.epsilon).clamp_(min=self.box.low)
+        high = (clean + self.epsilon).clamp_(max=self.box.high)
+        return low, high
+
+    def project(self, clean: Tensor, candidate: Tensor) -> Tensor:
+        """Nearest point of ball and box."""
+        low, high = self.bounds(clean)
+        return torch.clamp(candidate, low, high)
+
+    def random_start(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Each pixel's shift uniform in [-epsilon, epsilon], then clipped to the box."""
+        shift = torch.rand(clean.shape, generator=generator, dtype=clean.dtype)
+        shift.mul_(2 * self.epsilon).sub_(self.epsilon)
+        return self.project(clean, shift.to(clean.device).add_(clean))
+
+    def maximiser(self, gradient: Tensor) -> Tensor:
+        """Sign of the gradient; 0 where it is 0."""
+        return gradient.sign_()
+
+    def distance(self, clean: Tensor, candidate: Tensor) -> Tensor:
+        """Largest absolute change of a pixel, (n,)."""
+        return (candidate.double() - clean.double()).flatten(1).abs().amax(1)
+
+    def rounding(self, clean: Tensor) -> float:
+        """Two units in the last place of the largest number involved (2.4e-7 at 1 in float32)."""
+        return 2 * torch.finfo(clean.dtype).eps * _scale(self)
+
+
+@dataclass(frozen=True)
+class L2Ball(Budget):
+    """The Euclidean length of the whole perturbation is at most ``epsilon``."""
+
+    norm: ClassVar[str] = "l2"
+
+    def project(self, clean: Tensor, candidate: Tensor) -> Tensor:
+        """Shorten the perturbation to ``epsilon`` where it is longer, then clip to the box."""
+        shift = candidate - clean
+        factor = (self.epsilon / _lengths(shift)).clamp_(max=1)
+        return shift.mul_(factor).add_(clean).clamp_(self.box.low, self.box.high)
+
+    def random_start(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Uniform in the ball: d of the d + 2 coordinates of a point of the unit sphere.
+
+        Source: Voelker et al. (2017), "Efficiently sampling vectors and coordinates from the
+        n-sphere and n-ball"; the same construction as in Foolbox.
+        """
+        dimension = math.prod(clean.shape[1:])
+        sphere = torch.randn(
+            (clean.shape[0], dimension + 2), generator=generator, dtype=clean.dtype
+        )
+        shift = sphere[:, :dimension] / torch.linalg.vector_norm(sphere, dim=1, keepdim=True)
+        shift = shift.mul_(self.epsilon).reshape(clean.shape).to(clean.device)
+        return self.project(clean, shift.add_(clean))
+
+    def maximiser(self, gradient: Tensor) -> Tensor:
+        """The gradient divided by its length, or by 1e-12 where it is shorter than that."""
+        return gradient.div_(_lengths(gradient))
+
+    def distance(self, clean: Tensor, candidate: Tensor) -> Tensor:
+        """Euclidean length of the perturbation, (n,)."""
+        return (candidate.double() - clean.double()).flatten(1).square().sum(1).sqrt()
+
+    def rounding(self, clean: Tensor) -> float:
+        """Four units in the last place in every coordinate: 4 eps sqrt(d) times the scale."""
+        dimension = math.prod(clean.shape[1:])
+        return 4 * torch.finfo(clean.dtype).eps * math.sqrt(dimension) * _scale(self)
+
+
+def _scale(budget: Budget) -> float:
+    return max(1.0, abs(budget.box.low), abs(budget.box.high), budget.epsilon)
+
+
+def _lengths(shift: Tensor) -> Tensor:
+    """Euclidean length of each image, at least 1e-12, shaped to divide ``shift``."""
+    lengths: Tensor = torch.linalg.vector_norm(shift.flatten(1), dim=1).clamp_(min=_SMALLEST_NORM)
+    return lengths.reshape(-1, *([1] * (shift.ndim - 1)))

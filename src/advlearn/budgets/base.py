@@ -1,0 +1,130 @@
+"""What every budget offers: a ball around each clean image, cut by the box of valid pixels."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from advlearn.support.errors import BudgetViolation, UserError
+
+
+@dataclass(frozen=True)
+class Box:
+    """The interval every pixel lies in.
+
+    Raises:
+        UserError: a bound is not finite, or low is not below high.
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise UserError(
+                "the box of valid pixels is empty or not finite",
+                where=f"low={self.low}, high={self.high}",
+                remedy="give two finite numbers with low < high, for example 0 and 1",
+            )
+
+
+@dataclass(frozen=True)
+class Budget(ABC):
+    """A norm ball of radius ``epsilon`` around each image, intersected with ``box``.
+
+    All images are tensors (n, ...) of one floating dtype; an operation never mixes two images.
+
+    Raises:
+        UserError: ``epsilon`` is negative or not finite.
+    """
+
+    epsilon: float
+    box: Box = field(default_factory=Box)
+
+    norm: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.epsilon) and self.epsilon >= 0):
+            raise UserError(
+                "the radius of a perturbation ball must be a finite number >= 0",
+                where=f"key 'epsilon', value {self.epsilon}",
+                remedy="give epsilon in units of the pixels, for example 0.3 for MNIST",
+            )
+
+    @abstractmethod
+    def project(self, clean: Tensor, candidate: Tensor) -> Tensor:
+        """Bring ``candidate`` (n, ...) back into the ball around ``clean`` and into the box.
+
+        For the L-infinity ball this is the nearest point. For the L2 ball it is, as in Foolbox,
+        the nearest point of the ball followed by the nearest point of the box: inside both, but
+        not always the nearest point of the intersection.
+        """
+
+    @abstractmethod
+    def random_start(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """A uniformly random point of each image's ball, then clipped to the box.
+
+        The draw is made on the CPU in one piece, so that it depends on the generator and on the
+        number and shape of the images alone: not on the device, nor on how they are batched later.
+        """
+
+    @abstractmethod
+    def maximiser(self, gradient: Tensor) -> Tensor:
+        """The direction of norm one that maximises the inner product with ``gradient``.
+
+        May overwrite ``gradient``. Where the gradient is zero the direction is zero.
+        """
+
+    @abstractmethod
+    def distance(self, clean: Tensor, candidate: Tensor) -> Tensor:
+        """Norm of the perturbation of each image, float64 of shape (n,)."""
+
+    @abstractmethod
+    def rounding(self, clean: Tensor) -> float:
+        """How far rounding alone can carry a projected image out of the ball."""
+
+    def check(self, clean: Tensor, candidate: Tensor, tolerance: float | None = None) -> None:
+        """See that each candidate is inside its ball and inside the box.
+
+        Args:
+            clean: images (n, ...).
+            candidate: perturbed images (n, ...).
+            tolerance: allowed excess over ``epsilon``; by default :meth:`rounding` of the dtype.
+                The box has no tolerance beyond one rounding: clipping is exact.
+
+        Raises:
+            BudgetViolation: names the worst image, its norm or pixel, and the bound.
+        """
+        if clean.shape != candidate.shape:
+            raise BudgetViolation(
+                f"images of shape {tuple(clean.shape)} became {tuple(candidate.shape)}"
+            )
+        if clean.shape[0] == 0:
+            return
+        tolerance = self.rounding(clean) if tolerance is None else tolerance
+        distances = self.distance(clean, candidate)
+        # NaN compares false with everything, so "not inside" is asked instead of "outside".
+        inside = distances <= self.epsilon + tolerance
+        if not bool(inside.all()):
+            distances = distances.nan_to_num(nan=math.inf)
+            worst = int(distances.argmax())
+            raise BudgetViolation(
+                f"image {worst} is at {self.norm} distance {float(distances[worst]):.9g} from the"
+                f" clean image, the bound is {self.epsilon:.9g} (tolerance {tolerance:.3g});"
+                f" {int((~inside).sum())} of {len(inside)} images are outside"
+            )
+        edge = torch.finfo(candidate.dtype).eps * max(abs(self.box.low), abs(self.box.high))
+        flat = candidate.flatten(1)
+        excess = torch.maximum(self.box.low - flat.amin(1), flat.amax(1) - self.box.high)
+        if not bool((excess <= edge).all()):
+            worst = int(excess.argmax())
+            raise BudgetViolation(
+                f"image {worst} has pixels in [{float(flat[worst].min()):.9g},"
+                f" {float(flat[worst].max()):.9g}], the box is"
+                f" [{self.box.low:.9g}, {self.box.high:.9g}]"
+            )

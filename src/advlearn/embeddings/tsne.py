@@ -1,0 +1,75 @@
+"""t-SNE (van der Maaten & Hinton 2008) by openTSNE: FFT-accelerated (Linderman et al. 2019)."""
+
+from __future__ import annotations
+
+import numpy as np
+from openTSNE import TSNE
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from advlearn.embeddings.pca import principal_components
+from advlearn.settings.embed import EmbedSettings
+from advlearn.support.errors import UserError
+from advlearn.support.progress import Progress
+
+#: From this many points on, the repulsion by FFT is faster than by Barnes-Hut.
+FFT_FROM = 10_000
+
+_LINE_EVERY = 50
+
+
+def embed(points: np.ndarray, settings: EmbedSettings, seed: int) -> np.ndarray:
+    """Map (n, d) points to (n, n_components) by t-SNE on their first principal components.
+
+    Starts from the first components scaled to a standard deviation of 1e-4 (Kobak & Berens 2019),
+    so the seed serves the approximate neighbour search only. The same settings, threads among
+    them, and seed give the same map.
+
+    Raises:
+        UserError: too few images or pixels for the perplexity or the components.
+    """
+    tsne = settings.tsne
+    settings.check_images("tsne", len(points))
+    if settings.n_components > min(points.shape):
+        raise UserError(
+            f"a start in {settings.n_components} dimensions needs as many images and pixels",
+            where=f"configuration key 'embed.n_components', {len(points)} images of"
+            f" {points.shape[1]} pixels",
+            remedy=f"set it to at most {min(points.shape)}",
+        )
+    kept = min(max(tsne.initial_pca, settings.n_components), *points.shape)
+    scores = principal_components(points, kept, tsne.threads)
+    spread = scores[:, 0].std()
+    if spread == 0:
+        raise UserError(
+            "all images are the same, there is nothing to map",
+            where=f"{len(points)} images given to the reduction tsne",
+            remedy="check the adversarial images, or use the reduction none",
+        )
+    iterations = tsne.early_exaggeration_iter + tsne.n_iter
+    progress = Progress(f"embed tsne {len(points)} images", iterations, "iterations")
+
+    def line(iteration: int, error: float, embedding: np.ndarray) -> None:
+        progress.advance(_LINE_EVERY)
+
+    mapper = TSNE(
+        n_components=settings.n_components,
+        perplexity=tsne.perplexity,
+        learning_rate=tsne.learning_rate,
+        early_exaggeration=tsne.early_exaggeration,
+        early_exaggeration_iter=tsne.early_exaggeration_iter,
+        n_iter=tsne.n_iter,
+        initialization=scores[:, : settings.n_components] / spread * 1e-4,
+        # The FFT grid grows with the power of the dimension; openTSNE has it for 1 and 2 only.
+        negative_gradient_method=(
+            "fft" if len(points) >= FFT_FROM and settings.n_components <= 2 else "bh"
+        ),
+        n_jobs=tsne.threads,
+        random_state=seed,
+        callbacks=line,
+        callbacks_every_iters=_LINE_EVERY,
+    )
+    with threadpool_limits(tsne.threads):
+        mapped = np.asarray(mapper.fit(scores))
+    # openTSNE counts anew after the early exaggeration and skips what is left of a line.
+    progress.advance(iterations - progress.done)
+    return mapped

@@ -1,0 +1,1 @@
+"""The lower level: networks, frozen or in training, and clusterings."""

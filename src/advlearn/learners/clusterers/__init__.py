@@ -1,0 +1,141 @@
+"""Clusterings: ``fit`` is the one way in, each algorithm is one module, imported only when used.
+
+A clusterer is a function ``fit(embedding, settings, seed) -> {setting: labels}``: it runs all its
+settings in one call, so that what they share (one linkage, one neighbour search) is done once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from advlearn.settings.cluster import (
+    CLUSTERERS,
+    ClusterSettings,
+    OwnClusterer,
+    asked_clusters,
+)
+from advlearn.support.errors import UserError
+
+NOISE = -1
+
+_Fit = Callable[[np.ndarray, Any, int], Mapping[str, np.ndarray]]
+
+__all__ = ["CLUSTERERS", "NOISE", "fit", "relabel"]
+
+
+def fit(
+    embedding: np.ndarray, clusterer: str, settings: ClusterSettings, seed: int
+) -> dict[str, np.ndarray]:
+    """Cluster points by all settings of one clusterer.
+
+    Args:
+        embedding: (n, d) finite numbers.
+        clusterer: name of a clusterer, one's own included.
+        settings: settings; only the group of ``clusterer`` is read.
+        seed: seed of the stage.
+
+    Returns:
+        For each setting the (n,) int32 labels: clusters 0..k-1 by falling size (ties by first
+        point), -1 for noise. Settings that find only noise are in it: the stage drops them.
+
+    Raises:
+        UserError: unknown clusterer, NaN, more clusters than points, or a clusterer of one's own
+            that returns something else than labels.
+    """
+    group = settings.of(clusterer)
+    _check_points(embedding)
+    settings.check_images(clusterer, len(embedding))
+    function: _Fit
+    passed: Any
+    if isinstance(group, OwnClusterer):
+        function, passed = _own(group), group.settings
+    else:
+        module = import_module(f"advlearn.learners.clusterers.{clusterer}")
+        function, passed = module.fit, group
+    # One thread: sums in another order would move points that lie on a border between clusters.
+    with threadpool_limits(1):
+        found = function(embedding, passed, seed)
+    _check_result(found, len(embedding), f"clusterer {clusterer}, module {function.__module__}")
+    labels = {setting: relabel(np.asarray(values)) for setting, values in found.items()}
+    for setting, values in labels.items():
+        _check_number(clusterer, setting, values)
+    return labels
+
+
+def relabel(labels: np.ndarray) -> np.ndarray:
+    """Number clusters 0..k-1 by falling size, ties by first point; -1 stays noise. (n,) int32."""
+    numbers, first, inverse, sizes = np.unique(
+        labels, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.lexsort((first, -sizes))
+    order = order[numbers[order] >= 0]
+    new = np.full(len(numbers), NOISE, dtype=np.int32)
+    new[order] = np.arange(len(order), dtype=np.int32)
+    return new[inverse]
+
+
+def _check_points(embedding: np.ndarray) -> None:
+    if embedding.ndim != 2 or not len(embedding):
+        raise UserError(
+            "an embedding is a table of points, one row an image",
+            where=f"array of shape {embedding.shape}",
+            remedy="write an array of shape (images, dimensions) with at least one image",
+        )
+    good = np.isfinite(embedding).all(axis=1)
+    if not good.all():
+        raise UserError(
+            f"the embedding holds NaN or infinity in {int((~good).sum())} of {len(good)} points",
+            where=f"point {int(np.argmin(good))}",
+            remedy="run the stage embed again and check the images it reads",
+        )
+
+
+def _own(own: OwnClusterer) -> _Fit:
+    module, _, name = own.function.partition(":")
+    try:
+        function: _Fit = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"the clusterer {own.function} cannot be imported: {error}",
+            where=f"configuration key 'cluster.own', function {own.function!r}",
+            remedy="put the module on PYTHONPATH or install it, and check the function's name",
+        ) from error
+    return function
+
+
+def _check_result(found: object, n: int, where: str) -> None:
+    problem = None
+    if not isinstance(found, Mapping) or not found:
+        problem = "no mapping of setting to labels"
+    else:
+        for setting, labels in found.items():
+            array = np.asarray(labels)
+            if not isinstance(setting, str) or not setting:
+                problem = f"the setting {setting!r}, which is no text"
+            elif array.shape != (n,) or not np.issubdtype(array.dtype, np.integer):
+                problem = f"labels of shape {array.shape}, type {array.dtype} for {setting}"
+            elif array.min() < NOISE:
+                problem = f"the label {int(array.min())} for {setting}"
+    if problem:
+        raise UserError(
+            f"the clusterer returned {problem}",
+            where=where,
+            remedy=f"return {{setting: labels}}, labels {n} whole numbers from -1 (noise) on",
+        )
+
+
+def _check_number(clusterer: str, setting: str, labels: np.ndarray) -> None:
+    asked = asked_clusters(setting)
+    found = int(labels.max()) + 1
+    if asked is not None and found < asked:
+        raise UserError(
+            f"{clusterer} found only {found} of the {asked} clusters of setting {setting}:"
+            f" cluster {found} has zero images",
+            where=f"configuration key 'cluster.{clusterer}.n_clusters', value {asked}",
+            remedy=f"set it to at most {found}: that many points differ from each other",
+        )

@@ -1,0 +1,38 @@
+"""HDBSCAN (Campello et al. 2013; McInnes et al. 2017) by the hdbscan package."""
+
+from __future__ import annotations
+
+import hdbscan
+import numpy as np
+
+from advlearn.settings.cluster import HdbscanSettings, setting_name
+from advlearn.support.progress import Progress
+
+
+def fit(embedding: np.ndarray, settings: HdbscanSettings, seed: int) -> dict[str, np.ndarray]:
+    """Labels (n,), -1 for noise, for each smallest cluster size; ``embedding`` is (n, d).
+
+    No randomness, the seed is not used.
+    """
+    points = np.array(embedding, dtype=np.float64)
+    progress = Progress("cluster hdbscan", len(settings.min_cluster_size), "settings")
+    labels = {}
+    for size in settings.min_cluster_size:
+        values = {"min_cluster_size": size}
+        if settings.min_samples is not None:
+            values["min_samples"] = settings.min_samples
+        # A share of the images; hdbscan wants at least two.
+        count = int(size) if size >= 1 else max(2, round(size * len(points)))
+        if len(points) < 3:  # hdbscan builds no tree of so few points: nothing is dense
+            found = np.full(len(points), -1)
+        else:
+            model = hdbscan.HDBSCAN(
+                min_cluster_size=count,
+                min_samples=min(settings.min_samples or count, len(points) - 1),
+                core_dist_n_jobs=1,
+                approx_min_span_tree=False,
+            )
+            found = model.fit_predict(points)
+        labels[setting_name(**values)] = np.asarray(found)
+        progress.advance()
+    return labels

@@ -1,0 +1,37 @@
+"""k-means (Lloyd 1982; k-means++ starts, Arthur & Vassilvitskii 2007) by scikit-learn."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from advlearn.settings.cluster import KMeansSettings, setting_name
+from advlearn.support.progress import Progress
+from advlearn.support.seeds import derive_seed
+
+
+def fit(embedding: np.ndarray, settings: KMeansSettings, seed: int) -> dict[str, np.ndarray]:
+    """Labels (n,) for each cluster number of ``settings``; ``embedding`` is (n, d).
+
+    Each number has its own seed, so that the list of numbers does not change the result of one.
+    """
+    points = np.asarray(embedding, dtype=np.float64)
+    progress = Progress("cluster kmeans", len(settings.n_clusters), "cluster numbers")
+    labels = {}
+    for number in settings.n_clusters:
+        setting = setting_name(n_clusters=number)
+        model = KMeans(
+            number,
+            n_init=settings.n_init,
+            max_iter=settings.max_iter,
+            random_state=derive_seed(seed, "cluster", "kmeans", setting),
+        )
+        with warnings.catch_warnings():
+            # Too few distinct points: the caller finds the empty cluster and names the setting.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            labels[setting] = model.fit_predict(points)
+        progress.advance()
+    return labels

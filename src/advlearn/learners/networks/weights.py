@@ -1,0 +1,88 @@
+"""Networks in files: safetensors with the architecture in the header, so that a file says what it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from advlearn.learners.networks import build
+from advlearn.settings.network import NetworkSettings
+from advlearn.support.errors import UserError
+from advlearn.support.io import atomic_path
+
+State = dict[str, torch.Tensor]
+
+
+def save_networks(
+    path: Path,
+    states: dict[str, State],
+    settings: NetworkSettings,
+    shape: tuple[int, int, int],
+    n_classes: int,
+) -> None:
+    """Write named states of one architecture into one file; tensor keys are ``name/parameter``."""
+    # One entry: safetensors writes several in an order that changes from run to run.
+    header = {
+        "advlearn": json.dumps(
+            {
+                "architecture": settings.model_dump(mode="json"),
+                "shape": shape,
+                "n_classes": n_classes,
+                "names": list(states),
+            },
+            sort_keys=True,
+        )
+    }
+    tensors = {
+        f"{name}/{key}": value.detach().cpu().contiguous()
+        for name, state in states.items()
+        for key, value in state.items()
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=header)
+
+
+def load_networks(path: Path) -> tuple[nn.Module, dict[str, State]]:
+    """Read a file of :func:`save_networks`: an untrained network and the named states it can load.
+
+    Raises:
+        UserError: the file is missing, damaged or not written by this project.
+    """
+    try:
+        with safe_open(path, framework="pt") as archive:
+            header = json.loads((archive.metadata() or {})["advlearn"])
+            settings = NetworkSettings.model_validate(header["architecture"])
+            network = build(settings, tuple(header["shape"]), header["n_classes"])
+            states: dict[str, State] = {name: {} for name in header["names"]}
+            for key in archive.keys():  # noqa: SIM118 (safe_open is no mapping)
+                name, _, parameter = key.partition("/")
+                states[name][parameter] = archive.get_tensor(key)
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise UserError(
+            f"cannot read network weights: {error}",
+            where=str(path),
+            remedy="delete the file and run the workflow again: it is made anew",
+        ) from error
+    return network, states
+
+
+def load_network(path: Path, name: str = "classifier") -> nn.Module:
+    """Read one network with its weights, in evaluation mode.
+
+    Raises:
+        UserError: the file is damaged or holds no network of that name.
+    """
+    network, states = load_networks(path)
+    if name not in states:
+        raise UserError(
+            f"no network {name!r} in the file",
+            where=str(path),
+            remedy=f"it holds: {', '.join(states)}",
+        )
+    network.load_state_dict(states[name])
+    return network.eval()

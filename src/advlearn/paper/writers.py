@@ -1,0 +1,226 @@
+"""One table, three files: CSV for machines, Markdown and booktabs LaTeX for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from advlearn.support.errors import UserError
+from advlearn.support.io import write_csv, write_text
+
+ABSENT = "–"
+_PAGE_ROWS = 45
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "–": "--",
+    "×": r"$\times$",
+    "ε": r"$\varepsilon$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of the readable form that stand under one heading."""
+
+    title: str
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, tidy and readable.
+
+    Attributes:
+        title: one line, no full stop.
+        caption: what the numbers are.
+        frame: tidy rows, for the CSV file.
+        columns: headings of the readable form.
+        groups: rows of the readable form; each row has one cell a column.
+        notes: remarks below the table.
+    """
+
+    title: str
+    caption: str
+    frame: pd.DataFrame
+    columns: Sequence[str]
+    groups: Sequence[Group]
+    notes: Sequence[str] = field(default_factory=list)
+
+
+def write_table(table: Table, stem: Path) -> list[Path]:
+    """Write ``stem``.csv, ``stem``.md and ``stem``.tex, each whole or not at all.
+
+    Columns that hold nothing in this run (such as the intervals of a run with one seed) are left
+    out of the CSV file.
+
+    Args:
+        table: the table.
+        stem: path without suffix; its name is the table's label.
+
+    Returns:
+        The three paths.
+
+    Raises:
+        UserError: the table has no rows, or the folder cannot be written to.
+    """
+    if table.frame.empty or not any(group.rows for group in table.groups):
+        raise UserError(
+            f"nothing to show in the table {stem.name}",
+            where="the tidy tables of this run",
+            remedy="check that the run's clusterers, attacks and cluster numbers are not empty",
+        )
+    paths = [stem.parent / f"{stem.name}{suffix}" for suffix in (".csv", ".md", ".tex")]
+    write_csv(paths[0], table.frame.dropna(axis="columns", how="all"))
+    write_text(paths[1], markdown(table))
+    write_text(paths[2], latex(table, stem.name))
+    return paths
+
+
+def markdown(table: Table) -> str:
+    """The table as Markdown: heading, caption, one pipe table a group, notes."""
+    lines = [f"## {table.title}", "", table.caption, ""]
+    for group in table.groups:
+        if group.title:
+            lines += [f"**{group.title}**", ""]
+        lines += [*pipe_table(table.columns, group.rows), ""]
+    lines += [f"- {note}" for note in table.notes]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def pipe_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of one Markdown table; columns of numbers are aligned to the right."""
+    cells = [[_pipe(cell) for cell in row] for row in rows]
+    widths = [
+        max(3, len(_pipe(name)), *(len(row[i]) for row in cells)) if cells else max(3, len(name))
+        for i, name in enumerate(columns)
+    ]
+    right = [all(_numeric(row[i]) for row in rows) for i in range(len(columns))]
+    rule = [
+        "-" * (width - 1) + ":" if flag else "-" * width
+        for width, flag in zip(widths, right, strict=True)
+    ]
+
+    def line(values: Sequence[str]) -> str:
+        parts = [
+            value.rjust(width) if flag else value.ljust(width)
+            for value, width, flag in zip(values, widths, right, strict=True)
+        ]
+        return "| " + " | ".join(parts) + " |"
+
+    return [line([_pipe(name) for name in columns]), line(rule), *(line(row) for row in cells)]
+
+
+def latex(table: Table, label: str) -> str:
+    """The table as LaTeX for booktabs: a ``table``, or a ``longtable`` where it is long."""
+    first_rows = [row for group in table.groups for row in group.rows]
+    layout = "".join(
+        "r" if all(_numeric(row[i]) for row in first_rows) else "l"
+        for i in range(len(table.columns))
+    )
+    heads = " & ".join(escape_latex(name) for name in table.columns) + r" \\"
+    caption = f"\\caption{{{escape_latex(table.title + '. ' + table.caption)}}}"
+    anchor = f"\\label{{tab:{label.replace('_', '-')}}}"
+    body = []
+    for group in table.groups:
+        body.append(r"\midrule")
+        if group.title:
+            title = escape_latex(group.title)
+            body.append(f"\\multicolumn{{{len(table.columns)}}}{{l}}{{\\emph{{{title}}}}} \\\\")
+        body += [" & ".join(map(escape_latex, row)) + r" \\" for row in group.rows]
+    notes = ""
+    if table.notes:
+        joined = r" \\ ".join(escape_latex(note) for note in table.notes)
+        notes = f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\scriptsize {joined}}}"
+    if len(body) > _PAGE_ROWS:
+        # A table environment cannot break over pages.
+        lines = [
+            r"% needs \usepackage{booktabs,longtable}",
+            r"{\footnotesize",
+            f"\\begin{{longtable}}{{{layout}}}",
+            f"{caption}{anchor} \\\\",
+            r"\toprule",
+            heads,
+            r"\endhead",
+            *body,
+            r"\bottomrule",
+            r"\end{longtable}",
+            notes,
+            "}",
+        ]
+    else:
+        lines = [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering",
+            f"{caption}{anchor}",
+            r"\footnotesize",
+            f"\\begin{{tabular}}{{{layout}}}",
+            r"\toprule",
+            heads,
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            notes,
+            r"\end{table}",
+        ]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def escape_latex(text: str) -> str:
+    """``text`` with every character that LaTeX would read as a command made harmless."""
+    return "".join(_TEX.get(character, character) for character in text)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with a true minus sign, or a dash where there is none."""
+    if pd.isna(value):
+        return ABSENT
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign, or a dash where there is none."""
+    text = number(value, digits)
+    return f"+{text}" if not pd.isna(value) and float(f"{value:.{digits}f}") > 0 else text
+
+
+def with_interval(mean: float, low: float, high: float, *, sign: bool = False) -> str:
+    """``mean [low, high]``, or the mean alone where there is no interval."""
+    shown = signed if sign else number
+    if pd.isna(mean) or pd.isna(low):
+        return shown(mean)
+    return f"{shown(mean)} [{shown(low)}, {shown(high)}]"
+
+
+def with_published(cell: str, published: float, digits: int = 3) -> str:
+    """The cell followed by the published value in brackets, where the paper has one."""
+    return cell if pd.isna(published) else f"{cell} ({number(published, digits)})"
+
+
+def _pipe(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _numeric(text: str) -> bool:
+    return text == ABSENT or text[:1] in "0123456789+−" if text else True

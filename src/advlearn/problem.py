@@ -1,0 +1,69 @@
+"""The bilevel problem: an attacker above, a learner below.
+
+    (M1, max effect)   maximise  D(X*(A + E))   over perturbations E inside the budget
+
+Here the learner is a trained network whose parameters are frozen, so that its lower level is
+trivial and D is a function of the perturbed images alone: the evasion attacks FGSM and PGD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from advlearn.budgets import Budget
+from advlearn.deviations import Deviation
+
+
+@dataclass(frozen=True)
+class MaxEffectProblem:
+    """Make ``deviation`` as large as possible inside ``budget`` while ``learner`` stays frozen.
+
+    Args:
+        budget: where the perturbed images may lie.
+        deviation: (logits, labels) -> (n,), to be maximised for each image on its own.
+        learner: network (n, ...) -> logits (n, k) that treats each image on its own in
+            evaluation mode.
+    """
+
+    budget: Budget
+    deviation: Deviation
+    learner: nn.Module
+
+    def linearise(self, candidate: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, k) at ``candidate`` and the gradient of the deviation there (n, ...).
+
+        One forward and one backward pass, and no gradient reaches the parameters. The logits come
+        with it because whoever takes a step usually also wants to know the prediction.
+        """
+        # The strides must survive: a channels_last batch is a third faster through a CNN.
+        point = candidate.detach().requires_grad_(True)
+        with torch.enable_grad():
+            logits = self.learner(point)
+            # Images do not interact, so the gradient of the sum holds each image's own gradient.
+            (gradient,) = torch.autograd.grad(self.deviation(logits, labels).sum(), point)
+        return logits.detach(), gradient
+
+
+@contextmanager
+def frozen(learner: nn.Module) -> Iterator[nn.Module]:
+    """Within the block ``learner`` is in evaluation mode and its parameters need no gradient.
+
+    Afterwards each submodule's mode and each parameter's ``requires_grad`` is what it was.
+    """
+    modes = [(module, module.training) for module in learner.modules()]
+    needs = [(parameter, parameter.requires_grad) for parameter in learner.parameters()]
+    try:
+        learner.eval()
+        for parameter, _ in needs:
+            parameter.requires_grad_(False)
+        yield learner
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, need in needs:
+            parameter.requires_grad_(need)

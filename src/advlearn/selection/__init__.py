@@ -1,0 +1,1 @@
+"""Selection of images for retraining: rules over clusters, and controls of equal size."""

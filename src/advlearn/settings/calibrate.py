@@ -1,0 +1,39 @@
+"""Settings of the calibration: which answers to the paper's open questions are enumerated."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from advlearn.settings.base import Settings
+from advlearn.settings.network import NetworkSettings, TrainingSettings
+
+
+class CalibrateSettings(Settings):
+    """The product of all lists is enumerated; each combination is a universe."""
+
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds of the calibration")
+    models: tuple[NetworkSettings, ...] = Field(
+        (NetworkSettings(),), min_length=1, description="architectures tried"
+    )
+    training: TrainingSettings = TrainingSettings()
+    epsilons: tuple[float, ...] = Field(
+        (0.5, 0.154),
+        min_length=1,
+        description="L-infinity radii in [0, 1] pixels; 0.154 is 0.5 in standardised units",
+    )
+    pgd_steps: int = Field(20, ge=1, description="steps of PGD (the paper: at most 20)")
+    pgd_step_sizes: tuple[float | None, ...] = Field(
+        (None, 0.01),
+        min_length=1,
+        description="step sizes of PGD (the paper gives none); null is 2.5 epsilon / steps",
+    )
+    schedules: tuple[
+        Literal["interleaved", "adversarial_only", "clean_then_adversarial", "mixed"], ...
+    ] = Field(("interleaved", "adversarial_only", "mixed"), min_length=1)
+    starts: tuple[Literal["pretrained", "scratch"], ...] = Field(
+        ("pretrained", "scratch"), min_length=1
+    )
+    craftings: tuple[Literal["static", "online"], ...] = Field(("static", "online"), min_length=1)
+    online_steps: int = Field(7, ge=1, description="steps of online PGD crafting")

@@ -1,0 +1,77 @@
+"""Settings of the stage ``embed``: how adversarial images become points that a clusterer sees."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from advlearn.settings.base import Settings
+from advlearn.support.errors import UserError, unknown_name
+
+#: Known reductions: identity (flattened pixels), principal components, t-SNE.
+REDUCTIONS = ("none", "pca", "tsne")
+
+
+class TsneSettings(Settings):
+    """t-SNE by openTSNE on the first principal components."""
+
+    perplexity: float = Field(
+        30.0, ge=1, le=1000, description="effective number of neighbours; 3 x perplexity < images"
+    )
+    initial_pca: int = Field(
+        50, ge=2, le=1000, description="principal components that t-SNE starts from, not pixels"
+    )
+    early_exaggeration: float = Field(
+        12.0, ge=1, le=100, description="factor on the attraction in the first iterations"
+    )
+    early_exaggeration_iter: int = Field(
+        250, ge=0, le=10_000, description="iterations with early exaggeration"
+    )
+    n_iter: int = Field(500, ge=1, le=100_000, description="iterations after early exaggeration")
+    learning_rate: Literal["auto"] | Annotated[float, Field(gt=0)] = Field(
+        "auto", description="'auto' = images / exaggeration, or a number above 0"
+    )
+    threads: int = Field(
+        2, ge=1, le=256, description="threads; changes the last digits, so it is never --cores"
+    )
+
+
+class EmbedSettings(Settings):
+    """Reduction of the images; ``none`` needs no settings."""
+
+    n_components: int = Field(2, ge=1, le=3, description="dimensions of pca and tsne")
+    pca_threads: int = Field(
+        1, ge=1, le=256, description="threads of the principal components; fixes the last digits"
+    )
+    tsne: TsneSettings = Field(TsneSettings(), description="settings of the reduction tsne")
+
+    def json_for(self, reduction: str) -> str:
+        """The JSON that a job of ``reduction`` needs: what cannot change its result is left out.
+
+        Raises:
+            UserError: no reduction has this name.
+        """
+        fields: dict[str, set[str]] = {
+            "none": set(),
+            "pca": {"n_components", "pca_threads"},
+            "tsne": {"n_components", "tsne"},
+        }
+        if reduction not in fields:
+            raise unknown_name("reduction", reduction, list(REDUCTIONS), where="key 'reductions'")
+        return self.model_dump_json(include=fields[reduction])
+
+    def check_images(self, reduction: str, n_images: int) -> None:
+        """Refuse settings that ``n_images`` images cannot satisfy, before any job starts.
+
+        Raises:
+            UserError: the perplexity of tsne needs more images.
+        """
+        perplexity = self.tsne.perplexity
+        if reduction == "tsne" and 3 * perplexity > n_images - 1:
+            raise UserError(
+                f"a perplexity of {perplexity:g} needs more than {3 * perplexity:g} images,"
+                f" there are {n_images}",
+                where=f"configuration key 'embed.tsne.perplexity', value {perplexity:g}",
+                remedy=f"set it to at most {(n_images - 1) / 3:.4g}, or use more images",
+            )

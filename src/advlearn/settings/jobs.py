@@ -1,0 +1,59 @@
+"""What a single job of pretrain, craft, retrain or evaluate is told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from advlearn.settings.attack import AttackSettings
+from advlearn.settings.base import Settings
+from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
+
+Protocol = Literal["whitebox", "transfer"]
+
+
+class PretrainJob(Settings):
+    """A classifier and its training on clean images."""
+
+    model: NetworkSettings = NetworkSettings()
+    training: TrainingSettings = TrainingSettings()
+
+
+class CraftJob(Settings):
+    """The attack of one crafting job."""
+
+    attack: AttackSettings
+
+
+class RetrainJob(Settings):
+    """How to retrain, and the attack for online crafting."""
+
+    retrain: RetrainSettings
+    attack: AttackSettings
+
+
+class EvaluationSettings(Settings):
+    """On what, and how, retrained models are measured."""
+
+    protocols: tuple[Protocol, ...] = Field(
+        ("whitebox", "transfer"),
+        min_length=1,
+        description=(
+            "whitebox: attack the retrained model; transfer: the static adversarial images of "
+            "the pretrained model (the paper does not say which)"
+        ),
+    )
+    validation_images: int = Field(
+        2000, ge=1, description="validation images attacked for choosing between settings"
+    )
+    sanity_images: int = Field(
+        500, ge=1, description="test images on which the evaluation checks itself"
+    )
+
+
+class EvaluateJob(Settings):
+    """The attack of one evaluation job and what it measures."""
+
+    attack: AttackSettings
+    evaluation: EvaluationSettings

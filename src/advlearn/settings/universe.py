@@ -1,0 +1,33 @@
+"""A universe: one answer to every question that the paper leaves open."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from advlearn.settings.attack import AttackSettings
+from advlearn.settings.base import Settings
+from advlearn.settings.jobs import Protocol
+from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
+
+
+class UniverseSettings(Settings):
+    """Model, training, attacks and retraining that belong together."""
+
+    description: str = Field(..., description="one sentence: why this universe is in the study")
+    model: NetworkSettings = NetworkSettings()
+    training: TrainingSettings = TrainingSettings()
+    attacks: dict[str, AttackSettings] = Field(
+        ..., min_length=1, description="attacks by the name that tables and paths use"
+    )
+    retrain: RetrainSettings = RetrainSettings()
+    protocol: Protocol = Field(
+        "whitebox", description="protocol that is set beside the published numbers"
+    )
+
+    @field_validator("attacks")
+    @classmethod
+    def _plain_names(cls, attacks: dict[str, AttackSettings]) -> dict[str, AttackSettings]:
+        for name in attacks:
+            if not name.replace("_", "").isalnum():
+                raise ValueError(f"attack name {name!r}: use letters, digits and underscores")
+        return attacks

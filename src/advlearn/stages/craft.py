@@ -1,0 +1,68 @@
+"""Stage craft: adversarial versions of every split, made against the pretrained classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import torch
+import typer
+from torch.nn.functional import cross_entropy
+
+from advlearn.attacks import build
+from advlearn.data.splits import SPLITS
+from advlearn.data.store import load_split
+from advlearn.deviations import margin
+from advlearn.learners.networks.weights import load_network
+from advlearn.metrics.accuracy import all_logits
+from advlearn.settings.jobs import CraftJob
+from advlearn.support.determinism import configure
+from advlearn.support.io import write_npy, write_parquet
+from advlearn.support.progress import Progress
+from advlearn.support.seeds import derive_seed
+
+
+def craft(
+    *,
+    data: Annotated[Path, typer.Option(help="dataset.json of the prepared data")],
+    weights: Annotated[Path, typer.Option(help="classifier.safetensors to attack")],
+    settings: Annotated[CraftJob, typer.Option(parser=CraftJob.from_json, help="JSON")],
+    seed: Annotated[int, typer.Option(help="run seed")],
+    out: Annotated[Path, typer.Option(help="outcomes.parquet to write, images beside it")],
+    threads: Annotated[int, typer.Option(help="torch threads")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
+) -> None:
+    """Craft adversarial images of each split against the pretrained classifier."""
+    where = configure(threads, device)
+    network = load_network(weights).to(where)
+    attack = build(settings.attack)
+    frames = []
+    for split in SPLITS:
+        part = load_split(data.parent, split)
+        images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+        progress = Progress(f"craft {settings.attack.name} seed {seed}, {split}", 1, "splits")
+        made = attack.run(
+            network, images.to(where), labels.to(where), derive_seed(seed, "craft", split)
+        ).cpu()
+        progress.advance()
+        logits = all_logits(network, made)
+        change = (made - images).flatten(1)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "split": split,
+                    "position": np.arange(len(labels)),
+                    "label": part.labels,
+                    "clean_prediction": all_logits(network, images).argmax(1).numpy(),
+                    "adversarial_prediction": logits.argmax(1).numpy(),
+                    "loss": cross_entropy(logits, labels, reduction="none").numpy(),
+                    "margin": margin(logits, labels).numpy(),
+                    "linf": change.abs().amax(1).numpy(),
+                    "l2": change.norm(dim=1).numpy(),
+                }
+            )
+        )
+        write_npy(out.with_name(f"{split}.npy"), made.numpy())
+    write_parquet(out, pd.concat(frames, ignore_index=True))

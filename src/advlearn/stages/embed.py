@@ -1,0 +1,41 @@
+"""Stage ``embed``: adversarial training images to points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advlearn import embeddings
+from advlearn.settings.embed import EmbedSettings
+from advlearn.support.errors import UserError
+from advlearn.support.io import read_npy, write_npy
+from advlearn.support.seeds import derive_seed
+
+
+def embed(
+    *,
+    adversarial: Annotated[Path, typer.Option(help="adversarial training images, .npy")],
+    settings: Annotated[
+        EmbedSettings, typer.Option(parser=EmbedSettings.from_json, help="settings as JSON")
+    ],
+    reduction: Annotated[str, typer.Option(help="none, pca or tsne")],
+    seed: Annotated[int, typer.Option(help="seed of the run")],
+    out: Annotated[Path, typer.Option(help="points (n, d) float32, .npy")],
+) -> None:
+    """Reduce adversarial images to points that a clusterer sees.
+
+    Raises:
+        UserError: unknown reduction, unreadable or non-finite images, too few of them.
+    """
+    try:
+        images = read_npy(adversarial, mmap=True)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"the images cannot be read: {error}",
+            where=str(adversarial),
+            remedy="run the stage craft again",
+        ) from error
+    points = embeddings.embed(images, reduction, settings, derive_seed(seed, "embed", reduction))
+    write_npy(out, points)

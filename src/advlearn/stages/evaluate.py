@@ -1,0 +1,184 @@
+"""Stage evaluate: clean and adversarial accuracy of every cell, per image and in the mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import torch
+import typer
+from torch import Tensor, nn
+
+from advlearn.attacks.robustness import robust_verdicts
+from advlearn.attacks.sanity import sanity_checks
+from advlearn.data.splits import SplitName
+from advlearn.data.store import load_info, load_split
+from advlearn.learners.networks.weights import load_network, load_networks
+from advlearn.metrics.accuracy import correct
+from advlearn.settings.jobs import EvaluateJob
+from advlearn.support.determinism import configure
+from advlearn.support.io import read_csv, read_npy, write_csv, write_npz
+from advlearn.support.progress import Progress
+from advlearn.support.seeds import derive_seed
+
+SPLITS: tuple[SplitName, ...] = ("validation", "test")
+Verdicts = dict[tuple[str, str], np.ndarray]
+"""(split, protocol or 'clean') -> bool (n,), whether each image is classified rightly."""
+
+
+def evaluate(
+    *,
+    data: Annotated[Path, typer.Option(help="dataset.json of the prepared data")],
+    weights: Annotated[Path, typer.Option(help="classifier.safetensors before retraining")],
+    adversarial: Annotated[Path, typer.Option(help="outcomes.parquet of the craft stage")],
+    selection: Annotated[Path, typer.Option(help="cells of the select stage, .csv")],
+    retrained: Annotated[Path, typer.Option(help=".safetensors of the retrain stage")],
+    settings: Annotated[EvaluateJob, typer.Option(parser=EvaluateJob.from_json, help="JSON")],
+    universe: Annotated[str, typer.Option(help="name for the tidy rows")],
+    attack: Annotated[str, typer.Option(help="name for the tidy rows")],
+    reduction: Annotated[str, typer.Option(help="name for the tidy rows")],
+    seed: Annotated[int, typer.Option(help="run seed")],
+    out: Annotated[Path, typer.Option(help="tidy .csv to write, per-image .npz beside it")],
+    threads: Annotated[int, typer.Option(help="torch threads")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
+) -> None:
+    """Measure clean and adversarial accuracy of every retrained model, on validation and test."""
+    where = configure(threads, device)
+    info = load_info(data.parent)
+    splits = {name: _split(data, adversarial, name, settings) for name in SPLITS}
+    cells = read_csv(selection, dtype={"setting": str, "digest": str, "paired_digest": str})
+    classic = load_network(weights).to(where)
+    network, states = load_networks(retrained)
+    network.to(where).eval()
+    wanted = list(dict.fromkeys(cells["digest"]))
+    progress = Progress(f"evaluate {attack} {reduction} seed {seed}", len(wanted), "models")
+    verdicts: dict[str, Verdicts] = {}
+    checks: list[dict[str, Any]] = []
+    for digest in wanted:
+        model = classic
+        if digest != "classic":
+            network.load_state_dict(states[digest])
+            model = network
+        verdicts[digest] = _verdicts(model, splits, settings, seed)
+        name = _sanity_name(cells, digest)
+        if name:
+            clean, _, labels = splits["test"]
+            some = slice(0, settings.evaluation.sanity_images)
+            checks += [
+                {"model": name, **check}
+                for check in _sanity(model, clean[some], labels[some], settings, seed)
+            ]
+        progress.advance()
+    keys = {
+        "dataset": info.name,
+        "universe": universe,
+        "seed": seed,
+        "attack": attack,
+        "reduction": reduction,
+    }
+    rows = [
+        {**keys, **cell, **measured}
+        for cell in cells.to_dict(orient="records")
+        for measured in _measures(verdicts[cell["digest"]], settings)
+    ]
+    write_npz(
+        out.with_suffix(".npz"),
+        {
+            f"{digest}/{split}/{protocol}": np.packbits(bits)
+            for digest, found in verdicts.items()
+            for (split, protocol), bits in found.items()
+        },
+    )
+    sanity_columns = [*keys, "model", "check", "expected", "value", "passed"]
+    write_csv(
+        out.with_name(f"{out.stem}.sanity.csv"),
+        pd.DataFrame([{**keys, **check} for check in checks], columns=sanity_columns),
+    )
+    write_csv(out, pd.DataFrame(rows))
+
+
+def _split(
+    data: Path, adversarial: Path, name: SplitName, settings: EvaluateJob
+) -> tuple[Tensor, Tensor, Tensor]:
+    part = load_split(data.parent, name)
+    static = np.array(read_npy(adversarial.with_name(f"{name}.npy"), mmap=True))
+    some = slice(0, settings.evaluation.validation_images if name == "validation" else None)
+    return (
+        torch.from_numpy(part.images[some]),
+        torch.from_numpy(static[some]),
+        torch.from_numpy(part.labels[some]),
+    )
+
+
+def _verdicts(
+    model: nn.Module,
+    splits: dict[SplitName, tuple[Tensor, Tensor, Tensor]],
+    settings: EvaluateJob,
+    seed: int,
+) -> Verdicts:
+    found: Verdicts = {}
+    where = next(model.parameters()).device
+    for name, (clean, static, labels) in splits.items():
+        found[name, "clean"] = correct(model, clean, labels)
+        if "transfer" in settings.evaluation.protocols:
+            found[name, "transfer"] = correct(model, static, labels)
+        if "whitebox" in settings.evaluation.protocols:
+            # The same random starts for every model: differences between cells are paired.
+            result = robust_verdicts(
+                model,
+                clean.to(where),
+                labels.to(where),
+                settings.attack,
+                derive_seed(seed, "evaluate", name),
+            )
+            found[name, "whitebox"] = result.robust.cpu().numpy()
+    return found
+
+
+def _measures(found: Verdicts, settings: EvaluateJob) -> list[dict[str, Any]]:
+    rows = []
+    for split in SPLITS:
+        clean = float(found[split, "clean"].mean())
+        for protocol in settings.evaluation.protocols:
+            adversarial = float(found[split, protocol].mean())
+            for metric, value in (
+                ("clean_accuracy", clean),
+                ("adversarial_accuracy", adversarial),
+                ("average_accuracy", (clean + adversarial) / 2),
+            ):
+                rows.append(
+                    {
+                        "protocol": protocol,
+                        "split": split,
+                        "n_images": len(found[split, "clean"]),
+                        "metric": metric,
+                        "value": value,
+                    }
+                )
+    return rows
+
+
+def _sanity_name(cells: pd.DataFrame, digest: str) -> str | None:
+    single = cells[(cells["clusterer"] == "single") & (cells["digest"] == digest)]
+    names = [rule for rule in ("classic", "all") if rule in set(single["rule"])]
+    return names[0] if names else None
+
+
+def _sanity(
+    model: nn.Module, images: Tensor, labels: Tensor, settings: EvaluateJob, seed: int
+) -> list[dict[str, Any]]:
+    where = next(model.parameters()).device
+    found = sanity_checks(
+        model, images.to(where), labels.to(where), settings.attack, derive_seed(seed, "sanity")
+    )
+    return [
+        {
+            "check": check.check,
+            "expected": check.expected,
+            "value": check.value,
+            "passed": int(check.passed),
+        }
+        for check in found
+    ]

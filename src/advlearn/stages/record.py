@@ -1,0 +1,60 @@
+"""Stage record: what a run was made with and how long its jobs took."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from advlearn.support.io import read_csv, write_json, write_text
+from advlearn.support.provenance import lock_digest, machine, now, versions
+
+
+def record(
+    *,
+    run: Annotated[Path, typer.Option(help="folder of the run")],
+    config: Annotated[str, typer.Option(help="resolved configuration, JSON")],
+    digests: Annotated[str, typer.Option(help="code digests of the stages, JSON")],
+    lock: Annotated[Path, typer.Option(help="lock file of the environment")],
+    out: Annotated[Path, typer.Option(help="run.json to write, config.yaml beside it")],
+) -> None:
+    """Write run.json and the resolved configuration of a run."""
+    settings = json.loads(config)
+    jobs = _jobs(run / "benchmarks")
+    write_json(
+        out,
+        {
+            "run": settings["run"],
+            "recorded": now(),
+            "versions": versions(),
+            "machine": machine(),
+            "lock": lock_digest(lock),
+            "code": json.loads(digests),
+            "seeds": settings["seeds"],
+            "threads": settings["threads"],
+            "device": settings["device"],
+            "stages": jobs,
+        },
+    )
+    write_text(out.with_name("config.yaml"), yaml.safe_dump(settings, sort_keys=False))
+
+
+def _jobs(folder: Path) -> dict[str, dict[str, Any]]:
+    """Jobs, seconds and peak memory of each stage, from Snakemake's benchmark files."""
+    found: dict[str, dict[str, Any]] = {}
+    for stage in sorted(path for path in folder.glob("*") if path.is_dir()):
+        rows = [read_csv(path, sep="\t", na_filter=False) for path in sorted(stage.rglob("*.tsv"))]
+        seconds = [float(row["s"].iloc[0]) for row in rows]
+        memory = [str(row["max_rss"].iloc[0]) for row in rows]
+        measured = [float(value) for value in memory if value.replace(".", "", 1).isdigit()]
+        found[stage.name] = {
+            "jobs": len(rows),
+            "seconds": round(sum(seconds), 1),
+            "longest_seconds": round(max(seconds), 1) if seconds else None,
+            # A job shorter than the sampling interval has no measurement.
+            "peak_mib": max(measured) if measured else None,
+        }
+    return found

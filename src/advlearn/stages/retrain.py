@@ -1,0 +1,105 @@
+"""Stage retrain: one training for each distinct set of selected images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import torch
+import typer
+from torch import Tensor, nn
+
+from advlearn.attacks import build
+from advlearn.data.store import load_info, load_split
+from advlearn.learners.networks import build as build_network
+from advlearn.learners.networks.weights import load_networks, save_networks
+from advlearn.settings.attack import AttackSettings
+from advlearn.settings.jobs import RetrainJob
+from advlearn.settings.network import NetworkSettings
+from advlearn.support.determinism import configure
+from advlearn.support.io import read_npy, read_npz, write_csv
+from advlearn.support.progress import Progress
+from advlearn.support.seeds import derive_seed
+from advlearn.training.adversarial import Craft
+from advlearn.training.adversarial import retrain as train
+
+
+def online_attack(attack: AttackSettings, online_steps: int) -> Craft:
+    """The attack for crafting at each step: an iterative one is cut to ``online_steps`` steps."""
+    if attack.name == "pgd":
+        attack = attack.model_copy(update={"steps": online_steps, "step_size": None, "restarts": 1})
+    solver = build(attack)
+    return lambda network, images, labels, seed: solver.run(network, images, labels, seed)
+
+
+def retrain(
+    *,
+    data: Annotated[Path, typer.Option(help="dataset.json of the prepared data")],
+    weights: Annotated[Path, typer.Option(help="classifier.safetensors to start from")],
+    adversarial: Annotated[Path, typer.Option(help="train.npy of the crafted images")],
+    selection: Annotated[Path, typer.Option(help="cells of the select stage, .csv")],
+    model: Annotated[
+        NetworkSettings, typer.Option(parser=NetworkSettings.from_json, help="architecture, JSON")
+    ],
+    settings: Annotated[RetrainJob, typer.Option(parser=RetrainJob.from_json, help="JSON")],
+    seed: Annotated[int, typer.Option(help="run seed")],
+    out: Annotated[Path, typer.Option(help=".safetensors to write, a .csv beside it")],
+    threads: Annotated[int, typer.Option(help="torch threads")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
+) -> None:
+    """Retrain the classifier once for every distinct set of selected images."""
+    where = configure(threads, device)
+    info = load_info(data.parent)
+    split = load_split(data.parent, "train")
+    images = torch.from_numpy(split.images).to(where)
+    labels = torch.from_numpy(split.labels).to(where)
+    crafted = read_npy(adversarial, mmap=True)
+    sets = read_npz(selection.with_suffix(".npz"))
+    network, starts = load_networks(weights)
+    start = starts["classifier"]
+    if settings.retrain.start == "scratch":
+        torch.manual_seed(derive_seed(seed, "retrain", "weights"))
+        start = build_network(model, info.shape, info.n_classes).state_dict()
+    network.to(where)
+    attack = online_attack(settings.attack, settings.retrain.online_steps)
+    progress = Progress(f"retrain {selection.stem} seed {seed}", len(sets), "models")
+    states: dict[str, dict[str, Tensor]] = {}
+    rows = []
+    for digest, chosen in sets.items():
+        loss = _train_one(network, start, images, labels, crafted, chosen, settings, seed, attack)
+        states[digest] = {key: value.clone() for key, value in network.state_dict().items()}
+        rows.append({"digest": digest, "n_selected": len(chosen), "loss": loss})
+        progress.advance()
+    write_csv(out.with_suffix(".csv"), pd.DataFrame(rows, columns=["digest", "n_selected", "loss"]))
+    save_networks(out, states, model, info.shape, info.n_classes)
+
+
+def _train_one(
+    network: nn.Module,
+    start: dict[str, Tensor],
+    images: Tensor,
+    labels: Tensor,
+    crafted: np.ndarray,
+    chosen: np.ndarray,
+    settings: RetrainJob,
+    seed: int,
+    attack: Craft,
+) -> float:
+    network.load_state_dict(start)
+    static = None
+    if settings.retrain.crafting == "static":
+        static = torch.from_numpy(crafted[chosen]).to(images.device)
+    # The same seed for every cell: two cells that select the same images get the same model, and
+    # differences between cells of one seed are paired.
+    return train(
+        network,
+        images,
+        labels,
+        static,
+        torch.from_numpy(chosen.astype(np.int64)).to(images.device),
+        settings.retrain,
+        derive_seed(seed, "retrain"),
+        attack,
+    )

@@ -1,0 +1,34 @@
+"""Where a run's results are, and its headline table, for the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advlearn.paper.verdict import headline
+from advlearn.support.errors import UserError
+
+
+def summary(
+    *,
+    run: Annotated[Path, typer.Option(help="folder of the run")],
+    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = Path(
+        "config/published"
+    ),
+) -> None:
+    """Print where the results of a run are, and its headline table."""
+    report = run / "report.html"
+    if not report.is_file():
+        raise UserError(
+            "the run is not finished: it has no report",
+            where=str(run),
+            remedy="run the workflow first, for example: make demo",
+        )
+    print(headline(run / "tidy", published))
+    print()
+    print(f"report   {report}")
+    print(f"tables   {run / 'paper' / 'tables'}")
+    print(f"figures  {run / 'paper' / 'figures'}")
+    print(f"record   {run / 'run.json'} and {run / 'config.yaml'}")

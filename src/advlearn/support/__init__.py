@@ -1,0 +1,1 @@
+"""Ground floor: errors, files, seeds, progress, determinism and provenance."""

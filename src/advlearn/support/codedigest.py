@@ -1,0 +1,159 @@
+"""Digests of code: what a stage's result can depend on, read from the sources without running them.
+
+Snakemake does not notice a change in a module that a rule runs by ``python -m``; a digest passed
+through ``params`` makes it notice, and keeps the between-workflow cache from serving old results.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+PACKAGE = "advlearn"
+_MODULE = re.compile(rf"{PACKAGE}(\.\w+)+\.?")
+
+
+def package_root() -> Path:
+    """Folder of the installed package, wherever the workflow is used from."""
+    spec = find_spec(PACKAGE)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def code_digest(module: str, root: Path | None = None) -> str:
+    """Hexadecimal digest of ``module`` and everything of this package that it imports.
+
+    Comments, docstrings and layout do not count: they cannot change a result. Data files of the
+    package (such as the catalogue of data sets) count for the modules that live beside them.
+
+    Args:
+        module: dotted name, for example ``advlearn.stages.craft``.
+        root: folder of the package; the installed one by default.
+
+    Raises:
+        ModuleNotFoundError: there is no such module in the package.
+    """
+    root = root or package_root()
+    total = hashlib.blake2b(digest_size=8)
+    for name in sorted(dependencies(module, root)):
+        total.update(name.encode())
+        total.update(_digest_of_file(_file_of(name, root), root))
+    return total.hexdigest()
+
+
+def dependencies(module: str, root: Path | None = None) -> set[str]:
+    """Names of all modules of this package that ``module`` reaches by imports, itself included."""
+    root = root or package_root()
+    if _file_of(module, root) is None:
+        raise ModuleNotFoundError(f"no module {module} below {root}")
+    found: set[str] = set()
+    parts = module.split(".")
+    waiting = [".".join(parts[:length]) for length in range(2, len(parts) + 1)]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        waiting.extend(_imports(name, root))
+    return found
+
+
+def _file_of(module: str, root: Path) -> Path | None:
+    parts = module.split(".")[1:]
+    for candidate in (
+        root.joinpath(*parts, "__init__.py"),
+        root.joinpath(*parts).with_suffix(".py"),
+    ):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _imports(module: str, root: Path) -> set[str]:
+    file = _file_of(module, root)
+    assert file is not None
+    state = file.stat()
+    reached: set[str] = set()
+    for name in _names(file, (state.st_mtime_ns, state.st_size)):
+        if name.endswith("."):
+            # The fixed part of a name that is completed when the module is imported.
+            folder = root.joinpath(*name.split(".")[1:-1])
+            reached.update(name + path.stem for path in folder.glob("[a-z]*.py"))
+            continue
+        parts = name.split(".")
+        for length in range(2, len(parts) + 1):
+            prefix = ".".join(parts[:length])
+            if _file_of(prefix, root) is not None:
+                reached.add(prefix)
+    return reached
+
+
+@cache
+def _names(file: Path, _stamp: tuple[int, int]) -> frozenset[str]:
+    """Every dotted name of this package in a file, imported or in a string."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # Registries name their modules in strings and import them when asked.
+            names.add(node.value)
+    return frozenset(name for name in names if _MODULE.fullmatch(name))
+
+
+def _digest_of_file(file: Path | None, root: Path) -> bytes:
+    assert file is not None
+    state = file.stat()
+    data: tuple[tuple[str, int, int], ...] = ()
+    if file.name == "__init__.py":
+        data = tuple(
+            (path.name, path.stat().st_mtime_ns, path.stat().st_size)
+            for path in sorted(file.parent.iterdir())
+            if path.is_file() and path.suffix not in {".py", ".pyc", ".pyi", ".typed", ".md"}
+        )
+    return _hash(file, (state.st_mtime_ns, state.st_size), data)
+
+
+@cache
+def _hash(file: Path, _stamp: tuple[int, int], data: tuple[tuple[str, int, int], ...]) -> bytes:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            del body[0]
+    total = hashlib.blake2b(ast.dump(tree).encode(), digest_size=16)
+    for name, _, _ in data:
+        total.update((file.parent / name).read_bytes())
+    return total.digest()
+
+
+def _is_text(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def external_digest(name: str) -> str | None:
+    """Digest of the source file behind ``package.module:function``, or none for a registered name.
+
+    The file is found, not imported. What it imports in turn is not followed.
+    """
+    module, _, function = name.partition(":")
+    if not function:
+        return None
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        return None
+    return hashlib.blake2b(Path(spec.origin).read_bytes(), digest_size=8).hexdigest()

@@ -1,0 +1,39 @@
+"""One place that makes torch repeat itself: threads, algorithms and device."""
+
+from __future__ import annotations
+
+import torch
+
+from advlearn.support.errors import UserError
+
+
+def configure(threads: int, device: str) -> torch.device:
+    """Fix torch's thread count, ask for deterministic algorithms and return the device.
+
+    The thread count changes the order of sums and so the last digits of results: it comes from the
+    configuration, never from the number of cores of the machine.
+
+    Args:
+        threads: torch threads of this process, at least 1.
+        device: ``cpu``, ``cuda`` or ``auto`` (cuda where there is one).
+
+    Raises:
+        UserError: ``cuda`` was asked for and there is none.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    # Denormal numbers appear in saturated networks and cost a hundred times a normal operation.
+    torch.set_flush_denormal(True)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda":
+        if not torch.cuda.is_available():
+            raise UserError(
+                "no CUDA device is visible to torch",
+                where="configuration key 'device: cuda'",
+                remedy="set 'device: cpu' or 'auto', or run on a machine with a GPU",
+            )
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+    return torch.device(device)

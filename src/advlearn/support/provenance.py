@@ -1,0 +1,75 @@
+"""What a run was made with: lock digest, versions and machine. Unknown is null, never a guess."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import advlearn
+
+PACKAGES = (
+    "snakemake", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "hdbscan", "pandas",
+    "matplotlib", "fastcluster", "openTSNE", "safetensors", "pydantic",
+)  # fmt: skip
+
+
+def lock_digest(lock: Path) -> str:
+    """Digest of the lock file: pins only, so that comments do not rerun a study.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    pins = [line.split("#")[0].strip() for line in lock.read_text(encoding="utf-8").splitlines()]
+    text = "\n".join(sorted(pin for pin in pins if pin))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of what computes the results, with null for what is not installed."""
+    found: dict[str, str | None] = {
+        "python": platform.python_version(),
+        "advlearn": advlearn.__version__,
+    }
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, memory and system of this machine."""
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": _memory_gib(),
+    }
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _processor() -> str | None:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or None
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError):
+        return None

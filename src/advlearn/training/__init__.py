@@ -1,0 +1,1 @@
+"""Training of classifiers, on clean images and with selected adversarial ones."""

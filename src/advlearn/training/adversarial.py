@@ -1,0 +1,108 @@
+"""Retraining with selected adversarial images (Rasheed & Khan 2023, section VI)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from advlearn.settings.network import RetrainSettings
+from advlearn.support.seeds import derive_seed
+from advlearn.training.fit import Batch, make_optimiser, run_steps, shuffled
+
+Craft = Callable[[nn.Module, Tensor, Tensor, int], Tensor]
+"""Crafts adversarial images: (network, clean images, labels, seed) -> images of the same shape."""
+
+
+def retrain(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    adversarial: Tensor | None,
+    positions: Tensor,
+    settings: RetrainSettings,
+    seed: int,
+    craft: Craft,
+) -> float:
+    """Train ``network`` in place on clean images and on the selected adversarial ones.
+
+    Args:
+        network: classifier, at its starting weights.
+        images: (n, c, h, w) clean training images in [0, 1].
+        labels: (n,) class numbers.
+        adversarial: (m, c, h, w) static adversarial images of ``positions``; not read when
+            crafting is online.
+        positions: (m,) positions of the selected images; m = 0 trains on clean images alone.
+        settings: schedule, crafting, epochs and optimiser.
+        seed: decides orders, dropout and random starts.
+        craft: attack for online crafting.
+
+    Returns:
+        Mean loss over all steps of the last epoch.
+    """
+    clean_order = torch.Generator().manual_seed(derive_seed(seed, "clean order"))
+    adversarial_order = torch.Generator().manual_seed(derive_seed(seed, "adversarial order"))
+    torch.manual_seed(derive_seed(seed, "dropout"))
+    optimiser = make_optimiser(network, settings.optimiser, settings.learning_rate)
+    step = 0
+
+    def clean(batch: Tensor) -> Callable[[], Batch]:
+        return lambda: (images[batch], labels[batch])
+
+    def attacked(batch: Tensor) -> Callable[[], Batch]:
+        def make() -> Batch:
+            nonlocal step
+            step += 1
+            chosen = positions[batch]
+            if settings.crafting == "static":
+                assert adversarial is not None
+                return adversarial[batch], labels[chosen]
+            made = craft(network, images[chosen], labels[chosen], derive_seed(seed, "craft", step))
+            return made, labels[chosen]
+
+        return make
+
+    def mixed(batch: Tensor) -> Callable[[], Batch]:
+        def make() -> Batch:
+            first = batch[batch < len(images)]
+            second = batch[batch >= len(images)] - len(images)
+            if not len(second):
+                return clean(first)()
+            made, targets = attacked(second)()
+            return torch.cat([images[first], made]), torch.cat([labels[first], targets])
+
+        return make
+
+    loss = 0.0
+    for _ in range(settings.epochs):
+        if settings.schedule == "mixed":
+            total = len(images) + len(positions)
+            batches = [mixed(b) for b in shuffled(total, settings.batch_size, clean_order)]
+        else:
+            first: list[Callable[[], Batch]] = []
+            if settings.schedule != "adversarial_only":
+                first = [clean(b) for b in shuffled(len(images), settings.batch_size, clean_order)]
+            second = [
+                attacked(b)
+                for b in shuffled(len(positions), settings.batch_size, adversarial_order)
+            ]
+            if settings.schedule == "interleaved":
+                batches = list(_interleave(first, second))
+            else:
+                batches = first + second
+        loss = run_steps(network, optimiser, batches)
+    network.eval()
+    return loss
+
+
+def _interleave(
+    clean: list[Callable[[], Batch]], adversarial: list[Callable[[], Batch]]
+) -> Iterator[Callable[[], Batch]]:
+    """Clean steps with the adversarial ones spread evenly after them."""
+    used = 0
+    for index, batch in enumerate(clean, start=1):
+        yield batch
+        due = index * len(adversarial) // len(clean)
+        yield from adversarial[used:due]
+        used = due

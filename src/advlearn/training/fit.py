@@ -1,0 +1,55 @@
+"""Gradient steps on batches: the loop that pretraining and retraining share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from advlearn.support.errors import UserError
+
+Batch = tuple[Tensor, Tensor]
+
+
+def make_optimiser(network: nn.Module, name: str, learning_rate: float) -> torch.optim.Optimizer:
+    """Adam, or stochastic gradient descent with momentum 0.9."""
+    if name == "adam":
+        return torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
+    return torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9)
+
+
+def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:
+    """Positions 0..n-1 in random order, cut into batches; no batches for n = 0."""
+    return list(torch.randperm(n, generator=generator).split(batch_size)) if n else []
+
+
+def run_steps(
+    network: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterable[Callable[[], Batch]]
+) -> float:
+    """One gradient step on the mean cross-entropy of each batch; returns the mean loss.
+
+    Batches are made when they are due, so that online crafting sees the network as it is then.
+
+    Raises:
+        UserError: the loss is no longer finite.
+    """
+    total, count = 0.0, 0
+    for make in batches:
+        images, labels = make()
+        network.train()
+        optimiser.zero_grad(set_to_none=True)
+        loss = cross_entropy(network(images), labels)
+        loss.backward()
+        optimiser.step()
+        total += float(loss.detach()) * len(labels)
+        count += len(labels)
+    mean = total / count if count else 0.0
+    if mean != mean or mean == float("inf"):
+        raise UserError(
+            f"training diverged: the mean loss is {mean}",
+            where="keys 'training.learning_rate' and 'retrain.learning_rate' of the universe",
+            remedy="use a smaller learning rate",
+        )
+    return mean

@@ -1,0 +1,240 @@
+"""What the rules need to know while the graph of jobs is built; it imports neither torch nor pandas."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from advlearn.config import Config, Job, load
+from advlearn.settings.base import Settings
+from advlearn.settings.collect import CollectedJob, CollectSettings
+from advlearn.settings.jobs import CraftJob, EvaluateJob, PretrainJob, RetrainJob
+from advlearn.settings.universe import UniverseSettings
+from advlearn.support.codedigest import code_digest, external_digest, package_root
+from advlearn.support.errors import UserError
+from advlearn.support.provenance import lock_digest
+
+
+class Wildcards(Protocol):
+    """The wildcards of a job, as attributes."""
+
+    def __getattr__(self, name: str) -> str: ...
+
+
+class Plan:
+    """A checked configuration with the inputs and parameters of every rule.
+
+    Args:
+        values: the merged configuration.
+        files: the files it came from, for messages.
+        lock: lock file of the environment.
+
+    Raises:
+        UserError: the configuration is wrong.
+    """
+
+    def __init__(self, values: Mapping[str, Any], files: Sequence[Any], lock: Path) -> None:
+        where = " + ".join(str(file) for file in files) or "configuration"
+        given = {key: value for key, value in values.items() if key != "pathvars"}
+        self.config: Config = load(given, where)
+        self.lock = lock_digest(lock)
+        self.lock_file = str(lock)
+        self.run_folder = f"results/{self.config.run}"
+        self.log_folder = f"logs/{self.config.run}"
+        self.dataset = self.config.data.dataset
+        self.raw = _raw_name(self.config)
+        self.published_folder = str(lock.parent / "config" / "published")
+        self.seeds = self.config.seeds
+        self._jobs = {(job.universe, job.attack, job.reduction): job for job in self.config.jobs()}
+        python = shlex.quote(str(Path(sys.executable).parent))
+        source = shlex.quote(str(package_root().parent))
+        # Idle threads of OpenMP spin by default and take the core from the job beside.
+        self.shell_prefix = (
+            f"set -euo pipefail; export OMP_WAIT_POLICY=passive PATH={python}:$PATH"
+            f" PYTHONPATH={source}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+        )
+
+    def code(self, stage: str) -> str:
+        """Digest of everything of the package that a stage can reach."""
+        return code_digest(f"advlearn.stages.{stage}")
+
+    def digests(self) -> str:
+        """Code digests of all stages, JSON."""
+        stages = sorted(path.stem for path in (package_root() / "stages").glob("[a-z]*.py"))
+        return json.dumps({stage: self.code(stage) for stage in stages})
+
+    def resolved(self) -> str:
+        """The whole configuration with every default, JSON."""
+        return self.config.to_json()
+
+    # Parameters of the stages, canonical JSON.
+
+    def sources(self) -> str:
+        """Parameters of download."""
+        return self.config.sources.to_json()
+
+    def data(self) -> str:
+        """Parameters of prepare."""
+        return self.config.data.to_json()
+
+    def pretrain(self, wildcards: Wildcards) -> str:
+        """Parameters of pretrain."""
+        universe = self._universe(wildcards)
+        return PretrainJob(model=universe.model, training=universe.training).to_json()
+
+    def model(self, wildcards: Wildcards) -> str:
+        """Architecture of a universe."""
+        return self._universe(wildcards).model.to_json()
+
+    def own_model(self, wildcards: Wildcards) -> str | None:
+        """Digest of the source of a user's own network, none for the registered ones."""
+        return external_digest(self._universe(wildcards).model.name)
+
+    def own_clusterer(self, wildcards: Wildcards) -> str | None:
+        """Digest of the source of a user's own clusterer, none for the registered ones."""
+        own = self.config.selective.cluster.own.get(wildcards.clusterer)
+        return external_digest(own.function) if own else None
+
+    def calibrate(self) -> str:
+        """Parameters of calibrate."""
+        return self.config.selective.calibrate.to_json()
+
+    def craft(self, wildcards: Wildcards) -> str:
+        """Parameters of craft."""
+        return CraftJob(attack=self._universe(wildcards).attacks[wildcards.attack]).to_json()
+
+    def embed(self, wildcards: Wildcards) -> str:
+        """Parameters of embed: only those of the job's own reduction."""
+        return self.config.selective.embed.json_for(wildcards.reduction)
+
+    def embed_threads(self, wildcards: Wildcards) -> int:
+        """Threads of embed, fixed by the configuration."""
+        embed = self.config.selective.embed
+        return embed.tsne.threads if wildcards.reduction == "tsne" else embed.pca_threads
+
+    def cluster(self, wildcards: Wildcards) -> str:
+        """Parameters of cluster: only those of the job's own clusterer."""
+        return self.config.selective.cluster.json_for(wildcards.clusterer)
+
+    def select(self, wildcards: Wildcards) -> str:
+        """Parameters of select."""
+        return self._job(wildcards).select.to_json()
+
+    def single(self, wildcards: Wildcards) -> str:
+        """Option of select: the cells without clustering are in one reduction of each attack."""
+        reductions = [
+            job.reduction
+            for job in self._jobs.values()
+            if (job.universe, job.attack) == (wildcards.universe, wildcards.attack)
+        ]
+        chosen = "pca" if "pca" in reductions else reductions[0]
+        return "--include-single" if wildcards.reduction == chosen else ""
+
+    def retrain(self, wildcards: Wildcards) -> str:
+        """Parameters of retrain."""
+        universe = self._universe(wildcards)
+        attack = universe.attacks[wildcards.attack]
+        return RetrainJob(retrain=universe.retrain, attack=attack).to_json()
+
+    def evaluate(self, wildcards: Wildcards) -> str:
+        """Parameters of evaluate."""
+        attack = self._universe(wildcards).attacks[wildcards.attack]
+        return EvaluateJob(attack=attack, evaluation=self.config.selective.evaluate).to_json()
+
+    def collect(self) -> str:
+        """Parameters of collect."""
+        selective = self.config.selective
+        study = selective.model_dump(mode="json", exclude={"universes", "grid", "calibrate"})
+        universes = {name: _dump(value) for name, value in selective.universes.items()}
+        return CollectSettings(
+            run=self.config.run,
+            seeds=self.seeds,
+            calibration_seeds=selective.calibrate.seeds,
+            jobs=tuple(
+                CollectedJob(
+                    universe=job.universe,
+                    attack=job.attack,
+                    reduction=job.reduction,
+                    clusterers=job.clusterers,
+                )
+                for job in self._jobs.values()
+            ),
+            primary=selective.primary,
+            protocol=selective.universes[selective.primary].protocol,
+            universes=universes,
+            study={**study, "seeds": list(self.seeds), "selection_split": "validation"},
+        ).to_json()
+
+    # Inputs of the stages that gather.
+
+    def clusterings(self, wildcards: Wildcards) -> list[str]:
+        """Cluster files of one line of the grid."""
+        folder = (
+            f"{self.run_folder}/clusters/{wildcards.universe}/seed{wildcards.seed}"
+            f"/{wildcards.attack}/{wildcards.reduction}"
+        )
+        return [f"{folder}/{name}.parquet" for name in self._job(wildcards).clusterers]
+
+    def clusterers(self, wildcards: Wildcards) -> tuple[str, ...]:
+        """Names of the clusterers of one line of the grid."""
+        return self._job(wildcards).clusterers
+
+    def evaluations(self) -> list[str]:
+        """Evaluation files of all lines of the grid and all seeds."""
+        return [
+            f"{self.run_folder}/evaluation/{job.universe}/seed{seed}/{job.attack}/{job.reduction}.csv"
+            for job in self._jobs.values()
+            for seed in self.seeds
+        ]
+
+    def calibrations(self) -> list[str]:
+        """Calibration files, one a calibration seed."""
+        return [
+            f"{self.run_folder}/calibration/seed{s}.csv"
+            for s in self.config.selective.calibrate.seeds
+        ]
+
+    def own_arrays(self) -> list[str]:
+        """The user's own array file, an input of download; nothing for every other data set."""
+        root = self.config.sources.root
+        return [str(root)] if self.dataset == "arrays" and root else []
+
+    def published(self) -> list[str]:
+        """Files of published numbers."""
+        return sorted(str(path) for path in Path(self.published_folder).glob("*.csv"))
+
+    def _universe(self, wildcards: Wildcards) -> UniverseSettings:
+        try:
+            return self.config.selective.universes[wildcards.universe]
+        except KeyError:
+            raise _not_in_run(wildcards.universe, "universe") from None
+
+    def _job(self, wildcards: Wildcards) -> Job:
+        key = (wildcards.universe, wildcards.attack, wildcards.reduction)
+        if key not in self._jobs:
+            raise _not_in_run("/".join(key), "universe, attack and reduction")
+        return self._jobs[key]
+
+
+def _raw_name(config: Config) -> str:
+    """Folder of the raw files below results/raw: one a data set, and one a file of own arrays."""
+    if config.data.dataset != "arrays":
+        return config.data.dataset
+    return f"arrays-{hashlib.blake2b(str(config.sources.root).encode(), digest_size=4).hexdigest()}"
+
+
+def _dump(settings: Settings) -> dict[str, Any]:
+    return settings.model_dump(mode="json")
+
+
+def _not_in_run(name: str, kind: str) -> UserError:
+    return UserError(
+        f"no such {kind} in this run: {name}",
+        where="the target that was asked for",
+        remedy="add it to 'selective.universes' and 'selective.grid' of the configuration",
+    )

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advlearn.attacks.acceleration import _NarrowConv2d, accelerated
+
+
+def gradient(model: nn.Module, images: Tensor) -> Tensor:
+    point = images.clone().requires_grad_(True)
+    (found,) = torch.autograd.grad(model(point).square().sum(), point)
+    return found
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [(3, 1, 1), (3, 2, 1), (4, 2, 1), (5, 3, 2), (3, 2, 0), ((3, 5), (2, 1), (0, 2)), (1, 2, 0)],
+)
+def test_narrow_convolution_has_the_gradient_of_torch(
+    channels: int, kernel: int, stride: int, padding: int
+) -> None:
+    torch.manual_seed(0)
+    plain = nn.Conv2d(channels, 6, kernel, stride=stride, padding=padding).double()
+    images = torch.rand(4, channels, 11, 10, dtype=torch.float64)
+    narrow = _NarrowConv2d(plain)
+    torch.testing.assert_close(narrow(images), plain(images))
+    torch.testing.assert_close(gradient(narrow, images), gradient(plain, images))
+
+
+class Own(nn.Module):
+    """A network that is no Sequential, has a residual path and flattens by `flatten`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.body = nn.Sequential(nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2))
+        self.last = nn.Linear(8 * 16, 4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.body(self.first(images)).flatten(1))
+
+
+class Viewer(Own):
+    """Needs contiguous activations: channels_last makes its `view` fail."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.body(self.first(images))
+        return self.last(hidden.view(hidden.shape[0], -1))
+
+
+class Reader(Own):
+    """Reads the weights as they lie in memory, so channels_last makes it another function."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        offset = self.first.weight.as_strided((1,), (1,), 1)
+        return super().forward(images) + 10 * offset
+
+
+def test_own_networks_keep_logits_and_gradients() -> None:
+    torch.manual_seed(0)
+    model, images = Own().eval(), torch.rand(5, 3, 8, 8)
+    fast = accelerated(model, images)
+    assert fast is not model
+    assert isinstance(fast.first, _NarrowConv2d)
+    torch.testing.assert_close(fast(images), model(images))
+    torch.testing.assert_close(gradient(fast, images), gradient(model, images))
+
+
+@pytest.mark.parametrize("kind", [Viewer, Reader])
+def test_what_does_not_stand_a_rewriting_is_used_as_it_is(kind: type[Own]) -> None:
+    torch.manual_seed(0)
+    model = kind().eval()
+    assert accelerated(model, torch.rand(5, 3, 8, 8)) is model
+
+
+def test_sequential_pools_before_relu_and_leaves_the_original_alone() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 3)
+    ).eval()
+    # Constant patches make ties in the pooling windows.
+    images = torch.rand(6, 1, 8, 8).round()
+    fast = accelerated(model, images)
+    assert [type(layer) for layer in fast][1:3] == [nn.MaxPool2d, nn.ReLU]
+    assert [type(layer) for layer in model][1:3] == [nn.ReLU, nn.MaxPool2d]
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    torch.testing.assert_close(gradient(fast, images), gradient(model, images))
+
+
+def test_no_rewriting_in_float64() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()).double()
+    assert accelerated(model, torch.rand(2, 1, 8, 8, dtype=torch.float64)) is model

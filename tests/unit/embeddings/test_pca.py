@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from advlearn.embeddings.pca import embed
+from advlearn.settings.embed import EmbedSettings
+from advlearn.support.errors import UserError
+
+
+@pytest.fixture
+def points():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(200, 12)) * np.linspace(4, 0.5, 12)
+
+
+def test_agrees_with_the_singular_value_decomposition(points):
+    ours = embed(points, EmbedSettings(), 0)
+    full = PCA(2, svd_solver="full").fit_transform(points)
+    np.testing.assert_allclose(np.abs(ours), np.abs(full), atol=1e-8)
+
+
+@pytest.mark.parametrize("flip", [1, -1])
+def test_sign_makes_the_largest_loading_positive(points, flip):
+    centred = flip * (points - points.mean(axis=0))
+    scores = embed(centred, EmbedSettings(), 0)
+    loadings = scores.T @ centred
+    assert (loadings[np.arange(2), np.abs(loadings).argmax(axis=1)] > 0).all()
+
+
+def test_seed_is_not_used(points):
+    np.testing.assert_array_equal(
+        embed(points, EmbedSettings(), 0), embed(points, EmbedSettings(), 1)
+    )
+
+
+def test_fewer_pixels_than_components(points):
+    with pytest.raises(UserError, match="3 principal components") as error:
+        embed(points[:, :2], EmbedSettings(n_components=3), 0)
+    assert "embed.n_components" in error.value.where

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from sklearn.manifold import trustworthiness
+
+from advlearn.embeddings import tsne
+from advlearn.settings.embed import EmbedSettings
+from advlearn.support.errors import UserError
+
+SETTINGS = EmbedSettings.model_validate(
+    {
+        "tsne": {
+            "perplexity": 10,
+            "initial_pca": 5,
+            "early_exaggeration_iter": 60,
+            "n_iter": 90,
+            "threads": 1,
+        }
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def points():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(4, 20)) * 6
+    return np.repeat(centres, 40, axis=0) + rng.normal(size=(160, 20))
+
+
+@pytest.fixture(scope="module")
+def embedded(points):
+    return tsne.embed(points, SETTINGS, 3)
+
+
+def test_neighbours_stay_neighbours(points, embedded):
+    assert embedded.shape == (160, 2)
+    assert trustworthiness(points, embedded, n_neighbors=5) > 0.9
+
+
+def test_same_seed_and_threads_same_map(points, embedded):
+    np.testing.assert_array_equal(tsne.embed(points, SETTINGS, 3), embedded)
+
+
+def test_seed_fixes_the_approximate_neighbours_of_many_points():
+    many = np.random.default_rng(1).normal(size=(1200, 20))
+    settings = EmbedSettings.model_validate(
+        {"tsne": {"perplexity": 10, "early_exaggeration_iter": 0, "n_iter": 5, "threads": 1}}
+    )
+    first, second, other = (tsne.embed(many, settings, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_progress_is_shown(points, capsys):
+    tsne.embed(points, SETTINGS, 3)
+    assert "150/150 iterations (100 %)" in capsys.readouterr().err
+
+
+def test_fft_where_there_are_many_points(points, monkeypatch):
+    methods = []
+
+    class Recorder:
+        def __init__(self, **options):
+            methods.append(options["negative_gradient_method"])
+
+        def fit(self, scores):
+            return scores[:, :2]
+
+    monkeypatch.setattr(tsne, "TSNE", Recorder)
+    tsne.embed(points, SETTINGS, 0)
+    monkeypatch.setattr(tsne, "FFT_FROM", len(points))
+    tsne.embed(points, SETTINGS, 0)
+    assert methods == ["bh", "fft"]
+
+
+def test_perplexity_too_large(points):
+    with pytest.raises(UserError, match="needs more than 30 images"):
+        tsne.embed(points[:30], SETTINGS, 0)
+
+
+def test_images_that_are_all_the_same():
+    with pytest.raises(UserError, match="all images are the same"):
+        tsne.embed(np.ones((50, 8)), SETTINGS, 0)
+
+
+def test_fewer_pixels_than_dimensions(points):
+    with pytest.raises(UserError) as error:
+        tsne.embed(points[:, :1], SETTINGS, 0)
+    assert "embed.n_components" in error.value.where

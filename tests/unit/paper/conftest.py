@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from advlearn.paper.tidy import Tidy
+from tests.unit.paper.synthetic import PUBLISHED, write_run
+
+
+@pytest.fixture(scope="session")
+def full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two universes, two protocols, three seeds."""
+    return write_run(tmp_path_factory.mktemp("full") / "tidy")
+
+
+@pytest.fixture(scope="session")
+def smoke_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One universe, one protocol, one seed, small images, one to three clusters."""
+    return write_run(
+        tmp_path_factory.mktemp("smoke") / "tidy",
+        universes=["closest"],
+        protocols=["whitebox"],
+        seeds=[0],
+        cluster_numbers=[1, 2, 3],
+        dataset="digits",
+        shape=(1, 8, 8),
+    )
+
+
+@pytest.fixture(scope="session")
+def bare_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The least a run can have: one attack, one reduction, one clusterer, two clusters."""
+    return write_run(
+        tmp_path_factory.mktemp("bare") / "tidy",
+        universes=["sound"],
+        protocols=["transfer"],
+        seeds=[3],
+        attacks=["fgsm"],
+        reductions=["pca"],
+        clusterers=["kmeans"],
+        cluster_numbers=[2],
+    )
+
+
+@pytest.fixture(scope="session", params=["full", "smoke", "bare"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    """Each of the three runs in turn."""
+    found: Path = request.getfixturevalue(f"{request.param}_folder")
+    return found
+
+
+@pytest.fixture(scope="session")
+def full(full_folder: Path) -> Tidy:
+    return Tidy(full_folder, PUBLISHED)
+
+
+@pytest.fixture(scope="session")
+def smoke(smoke_folder: Path) -> Tidy:
+    return Tidy(smoke_folder, PUBLISHED)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from advlearn.metrics.intervals import mean_interval, prediction_interval
+from advlearn.paper.summary import beside_published, inside, over_seeds
+
+
+def test_agrees_with_the_intervals_one_group_at_a_time() -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"cell": np.repeat(["a", "b", "c"], [5, 3, 1]), "value": generator.uniform(size=9)}
+    )
+    result = over_seeds(frame, ["cell"]).set_index("cell")
+    for cell, part in frame.groupby("cell"):
+        mean, further = (f(list(part["value"])) for f in (mean_interval, prediction_interval))
+        row = result.loc[cell]
+        expected = [mean.mean, mean.low, mean.high, further.low, further.high, mean.n]
+        assert list(row) == pytest.approx(expected, nan_ok=True)
+    assert math.isnan(result.loc["c", "ci_low"])
+
+
+def test_missing_values_are_no_runs() -> None:
+    frame = pd.DataFrame({"cell": ["a", "a", "b"], "value": [0.5, None, None]})
+    result = over_seeds(frame, ["cell"])
+    assert list(result["cell"]) == ["a"]
+    assert list(result["n"]) == [1]
+
+
+def test_inside() -> None:
+    verdict = inside(
+        pd.Series([0.5, 0.7, None, 0.5]),
+        pd.Series([0.4, 0.4, 0.4, None]),
+        pd.Series([0.6, 0.6, 0.6, None]),
+    )
+    assert verdict[0] == "yes"
+    assert verdict[1] == "no"
+    assert verdict[2:].isna().all()
+
+
+def test_difference_is_reproduced_minus_published() -> None:
+    frame = over_seeds(pd.DataFrame({"cell": ["a", "a"], "value": [0.4, 0.6]}), ["cell"])
+    row = beside_published(frame.assign(published=0.3)).iloc[0]
+    assert row["difference"] == pytest.approx(0.2)
+    assert row["published_inside_ci"] == "yes"  # two seeds: the interval is wide

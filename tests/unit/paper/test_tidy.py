@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from advlearn.paper.tidy import Tidy
+from advlearn.support.errors import UserError
+from tests.unit.paper.synthetic import PUBLISHED
+
+
+@pytest.fixture
+def copy(smoke_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(smoke_folder, tmp_path / "tidy"))
+
+
+@pytest.mark.parametrize(
+    ("file", "attribute"),
+    [
+        ("selective_metrics.csv", "metrics"),
+        ("selective_embedding.csv", "embedding"),
+        ("selective_examples.npz", "examples"),
+        ("selective_calibration.csv", "calibration"),
+        ("selective_sanity.csv", "sanity"),
+        ("choices.csv", "choices"),
+        ("study.json", "study"),
+    ],
+)
+def test_missing_file(copy: Path, file: str, attribute: str) -> None:
+    (copy / file).unlink()
+    with pytest.raises(UserError, match=f"{file} is missing") as caught:
+        getattr(Tidy(copy, PUBLISHED), attribute)
+    assert str(copy) in caught.value.where
+    assert "collect" in caught.value.remedy
+
+
+def test_missing_column_is_named(copy: Path) -> None:
+    path = copy / "selective_metrics.csv"
+    text = path.read_text()
+    path.write_text(text.replace("n_selected", "count", 1))
+    with pytest.raises(UserError, match="missing columns: n_selected") as caught:
+        _ = Tidy(copy, PUBLISHED).metrics
+    assert "selective_metrics.csv" in caught.value.where
+    assert "count" in caught.value.where
+
+
+def test_header_without_rows(copy: Path) -> None:
+    path = copy / "selective_metrics.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    with pytest.raises(UserError, match="no rows"):
+        _ = Tidy(copy, PUBLISHED).metrics
+
+
+@pytest.mark.parametrize("value", ["1.2", "-0.1", ""])
+def test_share_out_of_range(copy: Path, value: str) -> None:
+    path = copy / "selective_metrics.csv"
+    lines = path.read_text().splitlines()
+    lines[3] = lines[3].rsplit(",", 1)[0] + "," + value
+    path.write_text("\n".join(lines))
+    with pytest.raises(UserError, match=r"row 4 does not") as caught:
+        _ = Tidy(copy, PUBLISHED).metrics
+    assert "column value" in caught.value.where
+
+
+def test_the_same_fact_twice(copy: Path) -> None:
+    path = copy / "selective_metrics.csv"
+    text = path.read_text()
+    path.write_text(text + text.splitlines()[1] + "\n")
+    with pytest.raises(UserError, match="stands twice"):
+        _ = Tidy(copy, PUBLISHED).metrics
+
+
+def test_folder_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no folder") as caught:
+        Tidy(tmp_path / "nowhere", PUBLISHED)
+    assert "--tidy" in caught.value.where
+    with pytest.raises(UserError, match="no folder") as caught:
+        Tidy(tmp_path, tmp_path / "nowhere")
+    assert "--published" in caught.value.where
+
+
+def test_folder_without_a_study(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no tidy table of any study"):
+        _ = Tidy(tmp_path, PUBLISHED).studies
+
+
+def test_archive_that_is_none(copy: Path) -> None:
+    (copy / "selective_examples.npz").write_bytes(b"not a zip file")
+    with pytest.raises(UserError, match="cannot be read"):
+        _ = Tidy(copy, PUBLISHED).examples
+
+
+def test_primary_universe_that_is_none(copy: Path) -> None:
+    path = copy / "study.json"
+    study = json.loads(path.read_text())
+    study["primary"]["universe"] = "other"
+    path.write_text(json.dumps(study))
+    with pytest.raises(UserError, match="'other'") as caught:
+        _ = Tidy(copy, PUBLISHED).study
+    assert "closest" in caught.value.remedy
+
+
+def test_study_that_is_no_json(copy: Path) -> None:
+    (copy / "study.json").write_text("{")
+    with pytest.raises(UserError, match="no JSON"):
+        _ = Tidy(copy, PUBLISHED).study
+
+
+def test_study_without_seeds(copy: Path) -> None:
+    path = copy / "study.json"
+    study = json.loads(path.read_text())
+    del study["seeds"]
+    path.write_text(json.dumps(study))
+    with pytest.raises(UserError, match="seeds"):
+        _ = Tidy(copy, PUBLISHED).study
+
+
+def test_settings_named_none_stay_text(full: Tidy) -> None:
+    assert "none" in set(full.metrics["reduction"])
+    assert "none" in set(full.metrics["rule"])

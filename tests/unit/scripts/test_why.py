@@ -1,0 +1,36 @@
+"""`make why` in words."""
+
+from __future__ import annotations
+
+from scripts.why import in_words, jobs
+
+DRY_RUN = """\
+[Thu Jan  1 00:00:00 1970]
+rule craft:
+    input: a
+    output: b
+    reason: Missing output files: b; Code has changed since last execution
+rule craft:
+    reason: Missing output files: c; Code has changed since last execution
+checkpoint select:
+    output: d
+    reason: Params have changed since last execution: before: 1, after: 2
+localrule paper:
+    reason: Rules with neither input nor output files are always executed.
+"""
+
+
+def test_jobs_are_counted_by_rule_and_reason() -> None:
+    assert jobs(DRY_RUN) == {
+        ("craft", "its result does not exist yet; the rule itself has changed"): 2,
+        ("select", "a setting, a seed, the code of the stage or the lock has changed"): 1,
+        ("paper", "it runs every time"): 1,
+    }
+
+
+def test_an_unknown_reason_is_shown_as_it_is() -> None:
+    assert in_words("The moon is full") == "The moon is full"
+
+
+def test_nothing_to_do_gives_no_jobs() -> None:
+    assert not jobs("Building DAG of jobs...\nNothing to be done (all files are present).\n")

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from advlearn.settings.attack import FgsmSettings, PgdSettings, attack_from_json
+from advlearn.support.errors import UserError
+
+
+def test_name_decides_the_kind() -> None:
+    assert attack_from_json('{"name": "fgsm", "epsilon": 0.1}') == FgsmSettings(epsilon=0.1)
+    found = attack_from_json('{"name": "pgd", "epsilon": 0.2, "steps": 10}')
+    assert found == PgdSettings(epsilon=0.2, steps=10)
+    assert attack_from_json(found.to_json()) == found
+
+
+def test_step_size_rule() -> None:
+    assert PgdSettings(epsilon=0.4, steps=10).resolved_step_size == pytest.approx(0.1)
+    assert PgdSettings(epsilon=0.4, steps=10, step_size=0.03).resolved_step_size == 0.03
+
+
+def test_unknown_attack_lists_the_known_ones() -> None:
+    with pytest.raises(UserError, match="unknown attack 'pdg'") as caught:
+        attack_from_json('{"name": "pdg"}')
+    assert caught.value.remedy.endswith("fgsm, pgd")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"name": "fgsm", "steps": 3}', "steps"),
+        ('{"name": "pgd", "epsilon": -0.1}', "epsilon"),
+        ('{"name": "pgd", "epsilon": NaN}', "epsilon"),
+        ('{"name": "pgd", "norm": "l1"}', "norm"),
+        ('{"name": "pgd", "deviation": "hinge"}', "deviation"),
+    ],
+)
+def test_errors_name_the_key(text: str, key: str) -> None:
+    with pytest.raises(UserError) as caught:
+        attack_from_json(text)
+    assert key in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epsilon": -1.0},
+        {"epsilon": float("nan")},
+        {"epsilon": float("inf")},
+        {"steps": 0},
+        {"step_size": 0.0},
+        {"restarts": 0},
+        {"restarts": 2, "random_start": False},
+    ],
+)
+def test_values_out_of_range(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        PgdSettings(**wrong)

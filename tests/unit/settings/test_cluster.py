@@ -1,0 +1,90 @@
+import json
+
+import pytest
+
+from advlearn.settings.cluster import (
+    CLUSTERERS,
+    ClusterSettings,
+    asked_clusters,
+    setting_name,
+)
+from advlearn.support.errors import UserError
+
+
+def test_setting_names():
+    assert setting_name(n_clusters=4) == "n_clusters=4"
+    assert setting_name(eps_quantile=0.5, min_samples=10) == "eps_quantile=0.5,min_samples=10"
+    assert asked_clusters("n_clusters=4") == 4
+    assert asked_clusters("eps_quantile=0.5,min_samples=10") is None
+    assert asked_clusters("n_clusters=4,n_init=2") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"kmeans": {"n_clusters": []}}', "kmeans.n_clusters"),
+        ('{"kmeans": {"n_clusters": [0]}}', "kmeans.n_clusters.0"),
+        ('{"kmeans": {"n_clusters": [2, 2]}}', "kmeans.n_clusters"),
+        ('{"kmeans": {"n_init": 0}}', "kmeans.n_init"),
+        ('{"agglomerative": {"n_clusters": []}}', "agglomerative.n_clusters"),
+        ('{"dbscan": {"eps_quantile": []}}', "dbscan.eps_quantile"),
+        ('{"dbscan": {"eps_quantile": [1.5]}}', "dbscan.eps_quantile.0"),
+        ('{"dbscan": {"eps": [0]}}', "dbscan.eps.0"),
+        ('{"dbscan": {"eps": [1.0], "eps_quantile": [0.5]}}', "exactly one"),
+        ('{"dbscan": {"eps_quantile": null}}', "exactly one"),
+        ('{"dbscan": {"min_samples": []}}', "dbscan.min_samples"),
+        ('{"hdbscan": {"min_cluster_size": []}}', "hdbscan.min_cluster_size"),
+        ('{"hdbscan": {"min_cluster_size": [1]}}', "neither a whole number"),
+        ('{"hdbscan": {"min_cluster_size": [2.5]}}', "neither a whole number"),
+        ('{"own": {"kmeans": {"function": "a:b"}}}', "is taken"),
+        ('{"own": {"single": {"function": "a:b"}}}', "is taken"),
+        ('{"own": {"a/b": {"function": "a:b"}}}', "lower-case"),
+        ('{"own": {"mine": {"function": "no colon"}}}', "own.mine.function"),
+        ('{"spectral": {}}', "spectral"),
+    ],
+)
+def test_wrong_value_is_named(text, key):
+    with pytest.raises(UserError) as error:
+        ClusterSettings.from_json(text)
+    assert key in str(error.value)
+
+
+def test_eps_alone_switches_the_quantiles_off():
+    dbscan = ClusterSettings.from_json('{"dbscan": {"eps": [0.3]}}').dbscan
+    assert (dbscan.eps, dbscan.eps_quantile) == ([0.3], None)
+
+
+def test_job_json_holds_its_own_group_only():
+    settings = ClusterSettings.model_validate(
+        {"kmeans": {"n_init": 3}, "own": {"mine": {"function": "a.b:c", "settings": {"k": [2]}}}}
+    )
+    for name in settings.known():
+        text = settings.json_for(name)
+        top = json.loads(text)
+        assert set(top) == ({name} if name in CLUSTERERS else {"own"})
+        assert ClusterSettings.from_json(text).of(name) == settings.of(name)
+    assert settings.known() == [*CLUSTERERS, "mine"]
+
+
+def test_unknown_clusterer_lists_the_known():
+    with pytest.raises(UserError, match="unknown clusterer 'spectral'") as error:
+        ClusterSettings().of("spectral")
+    assert "agglomerative, dbscan, hdbscan, kmeans" in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("clusterer", "group", "key"),
+    [
+        ("kmeans", {"n_clusters": [2, 21]}, "cluster.kmeans.n_clusters"),
+        ("agglomerative", {"n_clusters": [21]}, "cluster.agglomerative.n_clusters"),
+        ("dbscan", {"min_samples": [21]}, "cluster.dbscan.min_samples"),
+        ("hdbscan", {"min_cluster_size": [21]}, "cluster.hdbscan.min_cluster_size"),
+        ("hdbscan", {"min_samples": 21}, "cluster.hdbscan.min_samples"),
+    ],
+)
+def test_more_clusters_than_images(clusterer, group, key):
+    settings = ClusterSettings.model_validate({clusterer: group})
+    settings.check_images(clusterer, 21)
+    with pytest.raises(UserError, match="there are 20 images") as error:
+        settings.check_images(clusterer, 20)
+    assert key in error.value.where

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from advlearn.data.store import load_info, load_split
+from advlearn.settings.data import DataSettings, SourceSettings
+from advlearn.stages.download import download
+from advlearn.stages.prepare import prepare
+from advlearn.support.errors import UserError
+
+
+def own_manifest(folder: Path) -> Path:
+    draw = np.random.default_rng(0)
+    np.savez(
+        folder / "own.npz",
+        train_images=draw.integers(0, 256, (60, 3, 4, 5), dtype=np.uint8),
+        train_labels=np.arange(60) % 3,
+        test_images=draw.integers(0, 256, (30, 3, 4, 5), dtype=np.uint8),
+        test_labels=np.arange(30) % 3,
+    )
+    out = folder / "raw" / "manifest.json"
+    download(dataset="arrays", settings=SourceSettings(root=folder / "own.npz"), out=out)
+    return out
+
+
+def test_digits(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    download(dataset="digits", settings=SourceSettings(), out=manifest)
+    settings = DataSettings(
+        dataset="digits", train_images=300, validation_images=100, test_images=50
+    )
+    out = tmp_path / "data" / "dataset.json"
+    prepare(manifest=manifest, settings=settings, out=out)
+    info = load_info(out)
+    assert (info.n_train, info.n_validation, info.n_test) == (300, 100, 50)
+    assert (info.n_classes, info.shape) == (10, (1, 8, 8))
+    assert np.load(out.parent / "train_images.npy").dtype == np.uint8
+    for split, size in (("train", 300), ("validation", 100), ("test", 50)):
+        loaded = load_split(out.parent, split)
+        assert loaded.images.shape == (size, 1, 8, 8)
+        assert loaded.images.max() == 1.0
+
+
+def test_own_arrays(tmp_path: Path) -> None:
+    out = tmp_path / "data" / "dataset.json"
+    settings = DataSettings(dataset="arrays", validation_images=12)
+    prepare(manifest=own_manifest(tmp_path), settings=settings, out=out)
+    assert load_info(out).shape == (3, 4, 5)
+    assert len(load_split(out, "train")) == 48
+
+
+def test_a_changed_raw_file_is_noticed(tmp_path: Path) -> None:
+    manifest = own_manifest(tmp_path)
+    raw = manifest.parent / "arrays.npz"
+    raw.write_bytes(raw.read_bytes() + b"x")
+    settings = DataSettings(dataset="arrays", validation_images=12)
+    out = tmp_path / "data" / "dataset.json"
+    with pytest.raises(UserError, match="not the one that was downloaded") as caught:
+        prepare(manifest=manifest, settings=settings, out=out)
+    assert caught.value.where == str(raw)
+    raw.unlink()
+    with pytest.raises(UserError, match="no file"):
+        prepare(manifest=manifest, settings=settings, out=out)
+    assert not out.exists()
+
+
+def test_the_manifest_of_another_data_set(tmp_path: Path) -> None:
+    manifest = own_manifest(tmp_path)
+    with pytest.raises(UserError, match="those of 'arrays', not of 'digits'"):
+        prepare(
+            manifest=manifest,
+            settings=DataSettings(dataset="digits", validation_images=10),
+            out=tmp_path / "dataset.json",
+        )
+
+
+def test_a_manifest_cannot_vouch_for_a_file_of_the_catalogue(tmp_path: Path) -> None:
+    """A manifest that was edited together with the file does not pass."""
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"")
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(
+        '{"dataset": "mnist", "files": [{"name": "train-images-idx3-ubyte", "bytes": 0,'
+        f' "source": "", "sha256": "{empty}"}}]}}'
+    )
+    with pytest.raises(UserError, match="not the one that was downloaded"):
+        prepare(manifest=manifest, settings=DataSettings(), out=tmp_path / "dataset.json")
+
+
+def test_more_images_than_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="arrays has 60 training images"):
+        prepare(
+            manifest=own_manifest(tmp_path),
+            settings=DataSettings(dataset="arrays", validation_images=60),
+            out=tmp_path / "dataset.json",
+        )

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from advlearn.paper.figures import FIGURES
+from advlearn.paper.tables import TABLES
+from advlearn.stages.figures import figures
+from advlearn.stages.report import report
+from advlearn.stages.tables import tables
+from advlearn.support.errors import UserError
+from tests.unit.paper.synthetic import PUBLISHED, write_run
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Open elements, identifiers, link targets and addresses of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.targets: list[str] = []
+        self.addresses: list[str] = []
+        self.headings = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.headings += tag in ("h1", "h2", "h3")
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            elif name == "href" and (value or "").startswith("#"):
+                self.targets.append((value or "")[1:])
+            elif name in ("src", "href"):
+                self.addresses.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("run")
+    tidy = write_run(run / "tidy", seeds=[0, 1], cluster_numbers=[1, 2])
+    tables(tidy=tidy, out=run / "paper" / "tables", published=PUBLISHED)
+    figures(tidy=tidy, out=run / "paper" / "figures", published=PUBLISHED)
+    (run / "run.json").write_text(json.dumps({"machine": {"processor": "a <fast> one"}}))
+    return run
+
+
+def _report(run: Path, out: Path, **changes: Path) -> str:
+    arguments = {
+        "tidy": run / "tidy",
+        "tables": run / "paper" / "tables",
+        "figures": run / "paper" / "figures",
+        "out": out / "report.html",
+        "choices": out / "paper" / "choices.md",
+        "published": PUBLISHED,
+        "record": run / "run.json",
+        **changes,
+    }
+    report(**arguments)
+    return (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_page_is_whole_and_needs_no_network(made: Path, tmp_path: Path) -> None:
+    text = _report(made, tmp_path)
+    page = Page()
+    page.feed(text)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.targets) <= set(page.ids)
+    assert len(page.targets) > 15
+    assert set(TABLES) | set(FIGURES) <= set(page.ids)
+    assert all(address.startswith("data:") for address in page.addresses)
+    assert len(page.addresses) == len(FIGURES)
+    assert "<script" not in text
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+def test_page_says_what_was_found(made: Path, tmp_path: Path) -> None:
+    text = _report(made, tmp_path)
+    assert "One random cluster against an equally large random subset" in text
+    assert "0.3016" in text
+    assert "u0 (nearest)" in text
+    assert "Failed checks" in text
+    assert "a &lt;fast&gt; one" in text
+    assert "What the paper leaves open" in (tmp_path / "paper" / "choices.md").read_text()
+
+
+def test_same_bytes_twice(made: Path, tmp_path: Path) -> None:
+    assert _report(made, tmp_path / "a") == _report(made, tmp_path / "b")
+
+
+def test_other_data_sets_are_warned_of(made: Path, tmp_path: Path) -> None:
+    assert "for orientation only" not in _report(made, tmp_path)
+    tidy = write_run(
+        tmp_path / "tidy", seeds=[0, 1], cluster_numbers=[1, 2], dataset="digits", shape=(1, 8, 8)
+    )
+    assert "for orientation only" in _report(made, tmp_path, tidy=tidy)
+
+
+def test_missing_pieces(made: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UserError, match="the table selective_baselines is missing") as caught:
+        _report(made, tmp_path, tables=empty)
+    assert "'tables'" in caught.value.remedy
+    with pytest.raises(UserError, match="the figure selective_fig1_fgsm is missing"):
+        _report(made, tmp_path, figures=empty)
+    with pytest.raises(UserError, match="cannot be read"):
+        _report(made, tmp_path, record=empty / "run.json")
+    (empty / "list.json").write_text("[]")
+    with pytest.raises(UserError, match="no JSON object"):
+        _report(made, tmp_path, record=empty / "list.json")
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,294 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from advlearn.selection import rules
+from advlearn.settings.select import SelectSettings
+from advlearn.stages.select import select
+from advlearn.support.errors import UserError
+from advlearn.support.io import read_csv, read_npz
+
+N = 60
+SETTINGS = SelectSettings(rule_n_clusters=[2], every_n_clusters=[3])
+
+
+@pytest.fixture
+def outcomes(tmp_path):
+    rng = np.random.default_rng(0)
+    train = pd.DataFrame(
+        {
+            "split": "train",
+            "position": np.arange(N),
+            "label": np.arange(N) % 3,
+            "loss": rng.random(N),
+            "margin": rng.normal(size=N),
+        }
+    )
+    validation = train.head(5).assign(split="validation", loss=np.nan)
+    path = tmp_path / "outcomes.parquet"
+    # Out of order, and with rows of another split that select must not read.
+    pd.concat([validation, train.sample(frac=1, random_state=0)]).to_parquet(path, index=False)
+    return path
+
+
+@pytest.fixture
+def clusters(tmp_path):
+    rng = np.random.default_rng(1)
+    kmeans = {
+        f"n_clusters={k}": np.concatenate([np.arange(k), rng.integers(0, k, N - k)])
+        for k in (1, 2, 3)
+    }
+    dbscan = {"eps=1,min_samples=4": np.concatenate([np.arange(-1, 3), rng.integers(-1, 3, N - 4)])}
+    paths = []
+    for name, labels in (("kmeans", kmeans), ("dbscan", dbscan)):
+        path = tmp_path / f"{name}.parquet"
+        pd.DataFrame(labels).astype(np.int32).to_parquet(path, index=False)
+        paths.append(path)
+    return paths
+
+
+def run(outcomes, clusters, out, settings=SETTINGS, seed=0, include_single=True):
+    select(
+        outcomes=outcomes,
+        clusters=clusters,
+        settings=settings,
+        seed=seed,
+        out=out,
+        include_single=include_single,
+    )
+    cells = read_csv(out, dtype={"digest": str, "paired_digest": str})
+    return cells, read_npz(out.with_suffix(".npz"))
+
+
+def rules_of(cells, clusterer, setting):
+    rows = cells[(cells["clusterer"] == clusterer) & (cells["setting"] == setting)]
+    return list(rows["rule"])
+
+
+def test_columns_and_consistency(outcomes, clusters, tmp_path):
+    cells, sets = run(outcomes, clusters, tmp_path / "cells.csv")
+    assert list(cells) == [
+        "clusterer",
+        "setting",
+        "rule",
+        "cluster",
+        "n_selected",
+        "n_missing_classes",
+        "digest",
+        "paired_digest",
+    ]
+    labels = np.arange(N) % 3
+    for cell in cells.itertuples():
+        if cell.rule == "classic":
+            continue
+        positions = sets[cell.digest]
+        assert positions.dtype == np.int32
+        assert rules.digest(positions) == cell.digest
+        assert len(positions) == cell.n_selected
+        assert 3 - len(set(labels[positions])) == cell.n_missing_classes
+    assert set(sets) == set(cells["digest"]) - {"classic"}
+
+
+def test_which_rules_run_where(outcomes, clusters, tmp_path):
+    settings = SETTINGS.model_copy(update={"subset_control": False})
+    cells, _ = run(outcomes, clusters, tmp_path / "cells.csv", settings)
+    assert rules_of(cells, "kmeans", "n_clusters=1") == ["random"]
+    assert rules_of(cells, "kmeans", "n_clusters=2") == [
+        "random",
+        "largest",
+        "smallest",
+        "highest_loss",
+        "lowest_margin",
+    ]
+    assert rules_of(cells, "kmeans", "n_clusters=3") == ["random", *["every"] * 3]
+    assert rules_of(cells, "dbscan", "eps=1,min_samples=4") == ["random", *["every"] * 3]
+    found, _ = run(
+        outcomes,
+        clusters,
+        tmp_path / "found.csv",
+        settings.model_copy(update={"rule_found": True}),
+    )
+    assert "largest" in rules_of(found, "dbscan", "eps=1,min_samples=4")
+
+
+def test_chosen_images_are_those_of_the_cluster(outcomes, clusters, tmp_path):
+    cells, sets = run(outcomes, clusters, tmp_path / "cells.csv")
+    labels = {path.stem: pd.read_parquet(path) for path in clusters}
+    chosen = cells[~cells["rule"].isin(["subset", "all", "none", "classic"])]
+    for cell in chosen.itertuples():
+        column = labels[cell.clusterer][cell.setting].to_numpy()
+        np.testing.assert_array_equal(sets[cell.digest], np.flatnonzero(column == cell.cluster))
+        assert cell.cluster >= 0
+
+
+def test_highest_loss_reads_losses_by_position(outcomes, clusters, tmp_path):
+    cells, _ = run(outcomes, clusters, tmp_path / "cells.csv")
+    frame = pd.read_parquet(outcomes)
+    loss = frame[frame["split"] == "train"].set_index("position")["loss"].sort_index()
+    means = loss.groupby(pd.read_parquet(clusters[0])["n_clusters=2"].to_numpy()).mean()
+    (cell,) = cells[(cells["rule"] == "highest_loss")].itertuples()
+    assert cell.cluster == means.idxmax()
+
+
+def test_one_control_of_equal_size_for_each_image_set(outcomes, clusters, tmp_path):
+    cells, _ = run(outcomes, clusters, tmp_path / "cells.csv")
+    for _, group in cells[cells["clusterer"] != "single"].groupby(["clusterer", "setting"]):
+        controls = group[group["rule"] == "subset"]
+        others = group[group["rule"] != "subset"]
+        assert sorted(controls["paired_digest"]) == sorted(others["digest"].unique())
+        size = others.drop_duplicates("digest").set_index("digest")["n_selected"]
+        assert (size[controls["paired_digest"]].to_numpy() == controls["n_selected"]).all()
+    proper = cells[(cells["rule"] == "subset") & (cells["n_selected"] < N)]
+    assert (proper["digest"] != proper["paired_digest"]).all()
+
+
+def test_one_cluster_is_all_and_its_control_too(outcomes, clusters, tmp_path):
+    cells, _ = run(outcomes, clusters, tmp_path / "cells.csv")
+    one = cells[(cells["clusterer"] == "kmeans") & (cells["setting"] == "n_clusters=1")]
+    everything = cells.loc[cells["rule"] == "all", "digest"].item()
+    assert list(one["rule"]) == ["random", "subset"]
+    assert set(one["digest"]) == {everything} == {rules.digest(np.arange(N))}
+
+
+def test_single_cells(outcomes, tmp_path):
+    cells, sets = run(outcomes, [], tmp_path / "cells.csv")
+    assert cells["rule"].tolist() == ["all", "none", "classic"]
+    assert set(cells["clusterer"]) == {"single"}
+    assert set(cells["setting"]) == {"n_clusters=1"}
+    assert cells["n_selected"].tolist() == [N, 0, 0]
+    assert cells["n_missing_classes"].tolist() == [0, 3, 3]
+    empty = rules.digest(np.empty(0, np.int32))
+    assert cells["digest"].tolist() == [rules.digest(np.arange(N)), empty, "classic"]
+    assert len(sets[empty]) == 0
+
+
+def test_single_cells_only_where_asked_for(outcomes, clusters, tmp_path):
+    cells, _ = run(outcomes, clusters, tmp_path / "cells.csv", include_single=False)
+    assert "single" not in set(cells["clusterer"])
+
+
+def test_the_same_bytes_again(outcomes, clusters, tmp_path):
+    outs = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for out in outs:
+        run(outcomes, clusters, out)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    assert outs[0].with_suffix(".npz").read_bytes() == outs[1].with_suffix(".npz").read_bytes()
+
+
+def test_cells_do_not_depend_on_order_or_company(outcomes, clusters, tmp_path):
+    together, _ = run(outcomes, clusters, tmp_path / "a.csv")
+    turned, _ = run(outcomes, clusters[::-1], tmp_path / "b.csv")
+    alone, _ = run(outcomes, clusters[1:], tmp_path / "c.csv")
+    columns = list(together)
+    pd.testing.assert_frame_equal(
+        together.sort_values(columns, ignore_index=True),
+        turned.sort_values(columns, ignore_index=True),
+    )
+    pd.testing.assert_frame_equal(
+        together[together["clusterer"] == "dbscan"].reset_index(drop=True),
+        alone[alone["clusterer"] == "dbscan"].reset_index(drop=True),
+    )
+
+
+def test_seed_changes_random_and_subset_only(outcomes, clusters, tmp_path):
+    first, _ = run(outcomes, clusters, tmp_path / "a.csv", seed=0)
+    others = [run(outcomes, clusters, tmp_path / f"{s}.csv", seed=s)[0] for s in range(1, 6)]
+    fixed = ~first["rule"].isin(["random", "subset"])
+    for other in others:
+        kept = ~other["rule"].isin(["random", "subset"])
+        pd.testing.assert_frame_equal(
+            first[fixed].reset_index(drop=True), other[kept].reset_index(drop=True)
+        )
+    drawn = {tuple(frame.loc[frame["rule"] == "random", "cluster"]) for frame in [first, *others]}
+    assert len(drawn) > 1
+    controls = {
+        tuple(frame.loc[(frame["rule"] == "subset") & (frame["n_selected"] < N), "digest"])
+        for frame in [first, *others]
+    }
+    assert len(controls) == 6
+
+
+def test_controls_of_the_same_size_are_drawn_apart(outcomes, tmp_path):
+    labels = np.arange(N, dtype=np.int32) % 3
+    path = _write(tmp_path / "kmeans.parquet", **{"n_clusters=3": labels})
+    cells, _ = run(outcomes, [path], tmp_path / "cells.csv", include_single=False)
+    controls = cells[cells["rule"] == "subset"]
+    assert len(controls) == 3
+    assert (controls["n_selected"] == N // 3).all()
+    assert controls["digest"].is_unique
+
+
+def _write(path, **columns):
+    pd.DataFrame(columns).to_parquet(path, index=False)
+    return path
+
+
+def test_a_cluster_of_zero_images(outcomes, tmp_path):
+    labels = np.zeros(N, np.int32)
+    labels[:9] = 2
+    path = _write(tmp_path / "mine.parquet", found=labels)
+    with pytest.raises(UserError, match="mine, setting found: cluster 1 has zero images"):
+        run(outcomes, [path], tmp_path / "cells.csv")
+    assert not (tmp_path / "cells.csv").exists()
+
+
+def test_fewer_clusters_than_the_setting_promises(outcomes, tmp_path):
+    path = _write(tmp_path / "kmeans.parquet", **{"n_clusters=2": np.zeros(N, np.int32)})
+    with pytest.raises(UserError, match="kmeans, setting n_clusters=2: cluster 1 has zero images"):
+        run(outcomes, [path], tmp_path / "cells.csv")
+
+
+def test_a_missing_class_is_recorded_or_an_error(outcomes, tmp_path):
+    labels = (np.arange(N) % 3 == 0).astype(np.int32)
+    path = _write(tmp_path / "kmeans.parquet", **{"n_clusters=2": labels})
+    cells, _ = run(outcomes, [path], tmp_path / "cells.csv")
+    chosen = cells[(cells["clusterer"] == "kmeans") & (cells["rule"] != "subset")]
+    assert dict(zip(chosen["cluster"], chosen["n_missing_classes"], strict=True)) == {0: 1, 1: 2}
+    strict = SETTINGS.model_copy(update={"missing_class": "error"})
+    with pytest.raises(UserError, match=r"kmeans, setting n_clusters=2: cluster \d") as error:
+        run(outcomes, [path], tmp_path / "strict.csv", strict)
+    assert "select.missing_class" in error.value.where
+    assert not (tmp_path / "strict.csv").exists()
+
+
+def test_clusters_of_other_images(outcomes, tmp_path):
+    path = _write(tmp_path / "kmeans.parquet", **{"n_clusters=1": np.zeros(N - 1, np.int32)})
+    with pytest.raises(UserError, match="59 images are clustered, but 60") as error:
+        run(outcomes, [path], tmp_path / "cells.csv")
+    assert error.value.where == str(path)
+
+
+def test_labels_that_are_no_whole_numbers(outcomes, tmp_path):
+    path = _write(tmp_path / "kmeans.parquet", **{"n_clusters=1": np.zeros(N)})
+    with pytest.raises(UserError, match="float64"):
+        run(outcomes, [path], tmp_path / "cells.csv")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda frame: frame.drop(columns="loss"), "no column loss"),
+        (lambda frame: frame[frame["position"] != 4], "each training image once"),
+        (lambda frame: frame[frame["split"] != "train"], "each training image once"),
+        (lambda frame: frame.assign(loss=np.nan), "NaN"),
+    ],
+)
+def test_outcomes_that_are_not_whole(outcomes, clusters, tmp_path, damage, message):
+    damage(pd.read_parquet(outcomes)).to_parquet(outcomes, index=False)
+    with pytest.raises(UserError, match=message) as error:
+        run(outcomes, clusters, tmp_path / "cells.csv")
+    assert str(outcomes) in error.value.where
+
+
+def test_outcomes_that_cannot_be_read(clusters, tmp_path):
+    broken = tmp_path / "outcomes.parquet"
+    broken.write_bytes(b"no parquet")
+    for path in (broken, tmp_path / "absent.parquet"):
+        with pytest.raises(UserError, match="cannot be read") as error:
+            run(path, clusters, tmp_path / "cells.csv")
+        assert error.value.where == str(path)
+
+
+def test_nothing_to_select_from(outcomes, tmp_path):
+    with pytest.raises(UserError, match="nothing is selected"):
+        run(outcomes, None, tmp_path / "cells.csv", include_single=False)

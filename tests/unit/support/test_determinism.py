@@ -1,0 +1,28 @@
+import pytest
+import torch
+
+from advlearn.support.determinism import configure
+from advlearn.support.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def restore():  # type: ignore[no-untyped-def]
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+    torch.set_flush_denormal(False)
+
+
+def test_threads_come_from_the_caller() -> None:
+    configure(1, "cpu")
+    assert torch.get_num_threads() == 1
+    assert torch.are_deterministic_algorithms_enabled()
+
+
+def test_missing_gpu_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert configure(1, "auto").type == "cpu"
+    with pytest.raises(UserError, match="no CUDA device") as caught:
+        configure(1, "cuda")
+    assert "device: cpu" in caught.value.remedy

@@ -1,0 +1,60 @@
+rule cluster:
+    input:
+        embedding=rules.embed.output,
+    output:
+        clusters="<run>/clusters/{universe}/seed{seed}/{attack}/{reduction}/{clusterer}.parquet",
+        sizes="<run>/clusters/{universe}/seed{seed}/{attack}/{reduction}/{clusterer}.csv",
+    log:
+        "<logs>/cluster/{universe}/seed{seed}/{attack}/{reduction}/{clusterer}.log",
+    benchmark:
+        "<run>/benchmarks/cluster/{universe}-seed{seed}-{attack}-{reduction}-{clusterer}.tsv"
+    params:
+        seed=lambda wildcards: wildcards.seed,
+        clusterer=lambda wildcards: wildcards.clusterer,
+        settings=PLAN.cluster,
+        own=PLAN.own_clusterer,
+        code=PLAN.code("cluster"),
+        lock=LOCK,
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    conda:
+        "../../environment.yml"
+    message:
+        "Cluster {wildcards.attack} images by {wildcards.clusterer}, seed {wildcards.seed}"
+    shell:
+        "python -m advlearn cluster --embedding {input.embedding:q}"
+        " --settings {params.settings:q} --clusterer {params.clusterer:q} --seed {params.seed}"
+        " --out {output.clusters:q} 2>&1 | tee {log:q}"
+
+
+rule select:
+    input:
+        outcomes=rules.craft.output.outcomes,
+        clusters=PLAN.clusterings,
+    output:
+        cells="<run>/selections/{universe}/seed{seed}/{attack}/{reduction}.csv",
+        sets="<run>/selections/{universe}/seed{seed}/{attack}/{reduction}.npz",
+    log:
+        "<logs>/select/{universe}/seed{seed}/{attack}/{reduction}.log",
+    benchmark:
+        "<run>/benchmarks/select/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    params:
+        seed=lambda wildcards: wildcards.seed,
+        settings=PLAN.select,
+        clusterers=PLAN.clusterers,
+        single=PLAN.single,
+        code=PLAN.code("select"),
+        lock=LOCK,
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../../environment.yml"
+    message:
+        "Choose images of {wildcards.universe}, {wildcards.attack}, seed {wildcards.seed}"
+    shell:
+        "python -m advlearn select --outcomes {input.outcomes:q}"
+        " $(printf -- '--clusters %q ' {input.clusters:q})"
+        " --settings {params.settings:q} --seed {params.seed} {params.single}"
+        " --out {output.cells:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,54 @@
+rule download:
+    input:
+        PLAN.own_arrays(),
+    output:
+        manifest=f"results/raw/{PLAN.raw}/manifest.json",
+    log:
+        f"logs/raw/{PLAN.raw}.log",
+    params:
+        dataset=PLAN.dataset,
+        settings=PLAN.sources(),
+        code=PLAN.code("download"),
+        lock=LOCK,
+    cache: True
+    retries: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    conda:
+        "../../environment.yml"
+    message:
+        "Obtain the data set and check its files"
+    shell:
+        "python -m advlearn download --dataset {params.dataset:q}"
+        " --settings {params.settings:q} --out {output.manifest:q} 2>&1 | tee {log:q}"
+
+
+rule prepare:
+    input:
+        manifest=rules.download.output.manifest,
+    output:
+        info="<run>/data/dataset.json",
+        train_images="<run>/data/train_images.npy",
+        train_labels="<run>/data/train_labels.npy",
+        test_images="<run>/data/test_images.npy",
+        test_labels="<run>/data/test_labels.npy",
+        splits="<run>/data/splits.csv",
+    log:
+        "<logs>/prepare.log",
+    benchmark:
+        "<run>/benchmarks/prepare/prepare.tsv"
+    params:
+        settings=PLAN.data(),
+        code=PLAN.code("prepare"),
+        lock=LOCK,
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../../environment.yml"
+    message:
+        "Turn raw files into arrays and write the splits down"
+    shell:
+        "python -m advlearn prepare --manifest {input.manifest:q}"
+        " --settings {params.settings:q} --out {output.info:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,27 @@
+rule embed:
+    input:
+        adversarial=rules.craft.output.train,
+    output:
+        "<run>/embeddings/{universe}/seed{seed}/{attack}/{reduction}.npy",
+    log:
+        "<logs>/embed/{universe}/seed{seed}/{attack}/{reduction}.log",
+    benchmark:
+        "<run>/benchmarks/embed/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    params:
+        seed=lambda wildcards: wildcards.seed,
+        reduction=lambda wildcards: wildcards.reduction,
+        settings=PLAN.embed,
+        code=PLAN.code("embed"),
+        lock=LOCK,
+    threads: PLAN.embed_threads
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        "../../environment.yml"
+    message:
+        "Reduce {wildcards.attack} images by {wildcards.reduction}, seed {wildcards.seed}"
+    shell:
+        "python -m advlearn embed --adversarial {input.adversarial:q}"
+        " --settings {params.settings:q} --reduction {params.reduction} --seed {params.seed}"
+        " --out {output:q} 2>&1 | tee {log:q}"
