@@ -36,9 +36,9 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         rules.report.output,
-    default_target: True
 
 
 rule paper:

@@ -1,4 +1,4 @@
-"""What the rules need to know while the graph of jobs is built; it imports neither torch nor pandas."""
+"""What the rules need to know while the graph of jobs is built, without torch or pandas."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Plan:
         given = {key: value for key, value in values.items() if key != "pathvars"}
         self.config: Config = load(given, where)
         self.lock = lock_digest(lock)
-        self.lock_file = str(lock)
+        self.lock_file = _shown(lock)
         self.run_folder = f"results/{self.config.run}"
         self.log_folder = f"logs/{self.config.run}"
         self.dataset = self.config.data.dataset
         self.raw = _raw_name(self.config)
-        self.published_folder = str(lock.parent / "config" / "published")
+        self.published_folder = _shown(lock.parent / "config" / "published")
         self.seeds = self.config.seeds
         self._jobs = {(job.universe, job.attack, job.reduction): job for job in self.config.jobs()}
         python = shlex.quote(str(Path(sys.executable).parent))
@@ -219,6 +219,14 @@ class Plan:
         if key not in self._jobs:
             raise _not_in_run("/".join(key), "universe, attack and reduction")
         return self._jobs[key]
+
+
+def _shown(path: Path) -> str:
+    """Relative where it can be: a project that is moved does not run again."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def _raw_name(config: Config) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from snakemake.api import OutputSettings, ResourceSettings, SnakemakeApi
+from snakemake.caching.rule import CacheFlag
 from snakemake.settings.types import ConfigSettings, Quietness
 
 from advlearn.cli import STAGES
@@ -36,7 +37,7 @@ def stages(rules: dict[str, Any]) -> dict[str, Any]:
 
 
 def cached(rule: Any) -> bool:
-    return rule.cache.flag != CacheFlag.NONE
+    return bool(rule.cache.flag & CacheFlag.output)
 
 
 def test_rules_commands_and_modules_have_the_same_names(stages: dict[str, Any]) -> None:

@@ -11,6 +11,12 @@ rule craft:
         "<logs>/craft/{universe}/seed{seed}/{attack}.log",
     benchmark:
         "<run>/benchmarks/craft/{universe}-seed{seed}-{attack}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        mem_mb=3000,
+        runtime=60,
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=PLAN.craft,
@@ -19,12 +25,6 @@ rule craft:
         device=CONFIG.device,
         code=PLAN.code("craft"),
         lock=LOCK,
-    threads: CONFIG.threads
-    resources:
-        mem_mb=3000,
-        runtime=60,
-    conda:
-        "../../environment.yml"
     message:
         "Craft {wildcards.attack} images in {wildcards.universe}, seed {wildcards.seed}"
     shell:

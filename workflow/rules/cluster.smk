@@ -8,6 +8,11 @@ rule cluster:
         "<logs>/cluster/{universe}/seed{seed}/{attack}/{reduction}/{clusterer}.log",
     benchmark:
         "<run>/benchmarks/cluster/{universe}-seed{seed}-{attack}-{reduction}-{clusterer}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=3000,
+        runtime=60,
     params:
         seed=lambda wildcards: wildcards.seed,
         clusterer=lambda wildcards: wildcards.clusterer,
@@ -15,11 +20,6 @@ rule cluster:
         own=PLAN.own_clusterer,
         code=PLAN.code("cluster"),
         lock=LOCK,
-    resources:
-        mem_mb=3000,
-        runtime=60,
-    conda:
-        "../../environment.yml"
     message:
         "Cluster {wildcards.attack} images by {wildcards.clusterer}, seed {wildcards.seed}"
     shell:
@@ -39,6 +39,11 @@ rule select:
         "<logs>/select/{universe}/seed{seed}/{attack}/{reduction}.log",
     benchmark:
         "<run>/benchmarks/select/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=PLAN.select,
@@ -46,11 +51,6 @@ rule select:
         single=PLAN.single,
         code=PLAN.code("select"),
         lock=LOCK,
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    conda:
-        "../../environment.yml"
     message:
         "Choose images of {wildcards.universe}, {wildcards.attack}, seed {wildcards.seed}"
     shell:

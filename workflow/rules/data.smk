@@ -5,18 +5,18 @@ rule download:
         manifest=f"results/raw/{PLAN.raw}/manifest.json",
     log:
         f"logs/raw/{PLAN.raw}.log",
+    cache: True
+    retries: 1
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
     params:
         dataset=PLAN.dataset,
         settings=PLAN.sources(),
         code=PLAN.code("download"),
         lock=LOCK,
-    cache: True
-    retries: 1
-    resources:
-        mem_mb=1000,
-        runtime=30,
-    conda:
-        "../../environment.yml"
     message:
         "Obtain the data set and check its files"
     shell:
@@ -38,15 +38,15 @@ rule prepare:
         "<logs>/prepare.log",
     benchmark:
         "<run>/benchmarks/prepare/prepare.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         settings=PLAN.data(),
         code=PLAN.code("prepare"),
         lock=LOCK,
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    conda:
-        "../../environment.yml"
     message:
         "Turn raw files into arrays and write the splits down"
     shell:

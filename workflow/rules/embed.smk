@@ -7,18 +7,18 @@ rule embed:
         "<logs>/embed/{universe}/seed{seed}/{attack}/{reduction}.log",
     benchmark:
         "<run>/benchmarks/embed/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: PLAN.embed_threads
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         seed=lambda wildcards: wildcards.seed,
         reduction=lambda wildcards: wildcards.reduction,
         settings=PLAN.embed,
         code=PLAN.code("embed"),
         lock=LOCK,
-    threads: PLAN.embed_threads
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    conda:
-        "../../environment.yml"
     message:
         "Reduce {wildcards.attack} images by {wildcards.reduction}, seed {wildcards.seed}"
     shell:

@@ -15,6 +15,12 @@ rule evaluate:
         "<logs>/evaluate/{universe}/seed{seed}/{attack}/{reduction}.log",
     benchmark:
         "<run>/benchmarks/evaluate/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        mem_mb=4000,
+        runtime=240,
     params:
         universe=lambda wildcards: wildcards.universe,
         attack=lambda wildcards: wildcards.attack,
@@ -26,12 +32,6 @@ rule evaluate:
         device=CONFIG.device,
         code=PLAN.code("evaluate"),
         lock=LOCK,
-    threads: CONFIG.threads
-    resources:
-        mem_mb=4000,
-        runtime=240,
-    conda:
-        "../../environment.yml"
     message:
         "Evaluate all cells of {wildcards.universe}, {wildcards.attack}, {wildcards.reduction},"
         " seed {wildcards.seed}"

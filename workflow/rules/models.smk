@@ -6,6 +6,13 @@ rule pretrain:
         training="<run>/models/{universe}/seed{seed}/training.csv",
     log:
         "<logs>/pretrain/{universe}/seed{seed}.log",
+    cache: True
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        mem_mb=3000,
+        runtime=60,
     params:
         universe=lambda wildcards: wildcards.universe,
         seed=lambda wildcards: wildcards.seed,
@@ -15,13 +22,6 @@ rule pretrain:
         device=CONFIG.device,
         code=PLAN.code("pretrain"),
         lock=LOCK,
-    cache: True
-    threads: CONFIG.threads
-    resources:
-        mem_mb=3000,
-        runtime=60,
-    conda:
-        "../../environment.yml"
     message:
         "Train the classifier of {wildcards.universe}, seed {wildcards.seed}"
     shell:
@@ -39,6 +39,14 @@ rule calibrate:
         "<logs>/calibrate/seed{seed}.log",
     benchmark:
         "<run>/benchmarks/calibrate/seed{seed}.tsv"
+    # Long and needed only at the end: started first, so that it never runs alone on one core.
+    priority: 10
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        mem_mb=4000,
+        runtime=240,
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=PLAN.calibrate(),
@@ -46,14 +54,6 @@ rule calibrate:
         device=CONFIG.device,
         code=PLAN.code("calibrate"),
         lock=LOCK,
-    threads: CONFIG.threads
-    # Long and needed only at the end: started first, so that it never runs alone on one core.
-    priority: 10
-    resources:
-        mem_mb=4000,
-        runtime=240,
-    conda:
-        "../../environment.yml"
     message:
         "Measure the published baselines in every universe, seed {wildcards.seed}"
     shell:

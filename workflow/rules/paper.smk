@@ -21,7 +21,7 @@ STUDY = "Study 1: cluster-selective adversarial training"
 rule collect:
     input:
         data=rules.prepare.output.info,
-        choices=workflow.source_path("../../config/published/selective_choices.csv"),
+        choices=f"{PLAN.published_folder}/selective_choices.csv",
         evaluations=PLAN.evaluations(),
         calibrations=PLAN.calibrations(),
     output:
@@ -36,16 +36,16 @@ rule collect:
         "<logs>/collect.log",
     benchmark:
         "<run>/benchmarks/collect/collect.tsv"
-    params:
-        run=PLAN.run_folder,
-        settings=PLAN.collect(),
-        code=PLAN.code("collect"),
-        lock=LOCK,
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../../environment.yml"
+    params:
+        run=lambda wildcards, output: Path(output.metrics).parents[1],
+        settings=PLAN.collect(),
+        code=PLAN.code("collect"),
+        lock=LOCK,
     message:
         "Gather the tidy tables"
     shell:
@@ -62,18 +62,18 @@ rule record:
         config="<run>/config.yaml",
     log:
         "<logs>/record.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=500,
+        runtime=10,
     params:
-        run=PLAN.run_folder,
+        run=lambda wildcards, output: Path(output.record).parent,
         config=PLAN.resolved(),
         digests=PLAN.digests(),
         lock_file=PLAN.lock_file,
         code=PLAN.code("record"),
         lock=LOCK,
-    resources:
-        mem_mb=500,
-        runtime=10,
-    conda:
-        "../../environment.yml"
     message:
         "Write down what the run was made with"
     shell:
@@ -100,17 +100,17 @@ rule tables:
         latex=expand("<run>/paper/tables/{name}.tex", name=TABLES),
     log:
         "<logs>/tables.log",
-    params:
-        tidy=lambda wildcards, input: Path(input[0]).parent,
-        published=PLAN.published_folder,
-        out=lambda wildcards, output: Path(output.csv[0]).parent,
-        code=PLAN.code("tables"),
-        lock=LOCK,
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../environment.yml"
+    params:
+        tidy=lambda wildcards, input: Path(input[0]).parent,
+        published=lambda wildcards, input: Path(input.published[0]).parent,
+        out=lambda wildcards, output: Path(output.csv[0]).parent,
+        code=PLAN.code("tables"),
+        lock=LOCK,
     message:
         "Make the paper's tables"
     shell:
@@ -136,17 +136,17 @@ rule figures:
         png=expand("<run>/paper/figures/{name}.png", name=FIGURES),
     log:
         "<logs>/figures.log",
-    params:
-        tidy=lambda wildcards, input: Path(input[0]).parent,
-        published=PLAN.published_folder,
-        out=lambda wildcards, output: Path(output.svg[0]).parent,
-        code=PLAN.code("figures"),
-        lock=LOCK,
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../environment.yml"
+    params:
+        tidy=lambda wildcards, input: Path(input[0]).parent,
+        published=lambda wildcards, input: Path(input.published[0]).parent,
+        out=lambda wildcards, output: Path(output.svg[0]).parent,
+        code=PLAN.code("figures"),
+        lock=LOCK,
     message:
         "Draw the paper's figures"
     shell:
@@ -160,23 +160,24 @@ rule report:
         tables=rules.tables.output,
         figures=rules.figures.output,
         record=rules.record.output.record,
+        published=PLAN.published(),
     output:
         html="<run>/report.html",
         choices="<run>/paper/choices.md",
     log:
         "<logs>/report.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         tidy=lambda wildcards, input: Path(input[0]).parent,
-        published=PLAN.published_folder,
+        published=lambda wildcards, input: Path(input.published[0]).parent,
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, input: Path(input.figures[0]).parent,
         code=PLAN.code("report"),
         lock=LOCK,
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    conda:
-        "../../environment.yml"
     message:
         "Make one page of everything"
     shell:

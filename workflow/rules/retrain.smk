@@ -12,6 +12,12 @@ rule retrain:
         "<logs>/retrain/{universe}/seed{seed}/{attack}/{reduction}.log",
     benchmark:
         "<run>/benchmarks/retrain/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        mem_mb=4000,
+        runtime=240,
     params:
         seed=lambda wildcards: wildcards.seed,
         model=PLAN.model,
@@ -21,12 +27,6 @@ rule retrain:
         device=CONFIG.device,
         code=PLAN.code("retrain"),
         lock=LOCK,
-    threads: CONFIG.threads
-    resources:
-        mem_mb=4000,
-        runtime=240,
-    conda:
-        "../../environment.yml"
     message:
         "Retrain all cells of {wildcards.universe}, {wildcards.attack}, {wildcards.reduction},"
         " seed {wildcards.seed}"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import attacks, budgets, deviations
-from advlearn.attacks.robustness import robust_verdicts
+from advlearn.attacks.robustness import default_batch_size, robust_verdicts
 from advlearn.problem import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.support.errors import BudgetViolation
@@ -44,7 +44,7 @@ def sanity_checks(
     settings: FgsmSettings | PgdSettings,
     seed: int,
     grid: Sequence[float] = (0.25, 0.5, 1.0, 2.0),
-    batch_size: int = 100,
+    batch_size: int | None = None,
 ) -> list[SanityCheck]:
     """Check one attack on one model; a few hundred images are enough.
 
@@ -106,7 +106,8 @@ def sanity_checks(
         SanityCheck("inside_box", "pixels outside the box by 0", outside, outside == 0.0),
     ]
 
-    share = _share_without_gradient(model, images, labels, settings, batch_size)
+    size = batch_size or default_batch_size(images)
+    share = _share_without_gradient(model, images, labels, settings, size)
     checks.append(
         SanityCheck(
             "gradients_not_zero", "at most 0.1 of images without gradient", share, share <= 0.1

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from advlearn.data.readers import Official
 from advlearn.data.splits import SPLITS, SplitName
 from advlearn.data.validation import check_images, check_labels
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, read_npy, write_csv, write_json, write_npy
+
+if TYPE_CHECKING:
+    # Reading official files needs scikit-learn and Pillow; loading a split needs neither.
+    from advlearn.data.readers import Official
 
 _BLOCK = 4096
 _REMEDY = "delete the folder and run the stage prepare again"

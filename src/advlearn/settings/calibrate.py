@@ -29,6 +29,9 @@ class CalibrateSettings(Settings):
         min_length=1,
         description="step sizes of PGD (the paper gives none); null is 2.5 epsilon / steps",
     )
+    pgd_random_start: bool = Field(
+        False, description="random start of PGD (equation (2) of the paper: none)"
+    )
     schedules: tuple[
         Literal["interleaved", "adversarial_only", "clean_then_adversarial", "mixed"], ...
     ] = Field(("interleaved", "adversarial_only", "mixed"), min_length=1)

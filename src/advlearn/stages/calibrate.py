@@ -93,7 +93,12 @@ def calibrate(
             fgsm = measure(FgsmSettings(epsilon=epsilon))
             for step_size in settings.pgd_step_sizes:
                 pgd = measure(
-                    PgdSettings(epsilon=epsilon, steps=settings.pgd_steps, step_size=step_size)
+                    PgdSettings(
+                        epsilon=epsilon,
+                        steps=settings.pgd_steps,
+                        step_size=step_size,
+                        random_start=settings.pgd_random_start,
+                    )
                 )
                 for key, by_fgsm in fgsm.items():
                     by_pgd = pgd[key]

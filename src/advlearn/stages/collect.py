@@ -86,7 +86,7 @@ def _with_universe_id(calibration: pd.DataFrame) -> pd.DataFrame:
 
 
 def _maps(run: Path, data: Path, settings: CollectSettings) -> pd.DataFrame:
-    """Two-dimensional maps of the primary universe and the first seed, at most 2,000 points each."""
+    """Maps of the primary universe and the first seed, at most 2,000 points each."""
     seed = settings.seeds[0]
     labels = load_split(data.parent, "train").labels
     frames = []

@@ -20,7 +20,8 @@ _MODULE = re.compile(rf"{PACKAGE}(\.\w+)+\.?")
 def package_root() -> Path:
     """Folder of the installed package, wherever the workflow is used from."""
     spec = find_spec(PACKAGE)
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent
 
 

@@ -71,13 +71,13 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Write ``frame`` without its index; floats with ten significant digits, so that files compare."""
+    """Write ``frame`` without its index; floats have ten significant digits."""
     with atomic_path(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
 
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a CSV file of ours; the strings 'none' and 'NA' stay strings, empty cells are missing."""
+    """Read a CSV file of ours; 'none' and 'NA' stay strings, empty cells are missing."""
     frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], **options)
     return frame
 

@@ -27,7 +27,7 @@ def test_logits_for_any_image_shape(settings: NetworkSettings, shape: tuple[int,
 
 
 def test_unknown_model_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match="unknown model 'resnet'.*cnn, mlp"):
+    with pytest.raises(UserError, match=r"unknown model 'resnet'.*cnn, mlp"):
         NetworkSettings.from_json('{"name": "resnet"}')
 
 

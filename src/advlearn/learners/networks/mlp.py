@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
 from torch import nn
@@ -13,7 +14,7 @@ def build(settings: NetworkSettings, shape: tuple[int, int, int], n_classes: int
     """ReLU perceptron with hidden layers of ``settings.hidden`` units."""
     widths = [prod(shape), *settings.hidden]
     layers: list[nn.Module] = [nn.Flatten()]
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
         if settings.dropout:
             layers.append(nn.Dropout(settings.dropout))

@@ -1,4 +1,4 @@
-"""Networks in files: safetensors with the architecture in the header, so that a file says what it is."""
+"""Networks in files: safetensors whose header names the architecture."""
 
 from __future__ import annotations
 

@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from advlearn.data.store import load_split
+from advlearn.learners.networks.weights import load_networks
+from advlearn.settings.jobs import EvaluateJob, EvaluationSettings, RetrainJob
+from advlearn.settings.network import RetrainSettings
+from advlearn.stages.evaluate import evaluate
+from advlearn.stages.retrain import retrain
+from advlearn.support.io import read_csv, read_npy, read_npz
+
+from .conftest import TinyRun
+
+
+@pytest.fixture(scope="module")
+def evaluated(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evaluated")
+    retrain(
+        data=tiny.data,
+        weights=tiny.weights,
+        adversarial=tiny.outcomes.with_name("train.npy"),
+        selection=tiny.selection,
+        model=tiny.model,
+        settings=RetrainJob(retrain=RetrainSettings(batch_size=32), attack=tiny.attack),
+        seed=0,
+        out=folder / "retrained.safetensors",
+        device="cpu",
+    )
+    evaluate(
+        data=tiny.data,
+        weights=tiny.weights,
+        adversarial=tiny.outcomes,
+        selection=tiny.selection,
+        retrained=folder / "retrained.safetensors",
+        settings=EvaluateJob(
+            attack=tiny.attack,
+            evaluation=EvaluationSettings(validation_images=20, sanity_images=30),
+        ),
+        universe="u",
+        attack="fgsm",
+        reduction="pca",
+        seed=0,
+        out=folder / "pca.csv",
+        device="cpu",
+    )
+    return folder
+
+
+def test_every_cell_has_every_measure(evaluated: Path, tiny: TinyRun) -> None:
+    frame = read_csv(evaluated / "pca.csv")
+    cells = read_csv(tiny.selection)
+    assert len(frame) == len(cells) * 2 * 2 * 3
+    assert frame["value"].between(0, 1).all()
+    assert set(frame.loc[frame["split"] == "validation", "n_images"]) == {20}
+    assert set(frame.loc[frame["split"] == "test", "n_images"]) == {60}
+    wide = frame[frame["rule"] == "all"].pivot_table(
+        index=["split", "protocol"], columns="metric", values="value"
+    )
+    np.testing.assert_allclose(
+        wide["average_accuracy"], (wide["clean_accuracy"] + wide["adversarial_accuracy"]) / 2
+    )
+
+
+def test_accuracies_are_those_of_a_plain_computation(evaluated: Path, tiny: TinyRun) -> None:
+    frame = read_csv(evaluated / "pca.csv")
+    cells = read_csv(tiny.selection)
+    network, states = load_networks(evaluated / "retrained.safetensors")
+    network.eval()
+    test = load_split(tiny.data, "test")
+    images, labels = torch.from_numpy(test.images), torch.from_numpy(test.labels)
+    static = torch.from_numpy(read_npy(tiny.outcomes.with_name("test.npy")))
+    for digest in set(cells.loc[cells["digest"] != "classic", "digest"]):
+        network.load_state_dict(states[digest])
+        point = images.clone().requires_grad_()
+        torch.nn.functional.cross_entropy(network(point), labels, reduction="sum").backward()
+        attacked = (images + tiny.attack.epsilon * point.grad.sign()).clamp(0, 1)
+        with torch.no_grad():
+            clean = network(images).argmax(1) == labels
+            # Robust means right both without and with the attack.
+            white = clean & (network(attacked).argmax(1) == labels)
+            expected = {
+                ("whitebox", "clean_accuracy"): clean,
+                ("transfer", "adversarial_accuracy"): network(static).argmax(1) == labels,
+                ("whitebox", "adversarial_accuracy"): white,
+            }
+        for (protocol, metric), verdicts in expected.items():
+            rows = frame[
+                (frame["digest"] == digest)
+                & (frame["protocol"] == protocol)
+                & (frame["metric"] == metric)
+                & (frame["split"] == "test")
+            ]
+            assert set(rows["value"].round(9)) == {round(float(verdicts.double().mean()), 9)}
+
+
+def test_per_image_verdicts_give_the_same_means(evaluated: Path) -> None:
+    frame = read_csv(evaluated / "pca.csv")
+    verdicts = read_npz(evaluated / "pca.npz")
+    rows = frame[(frame["split"] == "test") & (frame["metric"] == "adversarial_accuracy")]
+    for row in rows.to_dict(orient="records"):
+        bits = np.unpackbits(verdicts[f"{row['digest']}/test/{row['protocol']}"])[:60]
+        assert abs(bits.mean() - row["value"]) < 1e-9
+
+
+def test_classic_is_the_pretrained_model_and_transfer_its_own_images(
+    evaluated: Path, tiny: TinyRun
+) -> None:
+    frame = read_csv(evaluated / "pca.csv")
+    classic = frame[(frame["rule"] == "classic") & (frame["split"] == "test")]
+    outcomes = pd.read_parquet(tiny.outcomes)
+    test = outcomes[outcomes["split"] == "test"]
+    transfer = classic[
+        (classic["protocol"] == "transfer") & (classic["metric"] == "adversarial_accuracy")
+    ]
+    expected = (test["adversarial_prediction"] == test["label"]).mean()
+    assert abs(transfer["value"].iloc[0] - expected) < 1e-9
+
+
+def test_the_evaluation_checks_itself(evaluated: Path) -> None:
+    sanity = read_csv(evaluated / "pca.sanity.csv")
+    assert set(sanity["model"]) == {"classic", "all"}
+    assert sanity["passed"].eq(1).all()

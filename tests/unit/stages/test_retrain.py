@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from advlearn.learners.networks.weights import load_networks
+from advlearn.settings.attack import PgdSettings
+from advlearn.settings.jobs import RetrainJob
+from advlearn.settings.network import RetrainSettings
+from advlearn.stages.retrain import online_attack, retrain
+from advlearn.support.io import read_csv, read_npz
+
+from .conftest import TinyRun
+
+
+def run(tiny: TinyRun, out: Path, settings: RetrainSettings, seed: int = 0) -> None:
+    retrain(
+        data=tiny.data,
+        weights=tiny.weights,
+        adversarial=tiny.outcomes.with_name("train.npy"),
+        selection=tiny.selection,
+        model=tiny.model,
+        settings=RetrainJob(retrain=settings, attack=tiny.attack),
+        seed=seed,
+        out=out,
+        device="cpu",
+    )
+
+
+def test_one_training_for_each_distinct_set(tiny: TinyRun, tmp_path: Path) -> None:
+    run(tiny, tmp_path / "pca.safetensors", RetrainSettings(batch_size=32))
+    sets = read_npz(tiny.selection.with_suffix(".npz"))
+    _, states = load_networks(tmp_path / "pca.safetensors")
+    assert set(states) == set(sets)
+    cells = read_csv(tiny.selection)
+    # k-means with one cluster, its control and adversarial training are the same images.
+    one = cells[(cells["setting"] == "n_clusters=1") & ~cells["rule"].isin(["none", "classic"])][
+        "digest"
+    ]
+    assert one.nunique() == 1
+    assert len(sets) < len(cells)
+    losses = read_csv(tmp_path / "pca.csv")
+    assert losses["n_selected"].tolist() == [len(chosen) for chosen in sets.values()]
+    weights = [tuple(state["1.weight"].flatten().tolist()) for state in states.values()]
+    assert len(set(weights)) == len(sets)
+
+
+@pytest.mark.parametrize("crafting", ["static", "online"])
+@pytest.mark.parametrize("start", ["pretrained", "scratch"])
+def test_same_seed_same_bytes(tiny: TinyRun, tmp_path: Path, crafting: str, start: str) -> None:
+    settings = RetrainSettings(crafting=crafting, start=start, batch_size=32)
+    for name in ("a", "b"):
+        run(tiny, tmp_path / name / "pca.safetensors", settings)
+    first, second = ((tmp_path / n / "pca.safetensors").read_bytes() for n in "ab")
+    assert first == second
+    run(tiny, tmp_path / "c" / "pca.safetensors", settings, seed=1)
+    assert (tmp_path / "c" / "pca.safetensors").read_bytes() != first
+
+
+def test_no_images_and_adversarial_only_keeps_the_pretrained_weights(
+    tiny: TinyRun, tmp_path: Path
+) -> None:
+    run(tiny, tmp_path / "pca.safetensors", RetrainSettings(schedule="adversarial_only"))
+    _, states = load_networks(tmp_path / "pca.safetensors")
+    _, pretrained = load_networks(tiny.weights)
+    cells = read_csv(tiny.selection)
+    none = cells.loc[cells["rule"] == "none", "digest"].iloc[0]
+    for key, value in pretrained["classifier"].items():
+        assert torch.equal(states[none][key], value)
+
+
+def test_online_crafting_is_cut_to_its_own_steps() -> None:
+    attack = online_attack(PgdSettings(steps=1000, epsilon=0.1), 2)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3)).eval()
+    images = torch.rand(5, 1, 2, 2)
+    made = attack(network, images, torch.zeros(5, dtype=torch.int64), 0)
+    assert 0 < (made - images).abs().max() <= 0.1 + 1e-6

@@ -1,0 +1,154 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from advlearn.config import Config, load, load_file
+from advlearn.support.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+def merged(base: Any, change: Any) -> Any:
+    """As Snakemake merges configuration files: mappings key by key, all else replaced."""
+    if isinstance(base, dict) and isinstance(change, dict):
+        return {**base, **{key: merged(base.get(key), value) for key, value in change.items()}}
+    return change
+
+
+@pytest.fixture
+def full() -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    return values
+
+
+def changed(full: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    change: Any = value
+    for key in reversed(path.split(".")):
+        change = {key: change}
+    return merged(full, change)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "demo.yaml",
+        "smoke.yaml",
+        *(f"scenarios/{p.name}" for p in sorted((ROOT / "config/scenarios").glob("*.yaml"))),
+    ],
+)
+def test_every_shipped_configuration_is_valid(full: dict[str, Any], file: str) -> None:
+    change = yaml.safe_load((ROOT / "config" / file).read_text())
+    config = load(merged(full, change), file)
+    assert config.run != "paper"
+    assert config.jobs()
+
+
+def test_the_full_run_is_the_papers_design(full: dict[str, Any]) -> None:
+    config = load(full, "config.yaml")
+    assert len(config.seeds) == 5
+    assert config.data.train_images is None
+    assert config.selective.cluster.kmeans.n_clusters == list(range(1, 11))
+    assert config.selective.cluster.agglomerative.n_clusters == list(range(1, 11))
+    jobs = {(job.universe, job.attack, job.reduction) for job in config.jobs()}
+    primary = config.selective.primary
+    assert {(primary, "fgsm", "pca"), (primary, "pgd", "pca")} <= jobs
+    assert {(primary, "fgsm", "none"), (primary, "fgsm", "tsne")} <= jobs
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message", "remedy"),
+    [
+        ("epsilonn", 1, "epsilonn: unknown key", "remove or rename 'epsilonn'"),
+        ("selective.embed.colour", 1, "selective.embed.colour: unknown key", "rename"),
+        ("threads", "many", "threads: .*valid integer.*many", "correct 'threads'"),
+        ("seeds", [], "seeds: .*at least 1 item", "correct 'seeds'"),
+        ("seeds", [1, 1], "a seed is given twice", "correct 'seeds'"),
+        ("seeds", [-1], "whole numbers of at least 0", "correct 'seeds'"),
+        ("run", "../elsewhere", "run: ", "correct 'run'"),
+        ("data.dataset", "mnits", "unknown data set 'mnits'", "mnist"),
+        ("data.validation_images", 0, "greater than or equal to 1", "correct"),
+        (
+            "selective.universes.closest.attacks.fgsm.epsilon",
+            -0.1,
+            "epsilon: .*greater than or equal to 0.*-0.1",
+            "correct 'selective.universes.closest.attacks.fgsm",
+        ),
+        (
+            "selective.universes.closest.attacks.pgd.epsilon",
+            float("nan"),
+            "epsilon: .*finite number",
+            "correct",
+        ),
+        (
+            "selective.universes.closest.attacks.fgsm.name",
+            "deepfool",
+            "deepfool.*'fgsm', 'pgd'",
+            "correct",
+        ),
+        ("selective.universes.closest.model.name", "vgg", "unknown model 'vgg'.*cnn, mlp", ""),
+        ("selective.primary", "nearest", "unknown universe 'nearest'; known: closest, sound", ""),
+        (
+            "selective.grid",
+            [
+                {
+                    "universes": ["closest"],
+                    "attacks": ["fgsm"],
+                    "reductions": ["pca"],
+                    "clusterers": ["birch"],
+                }
+            ],
+            "unknown clusterer 'birch'",
+            "agglomerative, dbscan, hdbscan, kmeans",
+        ),
+        (
+            "selective.grid",
+            [
+                {
+                    "universes": ["closest"],
+                    "attacks": ["square"],
+                    "reductions": ["pca"],
+                    "clusterers": ["kmeans"],
+                }
+            ],
+            "has no attack 'square'; it has: fgsm, pgd",
+            "",
+        ),
+        ("data.train_images", 5, "10 clusters, there are 5 images", "at most 5"),
+        ("selective.cluster.kmeans.n_clusters", [], "at least 1 item", "correct"),
+    ],
+)
+def test_bad_values_are_refused_before_any_job(
+    full: dict[str, Any], path: str, value: Any, message: str, remedy: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        load(changed(full, path, value), "my.yaml")
+    text = str(caught.value)
+    import re
+
+    assert re.search(message, text, re.DOTALL), text
+    assert remedy in caught.value.remedy, text
+    assert caught.value.where
+
+
+def test_a_cell_in_two_blocks_is_refused(full: dict[str, Any]) -> None:
+    full["selective"]["grid"].append(full["selective"]["grid"][0])
+    with pytest.raises(UserError, match="is in two blocks"):
+        load(full, "my.yaml")
+
+
+def test_file_that_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read"):
+        load_file(tmp_path / "missing.yaml")
+    (tmp_path / "list.yaml").write_text("[1, 2]")
+    with pytest.raises(UserError, match="no mapping"):
+        load_file(tmp_path / "list.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    with pytest.raises(UserError, match="cannot read"):
+        load_file(tmp_path / "broken.yaml")
+
+
+def test_resolved_configuration_is_itself_valid(full: dict[str, Any]) -> None:
+    config = load(full, "config.yaml")
+    assert Config.from_json(config.to_json()) == config
