@@ -84,7 +84,7 @@ why: $(STAMP)  ## what would run and why, without running it: make why RUN=demo
 # --- checks ---------------------------------------------------------------------------------------
 
 test: lint  ## lint, then contract, unit and workflow tests
-	$(BIN)/python -m pytest -n $(TEST_WORKERS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
 lint: $(STAMP)  ## style, types, floors, workflow files, environment.yml
 	$(BIN)/ruff check

@@ -1,9 +1,8 @@
 """Robust accuracy by PGD-20 on the test images: advlearn against torchattacks, in turn, in one run.
 
-torchattacks is no dependency of the project. To measure, put it somewhere of its own:
+torchattacks is no dependency of the project: requirements-bench.txt says how to install it. Then
 
-    pip install --no-deps torchattacks==3.5.1 --target PLACE
-    PYTHONPATH=src:PLACE python benchmarks/robust_accuracy.py --data results/RUN/data --out FILE.csv
+    python -m benchmarks.robust_accuracy --data results/RUN/data
 
 Both sides attack the same network on the same images with the same number of threads, step size
 and radius, and without random start, so that they follow the same path. The peer runs at the
@@ -23,7 +22,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -32,8 +30,8 @@ from advlearn.attacks.robustness import robust_verdicts
 from advlearn.budgets import LinfBall
 from advlearn.data.store import load_split
 from advlearn.settings.attack import PgdSettings
-from advlearn.support.io import write_csv
 from advlearn.support.seeds import derive_seed
+from benchmarks import common
 
 STEPS = 20
 PEER_BATCH_SIZES = (50, 100, 250, 500, 1000)
@@ -163,7 +161,7 @@ def compare(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of a prepared data set")
-    parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/robust_accuracy.csv"))
     parser.add_argument("--images", type=int, default=10_000, help="test images")
     parser.add_argument("--train", type=int, default=60_000, help="training images")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side, in turn")
@@ -197,7 +195,8 @@ def main() -> None:
                     options.threads,
                 )
             )
-    write_csv(options.out, pd.DataFrame(rows))
+    machine = common.machine("torch", "torchattacks")
+    common.write([{**row, **machine} for row in rows], options.out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,302 @@
+"""Put the tables of docs/performance.md in place from benchmarks/results/*.csv.
+
+    python -m benchmarks.report           # write them
+    python -m benchmarks.report --check   # fail if the page and the CSV files differ
+
+A table stands between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``; everything else on the
+page is left alone. No number of a table is typed by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+Row = pd.Series
+MARKERS = re.compile(r"<!-- (\w+):begin -->\n(.*?)<!-- \1:end -->", re.DOTALL)
+ANY_MARKER = re.compile(r"<!-- (\w+):(begin|end) -->")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A bound on one column of a row.
+
+    Attributes:
+        column: what is measured.
+        bound: the number to reach.
+        at_least: whether larger is better.
+        what: the goal in words, ``{}`` where the number stands.
+    """
+
+    column: str
+    bound: float
+    at_least: bool
+    what: str
+
+    def met(self, row: Row) -> bool:
+        """Whether the row reaches the bound; a missing number never does."""
+        value = float(row[self.column])
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def words(self) -> str:
+        """Such as ``at least 4 times the peer``."""
+        return self.what.format(number(self.bound))
+
+
+def _faster(times: float) -> Goal:
+    return Goal("ratio", times, True, "at least {} times as fast")
+
+
+def robust_accuracy_goals(row: Row) -> list[Goal]:
+    """A defended model keeps most images for all steps, so less can be saved on it."""
+    goals = [_faster(2 if str(row["case"]).endswith(" defended") else 4)]
+    return [*goals, Goal("unsound", 0, False, "{} unsound verdicts")]
+
+
+def ward_goals(row: Row) -> list[Goal]:
+    """Only the case ``time`` has a peer."""
+    if row["case"] != "time":
+        return []
+    return [_faster(100), Goal("lowest_rand_index", 1, True, "partitions agree (Rand index {})")]
+
+
+def tsne_goals(row: Row) -> list[Goal]:
+    """Speed, and trustworthiness no more than 0.01 below the peer's."""
+    return [
+        _faster(5),
+        Goal("difference", -0.01, True, "trustworthiness difference at least {}"),
+    ]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table.
+
+    Attributes:
+        file: stem of the CSV file.
+        columns: column of the CSV and its title, in order; columns that the file lacks, or that
+            are empty throughout, are left out.
+        goals: the goals of a row.
+    """
+
+    file: str
+    columns: dict[str, str]
+    goals: Callable[[Row], list[Goal]] = lambda row: []
+
+
+TIMES = {"ours_s": "ours (s)", "peer_s": "peer (s)", "ratio": "times as fast"}
+SECTIONS = {
+    "robust_accuracy": Section(
+        "robust_accuracy",
+        {
+            "case": "network",
+            "images": "images",
+            **TIMES,
+            "cpu_ratio": "in CPU time",
+            "gradient_share": "share of gradients computed",
+            "disagreements": "verdicts that differ",
+            "unsound": "unsound",
+            "missed": "missed",
+            "ours_robust": "robust accuracy, ours",
+            "peer_robust": "peer's",
+            "peer_batch_size": "peer's batch",
+        },
+        robust_accuracy_goals,
+    ),
+    "ward": Section(
+        "ward",
+        {
+            "case": "case",
+            "n": "points",
+            **TIMES,
+            "lowest_rand_index": "lowest Rand index",
+            "grown_mb": "memory grown (MB)",
+        },
+        ward_goals,
+    ),
+    "tsne": Section(
+        "tsne",
+        {
+            "n": "images",
+            "dimensions": "pixels",
+            "threads": "threads",
+            **TIMES,
+            "ours_trustworthiness": "trustworthiness, ours",
+            "peer_trustworthiness": "peer's",
+        },
+        tsne_goals,
+    ),
+    "table1": Section(
+        "table1",
+        {
+            "case": "case",
+            "n": "training images",
+            "cells": "cells",
+            **TIMES,
+            "ours_clean_accuracy": "mean clean accuracy, ours",
+            "peer_clean_accuracy": "peer's",
+            "ours_adversarial_accuracy": "mean adversarial accuracy, ours",
+            "peer_adversarial_accuracy": "peer's",
+        },
+        lambda row: [_faster(4)],
+    ),
+    "table1_parts": Section(
+        "table1_parts",
+        {"case": "case", "part": "part", "ours_s": "ours (s)", "peer_s": "peer (s)"},
+    ),
+    "dry_run": Section(
+        "dry_run",
+        {"case": "case", "jobs": "jobs", "ours_s": "median (s)", "longest_s": "longest (s)"},
+        lambda row: [Goal("ours_s", 5, False, "at most {} s")],
+    ),
+    "memory": Section(
+        "memory",
+        {
+            "case": "stage",
+            "jobs": "jobs",
+            "peak_mb": "peak memory (MB)",
+            "longest_s": "longest job (s)",
+            "total_s": "all jobs (s)",
+        },
+        lambda row: [Goal("peak_mb", 4000, False, "at most {} MB")],
+    ),
+}
+
+
+def number(value: object) -> str:
+    """A cell: integers whole, floats with three significant digits, nothing for a missing one."""
+    if value is None or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, str):
+        return value
+    as_float = float(value)  # type: ignore[arg-type]
+    if as_float == int(as_float) or abs(as_float) >= 1000:
+        return f"{as_float:,.0f}"
+    return f"{as_float:.3g}"
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A table of texts and numbers; a column of texts is aligned left, one of numbers right."""
+    # By dtype in order, since two columns may have one title, such as "peer's".
+    rules = ["---:" if pd.api.types.is_numeric_dtype(each) else "---" for each in frame.dtypes]
+    rows = [[number(value) for value in values] for values in frame.itertuples(index=False)]
+    lines = [list(frame.columns), rules, *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def section_table(section: Section, frame: pd.DataFrame) -> str:
+    """The table of one benchmark, with its goals if it has any, and the machine below it."""
+    present = [name for name in section.columns if name in frame and not frame[name].isna().all()]
+    shown = frame[present].rename(columns=section.columns)
+    goals = [section.goals(row) for _, row in frame.iterrows()]
+    if any(goals):
+        shown["goal"] = ["; ".join(goal.words() for goal in each) for each in goals]
+        shown["met"] = [
+            "; ".join("yes" if goal.met(row) else "**no**" for goal in each)
+            for each, (_, row) in zip(goals, frame.iterrows(), strict=True)
+        ]
+    return markdown(shown) + machine(frame)
+
+
+def machine(frame: pd.DataFrame) -> str:
+    """One sentence on what the rows were measured on; empty where the file does not say."""
+    if "processor" not in frame:
+        return ""
+    columns = ["date", "processor", "cores", "python", "versions"]
+    sentences = []
+    for row in frame[columns].drop_duplicates().itertuples(index=False):
+        versions = ", ".join(str(row.versions).split()).replace("=", " ")
+        sentences.append(
+            f"Measured on {row.date}: {row.processor}, {row.cores} cores, Python {row.python}, "
+            f"{versions}."
+        )
+    return "\n" + "\n".join(sentences) + "\n"
+
+
+def summary_table(frames: dict[str, pd.DataFrame]) -> str:
+    """Every goal with what was measured; goals whose CSV is missing are said to be so."""
+    rows = []
+    for name, section in SECTIONS.items():
+        if name == "table1_parts":
+            continue
+        if name not in frames:
+            rows.append({"benchmark": name, "case": "", "goal": "", "measured": "not measured yet"})
+            continue
+        for _, row in frames[name].iterrows():
+            for goal in section.goals(row):
+                rows.append(
+                    {
+                        "benchmark": name,
+                        "case": str(row["case"]),
+                        "goal": goal.words(),
+                        "measured": number(row[goal.column]),
+                        "met": "yes" if goal.met(row) else "**no**",
+                    }
+                )
+    columns = ["benchmark", "case", "goal", "measured", "met"]
+    return markdown(pd.DataFrame(rows, columns=columns))
+
+
+def render(text: str, frames: dict[str, pd.DataFrame]) -> str:
+    """``text`` with the table of every marker pair renewed.
+
+    Args:
+        text: a page with markers.
+        frames: contents of the CSV files by stem.
+
+    Raises:
+        ValueError: a marker without its partner, or one that names no table.
+    """
+    paired = [name for name, _ in MARKERS.findall(text)]
+    if sorted(paired * 2) != sorted(name for name, _ in ANY_MARKER.findall(text)):
+        raise ValueError("every '<!-- NAME:begin -->' needs its '<!-- NAME:end -->', unnested")
+    unknown = sorted(set(paired) - {*SECTIONS, "summary"})
+    if unknown:
+        known = ", ".join([*SECTIONS, "summary"])
+        raise ValueError(f"no table is called {', '.join(unknown)}; known: {known}")
+
+    def table(found: re.Match[str]) -> str:
+        name = found[1]
+        if name == "summary":
+            body = summary_table(frames)
+        elif SECTIONS[name].file in frames:
+            body = section_table(SECTIONS[name], frames[SECTIONS[name].file])
+        else:
+            body = f"Not measured yet: benchmarks/results/{SECTIONS[name].file}.csv is missing.\n"
+        return f"<!-- {name}:begin -->\n{body}<!-- {name}:end -->"
+
+    return MARKERS.sub(table, text)
+
+
+def read(results: Path) -> dict[str, pd.DataFrame]:
+    """The CSV files of a folder that have a table, by stem."""
+    paths = {name: results / f"{section.file}.csv" for name, section in SECTIONS.items()}
+    return {name: pd.read_csv(path) for name, path in paths.items() if path.exists()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--page", type=Path, default=Path("docs/performance.md"))
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
+    options = parser.parse_args()
+    before = options.page.read_text(encoding="utf-8")
+    try:
+        after = render(before, read(options.results))
+    except ValueError as error:
+        sys.exit(f"{options.page}: {error}")
+    if options.check and after != before:
+        sys.exit(f"{options.page} is not what {options.results} says: python -m benchmarks.report")
+    if not options.check:
+        options.page.write_text(after, encoding="utf-8")
+        print(f"written to {options.page}")
+
+
+if __name__ == "__main__":
+    main()

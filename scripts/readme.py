@@ -1,0 +1,89 @@
+"""Write the results of the shipped reference run into README.md and docs/selective-training.md.
+
+    python scripts/readme.py           # rewrite what stands between the markers
+    python scripts/readme.py --check   # fail when a page and results/reference disagree
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from advlearn.paper.verdict import headline
+from advlearn.support.io import write_text
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "results" / "reference"
+PAGES = ("README.md", "docs/selective-training.md")
+MARKERS = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+
+
+def run_line(record: dict[str, Any], study: dict[str, Any]) -> str:
+    """One sentence: what was run, where and when."""
+    machine = record["machine"]
+    images = study["images"]
+    hours = sum(stage["seconds"] for stage in record["stages"].values()) / 3600
+    return (
+        f"`make paper` on {study['dataset'].upper()}: {images['train']:,} training,"
+        f" {images['validation']:,} validation and {images['test']:,} test images,"
+        f" {len(study['seeds'])} seeds; {machine['processor']}, {machine['cores']} cores,"
+        f" {machine['memory_gib']} GiB, recorded {record['recorded'][:10]};"
+        f" {hours:.1f} job hours in all."
+    )
+
+
+def table(name: str) -> str:
+    """A Markdown table of the reference run without its title."""
+    text = (REFERENCE / "paper" / "tables" / f"{name}.md").read_text(encoding="utf-8")
+    return text.split("\n", 1)[1].strip()
+
+
+def first_universe(text: str) -> str:
+    """The caption and the part of a table that stands beside the published numbers."""
+    parts = re.split(r"\n(?=\*\*Universe )", text)
+    return "\n".join(parts[:2]).strip()
+
+
+def sections() -> dict[str, str]:
+    """What goes between each pair of markers."""
+    record = json.loads((REFERENCE / "run.json").read_text(encoding="utf-8"))
+    study = json.loads((REFERENCE / "tidy" / "study.json").read_text(encoding="utf-8"))
+    said = headline(REFERENCE / "tidy", ROOT / "config" / "published").split("\n\n")
+    sentences = "\n".join(f"- {line}" for part in said[2:] for line in part.splitlines() if line)
+    return {
+        "results": f"{run_line(record, study)}\n\n"
+        f"{first_universe(table('selective_baselines'))}\n\n{sentences}\n",
+        "table1": first_universe(table("selective_table1_fgsm")) + "\n",
+        "table2": first_universe(table("selective_table2_pgd")) + "\n",
+        "table3": table("selective_table3_overall") + "\n",
+        "controls": table("selective_controls") + "\n",
+    }
+
+
+def rendered(page: str, content: dict[str, str]) -> str:
+    """The page with what stands between its markers replaced."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return MARKERS.sub(lambda m: f"{m[1]}\n{content[m[2]]}\n{m[3]}", text)
+
+
+def main(arguments: list[str]) -> int:
+    """Command line; returns the exit status."""
+    content = sections()
+    stale = []
+    for page in PAGES:
+        text = rendered(page, content)
+        if text != (ROOT / page).read_text(encoding="utf-8"):
+            stale.append(page)
+            if "--check" not in arguments:
+                write_text(ROOT / page, text)
+    if stale and "--check" in arguments:
+        print(f"stale: {', '.join(stale)}; run python scripts/readme.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,93 @@
+"""The cache between workflows (``--cache``) never hands out a result of other settings."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+
+from tests.workflow.project import Project
+
+CONFIG = "config/cache.yaml"
+
+
+def weights(universe: str, seed: int) -> str:
+    return f"results/cache/models/{universe}/seed{seed}/classifier.safetensors"
+
+
+@pytest.fixture
+def small(project: Project) -> Project:
+    """A project in which pretraining takes a moment."""
+    configure(project, learning_rate=0.003)
+    return project
+
+
+def configure(project: Project, learning_rate: float) -> None:
+    training = {"epochs": 1, "batch_size": 32, "learning_rate": learning_rate}
+    values = {
+        "run": "cache",
+        "data": {
+            "dataset": "digits",
+            "train_images": 100,
+            "test_images": 50,
+            "validation_images": 50,
+        },
+        "selective": {
+            # Of one architecture, so that only the universe tells them apart.
+            "universes": {
+                "closest": {"model": {"hidden": [8]}, "training": training},
+                "sound": {
+                    "model": {"name": "mlp", "hidden": [8]},
+                    "training": {**training, "batch_size": 16},
+                },
+            },
+            # The graph is checked as a whole.
+            "cluster": {
+                "kmeans": {"n_clusters": [2]},
+                "agglomerative": {"n_clusters": [2]},
+                "dbscan": {"min_samples": [5]},
+                "hdbscan": {"min_cluster_size": [5], "min_samples": 5},
+            },
+            "embed": {"tsne": {"perplexity": 10}},
+        },
+    }
+    (project.root / CONFIG).write_text(yaml.safe_dump(values), encoding="utf-8")
+
+
+def pretrain(project: Project, *files: str) -> tuple[dict[str, bytes], str]:
+    """Make weights with the cache of the project, from no results; weights and what was said."""
+    shutil.rmtree(project.root / "results", ignore_errors=True)
+    cache = project.root / "cache"
+    cache.mkdir(exist_ok=True)
+    done = project.snakemake(
+        *files,
+        "--cache",
+        config=CONFIG,
+        environment={"SNAKEMAKE_OUTPUT_CACHE": str(cache)},
+    )
+    assert done.status == 0, done.output
+    return {name: project.root.joinpath(name).read_bytes() for name in files}, done.output
+
+
+def test_cached_weights_are_those_of_their_seed_universe_and_settings(small: Project) -> None:
+    files = (weights("closest", 0), weights("closest", 1), weights("sound", 0))
+    first, _ = pretrain(small, *files)
+    assert len(set(first.values())) == 3, "two seeds or universes have the same weights"
+
+    again, said = pretrain(small, *files)
+    assert again == first
+    assert "[pretrain" not in said, "the cache was not used"
+
+    configure(small, learning_rate=0.03)
+    changed, _ = pretrain(small, weights("closest", 0))
+    assert changed[weights("closest", 0)] not in first.values()
+
+    # A change of code is a change, too: what the cache holds was made by the old code.
+    small.edit(
+        "src/advlearn/training/clean.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nNEW = 1\n",
+    )
+    _, said = pretrain(small, weights("closest", 0))
+    assert "[pretrain" in said, "weights made by other code were taken from the cache"

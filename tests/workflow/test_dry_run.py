@@ -1,0 +1,50 @@
+"""Every shipped configuration gives a graph of jobs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.workflow.project import ROOT, Project, job_counts
+
+CONFIGURATIONS = sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / "config").rglob("*.yaml") if path.is_file()
+)
+STAGES = {
+    "download", "prepare", "pretrain", "calibrate", "craft", "embed", "cluster", "select",
+    "retrain", "evaluate", "collect", "record", "tables", "figures", "report",
+}  # fmt: skip
+
+
+def test_the_shipped_configurations_are_found() -> None:
+    assert {"config/config.yaml", "config/demo.yaml", "config/smoke.yaml"} < set(CONFIGURATIONS)
+    assert any(name.startswith("config/scenarios/") for name in CONFIGURATIONS)
+
+
+@pytest.mark.parametrize("config", CONFIGURATIONS)
+def test_dry_run_names_every_stage(project: Project, config: str) -> None:
+    done = project.snakemake("--dry-run", config=config)
+    assert done.status == 0, done.output
+    assert set(job_counts(done.output)) == STAGES
+    assert not (project.root / "results").exists()
+
+
+def test_dry_run_of_the_full_run_takes_at_most_five_seconds(project: Project) -> None:
+    done = project.snakemake("--dry-run", "paper", config="config/config.yaml")
+    assert done.status == 0, done.output
+    # Of the processor: the time on the wall is also that of the tests beside this one.
+    assert done.cpu_seconds <= 5
+
+
+@pytest.mark.parametrize("target", ["all", "paper", "demo", "smoke", "selective", "report"])
+def test_every_named_target_is_known(project: Project, target: str) -> None:
+    assert project.would_run(target)["tables"] == 1
+
+
+def test_the_front_door_of_the_catalogue_is_the_same_workflow(project: Project) -> None:
+    assert project.would_run("--snakefile", "workflow/Snakefile") == project.would_run()
+
+
+def test_an_unknown_target_is_refused(project: Project) -> None:
+    done = project.snakemake("--dry-run", "smokee")
+    assert done.status != 0
+    assert "smokee" in done.output

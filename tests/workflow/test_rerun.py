@@ -1,0 +1,176 @@
+"""What a change makes run again: exactly the stages whose result it can change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import Project
+
+pytestmark = pytest.mark.xdist_group("smoke")
+
+CONFIG, SMOKE = "config/config.yaml", "config/smoke.yaml"
+# Jobs of the smoke run.
+EVERYTHING = {
+    "download": 1, "prepare": 1, "calibrate": 1, "pretrain": 2, "craft": 4, "embed": 8,
+    "cluster": 16, "select": 8, "retrain": 8, "evaluate": 8, "collect": 1, "record": 1,
+    "tables": 1, "figures": 1, "report": 1,
+}  # fmt: skip
+PAPER = {"collect": 1, "record": 1, "tables": 1, "figures": 1, "report": 1}
+
+
+def after(*stages: str) -> dict[str, int]:
+    """Everything but ``stages``."""
+    return {stage: count for stage, count in EVERYTHING.items() if stage not in stages}
+
+
+def line(n: int, **jobs: int) -> dict[str, int]:
+    """``n`` lines of the grid from select on, with what comes before them."""
+    return {**jobs, "select": n, "retrain": n, "evaluate": n, **PAPER}
+
+
+# Each: file, text that occurs once in it, its replacement, the jobs that run again. `record` notes
+# the code digests of all stages, and the report shows the record.
+CODE = {
+    "a metric of the networks": (
+        "src/advlearn/metrics/accuracy.py",
+        "batch_size: int = 500",
+        "batch_size: int = 501",
+        after("download", "prepare"),
+    ),
+    "style of the figures": (
+        "src/advlearn/paper/style.py",
+        "COLUMN_WIDTH = 3.4",
+        "COLUMN_WIDTH = 3.5",
+        {"figures": 1, "record": 1, "report": 1},
+    ),
+    "a data file of the package": (
+        "src/advlearn/paper/advlearn.mplstyle",
+        "svg.fonttype",
+        "# a comment\nsvg.fonttype",
+        {"tables": 1, "figures": 1, "record": 1, "report": 1},
+    ),
+    "a clusterer": (
+        "src/advlearn/learners/clusterers/dbscan.py",
+        "_SAMPLED = 500",
+        "_SAMPLED = 501",
+        after("download", "prepare", "calibrate", "pretrain", "craft", "embed"),
+    ),
+    "a network": (
+        "src/advlearn/learners/networks/mlp.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nWIDTH = 1\n",
+        after("download", "prepare"),
+    ),
+    "how retrained models are trained": (
+        "src/advlearn/training/adversarial.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nRATE = 1\n",
+        {"calibrate": 1, "retrain": 8, "evaluate": 8, **PAPER},
+    ),
+    "selection rules": (
+        "src/advlearn/selection/rules.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nRULE = 1\n",
+        line(8),
+    ),
+    "a docstring": (
+        "src/advlearn/metrics/accuracy.py",
+        '"""Logits and correct predictions, a batch at a time."""',
+        '"""Logits."""  # and a comment',
+        {},
+    ),
+    "the command line": ("src/advlearn/cli.py", "measure the paper", "measure a paper", {}),
+    "a pin of the lock": ("requirements.txt", "\nnumpy==", "\nnumpy==9", EVERYTHING),
+    "a comment of the lock": ("requirements.txt", "\nnumpy==", "\n# a comment\nnumpy==", {}),
+}  # fmt: skip
+SETTINGS = {
+    "radius of an attack": (
+        SMOKE,
+        "fgsm: {epsilon: 0.1}",
+        "fgsm: {epsilon: 0.2}",
+        line(6, craft=2, embed=6, cluster=12),
+    ),
+    "one seed more": (
+        SMOKE,
+        "seeds: [0, 1]",
+        "seeds: [0, 1, 2]",
+        line(4, pretrain=1, craft=2, embed=4, cluster=8),
+    ),
+    "one seed less": (SMOKE, "seeds: [0, 1]", "seeds: [1]", PAPER),
+    "learning rate of the classifier": (
+        SMOKE,
+        "learning_rate: 0.003",
+        "learning_rate: 0.004",
+        after("download", "prepare", "calibrate"),
+    ),
+    "a parameter of one clusterer": (
+        SMOKE,
+        "dbscan: {eps_quantile: [0.9]",
+        "dbscan: {eps_quantile: [0.8]",
+        line(2, cluster=2),
+    ),
+    "perplexity of t-SNE": (
+        SMOKE,
+        "perplexity: 20",
+        "perplexity: 19",
+        line(2, embed=2, cluster=2),
+    ),
+    "schedule of retraining": (
+        SMOKE,
+        "retrain: {crafting: online",
+        "retrain: {schedule: mixed, crafting: online",
+        {"retrain": 8, "evaluate": 8, **PAPER},
+    ),
+    "images on which models are measured": (
+        SMOKE,
+        "evaluate: {validation_images: 100",
+        "evaluate: {validation_images: 90",
+        {"evaluate": 8, **PAPER},
+    ),
+    "what is calibrated": (SMOKE, "epsilons: [0.5]", "epsilons: [0.4]", {"calibrate": 1, **PAPER}),
+    "a universe that the run does not use": (
+        CONFIG,
+        "online_steps: 5",
+        "online_steps: 6",
+        PAPER,
+    ),
+    "torch threads": (CONFIG, "\nthreads: 1 ", "\nthreads: 2 ", after("download", "prepare")),
+    "the draw of the splits": (CONFIG, "split_seed: 0", "split_seed: 1", after("download")),
+}
+
+
+@pytest.mark.parametrize("change", CODE)
+def test_changed_code_runs_again_what_it_can_change(
+    smoke: Project, tmp_path: Path, change: str
+) -> None:
+    file, old, new, expected = CODE[change]
+    project = smoke.moved(tmp_path / "copy")
+    project.edit(file, old, new)
+    assert project.would_run() == expected
+
+
+@pytest.mark.parametrize("change", SETTINGS)
+def test_a_changed_setting_runs_again_what_it_can_change(
+    smoke: Project, tmp_path: Path, change: str
+) -> None:
+    file, old, new, expected = SETTINGS[change]
+    project = smoke.moved(tmp_path / "copy")
+    project.edit(file, old, new)
+    assert project.would_run() == expected
+
+
+def test_a_lost_result_is_made_again_with_what_follows(smoke: Project, tmp_path: Path) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    (project.root / "results/smoke/tidy/study.json").unlink()
+    assert project.would_run() == PAPER
+
+
+def test_a_published_number_draws_the_paper_anew_and_computes_nothing(
+    smoke: Project, tmp_path: Path
+) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    published = project.root / "config/published/selective_table1_fgsm.csv"
+    published.write_text(published.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert project.would_run() == {"tables": 1, "figures": 1, "report": 1}
