@@ -86,7 +86,7 @@ why: $(STAMP)  ## what would run and why, without running it: make why RUN=demo
 test: lint  ## lint, then contract, unit and workflow tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
-lint: $(STAMP)  ## style, types, floors, workflow files, environment.yml
+lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -94,6 +94,7 @@ lint: $(STAMP)  ## style, types, floors, workflow files, environment.yml
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
 	$(BIN)/python scripts/environment.py --check
+	$(BIN)/python scripts/configuration.py --check
 
 # --- cleaning -------------------------------------------------------------------------------------
 

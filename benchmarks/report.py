@@ -226,7 +226,7 @@ def summary_table(frames: dict[str, pd.DataFrame]) -> str:
         if name == "table1_parts":
             continue
         if name not in frames:
-            rows.append({"benchmark": name, "case": "", "goal": "", "measured": "not measured yet"})
+            rows.append({"benchmark": name, "measured": "not measured yet"})
             continue
         for _, row in frames[name].iterrows():
             for goal in section.goals(row):
@@ -240,7 +240,7 @@ def summary_table(frames: dict[str, pd.DataFrame]) -> str:
                     }
                 )
     columns = ["benchmark", "case", "goal", "measured", "met"]
-    return markdown(pd.DataFrame(rows, columns=columns))
+    return markdown(pd.DataFrame(rows, columns=columns, dtype=object))
 
 
 def render(text: str, frames: dict[str, pd.DataFrame]) -> str:

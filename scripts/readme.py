@@ -1,7 +1,7 @@
 """Write the results of the shipped reference run into README.md and docs/selective-training.md.
 
-    python scripts/readme.py           # rewrite what stands between the markers
-    python scripts/readme.py --check   # fail when a page and results/reference disagree
+python scripts/readme.py           # rewrite what stands between the markers
+python scripts/readme.py --check   # fail when a page and results/reference disagree
 """
 
 from __future__ import annotations

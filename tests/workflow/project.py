@@ -55,7 +55,7 @@ class Project:
             name: value
             for name, value in os.environ.items()
             # What an outer make, Snakemake or user has set must not reach the tests.
-            if not name.startswith(("MAKE", "MFLAGS", "SNAKEMAKE", "ADVLEARN", "PYTEST", "COV_"))
+            if not name.startswith(("MAKE", "MFLAGS", "SNAKEMAKE", "ADVLEARN", "PYTEST"))
         }
         given |= {"PYTHONPATH": str(self.root / "src"), "PYTHONUNBUFFERED": "1"}
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def test_smoke_run_ends_well_and_says_where_its_results_are(
 
 
 def test_the_copy_runs_its_own_package(smoke: Project) -> None:
-    done = smoke.run("python3", "-c", "import advlearn; print(advlearn.__file__)")
+    done = smoke.run(sys.executable, "-c", "import advlearn; print(advlearn.__file__)")
     assert Path(done.output.strip()).is_relative_to(smoke.root)
 
 

@@ -9,13 +9,14 @@ import pytest
 
 from advlearn.settings.attack import FgsmSettings
 from advlearn.settings.data import DataSettings, SourceSettings
-from advlearn.settings.jobs import CraftJob, PretrainJob
-from advlearn.settings.network import NetworkSettings, TrainingSettings
+from advlearn.settings.jobs import CraftJob, PretrainJob, RetrainJob
+from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
 from advlearn.settings.select import SelectSettings
 from advlearn.stages.craft import craft
 from advlearn.stages.download import download
 from advlearn.stages.prepare import prepare
 from advlearn.stages.pretrain import pretrain
+from advlearn.stages.retrain import retrain
 from advlearn.stages.select import select
 from advlearn.support.io import write_parquet
 
@@ -43,6 +44,20 @@ class TinyRun:
     @property
     def selection(self) -> Path:
         return self.folder / "selections" / "u" / "seed0" / "fgsm" / "pca.csv"
+
+    def retrain(self, out: Path, settings: RetrainSettings, seed: int = 0) -> None:
+        """Run the stage retrain on the selection of this run."""
+        retrain(
+            data=self.data,
+            weights=self.weights,
+            adversarial=self.outcomes.with_name("train.npy"),
+            selection=self.selection,
+            model=self.model,
+            settings=RetrainJob(retrain=settings, attack=self.attack),
+            seed=seed,
+            out=out,
+            device="cpu",
+        )
 
 
 @pytest.fixture(scope="session")

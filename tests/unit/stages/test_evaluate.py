@@ -7,10 +7,9 @@ import torch
 
 from advlearn.data.store import load_split
 from advlearn.learners.networks.weights import load_networks
-from advlearn.settings.jobs import EvaluateJob, EvaluationSettings, RetrainJob
+from advlearn.settings.jobs import EvaluateJob, EvaluationSettings
 from advlearn.settings.network import RetrainSettings
 from advlearn.stages.evaluate import evaluate
-from advlearn.stages.retrain import retrain
 from advlearn.support.io import read_csv, read_npy, read_npz
 
 from .conftest import TinyRun
@@ -19,17 +18,7 @@ from .conftest import TinyRun
 @pytest.fixture(scope="module")
 def evaluated(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluated")
-    retrain(
-        data=tiny.data,
-        weights=tiny.weights,
-        adversarial=tiny.outcomes.with_name("train.npy"),
-        selection=tiny.selection,
-        model=tiny.model,
-        settings=RetrainJob(retrain=RetrainSettings(batch_size=32), attack=tiny.attack),
-        seed=0,
-        out=folder / "retrained.safetensors",
-        device="cpu",
-    )
+    tiny.retrain(folder / "retrained.safetensors", RetrainSettings(batch_size=32))
     evaluate(
         data=tiny.data,
         weights=tiny.weights,

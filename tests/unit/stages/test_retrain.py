@@ -5,30 +5,15 @@ import torch
 
 from advlearn.learners.networks.weights import load_networks
 from advlearn.settings.attack import PgdSettings
-from advlearn.settings.jobs import RetrainJob
 from advlearn.settings.network import RetrainSettings
-from advlearn.stages.retrain import online_attack, retrain
+from advlearn.stages.retrain import online_attack
 from advlearn.support.io import read_csv, read_npz
 
 from .conftest import TinyRun
 
 
-def run(tiny: TinyRun, out: Path, settings: RetrainSettings, seed: int = 0) -> None:
-    retrain(
-        data=tiny.data,
-        weights=tiny.weights,
-        adversarial=tiny.outcomes.with_name("train.npy"),
-        selection=tiny.selection,
-        model=tiny.model,
-        settings=RetrainJob(retrain=settings, attack=tiny.attack),
-        seed=seed,
-        out=out,
-        device="cpu",
-    )
-
-
 def test_one_training_for_each_distinct_set(tiny: TinyRun, tmp_path: Path) -> None:
-    run(tiny, tmp_path / "pca.safetensors", RetrainSettings(batch_size=32))
+    tiny.retrain(tmp_path / "pca.safetensors", RetrainSettings(batch_size=32))
     sets = read_npz(tiny.selection.with_suffix(".npz"))
     _, states = load_networks(tmp_path / "pca.safetensors")
     assert set(states) == set(sets)
@@ -50,17 +35,17 @@ def test_one_training_for_each_distinct_set(tiny: TinyRun, tmp_path: Path) -> No
 def test_same_seed_same_bytes(tiny: TinyRun, tmp_path: Path, crafting: str, start: str) -> None:
     settings = RetrainSettings(crafting=crafting, start=start, batch_size=32)
     for name in ("a", "b"):
-        run(tiny, tmp_path / name / "pca.safetensors", settings)
+        tiny.retrain(tmp_path / name / "pca.safetensors", settings)
     first, second = ((tmp_path / n / "pca.safetensors").read_bytes() for n in "ab")
     assert first == second
-    run(tiny, tmp_path / "c" / "pca.safetensors", settings, seed=1)
+    tiny.retrain(tmp_path / "c" / "pca.safetensors", settings, seed=1)
     assert (tmp_path / "c" / "pca.safetensors").read_bytes() != first
 
 
 def test_no_images_and_adversarial_only_keeps_the_pretrained_weights(
     tiny: TinyRun, tmp_path: Path
 ) -> None:
-    run(tiny, tmp_path / "pca.safetensors", RetrainSettings(schedule="adversarial_only"))
+    tiny.retrain(tmp_path / "pca.safetensors", RetrainSettings(schedule="adversarial_only"))
     _, states = load_networks(tmp_path / "pca.safetensors")
     _, pretrained = load_networks(tiny.weights)
     cells = read_csv(tiny.selection)

@@ -1,0 +1,44 @@
+import json
+from pathlib import Path
+
+import yaml
+
+from advlearn.stages.record import record
+from advlearn.support.io import read_json
+
+HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+
+
+def test_record_names_what_made_the_run(tmp_path: Path) -> None:
+    run = tmp_path / "results" / "x"
+    for name, row in {
+        "craft/a.tsv": "2.5\t0:00:02\t100.5\t1\t1\t1\t0\t0\t99\t2\n",
+        "craft/b.tsv": "1.5\t0:00:01\t300.25\t1\t1\t1\t0\t0\t99\t1\n",
+        # A job that ends before Snakemake samples its memory.
+        "select/c.tsv": "0.1\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\t0\t0\n",
+    }.items():
+        path = run / "benchmarks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(HEADER + row)
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("torch==2.13.0\n")
+    config = {"run": "x", "seeds": [3], "threads": 1, "device": "cpu", "selective": {"b": 1}}
+    record(
+        run=run,
+        config=json.dumps(config),
+        digests='{"craft": "abc"}',
+        lock=lock,
+        out=run / "run.json",
+    )
+    found = read_json(run / "run.json")
+    assert found["code"] == {"craft": "abc"}
+    assert found["seeds"] == [3]
+    assert found["stages"]["craft"] == {
+        "jobs": 2,
+        "seconds": 4.0,
+        "longest_seconds": 2.5,
+        "peak_mib": 300.25,
+    }
+    assert found["stages"]["select"]["peak_mib"] is None, "unknown is null, never a guess"
+    assert found["versions"]["torch"]
+    assert yaml.safe_load((run / "config.yaml").read_text()) == config

@@ -1,0 +1,60 @@
+import pytest
+
+from advlearn import cli
+from advlearn.cli import HELPERS, STAGES, main
+
+
+def test_overview_lists_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in STAGES | HELPERS)
+
+
+def test_unknown_stage_gives_the_list_and_status_two(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["trian"])
+    assert caught.value.code == 2
+    assert "unknown stage 'trian'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES | HELPERS))
+def test_every_stage_explains_its_options(stage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([stage, "--help"])
+    assert caught.value.code == 0
+    assert "--" in capsys.readouterr().out
+
+
+def test_user_errors_have_no_traceback(
+    tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--dataset", "mnits", "--settings", "{}", "--out", f"{tmp_path}/manifest.json"]
+    with pytest.raises(SystemExit) as caught:
+        main(["download", *options])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: unknown data set 'mnits'")
+    assert "remedy:" in error
+    assert "Traceback" not in error
+
+
+def test_bad_settings_name_the_key(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["download", "--dataset", "mnist", "--settings", '{"mirorr": 1}', "--out", "x"])
+    assert caught.value.code == 2
+    assert "mirorr: unknown key" in capsys.readouterr().err
+
+
+def test_a_broken_budget_is_an_error_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from types import SimpleNamespace
+
+    def broken() -> None:
+        raise cli.BudgetViolation("image 3: 0.6 > 0.5")
+
+    monkeypatch.setattr(cli, "import_module", lambda name: SimpleNamespace(craft=broken))
+    with pytest.raises(SystemExit) as caught:
+        main(["craft"])
+    assert caught.value.code == 3
+    assert "left its budget: image 3: 0.6 > 0.5" in capsys.readouterr().err
