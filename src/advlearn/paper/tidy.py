@@ -95,12 +95,20 @@ class Tidy:
     def table(
         self, name: str, columns: Sequence[str], *, rows: bool = True, **options: Any
     ) -> pd.DataFrame:
-        """Read ``name``.csv and check that its columns are there and, with ``rows``, it has rows.
+        """Read ``name``.csv or .csv.gz; check that the columns and, with ``rows``, rows are there.
 
         Raises:
             UserError: the file or a column is missing, the file is no CSV, or it has no rows.
         """
-        return _read(self.folder / f"{name}.csv", columns, rows=rows, **options)
+        path = self.folder / f"{name}.csv"
+        # Large tables of the shipped reference run are packed.
+        packed = path.with_name(f"{path.name}.gz")
+        return _read(
+            packed if packed.is_file() and not path.is_file() else path,
+            columns,
+            rows=rows,
+            **options,
+        )
 
     def published(self, name: str) -> pd.DataFrame:
         """The published numbers of table ``name``, one row a number, with its source."""

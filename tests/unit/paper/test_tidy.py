@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from advlearn.paper.tidy import Tidy
@@ -120,3 +122,11 @@ def test_study_without_seeds(copy: Path) -> None:
 def test_settings_named_none_stay_text(full: Tidy) -> None:
     assert "none" in set(full.metrics["reduction"])
     assert "none" in set(full.metrics["rule"])
+
+
+def test_packed_tables_are_read_like_plain_ones(copy: Path) -> None:
+    plain = Tidy(copy, PUBLISHED).metrics
+    path = copy / "selective_metrics.csv"
+    (copy / "selective_metrics.csv.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+    path.unlink()
+    pd.testing.assert_frame_equal(Tidy(copy, PUBLISHED).metrics, plain)
