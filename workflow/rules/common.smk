@@ -1,20 +1,19 @@
 import sys
 from pathlib import Path
 
-# The package is found where it is installed, or in src/ beside the Snakefile.
-try:
-    import advlearn.workflow
-except ModuleNotFoundError:
-    sys.path.insert(0, str(Path(workflow.basedir).joinpath("src")))
-    import advlearn.workflow
+# The project's folder, also where the workflow is included from workflow/Snakefile or elsewhere.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents[1]
 
+# The package beside the rules goes before an installed one: both are of one version then.
+if ROOT.joinpath("src").is_dir():
+    sys.path.insert(0, str(ROOT.joinpath("src")))
+
+import advlearn.workflow
 from snakemake.exceptions import WorkflowError
 from advlearn.support.errors import UserError
 
 try:
-    PLAN = advlearn.workflow.Plan(
-        config, workflow.configfiles, Path(workflow.basedir).joinpath("requirements.txt")
-    )
+    PLAN = advlearn.workflow.Plan(config, workflow.configfiles, ROOT.joinpath("requirements.txt"))
 except UserError as error:
     raise WorkflowError(f"\nerror: {error}")
 

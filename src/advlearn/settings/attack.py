@@ -18,7 +18,7 @@ ATTACK_NAMES: tuple[str, ...] = ("fgsm", "pgd")
 class FgsmSettings(Settings):
     """Fast gradient (sign) method: one step of the whole radius (Goodfellow et al. 2015)."""
 
-    name: Literal["fgsm"] = "fgsm"
+    name: Literal["fgsm"] = Field(default="fgsm", description="Which attack these settings are of.")
     epsilon: float = Field(
         default=0.3,
         ge=0,
@@ -30,7 +30,7 @@ class FgsmSettings(Settings):
 class PgdSettings(Settings):
     """Projected gradient ascent (Madry et al. 2018)."""
 
-    name: Literal["pgd"] = "pgd"
+    name: Literal["pgd"] = Field(default="pgd", description="Which attack these settings are of.")
     epsilon: float = Field(
         default=0.3,
         ge=0,

@@ -52,5 +52,8 @@ def validation_error(error: ValidationError, *, where: str) -> UserError:
 def _plain(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return "unknown key"
+    if item["type"] == "missing":
+        return "this key is required"
     message = str(item["msg"]).removeprefix("Value error, ")
-    return f"{message} (got {item['input']!r})"
+    given = repr(item["input"])
+    return f"{message} (got {given if len(given) <= 80 else given[:77] + '...'})"

@@ -34,9 +34,15 @@ class CalibrateSettings(Settings):
     )
     schedules: tuple[
         Literal["interleaved", "adversarial_only", "clean_then_adversarial", "mixed"], ...
-    ] = Field(("interleaved", "adversarial_only", "mixed"), min_length=1)
-    starts: tuple[Literal["pretrained", "scratch"], ...] = Field(
-        ("pretrained", "scratch"), min_length=1
+    ] = Field(
+        ("interleaved", "adversarial_only", "mixed"),
+        min_length=1,
+        description="orders of clean and adversarial steps tried",
     )
-    craftings: tuple[Literal["static", "online"], ...] = Field(("static", "online"), min_length=1)
+    starts: tuple[Literal["pretrained", "scratch"], ...] = Field(
+        ("pretrained", "scratch"), min_length=1, description="weights tried as a start"
+    )
+    craftings: tuple[Literal["static", "online"], ...] = Field(
+        ("static", "online"), min_length=1, description="crafted beforehand, or at each step"
+    )
     online_steps: int = Field(7, ge=1, description="steps of online PGD crafting")

@@ -20,12 +20,11 @@ from advlearn.metrics.accuracy import correct
 from advlearn.settings.attack import AttackSettings, FgsmSettings, PgdSettings
 from advlearn.settings.calibrate import CalibrateSettings
 from advlearn.settings.network import NetworkSettings, RetrainSettings
-from advlearn.stages.retrain import online_attack
 from advlearn.support.determinism import configure
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
-from advlearn.training.adversarial import retrain
+from advlearn.training.adversarial import online_attack, retrain
 from advlearn.training.clean import train_clean
 
 Images = tuple[Tensor, Tensor]

@@ -11,27 +11,17 @@ import torch
 import typer
 from torch import Tensor, nn
 
-from advlearn.attacks import build
 from advlearn.data.store import load_info, load_split
 from advlearn.learners.networks import build as build_network
 from advlearn.learners.networks.weights import load_networks, save_networks
-from advlearn.settings.attack import AttackSettings
 from advlearn.settings.jobs import RetrainJob
 from advlearn.settings.network import NetworkSettings
 from advlearn.support.determinism import configure
 from advlearn.support.io import read_npy, read_npz, write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
-from advlearn.training.adversarial import Craft
+from advlearn.training.adversarial import Craft, online_attack
 from advlearn.training.adversarial import retrain as train
-
-
-def online_attack(attack: AttackSettings, online_steps: int) -> Craft:
-    """The attack for crafting at each step: an iterative one is cut to ``online_steps`` steps."""
-    if attack.name == "pgd":
-        attack = attack.model_copy(update={"steps": online_steps, "step_size": None, "restarts": 1})
-    solver = build(attack)
-    return lambda network, images, labels, seed: solver.run(network, images, labels, seed)
 
 
 def retrain(

@@ -7,12 +7,22 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from advlearn.attacks import build
+from advlearn.settings.attack import AttackSettings
 from advlearn.settings.network import RetrainSettings
 from advlearn.support.seeds import derive_seed
 from advlearn.training.fit import Batch, make_optimiser, run_steps, shuffled
 
 Craft = Callable[[nn.Module, Tensor, Tensor, int], Tensor]
 """Crafts adversarial images: (network, clean images, labels, seed) -> images of the same shape."""
+
+
+def online_attack(attack: AttackSettings, online_steps: int) -> Craft:
+    """The attack for crafting at each step: an iterative one is cut to ``online_steps`` steps."""
+    if attack.name == "pgd":
+        attack = attack.model_copy(update={"steps": online_steps, "step_size": None, "restarts": 1})
+    solver = build(attack)
+    return lambda network, images, labels, seed: solver.run(network, images, labels, seed)
 
 
 def retrain(

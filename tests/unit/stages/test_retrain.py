@@ -4,9 +4,7 @@ import pytest
 import torch
 
 from advlearn.learners.networks.weights import load_networks
-from advlearn.settings.attack import PgdSettings
 from advlearn.settings.network import RetrainSettings
-from advlearn.stages.retrain import online_attack
 from advlearn.support.io import read_csv, read_npz
 
 from .conftest import TinyRun
@@ -52,11 +50,3 @@ def test_no_images_and_adversarial_only_keeps_the_pretrained_weights(
     none = cells.loc[cells["rule"] == "none", "digest"].iloc[0]
     for key, value in pretrained["classifier"].items():
         assert torch.equal(states[none][key], value)
-
-
-def test_online_crafting_is_cut_to_its_own_steps() -> None:
-    attack = online_attack(PgdSettings(steps=1000, epsilon=0.1), 2)
-    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3)).eval()
-    images = torch.rand(5, 1, 2, 2)
-    made = attack(network, images, torch.zeros(5, dtype=torch.int64), 0)
-    assert 0 < (made - images).abs().max() <= 0.1 + 1e-6

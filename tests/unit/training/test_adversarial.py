@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advlearn.settings.attack import PgdSettings
 from advlearn.settings.network import RetrainSettings
-from advlearn.training.adversarial import retrain
+from advlearn.training.adversarial import online_attack, retrain
 
 N, M = 20, 7
 
@@ -95,3 +96,11 @@ def test_mixed_batches_hold_both_kinds() -> None:
 @pytest.mark.parametrize("schedule", ["interleaved", "clean_then_adversarial", "mixed"])
 def test_no_selected_image_is_clean_training(schedule: str) -> None:
     assert each_once(run(RetrainSettings(schedule=schedule, batch_size=4), m=0)) == CLEAN
+
+
+def test_online_crafting_is_cut_to_its_own_steps() -> None:
+    attack = online_attack(PgdSettings(steps=1000, epsilon=0.1), 2)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3)).eval()
+    images = torch.rand(5, 1, 2, 2)
+    made = attack(network, images, torch.zeros(5, dtype=torch.int64), 0)
+    assert 0 < (made - images).abs().max() <= 0.1 + 1e-6
