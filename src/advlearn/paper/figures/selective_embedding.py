@@ -30,6 +30,7 @@ CAPTION = (
 # Beyond the seven of Okabe and Ito, with a darker yellow; number and mark tell all apart anyway.
 _EXTRA = ("#C9B900", "#B58B5A", "#5E3C99", "#8FC97A")
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, *_EXTRA)
+_NAMED = 10
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
 
 
@@ -95,9 +96,12 @@ def _panel(axis: Axes, part: pd.DataFrame) -> None:
             alpha=1.0 if chosen else 0.55,
             rasterized=True,
         )
-    for cluster in clusters[:20]:
+    # Clusters are numbered by falling size: the largest ones and the chosen one have room.
+    for cluster in clusters:
         points = part[part["cluster"] == cluster]
         chosen = bool(points["chosen"].any())
+        if cluster >= _NAMED and not chosen:
+            continue
         axis.annotate(
             f"{cluster}",
             (points["x"].median(), points["y"].median()),

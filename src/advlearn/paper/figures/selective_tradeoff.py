@@ -26,9 +26,8 @@ from advlearn.paper.tidy import Tidy
 TITLE = "Clean against adversarial accuracy"
 CAPTION = (
     "Test accuracy of every selection (mean over seeds; one mark a reduction, clusterer, setting"
-    " and rule; colour: clusterer, shape: rule) in the universe that stands beside the published"
-    " numbers. Large black marks with 95 % intervals: training without clusters. Hollow grey marks:"
-    " published values."
+    " and rule; colour: clusterer, shape: rule). Large black marks with 95 % intervals: training"
+    " without clusters. Hollow grey marks: published values, in the universe set beside them."
 )
 _BASELINES = {
     "classic": ("*", "classic"),
@@ -40,33 +39,37 @@ _PUBLISHED = {"fgsm": "selective_table1_fgsm", "pgd": "selective_table2_pgd"}
 
 
 def draw(tidy: Tidy) -> Figure:
-    """One row a protocol, one column an attack, in the primary universe."""
-    universe = tidy.study.primary.universe
-    protocols = [protocol for name, protocol in scopes(tidy) if name == universe]
+    """One row a universe and protocol, one column an attack."""
+    rows = scopes(tidy)
     frame = cells(tidy)
-    frame = frame[frame["universe"] == universe]
     attacks = sorted(set(frame["attack"]))
-    keys = ["protocol", "attack", "reduction", "clusterer", "setting", "rule"]
+    keys = ["universe", "protocol", "attack", "reduction", "clusterer", "setting", "rule"]
     means = frame.groupby([*keys, "metric"], sort=True)["value"].mean().unstack("metric")
     means = means.reset_index()
-    single = baselines(tidy)
-    single = over_seeds(
-        single[single["universe"] == universe], ["protocol", "attack", "rule", "metric"]
-    )
-    figure = Figure(figsize=(COLUMN_WIDTH, 1.5 + 1.6 * len(protocols)))
-    axes = figure.subplots(len(protocols), len(attacks), squeeze=False)
-    for row, protocol in enumerate(protocols):
+    single = over_seeds(baselines(tidy), ["universe", "protocol", "attack", "rule", "metric"])
+    figure = Figure(figsize=(COLUMN_WIDTH, min(1.5 + 1.6 * len(rows), 9.0)))
+    axes = figure.subplots(len(rows), len(attacks), squeeze=False)
+    for row, (universe, protocol) in enumerate(rows):
         for column, attack in enumerate(attacks):
             axis = axes[row, column]
-            here = means[(means["protocol"] == protocol) & (means["attack"] == attack)]
-            base = single[(single["protocol"] == protocol) & (single["attack"] == attack)]
+            here, base = (
+                table[
+                    (table["universe"] == universe)
+                    & (table["protocol"] == protocol)
+                    & (table["attack"] == attack)
+                ]
+                for table in (means, single)
+            )
+            if here.empty and base.empty:
+                axis.set_visible(False)
+                continue
             published = pd.DataFrame()
-            if attack in _PUBLISHED:
+            if attack in _PUBLISHED and universe == tidy.study.primary.universe:
                 published = _published(tidy, attack)
             _panel(axis, here, base, published)
             label = PROTOCOL_LABELS.get(protocol, protocol)
             axis.set_title(f"{universe}, {attack_label(attack)},\n{label}")
-            if row == len(protocols) - 1:
+            if row == len(rows) - 1:
                 axis.set_xlabel("clean accuracy")
             if column == 0:
                 axis.set_ylabel("adversarial accuracy")
