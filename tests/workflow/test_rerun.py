@@ -161,10 +161,19 @@ def test_a_changed_setting_runs_again_what_it_can_change(
     assert project.would_run() == expected
 
 
-def test_a_lost_result_is_made_again_with_what_follows(smoke: Project, tmp_path: Path) -> None:
+def test_a_lost_figure_is_drawn_again_and_nothing_computed(smoke: Project, tmp_path: Path) -> None:
     project = smoke.moved(tmp_path / "copy")
-    (project.root / "results/smoke/tidy/study.json").unlink()
-    assert project.would_run() == PAPER
+    (project.root / "results/smoke/paper/figures/selective_tradeoff.svg").unlink()
+    assert project.would_run() == {"figures": 1, "report": 1}
+
+
+def test_lost_evaluations_are_measured_again_when_they_are_asked_for(
+    smoke: Project, tmp_path: Path
+) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    file = "results/smoke/evaluation/closest/seed1/fgsm/tsne.csv"
+    (project.root / file).unlink()
+    assert project.would_run(file) == {"evaluate": 1}
 
 
 def test_a_published_number_draws_the_paper_anew_and_computes_nothing(
