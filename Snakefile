@@ -44,16 +44,22 @@ rule all:
 rule paper:
     input:
         rules.report.output,
+        rules.tables.output,
+        rules.figures.output,
 
 
 rule demo:
     input:
         rules.report.output,
+        rules.tables.output,
+        rules.figures.output,
 
 
 rule smoke:
     input:
         rules.report.output,
+        rules.tables.output,
+        rules.figures.output,
 
 
 rule selective:

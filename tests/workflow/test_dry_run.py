@@ -35,14 +35,25 @@ def test_dry_run_of_the_full_run_takes_at_most_five_seconds(project: Project) ->
     assert done.cpu_seconds <= 5
 
 
-@pytest.mark.parametrize("target", ["all", "paper", "demo", "smoke", "selective", "report"])
-def test_every_named_target_is_known(project: Project, target: str) -> None:
-    assert project.would_run(target)["tables"] == 1
+def test_every_named_target_is_known(project: Project) -> None:
+    for_people = ("all", "paper", "demo", "smoke", "selective", "report")
+    assert set(project.would_run(*for_people)) == STAGES
 
 
-@pytest.mark.xfail(reason="common.smk looks for requirements.txt beside the including Snakefile")
-def test_the_front_door_of_the_catalogue_is_the_same_workflow(project: Project) -> None:
-    assert project.would_run("--snakefile", "workflow/Snakefile") == project.would_run()
+@pytest.mark.parametrize(
+    "targets",
+    [
+        ("smoke",),
+        pytest.param(
+            (), marks=pytest.mark.xfail(reason="Snakemake drops the default target of an include")
+        ),
+    ],
+)
+def test_the_front_door_of_the_catalogue_is_the_same_workflow(
+    project: Project, targets: tuple[str, ...]
+) -> None:
+    other = project.would_run(*targets, "--snakefile", "workflow/Snakefile")
+    assert other == project.would_run(*targets)
 
 
 def test_an_unknown_target_is_refused(project: Project) -> None:

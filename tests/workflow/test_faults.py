@@ -70,19 +70,16 @@ DAMAGES = [
         f"selections/{LINE}.npz", flip,
         f"{RUN}/retrained/{LINE}.safetensors", f"{LOGS}/retrain/{LINE}.log",
         id="selected positions",
-        marks=pytest.mark.xfail(reason="read_npz lets zlib.error and BadZipFile through"),
     ),
     pytest.param(
         "adversarial/closest/seed0/fgsm/test.npy", cut,
         f"{RUN}/evaluation/{LINE}.csv", f"{LOGS}/evaluate/{LINE}.log",
         id="adversarial images",
-        marks=pytest.mark.xfail(reason="read_npy lets ValueError through in evaluate"),
     ),
     pytest.param(
         f"evaluation/{LINE}.csv", lose_rows,
         "tables", f"{LOGS}/collect.log",
         id="rows of the evaluation",
-        marks=pytest.mark.xfail(reason="collect does not compare evaluations with selections"),
     ),
     pytest.param(
         "tidy/selective_metrics.csv", cut,
@@ -98,7 +95,6 @@ DAMAGES = [
         "tidy/selective_examples.npz", empty,
         "figures", f"{LOGS}/figures.log",
         id="empty tidy arrays",
-        marks=pytest.mark.xfail(reason="numpy's EOFError ends as a bare 'Aborted.'"),
     ),
 ]  # fmt: skip
 

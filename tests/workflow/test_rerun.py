@@ -161,10 +161,16 @@ def test_a_changed_setting_runs_again_what_it_can_change(
     assert project.would_run() == expected
 
 
-def test_a_lost_figure_is_drawn_again_and_nothing_computed(smoke: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [("selective", {"figures": 1}), ("smoke", {"figures": 1, "report": 1})],
+)
+def test_a_lost_figure_is_drawn_again_and_nothing_computed(
+    smoke: Project, tmp_path: Path, target: str, expected: dict[str, int]
+) -> None:
     project = smoke.moved(tmp_path / "copy")
     (project.root / "results/smoke/paper/figures/selective_tradeoff.svg").unlink()
-    assert project.would_run() == {"figures": 1, "report": 1}
+    assert project.would_run(target) == expected
 
 
 def test_lost_evaluations_are_measured_again_when_they_are_asked_for(

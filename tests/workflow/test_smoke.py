@@ -63,13 +63,14 @@ def test_figure_shows_something(smoke: Project, name: str) -> None:
     assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
     assert stem.with_suffix(".pdf").stat().st_size > 2000
     assert "</svg>" in stem.with_suffix(".svg").read_text(encoding="utf-8")
-    picture = matplotlib.image.imread(stem.with_suffix(".png"))
+    picture = np.round(matplotlib.image.imread(stem.with_suffix(".png")) * 255).astype(np.uint32)
     height, width = picture.shape[:2]
     assert min(height, width) >= 300
-    # Rows and columns differ, and there are more colours than paper and ink.
-    assert len(np.unique(picture.reshape(height, -1), axis=0)) > 20
-    assert len(np.unique(picture.swapaxes(0, 1).reshape(width, -1), axis=0)) > 20
-    assert len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 3
+    pixels = picture[:, :, 0] << 16 | picture[:, :, 1] << 8 | picture[:, :, 2]
+    # Not one colour, nor stripes of a few: rows and columns differ from the margins.
+    assert len(np.unique(pixels)) > 10
+    assert (pixels != pixels[0]).any(axis=1).sum() > height / 3
+    assert (pixels != pixels[:, :1]).any(axis=0).sum() > width / 3
 
 
 def test_tidy_tables_hold_rows_of_every_seed_universe_and_attack(smoke: Project) -> None:
@@ -161,11 +162,10 @@ def test_a_project_that_is_moved_has_nothing_to_do(smoke: Project, tmp_path: Pat
 def test_figures_and_tables_drawn_again_are_the_same_bytes(smoke: Project, tmp_path: Path) -> None:
     drawn = smoke.bytes_of(f"{RUN}/paper/figures/*")
     assert len(drawn) == 3 * len(FIGURES)
-    for attempt in ("first", "second"):
-        done = smoke.advlearn("figures", "--tidy", f"{RUN}/tidy", "--out", tmp_path / attempt)
-        assert done.status == 0, done.output
-        for name, content in drawn.items():
-            assert (tmp_path / attempt / Path(name).name).read_bytes() == content, name
+    done = smoke.advlearn("figures", "--tidy", f"{RUN}/tidy", "--out", tmp_path / "figures")
+    assert done.status == 0, done.output
+    for name, content in drawn.items():
+        assert (tmp_path / "figures" / Path(name).name).read_bytes() == content, name
     done = smoke.advlearn("tables", "--tidy", f"{RUN}/tidy", "--out", tmp_path / "tables")
     assert done.status == 0, done.output
     for name, content in smoke.bytes_of(f"{RUN}/paper/tables/*").items():

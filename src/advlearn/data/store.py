@@ -137,13 +137,8 @@ def load_split(data: Path, split: SplitName) -> Split:
     info = load_info(folder)
     source, indices = _indices(folder / "splits.csv", split)
     path = folder / f"{source}_images.npy"
-    try:
-        stored = read_npy(path, mmap=True)
-        all_labels = read_npy(folder / f"{source}_labels.npy")
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"the prepared data cannot be read: {error}", where=str(path), remedy=_REMEDY
-        ) from error
+    stored = read_npy(path, mmap=True)
+    all_labels = read_npy(folder / f"{source}_labels.npy")
     if stored.shape[1:] != info.shape or len(stored) != len(all_labels):
         raise UserError(
             f"images of shape {stored.shape} and {len(all_labels)} labels do not fit the shape "

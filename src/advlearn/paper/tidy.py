@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -152,12 +151,7 @@ class Tidy:
         path = self.folder / "selective_examples.npz"
         if not path.is_file():
             raise _missing(path)
-        try:
-            arrays = read_npz(path)
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"cannot be read as .npz: {error}", where=str(path), remedy="run 'collect' again"
-            ) from error
+        arrays = read_npz(path)
         for name in ("clean", "label", "clean_prediction"):
             if name not in arrays:
                 raise UserError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,13 +18,13 @@ class CalibrateSettings(Settings):
         (NetworkSettings(),), min_length=1, description="architectures tried"
     )
     training: TrainingSettings = TrainingSettings()
-    epsilons: tuple[float, ...] = Field(
+    epsilons: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         (0.5, 0.154),
         min_length=1,
         description="L-infinity radii in [0, 1] pixels; 0.154 is 0.5 in standardised units",
     )
     pgd_steps: int = Field(20, ge=1, description="steps of PGD (the paper: at most 20)")
-    pgd_step_sizes: tuple[float | None, ...] = Field(
+    pgd_step_sizes: tuple[Annotated[float, Field(gt=0)] | None, ...] = Field(
         (None, 0.01),
         min_length=1,
         description="step sizes of PGD (the paper gives none); null is 2.5 epsilon / steps",

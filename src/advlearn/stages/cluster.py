@@ -34,14 +34,7 @@ def cluster(
     Raises:
         UserError: unknown clusterer, bad points, or every setting finds only noise.
     """
-    try:
-        points = read_npy(embedding)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"the points cannot be read: {error}",
-            where=str(embedding),
-            remedy="run the stage embed again",
-        ) from error
+    points = read_npy(embedding)
     labels = fit(points, clusterer, settings, seed)
     kept = {setting: values for setting, values in labels.items() if values.max() > NOISE}
     if not kept:

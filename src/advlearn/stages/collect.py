@@ -11,6 +11,7 @@ import typer
 
 from advlearn.data.store import load_info, load_split
 from advlearn.settings.collect import CollectedJob, CollectSettings
+from advlearn.support.errors import UserError
 from advlearn.support.io import (
     read_csv,
     read_npy,
@@ -22,6 +23,8 @@ from advlearn.support.io import (
 from advlearn.support.provenance import versions
 from advlearn.support.seeds import derive_seed
 
+# Of a cell and protocol: two splits (validation, test) by three metrics.
+ROWS = 6
 MAP_POINTS = 2000
 EXAMPLES = 5
 
@@ -44,7 +47,10 @@ def collect(
         for seed in settings.seeds
     ]
     texts = {"setting": str, "digest": str, "paired_digest": str, "cluster": "Int64"}
-    metrics = pd.concat([read_csv(path, dtype=texts) for path in paths], ignore_index=True)
+    frames = [read_csv(path, dtype=texts) for path in paths]
+    for path, frame in zip(paths, frames, strict=True):
+        _check_complete(path, frame, run)
+    metrics = pd.concat(frames, ignore_index=True)
     sanity = pd.concat(
         [read_csv(path.with_name(f"{path.stem}.sanity.csv")) for path in paths], ignore_index=True
     )
@@ -75,6 +81,18 @@ def collect(
         },
     )
     write_csv(out, metrics)
+
+
+def _check_complete(path: Path, frame: pd.DataFrame, run: Path) -> None:
+    """A mean over the rows that happen to be there would be a wrong number."""
+    selection = read_csv(run / "selections" / path.relative_to(run / "evaluation"))
+    wanted = len(selection) * ROWS * frame["protocol"].nunique()
+    if len(frame) != wanted or frame["value"].isna().any():
+        raise UserError(
+            f"{path.name} has {len(frame)} rows, and its selection asks for {wanted}",
+            where=str(path),
+            remedy="delete the file and run the workflow again: it is made anew",
+        )
 
 
 def _with_universe_id(calibration: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,6 @@ import typer
 
 from advlearn import embeddings
 from advlearn.settings.embed import EmbedSettings
-from advlearn.support.errors import UserError
 from advlearn.support.io import read_npy, write_npy
 from advlearn.support.seeds import derive_seed
 
@@ -29,13 +28,6 @@ def embed(
     Raises:
         UserError: unknown reduction, unreadable or non-finite images, too few of them.
     """
-    try:
-        images = read_npy(adversarial, mmap=True)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"the images cannot be read: {error}",
-            where=str(adversarial),
-            remedy="run the stage craft again",
-        ) from error
+    images = read_npy(adversarial, mmap=True)
     points = embeddings.embed(images, reduction, settings, derive_seed(seed, "embed", reduction))
     write_npy(out, points)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from advlearn.support.errors import UserError
+
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile, zlib.error)
+"""What numpy raises for files that are missing, cut short, altered or of another kind."""
 
 
 @contextmanager
@@ -101,8 +106,15 @@ def write_npy(path: Path, array: np.ndarray) -> None:
 
 
 def read_npy(path: Path, *, mmap: bool = False) -> np.ndarray:
-    """Read one array; with ``mmap`` it is mapped read-only instead of loaded."""
-    array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+    """Read one array; with ``mmap`` it is mapped read-only instead of loaded.
+
+    Raises:
+        UserError: the file is missing, damaged or holds pickled objects.
+    """
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
     return array
 
 
@@ -113,6 +125,21 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Read all named arrays of an .npz file."""
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    """Read all named arrays of an .npz file.
+
+    Raises:
+        UserError: the file is missing, damaged or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path.name} cannot be read: {error}",
+        where=str(path),
+        remedy="delete the file and run the workflow again: it is made anew",
+    )

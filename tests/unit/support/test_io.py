@@ -87,7 +87,7 @@ def test_same_arrays_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(UserError, match="allow_pickle"):
         io.read_npy(tmp_path / "a.npy")
 
 
@@ -95,3 +95,23 @@ def test_nan_is_no_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         io.write_json(tmp_path / "a.json", {"x": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"PK\x03\x04 no archive"])
+def test_damaged_arrays_name_the_file_and_the_remedy(tmp_path: Path, content: bytes) -> None:
+    for name, read in (("a.npy", io.read_npy), ("a.npz", io.read_npz)):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=f"{name} cannot be read") as caught:
+            read(path)
+        assert caught.value.where == str(path)
+        assert "made anew" in caught.value.remedy
+
+
+def test_altered_archive_is_found_out(tmp_path: Path) -> None:
+    io.write_npz(tmp_path / "a.npz", {"x": np.arange(1000.0)})
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (tmp_path / "a.npz").write_bytes(bytes(content))
+    with pytest.raises(UserError, match="cannot be read"):
+        io.read_npz(tmp_path / "a.npz")
