@@ -1,5 +1,6 @@
 rule craft:
     input:
+        rules.prepare.output,
         data=rules.prepare.output.info,
         weights=rules.pretrain.output.weights,
     output:

@@ -1,5 +1,6 @@
 rule evaluate:
     input:
+        rules.prepare.output,
         data=rules.prepare.output.info,
         weights=rules.pretrain.output.weights,
         adversarial=rules.craft.output.outcomes,

@@ -1,5 +1,6 @@
 rule pretrain:
     input:
+        rules.prepare.output,
         data=rules.prepare.output.info,
     output:
         weights="<run>/models/{universe}/seed{seed}/classifier.safetensors",
@@ -32,6 +33,7 @@ rule pretrain:
 
 rule calibrate:
     input:
+        rules.prepare.output,
         data=rules.prepare.output.info,
     output:
         "<run>/calibration/seed{seed}.csv",

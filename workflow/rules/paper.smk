@@ -20,6 +20,7 @@ STUDY = "Study 1: cluster-selective adversarial training"
 
 rule collect:
     input:
+        rules.prepare.output,
         data=rules.prepare.output.info,
         choices=f"{PLAN.published_folder}/selective_choices.csv",
         evaluations=PLAN.evaluations(),
