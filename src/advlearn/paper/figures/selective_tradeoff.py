@@ -69,10 +69,11 @@ def draw(tidy: Tidy) -> Figure:
             _panel(axis, here, base, published)
             label = PROTOCOL_LABELS.get(protocol, protocol)
             axis.set_title(f"{universe}, {attack_label(attack)},\n{label}")
-            if row == len(rows) - 1:
-                axis.set_xlabel("clean accuracy")
             if column == 0:
                 axis.set_ylabel("adversarial accuracy")
+    for column in axes.T:
+        # The lowest panel that has something to show.
+        [axis for axis in column if axis.get_visible()][-1].set_xlabel("clean accuracy")
     clusterers = [name for name in CLUSTERERS if name in set(means["clusterer"])]
     rules = [name for name in RULE_MARKERS if name in set(means["rule"])]
     handles: list[Artist] = [
