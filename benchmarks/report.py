@@ -129,6 +129,8 @@ SECTIONS = {
             **TIMES,
             "ours_trustworthiness": "trustworthiness, ours",
             "peer_trustworthiness": "peer's",
+            "ours_divergence": "KL divergence, ours",
+            "peer_divergence": "peer's",
         },
         tsne_goals,
     ),

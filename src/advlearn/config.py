@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from advlearn.data.catalogue import check_settings
-from advlearn.settings.base import Settings, validation_error
+from advlearn.settings.base import EachOnce, Settings, validation_error
 from advlearn.settings.calibrate import CalibrateSettings
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.data import DataSettings, SourceSettings
@@ -20,15 +20,18 @@ from advlearn.settings.universe import UniverseSettings
 from advlearn.support.errors import UserError
 
 Reduction = Literal["none", "pca", "tsne"]
+_Names = Annotated[tuple[str, ...], EachOnce]
 
 
 class GridBlock(Settings):
     """A product of universes, attacks and reductions, each with all clusterers of the block."""
 
-    universes: tuple[str, ...] = Field(..., min_length=1, description="names of universes")
-    attacks: tuple[str, ...] = Field(..., min_length=1, description="names of their attacks")
-    reductions: tuple[Reduction, ...] = Field(..., min_length=1, description="none, pca, tsne")
-    clusterers: tuple[str, ...] = Field(..., min_length=1, description="names of clusterers")
+    universes: _Names = Field(..., min_length=1, description="names of universes")
+    attacks: _Names = Field(..., min_length=1, description="names of their attacks")
+    reductions: Annotated[tuple[Reduction, ...], EachOnce] = Field(
+        ..., min_length=1, description="none, pca, tsne"
+    )
+    clusterers: _Names = Field(..., min_length=1, description="names of clusterers")
     select: SelectSettings | None = Field(
         None, description="selection rules of this block; null = selective.select"
     )
@@ -91,7 +94,9 @@ class Config(Settings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="name of the run: its files are in results/RUN",
     )
-    seeds: tuple[int, ...] = Field(..., min_length=1, description="run seeds; every cell has each")
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
+        ..., min_length=1, description="run seeds; every cell has each"
+    )
     threads: int = Field(
         1, ge=1, description="torch threads of a job: part of the result, never the core count"
     )
@@ -100,14 +105,15 @@ class Config(Settings):
     data: DataSettings = DataSettings()
     selective: SelectiveSettings
 
-    @field_validator("seeds")
-    @classmethod
-    def _different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) != len(seeds):
-            raise ValueError("a seed is given twice")
-        if any(seed < 0 for seed in seeds):
-            raise ValueError("seeds are whole numbers of at least 0")
-        return seeds
+    @model_validator(mode="after")
+    def _enough_to_validate(self) -> Self:
+        wanted, there = self.selective.evaluate.validation_images, self.data.validation_images
+        if wanted > there:
+            raise ValueError(
+                f"selective.evaluate.validation_images: {wanted} of {there} validation images; "
+                "lower it or raise data.validation_images"
+            )
+        return self
 
     def jobs(self) -> list[Job]:
         """Every (universe, attack, reduction) of the grid with its clusterers, in grid order."""
@@ -146,7 +152,7 @@ def load(values: dict[str, Any], where: str) -> Config:
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise validation_error(error, where=where) from error
+        raise validation_error(error, where=where, values=values) from error
     check_settings(config.data, config.sources)
     selective = config.selective
     for job in config.jobs():

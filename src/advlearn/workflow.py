@@ -42,6 +42,8 @@ class Plan:
         where = " + ".join(str(file) for file in files) or "configuration"
         given = {key: value for key, value in values.items() if key != "pathvars"}
         self.config: Config = load(given, where)
+        for name in self._own_names():
+            external_digest(name)
         self.lock = lock_digest(lock)
         self.lock_file = _shown(lock)
         self.run_folder = f"results/{self.config.run}"
@@ -207,6 +209,13 @@ class Plan:
     def published(self) -> list[str]:
         """Files of published numbers."""
         return sorted(str(path) for path in Path(self.published_folder).glob("*.csv"))
+
+    def _own_names(self) -> list[str]:
+        """Networks and clusterers of the user's own, as package.module:function."""
+        selective = self.config.selective
+        models = [universe.model.name for universe in selective.universes.values()]
+        models += [model.name for model in selective.calibrate.models]
+        return [*models, *(own.function for own in selective.cluster.own.values())]
 
     def _universe(self, wildcards: Wildcards) -> UniverseSettings:
         try:

@@ -44,7 +44,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no seeds": ({"seeds": []}, ("seeds: ", "at least 1")),
     "negative radius": (
         universe(attacks={"fgsm": {"epsilon": -0.1}}),
-        ("selective.universes.closest.attacks.fgsm", "epsilon", "-0.1", "greater than or equal"),
+        ("selective.universes.closest.attacks.fgsm.epsilon", "-0.1", "greater than or equal"),
     ),
     "radius that is no number": (
         universe(attacks={"fgsm": {"epsilon": float("nan")}}),
@@ -73,6 +73,22 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             }
         },
         ("unknown clusterer 'kmean'", "agglomerative, dbscan, hdbscan, kmeans"),
+    ),
+    "own model that is nowhere": (
+        universe(model={"name": "my_networks_that_are_nowhere:wide"}),
+        ("no Python module 'my_networks_that_are_nowhere'", "PYTHONPATH"),
+    ),
+    "a list with the same value twice": (
+        {"selective": {"evaluate": {"protocols": ["transfer", "transfer"]}}},
+        ("selective.evaluate.protocols", "'transfer' is given twice"),
+    ),
+    "negative seed of the calibration": (
+        {"selective": {"calibrate": {"seeds": [-1]}}},
+        ("selective.calibrate.seeds", "-1"),
+    ),
+    "more validation images than there are": (
+        {"selective": {"evaluate": {"validation_images": 151}}},
+        ("selective.evaluate.validation_images: 151 of 150",),
     ),
     "more clusters than images": (
         {"selective": {"cluster": {"kmeans": {"n_clusters": [601]}}}},

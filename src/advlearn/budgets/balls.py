@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +14,8 @@ from advlearn.budgets.base import Budget
 
 # Foolbox divides by at least this, so a zero gradient or perturbation stays zero.
 _SMALLEST_NORM = 1e-12
+
+_PIXELS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class LinfBall(Budget):
 
     def distance(self, clean: Tensor, candidate: Tensor) -> Tensor:
         """Largest absolute change of a pixel, (n,)."""
-        return (candidate.double() - clean.double()).flatten(1).abs().amax(1)
+        return _by_parts(clean, candidate, lambda shift: shift.abs_().amax(1))
 
     def rounding(self, clean: Tensor) -> float:
         """Two units in the last place of the largest number involved (2.4e-7 at 1 in float32)."""
@@ -83,7 +86,7 @@ class L2Ball(Budget):
 
     def distance(self, clean: Tensor, candidate: Tensor) -> Tensor:
         """Euclidean length of the perturbation, (n,)."""
-        return (candidate.double() - clean.double()).flatten(1).square().sum(1).sqrt()
+        return _by_parts(clean, candidate, lambda shift: shift.square_().sum(1).sqrt_())
 
     def rounding(self, clean: Tensor) -> float:
         """Four units in the last place in every coordinate: 4 eps sqrt(d) times the scale."""
@@ -93,6 +96,17 @@ class L2Ball(Budget):
 
 def _scale(budget: Budget) -> float:
     return max(1.0, abs(budget.box.low), abs(budget.box.high), budget.epsilon)
+
+
+def _by_parts(clean: Tensor, candidate: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
+    """``norm`` (m, d) -> (m,) of the perturbations in float64, a few images at a time.
+
+    Few enough for the cache: in one piece, numbers of twice the size go through memory four times.
+    """
+    size = max(1, _PIXELS_AT_ONCE // max(1, math.prod(clean.shape[1:])))
+    parts = zip(clean.split(size), candidate.split(size), strict=True)
+    found = [norm((after.double() - before).flatten(1)) for before, after in parts]
+    return torch.cat(found) if found else clean.new_zeros(0, dtype=torch.float64)
 
 
 def _lengths(shift: Tensor) -> Tensor:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 from openTSNE import TSNE
+from openTSNE.nearest_neighbors import PrecomputedNeighbors
+from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from advlearn.embeddings.pca import principal_components
-from advlearn.settings.embed import EmbedSettings
+from advlearn.settings.embed import EmbedSettings, TsneSettings
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
 
 #: From this many points on, the repulsion by FFT is faster than by Barnes-Hut.
 FFT_FROM = 10_000
+
+#: Up to this many points all distances are computed: exact, and at 55,000 points in half the time
+#: of the approximate search, whose time grows more slowly.
+EXACT_NEIGHBOURS_TO = 100_000
 
 _LINE_EVERY = 50
 
@@ -21,8 +27,8 @@ def embed(points: np.ndarray, settings: EmbedSettings, seed: int) -> np.ndarray:
     """Map (n, d) points to (n, n_components) by t-SNE on their first principal components.
 
     Starts from the first components scaled to a standard deviation of 1e-4 (Kobak & Berens 2019),
-    so the seed serves the approximate neighbour search only. The same settings, threads among
-    them, and seed give the same map.
+    so the seed serves only the approximate neighbour search of more than `EXACT_NEIGHBOURS_TO`
+    points. The same settings, threads among them, and seed give the same map.
 
     Raises:
         UserError: too few images or pixels for the perplexity or the components.
@@ -51,25 +57,36 @@ def embed(points: np.ndarray, settings: EmbedSettings, seed: int) -> np.ndarray:
     def line(iteration: int, error: float, embedding: np.ndarray) -> None:
         progress.advance(_LINE_EVERY)
 
-    mapper = TSNE(
-        n_components=settings.n_components,
-        perplexity=tsne.perplexity,
-        learning_rate=tsne.learning_rate,
-        early_exaggeration=tsne.early_exaggeration,
-        early_exaggeration_iter=tsne.early_exaggeration_iter,
-        n_iter=tsne.n_iter,
-        initialization=scores[:, : settings.n_components] / spread * 1e-4,
-        # The FFT grid grows with the power of the dimension; openTSNE has it for 1 and 2 only.
-        negative_gradient_method=(
-            "fft" if len(points) >= FFT_FROM and settings.n_components <= 2 else "bh"
-        ),
-        n_jobs=tsne.threads,
-        random_state=seed,
-        callbacks=line,
-        callbacks_every_iters=_LINE_EVERY,
-    )
     with threadpool_limits(tsne.threads):
+        mapper = TSNE(
+            n_components=settings.n_components,
+            perplexity=tsne.perplexity,
+            learning_rate=tsne.learning_rate,
+            early_exaggeration=tsne.early_exaggeration,
+            early_exaggeration_iter=tsne.early_exaggeration_iter,
+            n_iter=tsne.n_iter,
+            initialization=scores[:, : settings.n_components] / spread * 1e-4,
+            # The FFT grid grows with the power of the dimension; openTSNE has it for 1 and 2 only.
+            negative_gradient_method=(
+                "fft" if len(points) >= FFT_FROM and settings.n_components <= 2 else "bh"
+            ),
+            neighbors=_neighbours(scores, tsne),
+            n_jobs=tsne.threads,
+            random_state=seed,
+            callbacks=line,
+            callbacks_every_iters=_LINE_EVERY,
+        )
         mapped = np.asarray(mapper.fit(scores))
     # openTSNE counts anew after the early exaggeration and skips what is left of a line.
     progress.advance(iterations - progress.done)
     return mapped
+
+
+def _neighbours(scores: np.ndarray, tsne: TsneSettings) -> PrecomputedNeighbors | str:
+    """Three times the perplexity of neighbours, as openTSNE takes them."""
+    if len(scores) > EXACT_NEIGHBOURS_TO:
+        return "auto"
+    count = min(len(scores) - 1, int(3 * tsne.perplexity))
+    search = NearestNeighbors(n_neighbors=count, algorithm="brute")
+    distances, neighbours = search.fit(scores).kneighbors()
+    return PrecomputedNeighbors(neighbours, distances)

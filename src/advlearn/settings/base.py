@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from advlearn.support.errors import UserError
+
+_Values = TypeVar("_Values", bound=Sequence[Hashable])
 
 
 class Settings(BaseModel):
@@ -31,12 +34,32 @@ class Settings(BaseModel):
         return self.model_dump_json()
 
 
-def validation_error(error: ValidationError, *, where: str) -> UserError:
-    """Turn pydantic's report into one error that names each key, its value and the remedy."""
+def _each_once(values: _Values) -> _Values:
+    twice = [value for number, value in enumerate(values) if value in values[:number]]
+    if twice:
+        raise ValueError(f"{twice[0]!r} is given twice")
+    return values
+
+
+EachOnce = AfterValidator(_each_once)
+"""In ``Annotated``: a list in which no value stands twice; the same work would be done twice."""
+
+
+def validation_error(
+    error: ValidationError, *, where: str, values: Mapping[str, Any] | None = None
+) -> UserError:
+    """Turn pydantic's report into one error that names each key, its value and the remedy.
+
+    Args:
+        error: pydantic's report.
+        where: file or option that the values came from.
+        values: what was validated; then keys are those of the user, without the tags that pydantic
+            puts among them where settings are of several kinds.
+    """
     lines = []
     remedies = []
     for item in error.errors(include_url=False):
-        key = ".".join(str(part) for part in item["loc"]) or "(whole document)"
+        key = ".".join(map(str, _path(item["loc"], values))) or "(whole document)"
         lines.append(f"{key}: {_plain(item)}")
         if item["type"] == "extra_forbidden":
             remedies.append(f"remove or rename '{key}'")
@@ -47,6 +70,23 @@ def validation_error(error: ValidationError, *, where: str) -> UserError:
         where=where,
         remedy="; ".join(remedies) + " (docs/configuration.md lists every key with its range)",
     )
+
+
+def _path(location: Sequence[Any], values: Any) -> list[Any]:
+    """The location without tags: parts that are no key where they stand."""
+    if values is None:
+        return list(location)
+    path = []
+    for number, part in enumerate(location):
+        if isinstance(values, Mapping):
+            # The last part may be a key that is missing; a tag repeats the value of 'name'.
+            if part not in values and (number + 1 < len(location) or part == values.get("name")):
+                continue
+            values = values.get(part)
+        elif isinstance(values, Sequence) and not isinstance(values, str):
+            values = values[part] if isinstance(part, int) and part < len(values) else None
+        path.append(part)
+    return path
 
 
 def _plain(item: Any) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from advlearn.settings.base import Settings
+from advlearn.settings.base import EachOnce, Settings
 
 Source = Literal["mirror", "official", "package"]
 """A kind of place that a raw file can come from."""
@@ -26,7 +26,7 @@ class SourceSettings(Settings):
         description="the user's own copy of this data set: a folder, or for the data set 'arrays' "
         "the path of an .npz file; looked at before the mirror; null = none",
     )
-    sources: tuple[Source, ...] = Field(
+    sources: Annotated[tuple[Source, ...], EachOnce] = Field(
         ("mirror", "official", "package"),
         min_length=1,
         description="the sources to try, in this order: mirror (root and mirror folder), official "
@@ -38,13 +38,6 @@ class SourceSettings(Settings):
         le=600,
         description="seconds to wait for an address to answer, and for each further piece",
     )
-
-    @field_validator("sources")
-    @classmethod
-    def _once(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
-        if len(set(sources)) != len(sources):
-            raise ValueError("name each source once")
-        return sources
 
     @model_validator(mode="after")
     def _mirror_is_used(self) -> Self:

@@ -28,7 +28,7 @@ class TsneSettings(Settings):
     early_exaggeration_iter: int = Field(
         250, ge=0, le=10_000, description="iterations with early exaggeration"
     )
-    n_iter: int = Field(500, ge=1, le=100_000, description="iterations after early exaggeration")
+    n_iter: int = Field(400, ge=1, le=100_000, description="iterations after early exaggeration")
     learning_rate: Literal["auto"] | Annotated[float, Field(gt=0)] = Field(
         "auto", description="'auto' = images / exaggeration, or a number above 0"
     )

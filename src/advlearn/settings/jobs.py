@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from advlearn.settings.attack import AttackSettings
-from advlearn.settings.base import Settings
+from advlearn.settings.base import EachOnce, Settings
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
 
 Protocol = Literal["whitebox", "transfer"]
@@ -36,7 +36,7 @@ class RetrainJob(Settings):
 class EvaluationSettings(Settings):
     """On what, and how, retrained models are measured."""
 
-    protocols: tuple[Protocol, ...] = Field(
+    protocols: Annotated[tuple[Protocol, ...], EachOnce] = Field(
         ("whitebox", "transfer"),
         min_length=1,
         description=(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from advlearn.settings.base import Settings
+from advlearn.settings.base import EachOnce, Settings
 
 ClusterRule = Literal["random", "largest", "smallest", "highest_loss", "lowest_margin", "every"]
 
@@ -20,12 +20,12 @@ class SelectSettings(Settings):
     costs a retraining a setting and is run only where the keys below say so.
     """
 
-    rules: list[ClusterRule] = Field(
+    rules: Annotated[list[ClusterRule], EachOnce] = Field(
         ["random", "largest", "smallest", "highest_loss", "lowest_margin", "every"],
         min_length=1,
         description="rules that choose clusters; random is the paper's",
     )
-    rule_n_clusters: list[_Count] = Field(
+    rule_n_clusters: Annotated[list[_Count], EachOnce] = Field(
         [2, 4, 8],
         min_length=1,
         description="settings n_clusters=K on which largest ... lowest_margin are run",
@@ -34,7 +34,7 @@ class SelectSettings(Settings):
         False,
         description="run largest ... lowest_margin also where the clusterer finds its own number",
     )
-    every_n_clusters: list[_Count] = Field(
+    every_n_clusters: Annotated[list[_Count], EachOnce] = Field(
         [4], min_length=1, description="cluster numbers, asked for or found, on which every is run"
     )
     subset_control: bool = Field(
@@ -43,10 +43,3 @@ class SelectSettings(Settings):
     missing_class: Literal["record", "error"] = Field(
         "record", description="a chosen cluster without images of some class: note it or stop"
     )
-
-    @field_validator("rules")
-    @classmethod
-    def _once(cls, rules: list[ClusterRule]) -> list[ClusterRule]:
-        if len(set(rules)) != len(rules):
-            raise ValueError("a rule is named twice")
-        return rules

@@ -132,6 +132,7 @@ def _verdicts(
                 labels.to(where),
                 settings.attack,
                 derive_seed(seed, "evaluate", name),
+                clean=torch.from_numpy(found[name, "clean"]).to(where),
             )
             found[name, "whitebox"] = result.robust.cpu().numpy()
     return found

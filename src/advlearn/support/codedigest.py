@@ -13,6 +13,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from advlearn.support.errors import UserError
+
 PACKAGE = "advlearn"
 _MODULE = re.compile(rf"{PACKAGE}(\.\w+)+\.?")
 
@@ -147,6 +149,9 @@ def external_digest(name: str) -> str | None:
     """Digest of the source file behind ``package.module:function``, or none for a registered name.
 
     The file is found, not imported. What it imports in turn is not followed.
+
+    Raises:
+        UserError: no file of this module is on Python's path.
     """
     module, _, function = name.partition(":")
     if not function:
@@ -154,7 +159,11 @@ def external_digest(name: str) -> str | None:
     try:
         spec = find_spec(module)
     except (ImportError, ValueError):
-        return None
+        spec = None
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
-        return None
+        raise UserError(
+            f"there is no Python module {module!r}",
+            where=f"configuration value {name!r}",
+            remedy="put its folder on PYTHONPATH, or correct the name: package.module:function",
+        )
     return hashlib.blake2b(Path(spec.origin).read_bytes(), digest_size=8).hexdigest()

@@ -21,7 +21,9 @@ def configure(threads: int, device: str) -> torch.device:
         UserError: ``cuda`` was asked for and there is none.
     """
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # The same flag as use_deterministic_algorithms(True), which imports torch's compiler beside it:
+    # a second at the start of every job.
+    torch.set_deterministic_debug_mode("error")
     # Denormal numbers appear in saturated networks and cost a hundred times a normal operation.
     torch.set_flush_denormal(True)
     if device == "auto":

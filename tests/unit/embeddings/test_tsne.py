@@ -40,7 +40,8 @@ def test_same_seed_and_threads_same_map(points, embedded):
     np.testing.assert_array_equal(tsne.embed(points, SETTINGS, 3), embedded)
 
 
-def test_seed_fixes_the_approximate_neighbours_of_many_points():
+def test_seed_fixes_the_approximate_neighbours_of_many_points(monkeypatch):
+    monkeypatch.setattr(tsne, "EXACT_NEIGHBOURS_TO", 1000)
     many = np.random.default_rng(1).normal(size=(1200, 20))
     settings = EmbedSettings.model_validate(
         {"tsne": {"perplexity": 10, "early_exaggeration_iter": 0, "n_iter": 5, "threads": 1}}
@@ -48,6 +49,10 @@ def test_seed_fixes_the_approximate_neighbours_of_many_points():
     first, second, other = (tsne.embed(many, settings, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
+
+
+def test_no_seed_matters_where_neighbours_are_exact(points, embedded):
+    np.testing.assert_array_equal(tsne.embed(points, SETTINGS, 4), embedded)
 
 
 def test_progress_is_shown(points, capsys):

@@ -29,7 +29,7 @@ def test_every_field_is_described_and_survives_json(
         (SourceSettings, '{"timeout_s": 601}', "timeout_s"),
         (SourceSettings, '{"sources": []}', "sources"),
         (SourceSettings, '{"sources": ["ftp"]}', "sources"),
-        (SourceSettings, '{"sources": ["official", "official"]}', "once"),
+        (SourceSettings, '{"sources": ["official", "official"]}', "given twice"),
         (SourceSettings, '{"root": "/x", "sources": ["official"]}', "not among sources"),
         (SourceSettings, '{"mirror": "/x", "sources": ["package"]}', "not among sources"),
     ],

@@ -14,7 +14,7 @@ def test_default_runs_every_rule_there_is():
     [
         ('{"rules": []}', "rules"),
         ('{"rules": ["best"]}', "rules.0"),
-        ('{"rules": ["random", "random"]}', "a rule is named twice"),
+        ('{"rules": ["random", "random"]}', "'random' is given twice"),
         ('{"rule_n_clusters": []}', "rule_n_clusters"),
         ('{"every_n_clusters": [0]}', "every_n_clusters.0"),
         ('{"missing_class": "ignore"}', "missing_class"),

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from advlearn.support.codedigest import code_digest, dependencies, external_digest, package_root
+from advlearn.support.errors import UserError
 
 STAGES = sorted(path.stem for path in (package_root() / "stages").glob("[a-z]*.py"))
 
@@ -86,4 +87,5 @@ def test_digest_of_an_own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert first is not None
     assert external_digest("own_network_module:build") != first
     assert external_digest("mlp") is None
-    assert external_digest("no_such_module_here:build") is None
+    with pytest.raises(UserError, match="no Python module 'no_such_module_here'"):
+        external_digest("no_such_module_here:build")
