@@ -28,7 +28,7 @@ def arguments(name: str, run: Path, out: Path) -> list[str]:
         "robust_accuracy": ["--data", str(run / "data")],
         "tsne": ["--images", str(run / CRAFTED)],
         "memory": ["--run", str(run)],
-        "table1": ["--unstructured-images", "45000"],
+        "table1": ["--unstructured-images", "30000"],
     }
     return ["-m", f"benchmarks.{name}", *own.get(name, []), "--out", str(out / f"{name}.csv")]
 
