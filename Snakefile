@@ -24,6 +24,7 @@ include: "workflow/rules/embed.smk"
 include: "workflow/rules/cluster.smk"
 include: "workflow/rules/retrain.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/topk.smk"
 include: "workflow/rules/paper.smk"
 
 
@@ -33,6 +34,7 @@ localrules:
     demo,
     smoke,
     selective,
+    topk,
 
 
 rule all:
@@ -41,28 +43,30 @@ rule all:
         rules.report.output,
 
 
+rule selective:
+    input:
+        rules.selective_tables.output,
+        rules.selective_figures.output,
+
+
+rule topk:
+    input:
+        rules.topk_tables.output,
+        rules.topk_figures.output,
+
+
 rule paper:
     input:
         rules.report.output,
-        rules.tables.output,
-        rules.figures.output,
+        rules.selective.input,
+        rules.topk.input,
 
 
 rule demo:
     input:
-        rules.report.output,
-        rules.tables.output,
-        rules.figures.output,
+        rules.paper.input,
 
 
 rule smoke:
     input:
-        rules.report.output,
-        rules.tables.output,
-        rules.figures.output,
-
-
-rule selective:
-    input:
-        rules.tables.output,
-        rules.figures.output,
+        rules.paper.input,

@@ -18,7 +18,7 @@ from pathlib import Path
 CRAFTED = "adversarial/closest/seed0/fgsm/train.npy"
 DATA = "data/dataset.json"
 # Cheap ones first.
-NAMES = ("dry_run", "memory", "ward", "robust_accuracy", "table1", "tsne")
+NAMES = ("dry_run", "memory", "ward", "robust_accuracy", "topk", "table1", "tsne")
 PEER_IS_TORCHATTACKS = ("robust_accuracy", "table1")
 
 
@@ -29,6 +29,7 @@ def arguments(name: str, run: Path, out: Path) -> list[str]:
         "tsne": ["--images", str(run / CRAFTED)],
         "memory": ["--run", str(run)],
         "table1": ["--unstructured-images", "30000"],
+        "topk": ["--data", str(run / "data")],
     }
     return ["-m", f"benchmarks.{name}", *own.get(name, []), "--out", str(out / f"{name}.csv")]
 
@@ -36,7 +37,7 @@ def arguments(name: str, run: Path, out: Path) -> list[str]:
 def missing(names: list[str], run: Path) -> list[str]:
     """What has to be done before these benchmarks can run, one sentence each."""
     found = []
-    needs = {"robust_accuracy": DATA, "tsne": CRAFTED, "memory": "benchmarks"}
+    needs = {"robust_accuracy": DATA, "topk": DATA, "tsne": CRAFTED, "memory": "benchmarks"}
     for name in names:
         path = run / needs[name] if name in needs else None
         if path is not None and not path.exists():

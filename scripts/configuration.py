@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from advlearn.config import Config
+from advlearn.settings.topk import PRESETS, TopkAttackSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs" / "configuration.md"
@@ -59,6 +60,9 @@ NAMES = {
     "selective.universes": "NAME",
     "selective.universes.NAME.attacks": "ATTACK",
     "selective.cluster.own": "NAME",
+    "topk.models": "NAME",
+    "topk.label_sets": "NAME",
+    "topk.by_method": "METHOD",
 }
 
 
@@ -67,7 +71,33 @@ def schema() -> Node:
     found: Node = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     found |= Config.model_json_schema()
     found["title"] = "Configuration of advlearn"
+    # Values laid over a preset are an open mapping for pydantic: a group with defaults would lay
+    # these over the preset, too.
+    properties = found["$defs"]["TopkSettings"]["properties"]
+    about = properties["attack"]["description"]
+    properties["attack"] = {"$ref": "#/$defs/AttackChanges", "description": about}
+    properties["by_method"]["additionalProperties"] = {"$ref": "#/$defs/MethodChanges"}
+    sound, authors = (PRESETS[name]("tkmia").model_dump() for name in ("sound", "authors"))
+    others = [f"{key} {value}" for key, value in authors.items() if value != sound[key]]
+    found["$defs"]["AttackChanges"] = attack_changes(
+        ("method",),
+        "Laid over the preset. The defaults are those of `preset: sound`; `authors` has"
+        f" {', '.join(others)}. A method reads only what concerns it.",
+    )
+    found["$defs"]["MethodChanges"] = attack_changes(
+        ("method", "clean_map"),
+        "Laid over the preset and `topk.attack`, for METHOD alone. The defaults are those of"
+        " `preset: sound`.",
+    )
     return found
+
+
+def attack_changes(without: tuple[str, ...], about: str) -> Node:
+    """Schema of an attack without some of its keys."""
+    node: Node = TopkAttackSettings.model_json_schema()
+    for key in without:
+        del node["properties"][key]
+    return {**node, "description": about}
 
 
 def schema_text() -> str:
@@ -138,11 +168,17 @@ def _groups(whole: Node, value: Node, path: str) -> Iterator[tuple[Node, str, st
         yield from _groups(whole, alternative, path)
     for alternative in value.get("oneOf", []):
         group = _resolve(whole, alternative)
-        yield group, path, f" with `name: {group['properties']['name']['const']}`"
+        yield group, path, f" with {_named(group['properties']['name'])}"
     if isinstance(value.get("items"), dict):
         yield from _groups(whole, value["items"], f"{path}[]")
     if isinstance(value.get("additionalProperties"), dict):
         yield from _groups(whole, value["additionalProperties"], f"{path}.{NAMES[path]}")
+
+
+def _named(name: Node) -> str:
+    """The names that choose an alternative."""
+    fixed = [name["const"]] if "const" in name else name.get("enum", [])
+    return " or ".join(f"`name: {each}`" for each in fixed) or "any other `name`, or none"
 
 
 def _resolve(whole: Node, value: Node) -> Node:
@@ -156,7 +192,8 @@ def _type(whole: Node, value: Node) -> str:
     if "anyOf" in value:
         return " or ".join(dict.fromkeys(_type(whole, part) for part in value["anyOf"]))
     if value.get("type") == "array":
-        items = value.get("items", {})
+        # Of a fixed number of entries each has a schema; ours are alike.
+        items: Node = value.get("items") or next(iter(value.get("prefixItems", [])), {})
         return f"list of {_plural(_type(whole, items))}"
     if value.get("type") == "object":
         named = isinstance(value.get("additionalProperties"), dict)
@@ -208,7 +245,8 @@ def _range(whole: Node, value: Node) -> str:
         found.append(f"each {text}" if not text.startswith("`") else text)
     if "minItems" in value or "minProperties" in value:
         count = value.get("minItems", value.get("minProperties"))
-        found.append(f"at least {count} entr{'y' if count == 1 else 'ies'}")
+        least_or_all = "" if count == value.get("maxItems") else "at least "
+        found.append(f"{least_or_all}{count} entr{'y' if count == 1 else 'ies'}")
     return "; ".join(found)
 
 

@@ -1,4 +1,4 @@
-"""Write the results of the shipped reference run into README.md and docs/selective-training.md.
+"""Write the results of the shipped reference runs into README.md and the pages of the studies.
 
 python scripts/readme.py           # rewrite what stands between the markers
 python scripts/readme.py --check   # fail when a page and results/reference disagree
@@ -12,27 +12,63 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from advlearn.paper.tidy import Tidy
+from advlearn.paper.topk_verdict import headline_rows, sentences
 from advlearn.paper.verdict import headline
+from advlearn.paper.writers import pipe_table
 from advlearn.support.io import write_text
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "results" / "reference"
-PAGES = ("README.md", "docs/selective-training.md")
+PUBLISHED = ROOT / "config" / "published"
+PAGES = ("README.md", "docs/selective-training.md", "docs/topk.md")
 MARKERS = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
-def run_line(record: dict[str, Any], study: dict[str, Any]) -> str:
-    """One sentence: what was run, where and when."""
+def _made(record: dict[str, Any]) -> str:
     machine = record["machine"]
-    images = study["images"]
     hours = sum(stage["seconds"] for stage in record["stages"].values()) / 3600
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB,"
+        f" recorded {record['recorded'][:10]}; {hours:.1f} job hours in all."
+    )
+
+
+def run_line(record: dict[str, Any], study: dict[str, Any]) -> str:
+    """One sentence: what was run of study 1, where and when."""
+    images = study["images"]
     return (
         f"`make paper` on {study['dataset'].upper()}: {images['train']:,} training,"
         f" {images['validation']:,} validation and {images['test']:,} test images,"
-        f" {len(study['seeds'])} seeds; {machine['processor']}, {machine['cores']} cores,"
-        f" {machine['memory_gib']} GiB, recorded {record['recorded'][:10]};"
-        f" {hours:.1f} job hours in all."
+        f" {len(study['seeds'])} seeds; {_made(record)}"
     )
+
+
+def topk_line(record: dict[str, Any], study: dict[str, Any]) -> str:
+    """One sentence: what was run of study 2, where and when."""
+    data = study["dataset"]
+    return (
+        f"`snakemake topk` on {data['name']}: {data['n_train']:,} training,"
+        f" {data['n_validation']:,} validation and {data['n_test']:,} test images,"
+        f" {data['cardinality']['test']:.1f} labels an image, {len(study['seeds'])} seeds,"
+        f" at most {study['images']} images a cell and seed; preset {study['preset']};"
+        f" {_made(record)}"
+    )
+
+
+def topk_sections() -> dict[str, str]:
+    """What study 2 puts between markers."""
+    own = REFERENCE / "run-topk.json"
+    record = json.loads((own if own.is_file() else REFERENCE / "run.json").read_text("utf-8"))
+    study = json.loads((REFERENCE / "tidy" / "topk_study.json").read_text(encoding="utf-8"))
+    tidy = Tidy(REFERENCE / "tidy", PUBLISHED)
+    overview = "\n".join(pipe_table(*headline_rows(tidy)))
+    said = "\n".join(f"- {sentence}" for sentence in sentences(tidy))
+    names = ("models", "relaxation", "alpha", "transfer", "unknown_labels")
+    return {
+        "topk": f"{topk_line(record, study)}\n\n{overview}\n\n{said}\n",
+        **{f"topk_{name}": table(f"topk_{name}") + "\n" for name in names},
+    }
 
 
 def table(name: str) -> str:
@@ -51,7 +87,7 @@ def sections() -> dict[str, str]:
     """What goes between each pair of markers."""
     record = json.loads((REFERENCE / "run.json").read_text(encoding="utf-8"))
     study = json.loads((REFERENCE / "tidy" / "study.json").read_text(encoding="utf-8"))
-    said = headline(REFERENCE / "tidy", ROOT / "config" / "published").split("\n\n")
+    said = headline(REFERENCE / "tidy", PUBLISHED).split("\n\n")
     sentences = "\n".join(f"- {line}" for part in said[2:] for line in part.splitlines() if line)
     return {
         "results": f"{run_line(record, study)}\n\n"
@@ -60,6 +96,7 @@ def sections() -> dict[str, str]:
         "table2": first_universe(table("selective_table2_pgd")) + "\n",
         "table3": table("selective_table3_overall") + "\n",
         "controls": table("selective_controls") + "\n",
+        **topk_sections(),
     }
 
 

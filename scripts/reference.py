@@ -1,9 +1,11 @@
 """Ship a finished full run: its tidy tables and its record, with everything drawn from them.
 
     python scripts/reference.py results/paper
+    python scripts/reference.py results/paper topk    # one study alone
 
 Writes results/reference (tidy tables over 500 KB packed with gzip), draws its tables and figures,
-and renews the results in README.md and docs/selective-training.md.
+and renews the results in README.md and docs. A study that was run alone has its own record,
+run-STUDY.json and config-STUDY.yaml: the record of a run says nothing about another one.
 """
 
 from __future__ import annotations
@@ -14,25 +16,32 @@ import subprocess
 import sys
 from pathlib import Path
 
+from advlearn.paper.tidy import STUDIES
+
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "results" / "reference"
 PACK_FROM_BYTES = 500_000
 
 
-def ship(run: Path) -> None:
+def ship(run: Path, study: str | None) -> None:
     """Copy what tables and figures read, and what the run was made with."""
-    tidy = REFERENCE / "tidy"
-    shutil.rmtree(tidy, ignore_errors=True)
-    tidy.mkdir(parents=True)
-    for file in sorted((run / "tidy").iterdir()):
+    tidy, mark = REFERENCE / "tidy", f"-{study}" if study else ""
+    tidy.mkdir(parents=True, exist_ok=True)
+    for file in tidy.iterdir():
+        if study is None or file.name.startswith(f"{study}_"):
+            file.unlink()
+    for file in sorted((run / "tidy").glob(f"{study}_*" if study else "*")):
         content = file.read_bytes()
         if file.suffix == ".csv" and len(content) > PACK_FROM_BYTES:
             # No time stamp: the same table gives the same bytes.
             (tidy / f"{file.name}.gz").write_bytes(gzip.compress(content, mtime=0))
         else:
             (tidy / file.name).write_bytes(content)
-    for name in ("run.json", "config.yaml"):
-        shutil.copyfile(run / name, REFERENCE / name)
+    if study is None:
+        for old in (*REFERENCE.glob("run-*.json"), *REFERENCE.glob("config-*.yaml")):
+            old.unlink()
+    shutil.copyfile(run / "run.json", REFERENCE / f"run{mark}.json")
+    shutil.copyfile(run / "config.yaml", REFERENCE / f"config{mark}.yaml")
 
 
 def draw() -> None:
@@ -46,10 +55,13 @@ def draw() -> None:
 
 def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
-    if len(arguments) != 1 or not (Path(arguments[0]) / "run.json").is_file():
-        print("usage: python scripts/reference.py results/RUN (a finished run)", file=sys.stderr)
+    studies = arguments[1:]
+    found = arguments and (Path(arguments[0]) / "run.json").is_file()
+    if not found or len(studies) > 1 or not set(studies) <= set(STUDIES):
+        known = ", ".join(STUDIES)
+        print(f"usage: python scripts/reference.py results/RUN [{known}]", file=sys.stderr)
         return 2
-    ship(Path(arguments[0]))
+    ship(Path(arguments[0]), studies[0] if studies else None)
     draw()
     return 0
 

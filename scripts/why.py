@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
     if not counted:
         print("Nothing would run: every result is there and up to date.")
     for (rule, reason), count in counted.items():
-        print(f"{rule:<12} {count:>5} job{'s' if count > 1 else ' '}  {reason}")
+        print(f"{rule:<17} {count:>5} job{'s' if count > 1 else ' '}  {reason}")
     if "DAG of jobs will be updated after completion" in output:
         print("More jobs follow once their number is known (they depend on results of the above).")
     return 0

@@ -21,6 +21,11 @@ STAGES = {
     "select": "choose the images of each cell",
     "retrain": "retrain once for every distinct set of selected images",
     "evaluate": "measure clean and adversarial accuracy of every cell",
+    "topk_data": "make the multi-label data set of study 2",
+    "topk_pretrain": "train a multi-label classifier",
+    "topk_attack": "push labels out of the top k of a multi-label classifier",
+    "topk_transfer": "show every multi-label classifier the images made for the others",
+    "topk_collect": "gather the tidy tables of study 2",
     "collect": "gather the tidy tables that the paper's tables and figures read",
     "record": "write down what the run was made with",
     "tables": "make the paper's tables",
@@ -61,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _overview() -> str:
     lines = [USAGE]
     for title, commands in (("stages", STAGES), ("helpers", HELPERS)):
-        lines += ["", f"{title}:"] + [f"  {name:10} {text}" for name, text in commands.items()]
+        lines += ["", f"{title}:"] + [f"  {name:13} {text}" for name, text in commands.items()]
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from advlearn.data.catalogue import check_settings
+from advlearn.data.catalogue import get as dataset
 from advlearn.settings.base import EachOnce, Settings, validation_error
 from advlearn.settings.calibrate import CalibrateSettings
 from advlearn.settings.cluster import ClusterSettings
@@ -16,6 +17,8 @@ from advlearn.settings.data import DataSettings, SourceSettings
 from advlearn.settings.embed import EmbedSettings
 from advlearn.settings.jobs import EvaluationSettings
 from advlearn.settings.select import SelectSettings
+from advlearn.settings.topk import N_LABELS
+from advlearn.settings.topk_study import TopkSettings
 from advlearn.settings.universe import UniverseSettings
 from advlearn.support.errors import UserError
 
@@ -104,6 +107,7 @@ class Config(Settings):
     sources: SourceSettings = SourceSettings()
     data: DataSettings = DataSettings()
     selective: SelectiveSettings
+    topk: TopkSettings = Field(..., description="study 2")
 
     @model_validator(mode="after")
     def _enough_to_validate(self) -> Self:
@@ -162,7 +166,38 @@ def load(values: dict[str, Any], where: str) -> Config:
                 selective.cluster.check_images(clusterer, config.data.train_images)
         if config.data.train_images is not None:
             selective.embed.check_images(job.reduction, config.data.train_images)
+    _check_topk(config)
     return config
+
+
+def _check_topk(config: Config) -> None:
+    """Refuse labels that the data set of study 2 does not have, where their number is known."""
+    topk = config.topk
+    if topk.dataset == "nuswide" and topk.photos.root is None:
+        raise UserError(
+            "NUS-WIDE has no official address that photos could be downloaded from",
+            where="configuration key 'topk.photos.root'",
+            remedy="set it to the folder of your copy (docs/topk.md says what has to be in it)",
+        )
+    if topk.dataset == "scenes":
+        n_labels = len(dataset(config.data.dataset).class_names)
+    else:
+        n_labels = N_LABELS[topk.dataset]
+    if not n_labels:
+        return
+    for name, labels in topk.label_sets.items():
+        if max(labels) >= n_labels:
+            raise UserError(
+                f"label {max(labels)} does not exist: {topk.dataset} has {n_labels} labels",
+                where=f"configuration key 'topk.label_sets.{name}'",
+                remedy=f"use indices from 0 to {n_labels - 1}, or set the key to null",
+            )
+    if max(*topk.k, topk.focus.k) >= n_labels:
+        raise UserError(
+            f"k must be below the number of labels: {topk.dataset} has {n_labels}",
+            where="configuration key 'topk.k' or 'topk.focus.k'",
+            remedy=f"use at most {n_labels - 1}",
+        )
 
 
 def load_file(path: Path) -> Config:

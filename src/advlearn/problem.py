@@ -1,22 +1,31 @@
 """The bilevel problem: an attacker above, a learner below.
 
     (M1, max effect)   maximise  D(X*(A + E))   over perturbations E inside the budget
+    (M2, min effort)   minimise  |E|            over those E whose effect D is enough
 
 Here the learner is a trained network whose parameters are frozen, so that its lower level is
-trivial and D is a function of the perturbed images alone: the evasion attacks FGSM and PGD.
+trivial and D is a function of the perturbed images alone: the evasion attacks. FGSM and PGD solve
+M1. T_kMIA and the attacks it is compared with solve M2; "enough" is a question about the ranking of
+the labels, which has no gradient, so that M2 is solved by climbing a D that stands in for it
+(:class:`MinEffortProblem` has both). ``projected`` solves M1 for a growing list of budgets; that it
+also holds other labels where they are is a constraint which neither form has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from advlearn.budgets import Budget
 from advlearn.deviations import Deviation
+
+Aim = TypeVar("Aim")
+"""What an attacker of several labels wants: whatever his deviation and his test understand."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +49,41 @@ class MaxEffectProblem:
         One forward and one backward pass, and no gradient reaches the parameters. The logits come
         with it because whoever takes a step usually also wants to know the prediction.
         """
-        # The strides must survive: a channels_last batch is a third faster through a CNN.
-        point = candidate.detach().requires_grad_(True)
-        with torch.enable_grad():
-            logits = self.learner(point)
-            # Images do not interact, so the gradient of the sum holds each image's own gradient.
-            (gradient,) = torch.autograd.grad(self.deviation(logits, labels).sum(), point)
-        return logits.detach(), gradient
+        return _linearise(self.learner, lambda logits: self.deviation(logits, labels), candidate)
+
+
+@dataclass(frozen=True)
+class MinEffortProblem(Generic[Aim]):
+    """Make the perturbation as short as possible such that it is enough; ``learner`` is frozen.
+
+    Args:
+        distance: (clean, candidate) -> (n,), the norm of the perturbation, to be minimised.
+        reached: (logits, aim) -> bool (n,), whether the effect is enough, image by image.
+        deviation: (logits, aim) -> (n,), what is climbed on the way there.
+        learner: network (n, ...) -> logits (n, k) that treats each image on its own in
+            evaluation mode.
+    """
+
+    distance: Callable[[Tensor, Tensor], Tensor]
+    reached: Callable[[Tensor, Aim], Tensor]
+    deviation: Callable[[Tensor, Aim], Tensor]
+    learner: nn.Module
+
+    def linearise(self, candidate: Tensor, aim: Aim) -> tuple[Tensor, Tensor]:
+        """Logits (n, k) at ``candidate`` and the gradient of the deviation there (n, ...)."""
+        return _linearise(self.learner, lambda logits: self.deviation(logits, aim), candidate)
+
+
+def _linearise(
+    learner: nn.Module, deviation: Callable[[Tensor], Tensor], candidate: Tensor
+) -> tuple[Tensor, Tensor]:
+    # The strides must survive: a channels_last batch is a third faster through a CNN.
+    point = candidate.detach().requires_grad_(True)
+    with torch.enable_grad():
+        logits = learner(point)
+        # Images do not interact, so the gradient of the sum holds each image's own gradient.
+        (gradient,) = torch.autograd.grad(deviation(logits).sum(), point)
+    return logits.detach(), gradient
 
 
 @contextmanager

@@ -13,7 +13,17 @@ from typing import Any, Protocol
 from advlearn.config import Config, Job, load
 from advlearn.settings.base import Settings
 from advlearn.settings.collect import CollectedJob, CollectSettings
+from advlearn.settings.data import SourceSettings
 from advlearn.settings.jobs import CraftJob, EvaluateJob, PretrainJob, RetrainJob
+from advlearn.settings.topk import (
+    CollectedAttack,
+    TopkAttackJob,
+    TopkCollectSettings,
+    TopkDataJob,
+    TopkModelSettings,
+    TopkTransferJob,
+)
+from advlearn.settings.topk_study import JOBS
 from advlearn.settings.universe import UniverseSettings
 from advlearn.support.codedigest import code_digest, external_digest, package_root
 from advlearn.support.errors import UserError
@@ -53,6 +63,9 @@ class Plan:
         self.published_folder = _shown(lock.parent / "config" / "published")
         self.seeds = self.config.seeds
         self._jobs = {(job.universe, job.attack, job.reduction): job for job in self.config.jobs()}
+        topk = self.config.topk
+        self.topk_seeds = self.seeds if topk.seeds is None else topk.seeds
+        self._topk_attacks = [(job, model) for job in JOBS for model in topk.models_of(job)]
         python = shlex.quote(str(Path(sys.executable).parent))
         source = shlex.quote(str(package_root().parent))
         # Idle threads of OpenMP spin by default and take the core from the job beside.
@@ -206,15 +219,127 @@ class Plan:
         root = self.config.sources.root
         return [str(root)] if self.dataset == "arrays" and root else []
 
+    # Study 2.
+
+    def topk_data(self) -> str:
+        """Parameters of topk_data."""
+        scenes = self.config.topk.dataset == "scenes"
+        # Where files may come from matters only to a job that fetches some.
+        sources = SourceSettings() if scenes else self.config.sources
+        return TopkDataJob(data=self.config.topk.data, sources=sources).to_json()
+
+    def topk_raw(self) -> str:
+        """Folder of downloaded photos, shared by all runs."""
+        return f"results/raw/{self.config.topk.dataset}"
+
+    def topk_pretrain(self, wildcards: Wildcards) -> str:
+        """Parameters of topk_pretrain."""
+        return self._topk_model(wildcards).to_json()
+
+    def topk_sources(self, wildcards: Wildcards) -> str:
+        """Where the ImageNet weights of a network may come from."""
+        weights = getattr(self._topk_model(wildcards).network, "weights", None)
+        return (self.config.sources if weights == "imagenet" else SourceSettings()).to_json()
+
+    def own_topk_model(self, wildcards: Wildcards) -> str | None:
+        """Digest of the source of a user's own multi-label network."""
+        return external_digest(self._topk_model(wildcards).network.name)
+
+    def own_topk_models(self) -> list[str | None]:
+        """Digests of the sources of the user's own multi-label networks."""
+        return [external_digest(each.network.name) for each in self.config.topk.models.values()]
+
+    def topk_attack(self, wildcards: Wildcards) -> str:
+        """Parameters of topk_attack."""
+        topk, job = self.config.topk, wildcards.job
+        if (job, wildcards.model) not in self._topk_attacks:
+            raise _not_in_run(f"{job}/{wildcards.model}", "job and model", "topk")
+        return TopkAttackJob(
+            cells=topk.cells(job),
+            images=topk.images,
+            keep_images=job == "transfer",
+            batch_size=topk.batch_size,
+        ).to_json()
+
+    def topk_transfer(self) -> str:
+        """Parameters of topk_transfer."""
+        topk = self.config.topk
+        return TopkTransferJob(
+            models=tuple(topk.models),
+            methods=topk.methods_of("transfer"),
+            clean_map=topk.attack_of(topk.methods[0]).clean_map,
+            k=topk.focus.k,
+            n_specified=topk.focus.n_specified,
+        ).to_json()
+
+    def topk_transfer_inputs(self, wildcards: Wildcards) -> list[str]:
+        """Classifiers, outcomes and perturbed images that topk_transfer reads, of one seed."""
+        folder, seed = f"{self.run_folder}/topk", wildcards.seed
+        return [
+            path
+            for model in self.config.topk.models
+            for path in (
+                f"{folder}/models/{model}/seed{seed}.safetensors",
+                f"{folder}/attacks/{model}/transfer/seed{seed}.parquet",
+                f"{folder}/attacks/{model}/transfer/seed{seed}.csv",
+                f"{folder}/attacks/{model}/transfer/seed{seed}.npy",
+            )
+        ]
+
+    def topk_results(self) -> list[str]:
+        """All that topk_collect gathers."""
+        folder, seeds = f"{self.run_folder}/topk", self.topk_seeds
+        models = [f"{folder}/models/{name}" for name in self.config.topk.models]
+        attacks = [f"{folder}/attacks/{model}/{job}" for job, model in self._topk_attacks]
+        shown = f"{folder}/attacks/{self.config.topk.primary}/transfer/seed{seeds[0]}.npy"
+        return [
+            *(f"{model}/seed{seed}.metrics.csv" for model in models for seed in seeds),
+            *(f"{attack}/seed{seed}.parquet" for attack in attacks for seed in seeds),
+            *(f"{attack}/seed{seed}.csv" for attack in attacks for seed in seeds),
+            *(f"{folder}/transfer/seed{seed}.csv" for seed in seeds),
+            shown,
+        ]
+
+    def topk_collect(self) -> str:
+        """Parameters of topk_collect."""
+        topk = self.config.topk
+        return TopkCollectSettings(
+            run=self.config.run,
+            seeds=self.topk_seeds,
+            models=tuple(topk.models),
+            primary=topk.primary,
+            preset=topk.preset,
+            attacks=tuple(
+                CollectedAttack(model=model, job=job, cells=topk.cells(job))
+                for job, model in self._topk_attacks
+            ),
+            examples=topk.examples,
+            study={
+                "label_sets": {name: list(labels) for name, labels in topk.label_sets.items()},
+                "images": topk.images,
+                "settings": {
+                    **_dump(topk),
+                    "attack": _dump(topk.attack_of(topk.methods[0])),
+                },
+            },
+        ).to_json()
+
     def published(self) -> list[str]:
         """Files of published numbers."""
         return sorted(str(path) for path in Path(self.published_folder).glob("*.csv"))
+
+    def _topk_model(self, wildcards: Wildcards) -> TopkModelSettings:
+        try:
+            return self.config.topk.models[wildcards.model]
+        except KeyError:
+            raise _not_in_run(wildcards.model, "model", "topk") from None
 
     def _own_names(self) -> list[str]:
         """Networks and clusterers of the user's own, as package.module:function."""
         selective = self.config.selective
         models = [universe.model.name for universe in selective.universes.values()]
         models += [model.name for model in selective.calibrate.models]
+        models += [model.network.name for model in self.config.topk.models.values()]
         return [*models, *(own.function for own in selective.cluster.own.values())]
 
     def _universe(self, wildcards: Wildcards) -> UniverseSettings:
@@ -249,9 +374,13 @@ def _dump(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(mode="json")
 
 
-def _not_in_run(name: str, kind: str) -> UserError:
+def _not_in_run(name: str, kind: str, study: str = "selective") -> UserError:
+    keys = {
+        "selective": "'selective.universes' and 'selective.grid'",
+        "topk": "'topk.models' and 'topk.methods'",
+    }
     return UserError(
         f"no such {kind} in this run: {name}",
         where="the target that was asked for",
-        remedy="add it to 'selective.universes' and 'selective.grid' of the configuration",
+        remedy=f"add it to {keys[study]} of the configuration",
     )

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from advlearn.config import load_file
 from advlearn.settings.base import Settings
+from advlearn.settings.topk import PRESETS
 from scripts import configuration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,8 +120,25 @@ def test_rows_say_type_default_and_range() -> None:
         "| `data.train_images` | whole number or null | `null` | at least 1 |",
         "| `seeds` | list of whole numbers | required | each at least 0; at least 1 entry |",
         "| `selective.embed.tsne.perplexity` | number | `30.0` | 1 to 1,000 |",
+        "| `topk.scenes.side` | list of whole numbers | `[16, 24]` | 2 entries |",
+        "| `topk.attack.iterations` | whole number | `100` | 1 to 100,000 |",
+        "| `topk.models.NAME.network.heads` | whole number | `4` | at least 1 |",
     ):
         assert row in text, row
+
+
+def test_the_page_says_what_may_be_laid_over_an_attack() -> None:
+    text = configuration.table_text()
+    for preset in PRESETS:
+        assert f"`{preset}`" in text
+    # The one line names each value in which the authors' preset differs from the other.
+    (line,) = [row for row in text.splitlines() if "defaults are those of `preset: sound`;" in row]
+    sound, authors = (PRESETS[name]("tkmia").model_dump() for name in ("sound", "authors"))
+    for key, value in authors.items():
+        assert (f"{key} {value}" in line) == (value != sound[key]), key
+    assert "`topk.by_method.METHOD.alpha`" in text
+    for key in ("attack.method", "by_method.METHOD.method", "by_method.METHOD.clean_map"):
+        assert f"`topk.{key}`" not in text
 
 
 def test_every_row_has_as_many_cells_as_its_table() -> None:
@@ -139,6 +157,15 @@ def test_the_full_run_fits_the_schema(validator: jsonschema.Draft202012Validator
     assert not list(validator.iter_errors(full_run()))
 
 
+@pytest.mark.parametrize("name", ["mlp", "resnet", "vit", "resnet50", "package.module:function"])
+def test_a_network_needs_no_more_than_its_name(
+    validator: jsonschema.Draft202012Validator, name: str
+) -> None:
+    values = full_run()
+    values["topk"]["models"]["further"] = {"network": {"name": name}}
+    assert not list(validator.iter_errors(values))
+
+
 def test_a_resolved_configuration_fits_the_schema(
     validator: jsonschema.Draft202012Validator,
 ) -> None:
@@ -155,6 +182,20 @@ def test_a_resolved_configuration_fits_the_schema(
         (("selective", "universes", "closest", "attacks", "fgsm", "epsilon"), -0.1),
         (("selective", "universes", "closest", "attacks", "fgsm", "steps"), 5),
         (("selective", "cluster", "kmeans", "n_clusters"), [0]),
+        (("topk", "dataset"), "voc"),
+        (("topk", "images"), 0),
+        (("topk", "focus", "k"), 0),
+        (("topk", "methods"), ["tkmai"]),
+        (("topk", "hidden"), [1.0]),
+        (("topk", "scenes", "side"), [8]),
+        (("topk", "attack", "learning_rat"), 0.1),
+        (("topk", "attack", "method"), "kfool"),
+        (("topk", "by_method"), {"kfool": {"iterations": 0}}),
+        (("topk", "by_method"), {"kfool": {"clean_map": "tanh_raw"}}),
+        (("topk", "label_sets", "loops"), [-1]),
+        (("topk", "models", "cnn", "network", "name"), "resnet"),
+        (("topk", "models", "cnn", "network", "width"), 64),
+        (("topk", "models", "cnn", "training", "epochs"), 0),
     ],
 )
 def test_a_wrong_value_does_not_fit_the_schema(

@@ -13,10 +13,14 @@ from snakemake.settings.types import ConfigSettings, Quietness
 from advlearn.cli import STAGES
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
+from advlearn.paper.tidy import of_study
 from advlearn.support.codedigest import package_root
 
 ROOT = Path(__file__).parents[2]
-TARGETS = {"all", "paper", "demo", "smoke", "selective"}
+STUDIES = ("selective", "topk")
+TARGETS = {"all", "paper", "demo", "smoke", *STUDIES}
+# Tables and figures have a rule for each study, so that a study can be asked for alone.
+PARTS = {f"{study}_{kind}": kind for study in STUDIES for kind in ("tables", "figures")}
 
 
 @pytest.fixture(scope="module")
@@ -36,24 +40,30 @@ def stages(rules: dict[str, Any]) -> dict[str, Any]:
     return {name: rule for name, rule in rules.items() if name not in TARGETS}
 
 
+def stage_of(rule: str) -> str:
+    """The stage that a rule runs: its own name but for the parts of a stage."""
+    return PARTS.get(rule, rule)
+
+
 def cached(rule: Any) -> bool:
     return bool(rule.cache.flag & CacheFlag.output)
 
 
 def test_rules_commands_and_modules_have_the_same_names(stages: dict[str, Any]) -> None:
     modules = {path.stem for path in (package_root() / "stages").glob("[a-z]*.py")} - {"summary"}
-    assert set(stages) == set(STAGES) == modules
+    assert {stage_of(name) for name in stages} == set(STAGES) == modules
+    assert set(PARTS) <= set(stages)
 
 
 def test_every_stage_has_a_test_module(stages: dict[str, Any]) -> None:
     tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests/unit/stages").glob("*.py")}
-    assert set(stages) <= tests
+    assert {stage_of(name) for name in stages} <= tests
 
 
 def test_every_rule_runs_its_own_stage_and_nothing_else(stages: dict[str, Any]) -> None:
     for name, rule in stages.items():
         command = rule.shellcmd
-        assert command.startswith(f"python -m advlearn {name} "), name
+        assert command.startswith(f"python -m advlearn {stage_of(name)} "), name
         assert "config[" not in command
         assert "wildcards" not in command, "values reach the shell through params, which are hashed"
 
@@ -75,7 +85,7 @@ def test_uncached_stages_of_the_study_are_timed(stages: dict[str, Any]) -> None:
     untimed = {"record", "tables", "figures", "report"}
     for name, rule in stages.items():
         # Snakemake allows a rule to be cached or timed, not both.
-        assert cached(rule) != bool(rule.benchmark) or name in untimed, name
+        assert cached(rule) != bool(rule.benchmark) or stage_of(name) in untimed, name
 
 
 def test_every_rule_depends_on_its_code_and_the_lock(stages: dict[str, Any]) -> None:
@@ -84,7 +94,8 @@ def test_every_rule_depends_on_its_code_and_the_lock(stages: dict[str, Any]) -> 
 
 
 def test_torch_stages_depend_on_threads_and_device(stages: dict[str, Any]) -> None:
-    for name in ("pretrain", "calibrate", "craft", "retrain", "evaluate"):
+    study1 = ("pretrain", "calibrate", "craft", "retrain", "evaluate")
+    for name in (*study1, "topk_pretrain", "topk_attack", "topk_transfer"):
         assert {"torch_threads", "device", "seed", "settings"} <= set(stages[name].params.keys())
 
 
@@ -105,23 +116,37 @@ def test_every_wildcard_that_names_a_cell_is_a_parameter_or_decides_one(
 
 
 def test_every_value_in_a_command_is_quoted_or_harmless(stages: dict[str, Any]) -> None:
-    harmless = {"seed", "torch_threads", "device", "reduction", "universe", "attack", "single"}
+    harmless = {
+        "seed", "torch_threads", "threads", "device", "reduction", "universe", "attack", "single",
+        "model", "study",
+    }  # fmt: skip
     for name, rule in stages.items():
         for used in re.findall(r"\{([^}]*)\}", rule.shellcmd):
             assert used.endswith(":q") or used.removeprefix("params.") in harmless, (name, used)
 
 
+def test_a_part_serves_its_own_study_alone(stages: dict[str, Any]) -> None:
+    for name in PARTS:
+        study = name.split("_")[0]
+        assert stages[name].params.study == study
+        assert "--study {params.study}" in stages[name].shellcmd
+        tidy = {Path(str(path)).name for path in stages[name].input if "/tidy/" in str(path)}
+        made = "topk_collect" if study == "topk" else "collect"
+        assert tidy == {Path(str(path)).name for path in stages[made].output}, name
+
+
 def test_every_table_and_figure_is_an_output_with_a_caption(stages: dict[str, Any]) -> None:
-    tables = {Path(str(path)).stem for path in stages["tables"].output}
-    figures = {Path(str(path)).stem for path in stages["figures"].output}
-    assert tables == set(TABLES)
-    assert figures == set(FIGURES)
+    for study in STUDIES:
+        for kind, drawn in (("tables", TABLES), ("figures", FIGURES)):
+            names = {Path(str(path)).stem for path in stages[f"{study}_{kind}"].output}
+            assert names == set(of_study(drawn, study)), (study, kind)
+    assert {name.split("_")[0] for name in (*TABLES, *FIGURES)} == set(STUDIES)
     for name in (*TABLES, *FIGURES):
         caption = ROOT / "workflow" / "report" / f"{name}.rst"
         assert len(caption.read_text().split()) >= 5, caption
-    for rule, suffix in (("tables", ".csv"), ("figures", ".svg")):
+    for rule, kind in PARTS.items():
         for path in stages[rule].output:
-            if str(path).endswith(suffix):
+            if str(path).endswith({"tables": ".csv", "figures": ".svg"}[kind]):
                 assert "report" in path.flags, path
 
 

@@ -40,9 +40,33 @@ def changed(full: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 )
 def test_every_shipped_configuration_is_valid(full: dict[str, Any], file: str) -> None:
     change = yaml.safe_load((ROOT / "config" / file).read_text())
+    if change.get("topk", {}).get("dataset") == "nuswide":
+        # No address is known from which it could be downloaded: the folder is the user's.
+        with pytest.raises(UserError, match="no official address") as error:
+            load(merged(full, change), file)
+        assert "topk.photos.root" in error.value.where
+        change = merged(change, {"topk": {"photos": {"root": "copy"}}})
     config = load(merged(full, change), file)
     assert config.run != "paper"
     assert config.jobs()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("topk.label_sets.loops", [0, 10], "label 10 does not exist: scenes has 10 labels"),
+        ("topk.k", [2, 10], "k must be below the number of labels: scenes has 10"),
+        ("topk.focus", {"k": 10, "n_specified": 2}, "k must be below the number of labels"),
+    ],
+)
+def test_labels_that_the_data_set_does_not_have(
+    full: dict[str, Any], path: str, value: Any, said: str
+) -> None:
+    with pytest.raises(UserError, match=said) as error:
+        load(changed(full, path, value), "config.yaml")
+    assert path.removesuffix(".focus") in error.value.where
+    # Fewer labels or photos with more of them: the number is that of the data set.
+    load(changed(changed(full, path, value), "topk.dataset", "voc2012"), "config.yaml")
 
 
 def test_the_full_run_is_the_papers_design(full: dict[str, Any]) -> None:

@@ -94,6 +94,26 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"selective": {"cluster": {"kmeans": {"n_clusters": [601]}}}},
         ("601 clusters", "600 images", "cluster.kmeans.n_clusters"),
     ),
+    "unknown key of an attack of study 2": (
+        {"topk": {"attack": {"learning_rat": 0.1}}},
+        ("topk: attack of tkmia: learning_rat",),
+    ),
+    "a primary model that is left out": (
+        {"topk": {"models": {"resnet": None}, "primary": "resnet"}},
+        ("unknown model 'resnet'; known: cnn, vit",),
+    ),
+    "a label that no scene has": (
+        {"topk": {"label_sets": {"loops": [0, 10]}}},
+        ("label 10 does not exist", "topk.label_sets.loops"),
+    ),
+    "as large a top as there are labels": (
+        {"topk": {"k": [10]}},
+        ("k must be below the number of labels", "topk.k"),
+    ),
+    "photos that can only be the user's": (
+        {"topk": {"dataset": "nuswide"}},
+        ("no official address", "topk.photos.root"),
+    ),
     "negative radius of the calibration": (
         {"selective": {"calibrate": {"epsilons": [-0.5]}}},
         ("selective.calibrate.epsilons", "-0.5"),
@@ -110,7 +130,8 @@ def test_a_bad_configuration_stops_before_any_job(project: Project, case: str) -
     assert done.status != 0
     for text in (*expected, "where:", "remedy:"):
         assert text in done.output, f"{text!r} is not in:\n{done.output}"
-    assert CONFIG in done.output or "configuration key" in done.output or "key '" in done.output
+    named = (CONFIG, "configuration key", "configuration value", "key '")
+    assert any(text in done.output for text in named), done.output
     assert "Traceback" not in done.output
     assert "Job stats" not in done.output
     assert not (project.root / "results").exists()
@@ -158,6 +179,7 @@ def test_a_raw_file_that_changed_after_the_download_is_named(project: Project) -
         {"data": {"dataset": "arrays", **small}, "sources": {"root": "mine.npz"}},
         {"selective": {"cluster": {"kmeans": {"n_clusters": [2]}}}},
         {"selective": {"embed": {"tsne": {"perplexity": 5}}}},
+        {"selective": {"evaluate": {"validation_images": 30}}},
     )
     done = project.snakemake("--until", "download", config=CONFIG)
     assert done.status == 0, done.output

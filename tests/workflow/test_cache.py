@@ -50,6 +50,7 @@ def configure(project: Project, learning_rate: float) -> None:
                 "hdbscan": {"min_cluster_size": [5], "min_samples": 5},
             },
             "embed": {"tsne": {"perplexity": 10}},
+            "evaluate": {"validation_images": 50},
         },
     }
     (project.root / CONFIG).write_text(yaml.safe_dump(values), encoding="utf-8")

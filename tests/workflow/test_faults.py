@@ -78,23 +78,64 @@ DAMAGES = [
     ),
     pytest.param(
         f"evaluation/{LINE}.csv", lose_rows,
-        "tables", f"{LOGS}/collect.log",
+        "selective_tables", f"{LOGS}/collect.log",
         id="rows of the evaluation",
     ),
     pytest.param(
         "tidy/selective_metrics.csv", cut,
-        "tables", f"{LOGS}/tables.log",
+        "selective_tables", f"{LOGS}/tables/selective.log",
         id="tidy table",
     ),
     pytest.param(
         "tidy/selective_examples.npz", cut,
-        "figures", f"{LOGS}/figures.log",
+        "selective_figures", f"{LOGS}/figures/selective.log",
         id="tidy arrays",
     ),
     pytest.param(
         "tidy/selective_examples.npz", empty,
-        "figures", f"{LOGS}/figures.log",
+        "selective_figures", f"{LOGS}/figures/selective.log",
         id="empty tidy arrays",
+    ),
+    pytest.param(
+        "topk/data/images.npy", cut,
+        f"{RUN}/topk/models/cnn/seed0.safetensors", f"{LOGS}/topk_pretrain/cnn/seed0.log",
+        id="scenes",
+    ),
+    pytest.param(
+        "topk/models/cnn/seed0.safetensors", cut,
+        f"{RUN}/topk/attacks/cnn/transfer/seed0.parquet",
+        f"{LOGS}/topk_attack/cnn/transfer/seed0.log",
+        id="weights of study 2",
+    ),
+    pytest.param(
+        "topk/attacks/cnn/transfer/seed0.npy", cut,
+        f"{RUN}/topk/transfer/seed0.csv", f"{LOGS}/topk_transfer/seed0.log",
+        id="perturbed images",
+    ),
+    pytest.param(
+        "topk/attacks/cnn/transfer/seed0.parquet", flip,
+        f"{RUN}/topk/transfer/seed0.csv", f"{LOGS}/topk_transfer/seed0.log",
+        id="outcomes of study 2",
+    ),
+    pytest.param(
+        "topk/transfer/seed0.csv", lose_rows,
+        "topk_tables", f"{LOGS}/topk_collect.log",
+        id="rows of the transfer",
+    ),
+    pytest.param(
+        "topk/models/cnn/seed0.metrics.csv", lose_rows,
+        "topk_tables", f"{LOGS}/topk_collect.log",
+        id="rows of a classifier",
+    ),
+    pytest.param(
+        "tidy/topk_metrics.csv", cut,
+        "topk_tables", f"{LOGS}/tables/topk.log",
+        id="tidy table of study 2",
+    ),
+    pytest.param(
+        "tidy/topk_examples.npz", cut,
+        "topk_figures", f"{LOGS}/figures/topk.log",
+        id="tidy arrays of study 2",
     ),
 ]  # fmt: skip
 

@@ -14,15 +14,33 @@ CONFIG, SMOKE = "config/config.yaml", "config/smoke.yaml"
 # Jobs of the smoke run.
 EVERYTHING = {
     "download": 1, "prepare": 1, "calibrate": 1, "pretrain": 2, "craft": 4, "embed": 8,
-    "cluster": 16, "select": 8, "retrain": 8, "evaluate": 8, "collect": 1, "record": 1,
-    "tables": 1, "figures": 1, "report": 1,
+    "cluster": 16, "select": 8, "retrain": 8, "evaluate": 8, "collect": 1, "selective_tables": 1,
+    "selective_figures": 1, "topk_data": 1, "topk_pretrain": 3, "topk_attack": 6,
+    "topk_transfer": 1, "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "record": 1,
+    "report": 1,
 }  # fmt: skip
-PAPER = {"collect": 1, "record": 1, "tables": 1, "figures": 1, "report": 1}
+REPORT = {"record": 1, "report": 1}
+PAPER = {"collect": 1, "selective_tables": 1, "selective_figures": 1, **REPORT}
+TOPK_PAPER = {"topk_collect": 1, "topk_tables": 1, "topk_figures": 1, **REPORT}
+DRAWN = {
+    "selective_tables": 1, "selective_figures": 1, "topk_tables": 1, "topk_figures": 1, "report": 1,
+}  # fmt: skip
 
 
 def after(*stages: str) -> dict[str, int]:
     """Everything but ``stages``."""
     return {stage: count for stage, count in EVERYTHING.items() if stage not in stages}
+
+
+def selective(*but: str) -> dict[str, int]:
+    """All of study 1 but ``but``."""
+    return {stage: n for stage, n in after(*but).items() if not stage.startswith("topk")}
+
+
+def topk(*but: str) -> dict[str, int]:
+    """All of study 2 but ``but``, with what gathers both studies."""
+    own = {stage: n for stage, n in after(*but).items() if stage.startswith("topk")}
+    return {**own, **REPORT}
 
 
 def line(n: int, **jobs: int) -> dict[str, int]:
@@ -37,25 +55,25 @@ CODE = {
         "src/advlearn/metrics/accuracy.py",
         "batch_size: int = 500",
         "batch_size: int = 501",
-        after("download", "prepare"),
+        after("download", "prepare", "topk_data", "topk_pretrain", "topk_attack"),
     ),
     "style of the figures": (
         "src/advlearn/paper/style.py",
         "COLUMN_WIDTH = 3.4",
         "COLUMN_WIDTH = 3.5",
-        {"figures": 1, "record": 1, "report": 1},
+        {"selective_figures": 1, "topk_figures": 1, **REPORT},
     ),
     "a data file of the package": (
         "src/advlearn/paper/advlearn.mplstyle",
         "svg.fonttype",
         "# a comment\nsvg.fonttype",
-        {"tables": 1, "figures": 1, "record": 1, "report": 1},
+        {**DRAWN, "record": 1},
     ),
     "a clusterer": (
         "src/advlearn/learners/clusterers/dbscan.py",
         "_SAMPLED = 500",
         "_SAMPLED = 501",
-        after("download", "prepare", "calibrate", "pretrain", "craft", "embed"),
+        selective("download", "prepare", "calibrate", "pretrain", "craft", "embed"),
     ),
     "a network": (
         "src/advlearn/learners/networks/mlp.py",
@@ -74,6 +92,18 @@ CODE = {
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nRULE = 1\n",
         line(8),
+    ),
+    "a loss of the attacks on the top k": (
+        "src/advlearn/deviations/topk.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nLOSS = 1\n",
+        topk("topk_data", "topk_pretrain"),
+    ),
+    "the scenes": (
+        "src/advlearn/data/multilabel/scenes.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nSCENE = 1\n",
+        topk(),
     ),
     "a docstring": (
         "src/advlearn/metrics/accuracy.py",
@@ -103,7 +133,7 @@ SETTINGS = {
         SMOKE,
         "learning_rate: 0.003",
         "learning_rate: 0.004",
-        after("download", "prepare", "calibrate"),
+        selective("download", "prepare", "calibrate"),
     ),
     "a parameter of one clusterer": (
         SMOKE,
@@ -136,7 +166,39 @@ SETTINGS = {
         "online_steps: 6",
         PAPER,
     ),
-    "torch threads": (CONFIG, "\nthreads: 1 ", "\nthreads: 2 ", after("download", "prepare")),
+    "torch threads": (
+        CONFIG,
+        "\nthreads: 1 ",
+        "\nthreads: 2 ",
+        after("download", "prepare", "topk_data"),
+    ),
+    "a network of study 2": (
+        SMOKE,
+        "vit: {network: {patch: 8, width: 16",
+        "vit: {network: {patch: 8, width: 32",
+        {"topk_pretrain": 1, "topk_attack": 1, "topk_transfer": 1, **TOPK_PAPER},
+    ),
+    "sizes of the top": (SMOKE, "  k: [2, 3]", "  k: [2]", {"topk_attack": 3, **TOPK_PAPER}),
+    "label sets": (
+        CONFIG,
+        "strokes: [1, 4, 7]",
+        "strokes: [1, 4]",
+        {"topk_attack": 1, **TOPK_PAPER},
+    ),
+    "weights of the norm": (
+        SMOKE,
+        "alphas: [0.0, ",
+        "alphas: [0.5, ",
+        {"topk_attack": 1, **TOPK_PAPER},
+    ),
+    "attacked images": (
+        SMOKE,
+        "  images: 20",
+        "  images: 19",
+        {"topk_attack": 6, "topk_transfer": 1, **TOPK_PAPER},
+    ),
+    "the scenes themselves": (SMOKE, "labels: [3, 7]", "labels: [3, 6]", topk()),
+    "images of the figure": (CONFIG, "\n  examples: 3", "\n  examples: 2", TOPK_PAPER),
     "the draw of the splits": (CONFIG, "split_seed: 0", "split_seed: 1", after("download")),
 }
 
@@ -163,7 +225,11 @@ def test_a_changed_setting_runs_again_what_it_can_change(
 
 @pytest.mark.parametrize(
     ("target", "expected"),
-    [("selective", {"figures": 1}), ("smoke", {"figures": 1, "report": 1})],
+    [
+        ("selective", {"selective_figures": 1}),
+        ("topk", {}),
+        ("smoke", {"selective_figures": 1, "report": 1}),
+    ],
 )
 def test_a_lost_figure_is_drawn_again_and_nothing_computed(
     smoke: Project, tmp_path: Path, target: str, expected: dict[str, int]
@@ -188,4 +254,4 @@ def test_a_published_number_draws_the_paper_anew_and_computes_nothing(
     project = smoke.moved(tmp_path / "copy")
     published = project.root / "config/published/selective_table1_fgsm.csv"
     published.write_text(published.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    assert project.would_run() == {"tables": 1, "figures": 1, "report": 1}
+    assert project.would_run() == DRAWN

@@ -22,10 +22,14 @@ RUN = "results/smoke"
 TABLES = (
     "selective_baselines", "selective_table1_fgsm", "selective_table2_pgd",
     "selective_table3_overall", "selective_controls",
+    "topk_global", "topk_random", "topk_models", "topk_relaxation", "topk_transfer", "topk_alpha",
+    "topk_cardinality", "topk_unknown_labels",
 )  # fmt: skip
 FIGURES = (
     "selective_fig1_fgsm", "selective_fig2_pgd", "selective_fig3_reduction",
     "selective_embedding", "selective_tradeoff", "selective_examples",
+    "topk_examples", "topk_perturbation_vs_k", "topk_success_vs_norm", "topk_measure_change",
+    "topk_alpha", "topk_transfer",
 )  # fmt: skip
 
 
@@ -83,6 +87,19 @@ def test_tidy_tables_hold_rows_of_every_seed_universe_and_attack(smoke: Project)
     assert all(0 <= float(row["value"]) <= 1 for row in rows)
 
 
+def test_tidy_tables_of_study_2_hold_every_experiment_and_method(smoke: Project) -> None:
+    with (smoke.root / RUN / "tidy" / "topk_metrics.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    experiments = {"global", "random", "relaxation", "alpha", "unknown", "transfer"}
+    assert {row["experiment"] for row in rows} == experiments
+    methods = {"tkmia", "tkml_ap_u", "kfool", "ml_cw_u_a", "projected"}
+    assert {row["method"] for row in rows} == methods
+    shares = [row for row in rows if row["metric"] in {"asr", "stealth_asr"}]
+    assert all(0 <= float(row["value"]) <= 1 for row in shares if row["n"] != "0")
+    # An attack that never succeeds would make all that follows empty.
+    assert any(float(row["value"]) > 0.5 for row in shares if row["n"] != "0")
+
+
 class Sources(HTMLParser):
     """Collects what a page loads."""
 
@@ -117,6 +134,7 @@ def test_what_the_run_was_made_with_is_written_down(smoke: Project) -> None:
     assert record["versions"]["torch"]
     assert record["machine"]["cores"] >= 1
     assert record["stages"]["retrain"]["jobs"] == 8
+    assert record["stages"]["topk_attack"]["jobs"] == 6
     config = yaml.safe_load((smoke.root / RUN / "config.yaml").read_text(encoding="utf-8"))
     # Resolved: what smoke.yaml does not name is there with its value.
     assert config["selective"]["universes"]["sound"]["retrain"]["online_steps"] == 5

@@ -24,6 +24,29 @@ if not workflow.deployment_settings.deployment_method:
     shell.prefix(PLAN.shell_prefix)
 
 
+STUDIES = {
+    "selective": "Study 1: cluster-selective adversarial training",
+    "topk": "Study 2: imperceptible top-k multi-label attacks",
+}
+
+
+# A line that begins with the word itself would be read as Snakemake's directive of this name.
+captioned = report
+
+
+def drawn(study, kind, names, suffix):
+    """Files of one study's tables or figures, each with its caption for Snakemake's own report."""
+    return [
+        captioned(
+            f"<run>/paper/{kind}/{name}{suffix}",
+            caption=f"../report/{name}.rst",
+            category=STUDIES[study],
+            subcategory=kind.capitalize(),
+        )
+        for name in names[study]
+    ]
+
+
 pathvars:
     run=PLAN.run_folder,
     logs=PLAN.log_folder,
@@ -35,6 +58,8 @@ wildcard_constraints:
     attack=r"\w+",
     reduction="none|pca|tsne",
     clusterer=r"[\w.:-]+",
+    model=r"\w+",
+    job=r"\w+",
 
 
 onsuccess:

@@ -1,21 +1,42 @@
 # Names of the paper's tables and figures, in the order of the report; a contract test holds them
 # against the modules that draw them.
-TABLES = [
-    "selective_baselines",
-    "selective_table1_fgsm",
-    "selective_table2_pgd",
-    "selective_table3_overall",
-    "selective_controls",
-]
-FIGURES = [
-    "selective_fig1_fgsm",
-    "selective_fig2_pgd",
-    "selective_fig3_reduction",
-    "selective_embedding",
-    "selective_tradeoff",
-    "selective_examples",
-]
-STUDY = "Study 1: cluster-selective adversarial training"
+TABLES = {
+    "selective": [
+        "selective_baselines",
+        "selective_table1_fgsm",
+        "selective_table2_pgd",
+        "selective_table3_overall",
+        "selective_controls",
+    ],
+    "topk": [
+        "topk_global",
+        "topk_random",
+        "topk_models",
+        "topk_relaxation",
+        "topk_transfer",
+        "topk_alpha",
+        "topk_cardinality",
+        "topk_unknown_labels",
+    ],
+}
+FIGURES = {
+    "selective": [
+        "selective_fig1_fgsm",
+        "selective_fig2_pgd",
+        "selective_fig3_reduction",
+        "selective_embedding",
+        "selective_tradeoff",
+        "selective_examples",
+    ],
+    "topk": [
+        "topk_examples",
+        "topk_perturbation_vs_k",
+        "topk_success_vs_norm",
+        "topk_measure_change",
+        "topk_alpha",
+        "topk_transfer",
+    ],
+}
 
 
 rule collect:
@@ -58,6 +79,7 @@ rule collect:
 rule record:
     input:
         rules.collect.output,
+        rules.topk_collect.output,
     output:
         record="<run>/run.json",
         config="<run>/config.yaml",
@@ -83,83 +105,100 @@ rule record:
         " --out {output.record:q} 2>&1 | tee {log:q}"
 
 
-rule tables:
+rule selective_tables:
     input:
         rules.collect.output,
         published=PLAN.published(),
     output:
-        csv=[
-            report(
-                f"<run>/paper/tables/{name}.csv",
-                caption=f"../report/{name}.rst",
-                category=STUDY,
-                subcategory="Tables",
-            )
-            for name in TABLES
-        ],
-        markdown=expand("<run>/paper/tables/{name}.md", name=TABLES),
-        latex=expand("<run>/paper/tables/{name}.tex", name=TABLES),
+        csv=drawn("selective", "tables", TABLES, ".csv"),
+        markdown=expand("<run>/paper/tables/{name}.md", name=TABLES["selective"]),
+        latex=expand("<run>/paper/tables/{name}.tex", name=TABLES["selective"]),
     log:
-        "<logs>/tables.log",
+        "<logs>/tables/selective.log",
     conda:
         "../../environment.yml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
+        study="selective",
         tidy=lambda wildcards, input: Path(input[0]).parent,
         published=lambda wildcards, input: Path(input.published[0]).parent,
         out=lambda wildcards, output: Path(output.csv[0]).parent,
         code=PLAN.code("tables"),
         lock=LOCK,
     message:
-        "Make the paper's tables"
+        "Make the tables of {params.study}"
     shell:
-        "python -m advlearn tables --tidy {params.tidy:q} --published {params.published:q}"
-        " --out {params.out:q} 2>&1 | tee {log:q}"
+        "python -m advlearn tables --study {params.study} --tidy {params.tidy:q}"
+        " --published {params.published:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
 
-rule figures:
+rule selective_figures:
     input:
         rules.collect.output,
         published=PLAN.published(),
     output:
-        svg=[
-            report(
-                f"<run>/paper/figures/{name}.svg",
-                caption=f"../report/{name}.rst",
-                category=STUDY,
-                subcategory="Figures",
-            )
-            for name in FIGURES
-        ],
-        pdf=expand("<run>/paper/figures/{name}.pdf", name=FIGURES),
-        png=expand("<run>/paper/figures/{name}.png", name=FIGURES),
+        svg=drawn("selective", "figures", FIGURES, ".svg"),
+        pdf=expand("<run>/paper/figures/{name}.pdf", name=FIGURES["selective"]),
+        png=expand("<run>/paper/figures/{name}.png", name=FIGURES["selective"]),
     log:
-        "<logs>/figures.log",
+        "<logs>/figures/selective.log",
     conda:
         "../../environment.yml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
+        study="selective",
         tidy=lambda wildcards, input: Path(input[0]).parent,
         published=lambda wildcards, input: Path(input.published[0]).parent,
         out=lambda wildcards, output: Path(output.svg[0]).parent,
         code=PLAN.code("figures"),
         lock=LOCK,
     message:
-        "Draw the paper's figures"
+        "Draw the figures of {params.study}"
     shell:
-        "python -m advlearn figures --tidy {params.tidy:q} --published {params.published:q}"
-        " --out {params.out:q} 2>&1 | tee {log:q}"
+        "python -m advlearn figures --study {params.study} --tidy {params.tidy:q}"
+        " --published {params.published:q} --out {params.out:q} 2>&1 | tee {log:q}"
+
+
+use rule selective_tables as topk_tables with:
+    input:
+        rules.topk_collect.output,
+        published=PLAN.published(),
+    output:
+        csv=drawn("topk", "tables", TABLES, ".csv"),
+        markdown=expand("<run>/paper/tables/{name}.md", name=TABLES["topk"]),
+        latex=expand("<run>/paper/tables/{name}.tex", name=TABLES["topk"]),
+    log:
+        "<logs>/tables/topk.log",
+    params:
+        study="topk",
+
+
+use rule selective_figures as topk_figures with:
+    input:
+        rules.topk_collect.output,
+        published=PLAN.published(),
+    output:
+        svg=drawn("topk", "figures", FIGURES, ".svg"),
+        pdf=expand("<run>/paper/figures/{name}.pdf", name=FIGURES["topk"]),
+        png=expand("<run>/paper/figures/{name}.png", name=FIGURES["topk"]),
+    log:
+        "<logs>/figures/topk.log",
+    params:
+        study="topk",
 
 
 rule report:
     input:
         rules.collect.output,
-        tables=rules.tables.output,
-        figures=rules.figures.output,
+        rules.topk_collect.output,
+        rules.selective_tables.output,
+        rules.selective_figures.output,
+        tables=rules.topk_tables.output,
+        figures=rules.topk_figures.output,
         record=rules.record.output.record,
         published=PLAN.published(),
     output:

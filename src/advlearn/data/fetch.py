@@ -22,7 +22,7 @@ from advlearn.support.io import atomic_path, read_json, write_json
 
 ARRAYS_FILE = "arrays.npz"
 SOURCES_FILE = "sources.json"
-_SCRATCH = ".fetch-"
+SCRATCH = ".fetch-"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def obtain(dataset: Dataset, settings: SourceSettings, folder: Path) -> Manifest
         UserError: no source has a file (every source is listed with its reason), or the folder
             cannot be written to.
     """
-    with _writable(folder), _only_one(folder), _scratch(folder) as scratch:
+    with _writable(folder), only_one(folder), _scratch(folder) as scratch:
         if dataset.reader == "arrays":
             return Manifest(dataset.name, (_own_arrays(settings, folder),))
         places = _places(dataset, settings, scratch)
@@ -216,7 +216,7 @@ def _writable(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path) -> Iterator[None]:
     """Let one process at a time fill the folder, and clear what a killed one left there."""
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -226,7 +226,7 @@ def _only_one(folder: Path) -> Iterator[None]:
             # Some network file systems lock no folders: leftovers may then be another process's.
             yield
             return
-        for leftover in [*folder.glob(f"{_SCRATCH}*"), *folder.glob(".*.part*")]:
+        for leftover in [*folder.glob(f"{SCRATCH}*"), *folder.glob(".*.part*")]:
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
@@ -238,5 +238,5 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as name:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as name:
         yield Path(name)

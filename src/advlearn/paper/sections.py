@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from advlearn.paper.page import Rows
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.writers import ABSENT, number, pipe_table
 
 QUANTITIES = ("classic_clean", "classic_fgsm", "classic_pgd", "at_clean", "at_fgsm", "at_pgd")
-Rows = tuple[list[str], list[list[str]]]
-"""Header and rows of a readable table."""
 
 
-def choices(tidy: Tidy) -> Rows:
-    """What the paper leaves open, one row a choice, one column of values a universe."""
-    frame = tidy.choices.fillna({"universe": "", "paper": ABSENT, "value": ABSENT, "source": ""})
+def choices(tidy: Tidy, study: str = "selective") -> Rows:
+    """What a study's paper leaves open, one row a choice, one column of values a universe."""
+    frame = tidy.topk_choices if study == "topk" else tidy.choices
+    frame = frame.fillna({"universe": "", "paper": ABSENT, "value": ABSENT, "source": ""})
     universes = [name for name in dict.fromkeys(frame["universe"]) if name not in ("", "all")]
     rows: list[list[str]] = []
     for key, part in frame.groupby("key", sort=False):
@@ -35,17 +35,21 @@ def choices(tidy: Tidy) -> Rows:
     return [*heads, "the paper says", *names, "where"], rows
 
 
-def choices_markdown(tidy: Tidy) -> str:
-    """The section 'What the paper leaves open' as Markdown."""
-    header, rows = choices(tidy)
-    lines = [
-        "## What the paper leaves open",
-        "",
-        "Each choice is a key of the configuration. Changing it gives another universe, not a bug.",
-        "",
-        *pipe_table(header, rows),
-    ]
-    return "\n".join(lines) + "\n"
+def choices_markdown(tidy: Tidy, studies: Sequence[str] = ("selective",)) -> str:
+    """The sections 'What the paper leaves open' of the studies as Markdown."""
+    parts = []
+    for study in studies:
+        header, rows = choices(tidy, study)
+        lines = [
+            "## What the paper leaves open" + (f": {study}" if len(studies) > 1 else ""),
+            "",
+            "Each choice is a key of the configuration. Changing it gives another"
+            f" {'universe' if study == 'selective' else 'study'}, not a bug.",
+            "",
+            *pipe_table(header, rows),
+        ]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
 
 
 def distances(tidy: Tidy) -> pd.DataFrame:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, read_npz
 
 STUDIES = ("selective", "topk", "bilevel")
+Kind = TypeVar("Kind", bound=Settings)
 
 METRICS_COLUMNS = (
     "dataset universe seed attack reduction clusterer setting rule cluster n_selected"
@@ -29,6 +30,29 @@ CALIBRATION_COLUMNS = ["universe_id", "seed", "quantity", "value"]
 SANITY_COLUMNS = "universe seed attack model check expected value passed".split()
 CHOICES_COLUMNS = "key paper value source universe".split()
 PUBLISHED_COLUMNS = "table row n_clusters algorithm attack metric published source note".split()
+
+TOPK_CELL = (
+    "dataset model seed experiment method scheme labels n_specified k surrogate alpha knowledge"
+    " hidden"
+).split()
+"""Columns that name one attack on one choice of labels (and, with a preset, one line of it)."""
+TOPK_SHARES = ("asr", "stealth_asr")
+TOPK_METRICS_COLUMNS = [*TOPK_CELL, *"preset over metric value std n n_eligible".split()]
+TOPK_IMAGES_COLUMNS = [
+    *TOPK_CELL,
+    *"image n_relevant success stealth l2 linf delta_tkacc delta_p delta_map delta_ndcg".split(),
+    "iterations",
+]
+TOPK_MODELS_COLUMNS = "dataset model seed split metric value n_images n_classes".split()
+TOPK_TRANSFER_COLUMNS = "dataset seed source target method k n_specified metric value n".split()
+TOPK_EXAMPLES = (
+    "clean adversarial relevant specified clean_logits adversarial_logits k class_names method"
+).split()
+
+
+def of_study(names: Iterable[str], study: str) -> list[str]:
+    """The tables or figures of a study: those whose names start with it, in their order."""
+    return [name for name in names if name.split("_")[0] == study]
 
 
 class Primary(Settings):
@@ -50,6 +74,23 @@ class Study(Settings):
     primary: Primary
     images: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, Any] = Field(default_factory=dict)
+
+
+class TopkStudy(Settings):
+    """What ``topk_study.json`` says of a run; further keys are kept in the file only."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    run: str
+    dataset: dict[str, Any]
+    seeds: list[int]
+    primary_model: str
+    preset: str
+    images: int
+    class_names: list[str]
+    label_sets: dict[str, list[int]] = Field(default_factory=dict)
+    versions: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class Tidy:
@@ -90,6 +131,22 @@ class Tidy:
                 remedy="run the stage 'collect'; it writes selective_metrics.csv and the others",
             )
         return found
+
+    def chosen(self, names: Sequence[str] | None) -> list[str]:
+        """The studies to serve: those of ``names`` in the order of the papers, else all present.
+
+        Raises:
+            UserError: a name is no study, or has no file here.
+        """
+        present = self.studies
+        absent = [name for name in names or () if name not in present]
+        if absent:
+            raise UserError(
+                f"the folder holds no tidy table of the study {absent[0]!r}",
+                where=f"{self.folder}, option --study",
+                remedy=f"use one of: {', '.join(present)}; or collect that study first",
+            )
+        return [name for name in present if not names or name in names]
 
     def table(
         self, name: str, columns: Sequence[str], *, rows: bool = True, **options: Any
@@ -148,16 +205,7 @@ class Tidy:
     @cached_property
     def examples(self) -> dict[str, np.ndarray]:
         """``selective_examples.npz``: clean and adversarial images (m, c, h, w) in [0, 1]."""
-        path = self.folder / "selective_examples.npz"
-        if not path.is_file():
-            raise _missing(path)
-        arrays = read_npz(path)
-        for name in ("clean", "label", "clean_prediction"):
-            if name not in arrays:
-                raise UserError(
-                    f"the array {name!r} is missing", where=str(path), remedy="run 'collect' again"
-                )
-        return arrays
+        return self._arrays("selective_examples", ("clean", "label", "clean_prediction"))
 
     @cached_property
     def calibration(self) -> pd.DataFrame:
@@ -178,16 +226,7 @@ class Tidy:
     def study(self) -> Study:
         """``study.json``: the run's name, data, seeds, universes and the primary comparison."""
         path = self.folder / "study.json"
-        if not path.is_file():
-            raise _missing(path)
-        try:
-            study = Study.model_validate(read_json(path))
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f"is no JSON: {error}", where=str(path), remedy="run 'collect' again"
-            ) from error
-        except ValidationError as error:
-            raise validation_error(error, where=str(path)) from error
+        study = _settings(path, Study)
         if study.primary.universe not in study.universes:
             raise UserError(
                 f"the primary universe {study.primary.universe!r} is none of the universes",
@@ -195,6 +234,112 @@ class Tidy:
                 remedy=f"use one of: {', '.join(study.universes)}",
             )
         return study
+
+    @cached_property
+    def topk_metrics(self) -> pd.DataFrame:
+        """``topk_metrics.csv``: one row a seed, attack, choice of labels, metric; shares in [0, 1].
+
+        ``value`` is missing where ``n`` is 0: no image was eligible, or none succeeded.
+        """
+        frame = _named(self.table("topk_metrics", TOPK_METRICS_COLUMNS, dtype=_TOPK_TEXT))
+        path = self.folder / "topk_metrics.csv"
+        _once(frame, [*TOPK_CELL, "preset", "over", "metric"], path)
+        shares = frame["metric"].isin(TOPK_SHARES) & (frame["n"] > 0)
+        bad = frame[
+            (shares & ~frame["value"].between(0, 1)) | (frame["value"].isna() & (frame["n"] > 0))
+        ]
+        if len(bad):
+            raise UserError(
+                f"row {bad.index[0] + 2} has no value, or a share that is not between 0 and 1",
+                where=f"{path}: {bad.iloc[0]['metric']} = {bad.iloc[0]['value']}",
+                remedy="delete the attack files of this run and run the workflow again",
+            )
+        return frame
+
+    @cached_property
+    def topk_images(self) -> pd.DataFrame:
+        """``topk_images.csv``: one row a seed, attack, choice of labels and attacked image."""
+        # A run in which no image is eligible has a header only.
+        frame = _named(self.table("topk_images", TOPK_IMAGES_COLUMNS, rows=False, dtype=_TOPK_TEXT))
+        preset = self.topk_study.preset
+        if "preset" in frame.columns:
+            frame = frame[frame["preset"] == preset]
+        frame = frame.assign(
+            preset=preset,
+            success=frame["success"].astype(bool),
+            stealth=frame["stealth"].astype(bool),
+        )
+        _once(frame, [*TOPK_CELL, "image"], self.folder / "topk_images.csv")
+        return frame
+
+    @cached_property
+    def topk_models(self) -> pd.DataFrame:
+        """``topk_models.csv``: average precision of each model on clean images."""
+        return self.table("topk_models", TOPK_MODELS_COLUMNS, dtype={"model": str})
+
+    @cached_property
+    def topk_transfer(self) -> pd.DataFrame:
+        """``topk_transfer.csv``: perturbations made on ``source``, judged by ``target``."""
+        text = dict.fromkeys(("source", "target", "method"), str)
+        return self.table("topk_transfer", TOPK_TRANSFER_COLUMNS, dtype=text)
+
+    @cached_property
+    def topk_examples(self) -> dict[str, np.ndarray]:
+        """``topk_examples.npz``: images (m, ch, h, w) in [0, 1] with their labels and logits."""
+        return self._arrays("topk_examples", TOPK_EXAMPLES)
+
+    @cached_property
+    def topk_choices(self) -> pd.DataFrame:
+        """``topk_choices.csv``: what the paper of study 2 leaves open, and the value used."""
+        return self.table("topk_choices", CHOICES_COLUMNS, dtype=str)
+
+    @cached_property
+    def topk_study(self) -> TopkStudy:
+        """``topk_study.json``: the run's name, data, seeds, models and label sets."""
+        return _settings(self.folder / "topk_study.json", TopkStudy)
+
+    def _arrays(self, name: str, wanted: Sequence[str]) -> dict[str, np.ndarray]:
+        path = self.folder / f"{name}.npz"
+        if not path.is_file():
+            raise _missing(path)
+        arrays = read_npz(path)
+        absent = [array for array in wanted if array not in arrays]
+        if absent:
+            raise UserError(
+                f"the array {absent[0]!r} is missing", where=str(path), remedy="run 'collect' again"
+            )
+        return arrays
+
+
+_TOPK_TEXT = dict.fromkeys("model labels surrogate knowledge method preset".split(), str)
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Name what a method does not have: groups are formed by these columns."""
+    return frame.fillna({"surrogate": "none", "knowledge": "truth", "hidden": 0.0})
+
+
+def _once(frame: pd.DataFrame, key: list[str], path: Path) -> None:
+    twice = frame[frame.duplicated(key)]
+    if len(twice):
+        raise UserError(
+            "the same fact stands twice, so no mean can be trusted",
+            where=f"{path}, row {twice.index[0] + 2}",
+            remedy="run 'collect' again from one set of attack files",
+        )
+
+
+def _settings(path: Path, kind: type[Kind]) -> Kind:
+    if not path.is_file():
+        raise _missing(path)
+    try:
+        return kind.model_validate(read_json(path))
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"is no JSON: {error}", where=str(path), remedy="run 'collect' again"
+        ) from error
+    except ValidationError as error:
+        raise validation_error(error, where=str(path)) from error
 
 
 def _read(path: Path, columns: Sequence[str], *, rows: bool = True, **options: Any) -> pd.DataFrame:

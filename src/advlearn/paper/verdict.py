@@ -11,7 +11,7 @@ import pandas as pd
 from advlearn.paper.selective import CLUSTERER_LABELS, POOLED, attack_label, scope_label, scopes
 from advlearn.paper.tables import selective_baselines, selective_controls
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.writers import ABSENT, number, signed, with_interval
+from advlearn.paper.writers import ABSENT, number, plain_table, signed, with_interval
 
 _FLOOR = 0.02  # adversarial accuracy below which differences cannot show
 _AGAINST = {
@@ -166,16 +166,11 @@ def headline(tidy: Path, published: Path) -> str:
     """
     run = Tidy(tidy, published)
     header, rows = headline_rows(run)
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [
+    title = (
         f"Published against reproduced: run {run.study.run}, {run.study.dataset},"
-        f" {scope_label(_primary(run))}",
-        "",
-    ]
-    for row in [header, ["-" * width for width in widths], *rows]:
-        lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
-    lines = [line.rstrip() for line in [*lines, "", *sentences(run)]]
-    return "\n".join(lines) + "\n"
+        f" {scope_label(_primary(run))}"
+    )
+    return "\n".join([title, "", *plain_table(header, rows), "", *sentences(run)]) + "\n"
 
 
 def headline_rows(tidy: Tidy) -> tuple[list[str], list[list[str]]]:

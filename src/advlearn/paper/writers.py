@@ -28,7 +28,11 @@ _TEX = {
     "−": "$-$",
     "–": "--",
     "×": r"$\times$",
+    "±": r"$\pm$",
     "ε": r"$\varepsilon$",
+    "Δ": r"$\Delta$",
+    "α": r"$\alpha$",
+    "∞": r"$\infty$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "<": r"\textless{}",
@@ -55,6 +59,7 @@ class Table:
         columns: headings of the readable form.
         groups: rows of the readable form; each row has one cell a column.
         notes: remarks below the table.
+        wide: whether LaTeX sets it on a page turned sideways.
     """
 
     title: str
@@ -63,6 +68,7 @@ class Table:
     columns: Sequence[str]
     groups: Sequence[Group]
     notes: Sequence[str] = field(default_factory=list)
+    wide: bool = False
 
 
 def write_table(table: Table, stem: Path) -> list[Path]:
@@ -181,7 +187,22 @@ def latex(table: Table, label: str) -> str:
             notes,
             r"\end{table}",
         ]
+    if table.wide:
+        needs = lines[0].replace("booktabs", "pdflscape,booktabs")
+        size = r"\scriptsize\setlength{\tabcolsep}{3pt}"
+        lines = [needs, r"\begin{landscape}", *lines[1:], r"\end{landscape}"]
+        lines = [line.replace(r"\footnotesize", size) for line in lines]
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table for a terminal, columns two blanks apart."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    rule = ["-" * width for width in widths]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, rule, *rows]
+    ]
 
 
 def escape_latex(text: str) -> str:
@@ -211,6 +232,12 @@ def with_interval(mean: float, low: float, high: float, *, sign: bool = False) -
     if pd.isna(mean) or pd.isna(low):
         return shown(mean)
     return f"{shown(mean)} [{shown(low)}, {shown(high)}]"
+
+
+def plus_minus(mean: float, low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:
+    """``mean ± half`` of a symmetric interval, or the mean alone where there is none."""
+    shown = signed(mean, digits) if sign else number(mean, digits)
+    return shown if pd.isna(low) else f"{shown} ± {number((high - low) / 2, digits)}"
 
 
 def with_published(cell: str, published: float, digits: int = 3) -> str:

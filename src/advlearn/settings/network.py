@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 
 from advlearn.settings.base import Settings
 
@@ -12,13 +20,26 @@ NETWORKS = {
     "mlp": "advlearn.learners.networks.mlp",
     "cnn": "advlearn.learners.networks.cnn",
 }
-"""Registered networks and the modules that build them."""
+"""Networks that `NetworkSettings` describes and the modules that build them."""
+
+FURTHER_NETWORKS = {
+    "resnet": "advlearn.learners.networks.resnet",
+    "vit": "advlearn.learners.networks.vit",
+    "resnet50": "advlearn.learners.networks.imagenet_resnet",
+    "resnet101": "advlearn.learners.networks.imagenet_resnet",
+}
+"""Networks with settings of their own, and the modules that build them."""
 
 
 class NetworkSettings(Settings):
     """Architecture of a classifier. The paper names none."""
 
-    name: str = Field("mlp", description="registered network: mlp or cnn, or an own one")
+    name: str = Field(
+        "mlp",
+        description="registered network: mlp or cnn, or an own one",
+        # For the schema: the further ones have settings of their own.
+        json_schema_extra={"not": {"enum": list(FURTHER_NETWORKS)}},
+    )
     hidden: tuple[int, ...] = Field(
         (128,), description="widths of the fully connected hidden layers"
     )
@@ -41,6 +62,89 @@ class NetworkSettings(Settings):
         if any(width < 1 for width in widths):
             raise ValueError("widths are whole numbers of at least 1")
         return widths
+
+
+class ResnetSettings(Settings):
+    """Small residual network for small images."""
+
+    name: Literal["resnet"] = Field("resnet", description="which network")
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (16, 32, 64), min_length=1, description="channels of the stages"
+    )
+    blocks: int = Field(1, ge=1, le=20, description="residual blocks of a stage")
+
+
+class VitSettings(Settings):
+    """Small vision transformer for small images."""
+
+    name: Literal["vit"] = Field("vit", description="which network")
+    patch: int = Field(
+        8, ge=2, le=64, description="pixels between tokens along each side; a power of 2"
+    )
+    width: int = Field(64, ge=4, description="length of a token; a multiple of heads")
+    depth: int = Field(2, ge=1, le=50, description="transformer blocks")
+    heads: int = Field(4, ge=1, description="attention heads")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.patch & (self.patch - 1):
+            raise ValueError("patch: a power of 2")
+        if self.width % self.heads:
+            raise ValueError("width: a multiple of heads")
+        return self
+
+
+class ImagenetResnetSettings(Settings):
+    """ResNet-50 or ResNet-101 of torchvision."""
+
+    name: Literal["resnet50", "resnet101"] = Field(..., description="which network")
+    weights: Literal["imagenet"] | Path | None = Field(
+        "imagenet",
+        description="imagenet: torchvision's V1 weights; a file of weights; null: random",
+    )
+    stride_in_1x1: bool = Field(
+        False, description="the original variant, with the stride in the first 1x1 convolution"
+    )
+
+
+_TAGS = dict.fromkeys(NETWORKS, "plain") | {
+    "resnet": "resnet",
+    "vit": "vit",
+    "resnet50": "imagenet",
+    "resnet101": "imagenet",
+}
+
+
+def _tag(value: Any) -> str | None:
+    name = value.get("name", "mlp") if isinstance(value, dict) else getattr(value, "name", None)
+    return "plain" if isinstance(name, str) and ":" in name else _TAGS.get(str(name))
+
+
+AnyNetworkSettings = Annotated[
+    Annotated[ResnetSettings, Tag("resnet")]
+    | Annotated[VitSettings, Tag("vit")]
+    | Annotated[ImagenetResnetSettings, Tag("imagenet")]
+    | Annotated[NetworkSettings, Tag("plain")],
+    Discriminator(
+        _tag,
+        custom_error_type="unknown_network",
+        custom_error_message="unknown model; use one of: "
+        + ", ".join([*sorted(_TAGS), "package.module:function"]),
+    ),
+]
+"""Settings of any network; the key ``name`` says which (without one: mlp)."""
+
+
+_ANY: TypeAdapter[AnyNetworkSettings] = TypeAdapter(AnyNetworkSettings)
+
+
+def network_settings(value: object) -> AnyNetworkSettings:
+    """Read the settings of any network from a mapping, as JSON holds them.
+
+    Raises:
+        ValueError: the network is unknown, or a key is unknown or has a wrong value.
+    """
+    return _ANY.validate_python(value)
 
 
 class TrainingSettings(Settings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import typer
 
 from advlearn.data.store import load_info, load_split
 from advlearn.settings.collect import CollectedJob, CollectSettings
+from advlearn.support.choices import answered
 from advlearn.support.errors import UserError
 from advlearn.support.io import (
     read_csv,
@@ -181,44 +182,16 @@ def _examples(run: Path, data: Path, settings: CollectSettings) -> dict[str, np.
 
 
 def _choices(questions: pd.DataFrame, settings: CollectSettings) -> pd.DataFrame:
-    """One row a question and universe, with the value that this run used."""
-    rows = []
-    for question in questions.to_dict(orient="records"):
-        scope, _, path = str(question["key"]).partition(".")
-        named: dict[str, dict[str, Any]] = (
-            settings.universes if scope == "universe" else {"all": settings.study}
-        )
-        for universe, values in named.items():
-            rows.append(
-                {
-                    "key": question["key"],
-                    "question": question["question"],
-                    "paper": question["paper"],
-                    "value": _value(values, path),
-                    "source": question["source"],
-                    "universe": universe,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _value(values: dict[str, Any], path: str) -> str:
-    found: Any = values
-    for part in path.split("."):
-        if not isinstance(found, dict) or part not in found:
-            return "not a setting"
-        found = found[part]
-    if isinstance(found, dict):
-        return ", ".join(f"{key}={_short(value)}" for key, value in found.items())
-    return _short(found)
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, list | tuple):
-        return " ".join(_short(item) for item in value)
-    return str(value)
+    """What the paper leaves open; questions about a universe are answered once for each."""
+    of_universe = questions["key"].str.startswith("universe.")
+    parts = []
+    for mask, scopes in (
+        (of_universe, settings.universes),
+        (~of_universe, {"all": settings.study}),
+    ):
+        if mask.any():
+            parts.append(answered(questions[mask], scopes))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _path(run: Path, kind: str, job: CollectedJob, seed: int, suffix: str) -> Path:

@@ -21,14 +21,18 @@ def figures(
     published: Annotated[Path, typer.Option(help="folder of the published numbers")] = Path(
         "config/published"
     ),
+    study: Annotated[
+        list[str] | None, typer.Option(help="a study to serve; all that are present by default")
+    ] = None,
 ) -> None:
-    """Draw every figure of the studies in the tidy folder; the same bytes each time.
+    """Draw every figure of the chosen studies; the same bytes each time.
 
     Raises:
-        UserError: the tidy folder holds no study, or a file or column is missing.
+        UserError: the tidy folder holds no such study, or a file or column is missing.
     """
     run = Tidy(tidy, published)
-    wanted = {name: entry for name, entry in FIGURES.items() if name.split("_")[0] in run.studies}
+    chosen = run.chosen(study)
+    wanted = {name: entry for name, entry in FIGURES.items() if name.split("_")[0] in chosen}
     progress = Progress(f"figures {run.folder}", len(wanted), "figures")
     with figure_style():
         for name, entry in wanted.items():

@@ -12,15 +12,11 @@ import typer
 from advlearn.paper import sections
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.html import markdown_html, markdown_title, picture, table_html
-from advlearn.paper.selective import scope_label
+from advlearn.paper.pages import PAGES
 from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import Tidy
-from advlearn.paper.verdict import headline_rows, sentences, verdict_rows
+from advlearn.paper.tidy import Tidy, of_study
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_json, write_text
-
-Section = dict[str, str]
-SPLITS = ("train", "validation", "test")
 
 
 def report(
@@ -34,102 +30,43 @@ def report(
         "config/published"
     ),
     record: Annotated[Path | None, typer.Option(help="run.json, shown as a table")] = None,
+    study: Annotated[
+        list[str] | None, typer.Option(help="a study to report; all that are present by default")
+    ] = None,
 ) -> None:
-    """Write the report of a run as one HTML file, and the paper's open choices as Markdown.
+    """Write the report of a run as one HTML file, and the papers' open choices as Markdown.
 
     Raises:
         UserError: a table, a figure, a tidy file or a column is missing, or the record is no JSON.
     """
     run = Tidy(tidy, published)
-    studies = run.studies
     content = _record(record)
-    written = [_table(tables, name) for name in TABLES if name.split("_")[0] in studies]
-    drawn = [_figure(figures, name) for name in FIGURES if name.split("_")[0] in studies]
-    study = run.study
-    pair = (study.primary.universe, study.primary.protocol)
-    seeds = ", ".join(map(str, study.seeds))
-    images = ", ".join(
-        f"{study.images[split]} {split}" for split in SPLITS if split in study.images
-    )
-    warning = ""
-    if study.dataset != "mnist":
-        warning = (
-            f"This run used the data set {study.dataset}. The published numbers are of MNIST and"
-            " stand beside it for orientation only."
+    pages = [PAGES[name](run) for name in run.chosen(study)]
+    studies = []
+    for page in pages:
+        studies.append(
+            {
+                "page": page,
+                "headline": table_html(*page.headline),
+                "comparisons": table_html(*page.comparisons),
+                "tables": [_table(tables, table) for table in of_study(TABLES, page.study)],
+                "figures": [_figure(figures, figure) for figure in of_study(FIGURES, page.study)],
+            }
         )
+    # One study names the page; several share the project's name.
+    title = pages[0].title if len(pages) == 1 else "Adversarial learning"
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("advlearn.paper", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    page = environment.get_template("report.html.j2").render(
-        title=f"Cluster-selective adversarial training: run {study.run}",
-        subtitle=(
-            f"Data set {study.dataset}{f' ({images} images)' if images else ''}; seeds {seeds};"
-            f" published numbers are set beside the universe {scope_label(pair)}."
-        ),
-        warning=warning,
-        headline=table_html(*headline_rows(run)),
-        verdict=sentences(run),
-        comparisons=table_html(*verdict_rows(run)),
-        tables=written,
-        figures=drawn,
-        sections=_sections(run, content),
+    html = environment.get_template("report.html.j2").render(
+        title=f"{title}: run {pages[0].run}",
+        studies=studies,
+        record=table_html(*sections.record(content)),
     )
-    write_text(choices, sections.choices_markdown(run))
-    write_text(out, page)
-
-
-def _sections(run: Tidy, content: dict[str, Any]) -> list[Section]:
-    header, rows = sections.calibration(run)
-    counts, failures = sections.sanity(run)
-    nearest = table_html(header, rows[:11])
-    if len(rows) > 11:
-        rest = table_html(header, rows[11:])
-        nearest += f"<details><summary>All other universes</summary>\n{rest}</details>\n"
-    failed = f"<h3>Failed checks</h3>\n{table_html(*failures)}" if failures[1] else ""
-    return [
-        {
-            "id": "choices",
-            "title": "What the paper leaves open",
-            "text": "Each choice is a configuration key; changing it gives another universe.",
-            "html": f'<div class="wrap">{table_html(*sections.choices(run))}</div>\n',
-        },
-        {
-            "id": "calibration",
-            "title": "Calibration",
-            "text": (
-                "The baselines under every combination of the open choices that was tried, measured"
-                " on the validation split, nearest to the published numbers first. Distance: mean"
-                " absolute difference to the published values. AT: adversarial training."
-            ),
-            "html": nearest,
-        },
-        {
-            "id": "sanity",
-            "title": "Sanity checks of the evaluation",
-            "text": (
-                "All checks passed."
-                if not failures[1]
-                else "Some checks failed: read the adversarial accuracies with that in mind."
-            ),
-            "html": table_html(*counts) + failed,
-        },
-        {
-            "id": "record",
-            "title": "Record of the run",
-            "text": "Versions, machine, seeds and settings. A dash is unknown, never a guess.",
-            "html": f'<div class="wrap">{table_html(*sections.record(content))}</div>\n',
-        },
-        {
-            "id": "universes",
-            "title": "Settings of the universes",
-            "text": "The resolved settings under which each universe ran.",
-            "html": '<div class="wrap">'
-            + table_html(*sections.record(run.study.universes))
-            + "</div>\n",
-        },
-    ]
+    write_text(choices, sections.choices_markdown(run, [page.study for page in pages]))
+    write_text(out, html)
 
 
 def _table(folder: Path, name: str) -> dict[str, str]:

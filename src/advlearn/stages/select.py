@@ -96,7 +96,7 @@ def select(
 
 
 def _read_images(path: Path) -> _Images:
-    frame = _read_table(path, "craft")
+    frame = read_parquet(path)
     wanted = ["split", "position", "label", "loss", "margin"]
     absent = [name for name in wanted if name not in frame]
     if absent:
@@ -126,7 +126,7 @@ def _read_images(path: Path) -> _Images:
 
 
 def _read_clusters(path: Path, n_images: int) -> dict[str, np.ndarray]:
-    frame = _read_table(path, "cluster")
+    frame = read_parquet(path)
     if len(frame) != n_images:
         raise UserError(
             f"{len(frame)} images are clustered, but {n_images} were attacked",
@@ -144,17 +144,6 @@ def _read_clusters(path: Path, n_images: int) -> dict[str, np.ndarray]:
             )
         clusters[str(setting)] = labels
     return clusters
-
-
-def _read_table(path: Path, stage: str) -> pd.DataFrame:
-    try:
-        return read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-        raise UserError(
-            f"the table cannot be read: {error}",
-            where=str(path),
-            remedy=f"run the stage {stage} again",
-        ) from error
 
 
 def _add_setting(

@@ -1,4 +1,4 @@
-"""Where a run's results are, and its headline table, for the terminal."""
+"""Where a run's results are, and its headline tables, for the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from advlearn.paper.verdict import headline
+from advlearn.paper.pages import HEADLINES
+from advlearn.paper.tidy import Tidy
 from advlearn.support.errors import UserError
 
 
@@ -18,7 +19,7 @@ def summary(
         "config/published"
     ),
 ) -> None:
-    """Print where the results of a run are, and its headline table."""
+    """Print where the results of a run are, and its headline tables."""
     report = run / "report.html"
     if not report.is_file():
         raise UserError(
@@ -26,7 +27,8 @@ def summary(
             where=str(run),
             remedy="run the workflow first, for example: make demo",
         )
-    print(headline(run / "tidy", published))
+    for study in Tidy(run / "tidy", published).studies:
+        print(HEADLINES[study](run / "tidy", published))
     print()
     print(f"report   {report}")
     print(f"tables   {run / 'paper' / 'tables'}")

@@ -20,14 +20,18 @@ def tables(
     published: Annotated[Path, typer.Option(help="folder of the published numbers")] = Path(
         "config/published"
     ),
+    study: Annotated[
+        list[str] | None, typer.Option(help="a study to serve; all that are present by default")
+    ] = None,
 ) -> None:
-    """Write every table of the studies in the tidy folder, beside the published numbers.
+    """Write every table of the chosen studies, beside the published numbers.
 
     Raises:
-        UserError: the tidy folder holds no study, or a file or column is missing.
+        UserError: the tidy folder holds no such study, or a file or column is missing.
     """
     run = Tidy(tidy, published)
-    wanted = {name: build for name, build in TABLES.items() if name.split("_")[0] in run.studies}
+    chosen = run.chosen(study)
+    wanted = {name: build for name, build in TABLES.items() if name.split("_")[0] in chosen}
     progress = Progress(f"tables {run.folder}", len(wanted), "tables")
     for name, build in wanted.items():
         write_table(build(run), out / name)

@@ -94,8 +94,15 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """Read a parquet file."""
-    frame: pd.DataFrame = pd.read_parquet(path)
+    """Read a parquet file.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        frame: pd.DataFrame = pd.read_parquet(path)
+    except _DAMAGED as error:  # pyarrow's own errors are ValueErrors
+        raise _unreadable(path, error) from error
     return frame
 
 

@@ -19,6 +19,7 @@ def robust(case: str, ratio: float, unsound: int = 0) -> dict[str, object]:
         "ours_s": 2.0,
         "peer_s": 2.0 * ratio,
         "ratio": ratio,
+        "cpu_ratio": ratio,
         "unsound": unsound,
         "disagreements": 3,
     }
@@ -86,6 +87,18 @@ def test_undefended_and_defended_networks_have_their_own_goals() -> None:
 def test_an_unsound_verdict_fails_its_goal() -> None:
     frame = pd.DataFrame([robust("pooled undefended", 9.0, unsound=1)])
     assert "| yes; **no** |" in report.section_table(report.SECTIONS["robust_accuracy"], frame)
+
+
+def test_scenes_and_photos_have_their_own_goals_and_disagreements_fail() -> None:
+    rows = [
+        {"case": "scenes cnn", "ratio": 9.9, "disagreements": 0},
+        {"case": "scenes cnn", "ratio": 10.0, "disagreements": 1},
+        {"case": "photos resnet50", "ratio": 1.7, "disagreements": 0},
+    ]
+    lines = report.section_table(report.SECTIONS["topk"], pd.DataFrame(rows)).splitlines()
+    assert "| at least 10 times as fast; 0 disagreements about success | **no**; yes |" in lines[2]
+    assert "| yes; **no** |" in lines[3]
+    assert "| at least 1.7 times as fast; 0 disagreements about success | yes; yes |" in lines[4]
 
 
 def test_a_missing_number_does_not_meet_a_goal() -> None:

@@ -58,10 +58,11 @@ def test_what_is_missing_is_said_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    sentences = run_all.missing(["tsne", "memory", "table1", "ward"], tmp_path)
-    assert len(sentences) == 3
+    sentences = run_all.missing(["tsne", "memory", "topk", "table1", "ward"], tmp_path)
+    assert len(sentences) == 4
     assert f"snakemake --cores 2 {tmp_path / run_all.CRAFTED}" in sentences[0]
     assert "make paper" in sentences[1]
-    assert "requirements-bench.txt" in sentences[2]
+    assert f"topk needs {tmp_path / run_all.DATA}" in sentences[2]
+    assert "requirements-bench.txt" in sentences[3]
     (tmp_path / "benchmarks").mkdir()
     assert run_all.missing(["memory", "dry_run"], tmp_path) == []

@@ -206,7 +206,7 @@ def test_damaged_manifest(text: str, tmp_path: Path) -> None:
 def test_two_downloads_at_once_take_turns(tiny: Tiny, contents, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
-    with fetch._only_one(raw):
+    with fetch.only_one(raw):
         code = (
             "import fcntl, os, sys\n"
             "try: fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"

@@ -1,4 +1,4 @@
-"""One tiny run of the stages up to selection, made once, for the tests of the stages after it."""
+"""Tiny runs of the stages up to selection and of study 2, made once, for tests of later stages."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,24 @@ from advlearn.settings.data import DataSettings, SourceSettings
 from advlearn.settings.jobs import CraftJob, PretrainJob, RetrainJob
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
 from advlearn.settings.select import SelectSettings
+from advlearn.settings.topk import (
+    CollectedAttack,
+    TopkAttackJob,
+    TopkCollectSettings,
+    TopkDataJob,
+    TopkTransferJob,
+)
+from advlearn.settings.topk_study import JOBS, TopkSettings
 from advlearn.stages.craft import craft
 from advlearn.stages.download import download
 from advlearn.stages.prepare import prepare
 from advlearn.stages.pretrain import pretrain
 from advlearn.stages.retrain import retrain
 from advlearn.stages.select import select
+from advlearn.stages.topk_attack import topk_attack
+from advlearn.stages.topk_data import topk_data
+from advlearn.stages.topk_pretrain import topk_pretrain
+from advlearn.stages.topk_transfer import topk_transfer
 from advlearn.support.io import write_parquet
 
 
@@ -112,4 +124,132 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
         clusters=[clusters],
         include_single=True,
     )
+    return run
+
+
+@dataclass(frozen=True)
+class TinyTopk:
+    """Folders of a run of study 2 on scenes of the tiny run's digits."""
+
+    folder: Path
+    study: TopkSettings
+    seeds: tuple[int, ...]
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "topk" / "data" / "dataset.json"
+
+    def weights(self, model: str, seed: int = 0) -> Path:
+        return self.folder / "topk" / "models" / model / f"seed{seed}.safetensors"
+
+    def outcomes(self, model: str, job: str, seed: int = 0) -> Path:
+        return self.folder / "topk" / "attacks" / model / job / f"seed{seed}.parquet"
+
+    def job(self, job: str) -> TopkAttackJob:
+        """Settings of a job as the workflow gives them."""
+        return TopkAttackJob(
+            cells=self.study.cells(job),
+            images=self.study.images,
+            keep_images=job == "transfer",
+            batch_size=self.study.batch_size,
+        )
+
+    def attack(self, out: Path, settings: TopkAttackJob, model: str = "cnn", seed: int = 0) -> None:
+        """Run the stage topk_attack."""
+        topk_attack(
+            data=self.data,
+            weights=self.weights(model, seed),
+            settings=settings,
+            seed=seed,
+            out=out,
+            device="cpu",
+        )
+
+    def transfer(self, out: Path, seed: int = 0) -> None:
+        """Run the stage topk_transfer."""
+        topk_transfer(
+            data=self.data,
+            run=self.folder,
+            settings=TopkTransferJob(
+                models=tuple(self.study.models),
+                methods=self.study.methods_of("transfer"),
+                clean_map=self.study.attack_of("tkmia").clean_map,
+                k=self.study.focus.k,
+                n_specified=self.study.focus.n_specified,
+            ),
+            seed=seed,
+            out=out,
+            device="cpu",
+        )
+
+    def collected(self) -> TopkCollectSettings:
+        """Settings of topk_collect."""
+        return TopkCollectSettings(
+            run="tiny",
+            seeds=self.seeds,
+            models=tuple(self.study.models),
+            primary=self.study.primary,
+            preset=self.study.preset,
+            attacks=tuple(
+                CollectedAttack(model=model, job=job, cells=self.study.cells(job))
+                for job in JOBS
+                for model in self.study.models_of(job)
+            ),
+            examples=self.study.examples,
+            study={
+                "label_sets": {name: list(each) for name, each in self.study.label_sets.items()},
+                "images": self.study.images,
+                "settings": {"attack": self.study.attack_of("tkmia").model_dump(mode="json")},
+            },
+        )
+
+
+@pytest.fixture(scope="session")
+def topk(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> TinyTopk:
+    """Two classifiers of scenes, and every attack and transfer of two seeds."""
+    training = {"epochs": 8, "batch_size": 32, "learning_rate": 0.005}
+    study = TopkSettings.model_validate(
+        {
+            "scenes": {
+                "canvas": 24, "side": [8, 8], "labels": [3, 7],
+                "train_images": 600, "validation_images": 30, "test_images": 40,
+            },
+            "models": {
+                "cnn": {
+                    "network": {"name": "cnn", "channels": [16, 32], "hidden": [32]},
+                    "training": training,
+                },
+                "mlp": {"network": {"name": "mlp", "hidden": [32]}, "training": training},
+            },
+            "primary": "cnn",
+            "attack": {"iterations": 20, "learning_rate": 0.2},
+            "methods": ["tkmia", "kfool"],
+            # No scene has labels enough for a k of 7: cells without images.
+            "k": [3, 7],
+            "n_specified": [1, 3],
+            "label_sets": {"even": [0, 2, 4, 6, 8], "one": [1]},
+            "focus": {"k": 3, "n_specified": 2},
+            "surrogates": ["average", "exact"],
+            "alphas": [0.0, 0.1],
+            "hidden": [0.0, 0.5],
+            "images": 8,
+            "batch_size": 8,
+        }
+    )  # fmt: skip
+    run = TinyTopk(tmp_path_factory.mktemp("topk"), study, (0, 1))
+    topk_data(data=tiny.data, settings=TopkDataJob(data=study.data), out=run.data)
+    for seed in run.seeds:
+        for name, model in study.models.items():
+            topk_pretrain(
+                data=run.data,
+                settings=model,
+                model=name,
+                seed=seed,
+                out=run.weights(name, seed),
+                device="cpu",
+            )
+        for job in JOBS:
+            for name in study.models_of(job):
+                run.attack(run.outcomes(name, job, seed), run.job(job), name, seed)
+        run.transfer(run.folder / "topk" / "transfer" / f"seed{seed}.csv", seed)
     return run

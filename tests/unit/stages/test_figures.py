@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from advlearn.paper.figures import FIGURES
+from advlearn.paper.tidy import of_study
 from advlearn.stages.figures import figures
 from advlearn.support.errors import UserError
 from tests.unit.paper.synthetic import PUBLISHED, write_run
@@ -13,7 +14,11 @@ from tests.unit.paper.synthetic import PUBLISHED, write_run
 def test_every_figure_in_three_forms(tmp_path: Path) -> None:
     tidy = write_run(tmp_path / "tidy", seeds=[0, 1], cluster_numbers=[1, 2])
     figures(tidy=tidy, out=tmp_path / "out", published=PUBLISHED)
-    names = {f"{name}{suffix}" for name in FIGURES for suffix in (".pdf", ".svg", ".png")}
+    names = {
+        f"{name}{suffix}"
+        for name in of_study(FIGURES, "selective")
+        for suffix in (".pdf", ".svg", ".png")
+    }
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
 
 

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
+from advlearn.paper.tidy import of_study
 from advlearn.stages.figures import figures
 from advlearn.stages.report import report
 from advlearn.stages.tables import tables
 from advlearn.support.errors import UserError
 from tests.unit.paper.synthetic import PUBLISHED, write_run
+from tests.unit.paper.synthetic_topk import write_topk
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -54,7 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def _report(run: Path, out: Path, **changes: Path) -> str:
+def _report(run: Path, out: Path, **changes: Any) -> str:
     arguments = {
         "tidy": run / "tidy",
         "tables": run / "paper" / "tables",
@@ -77,9 +81,10 @@ def test_page_is_whole_and_needs_no_network(made: Path, tmp_path: Path) -> None:
     assert len(page.ids) == len(set(page.ids))
     assert set(page.targets) <= set(page.ids)
     assert len(page.targets) > 15
-    assert set(TABLES) | set(FIGURES) <= set(page.ids)
+    assert {f"table-{name}" for name in of_study(TABLES, "selective")} <= set(page.ids)
+    assert {f"figure-{name}" for name in of_study(FIGURES, "selective")} <= set(page.ids)
     assert all(address.startswith("data:") for address in page.addresses)
-    assert len(page.addresses) == len(FIGURES)
+    assert len(page.addresses) == len(of_study(FIGURES, "selective"))
     assert "<script" not in text
     assert "http://" not in text
     assert "https://" not in text
@@ -121,3 +126,50 @@ def test_missing_pieces(made: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no JSON object"):
         _report(made, tmp_path, record=empty / "list.json")
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of both studies, made study by study."""
+    run = tmp_path_factory.mktemp("both")
+    tidy = write_run(run / "tidy", seeds=[0, 1], cluster_numbers=[1, 2])
+    write_topk(tidy, seeds=[0], models=["cnn"], methods=["tkmia", "kfool"], images=12, ks=[2])
+    for study in ("selective", "topk"):
+        tables(tidy=tidy, out=run / "paper" / "tables", published=PUBLISHED, study=[study])
+        figures(tidy=tidy, out=run / "paper" / "figures", published=PUBLISHED, study=[study])
+    (run / "run.json").write_text("{}")
+    return run
+
+
+def test_two_studies_share_one_page(both: Path, tmp_path: Path) -> None:
+    page = Page()
+    text = _report(both, tmp_path)
+    page.feed(text)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.targets) <= set(page.ids)
+    wanted = {f"table-{name}" for name in TABLES} | {f"figure-{name}" for name in FIGURES}
+    assert wanted | {"selective", "topk", "selective-choices", "topk-choices"} <= set(page.ids)
+    assert "<h1>Adversarial learning: run synthetic</h1>" in text
+    markdown = (tmp_path / "paper" / "choices.md").read_text()
+    assert "## What the paper leaves open: selective" in markdown
+    assert "## What the paper leaves open: topk" in markdown
+    assert "named, not given" in markdown
+
+
+def test_study_2_alone(both: Path, tmp_path: Path) -> None:
+    text = _report(both, tmp_path, study=["topk"])
+    page = Page()
+    page.feed(text)
+    assert "Imperceptible top-k multi-label attacks: run synthetic" in text
+    assert "TkMIA&#39;s is higher than that of kFool" in text
+    assert "No number of the paper is known" in text
+    assert not any("selective" in name for name in page.ids)
+    alone = tmp_path / "alone"
+    shutil.copytree(both / "tidy", alone, ignore=shutil.ignore_patterns("sel*", "study*", "cho*"))
+    assert text == _report(both, tmp_path / "again", tidy=alone)
+
+
+def test_study_that_did_not_run(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no tidy table of the study 'topk'"):
+        _report(made, tmp_path, study=["topk"])

@@ -6,12 +6,12 @@ from importlib import import_module
 
 from torch import nn
 
-from advlearn.settings.network import NETWORKS, NetworkSettings
+from advlearn.settings.network import FURTHER_NETWORKS, NETWORKS, AnyNetworkSettings
 from advlearn.support.errors import UserError
 
 
-def build(settings: NetworkSettings, shape: tuple[int, int, int], n_classes: int) -> nn.Module:
-    """Build an untrained network.
+def build(settings: AnyNetworkSettings, shape: tuple[int, int, int], n_classes: int) -> nn.Module:
+    """Build an untrained network, or one of torchvision with the weights of a file.
 
     An own network is named ``package.module:function``; the function takes the same three
     arguments and returns a module.
@@ -25,11 +25,12 @@ def build(settings: NetworkSettings, shape: tuple[int, int, int], n_classes: int
         Module that maps float images (n, c, h, w) in [0, 1] to logits (n, n_classes).
 
     Raises:
-        UserError: an own network cannot be imported.
+        UserError: an own network cannot be imported, or the network does not fit the images or the
+            file of weights.
     """
     module_name, _, function = settings.name.partition(":")
     if not function:
-        module_name, function = NETWORKS[settings.name], "build"
+        module_name, function = (NETWORKS | FURTHER_NETWORKS)[settings.name], "build"
     try:
         builder = getattr(import_module(module_name), function)
     except (ImportError, AttributeError) as error:

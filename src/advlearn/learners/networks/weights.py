@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from advlearn.learners.networks import build
-from advlearn.settings.network import NetworkSettings
+from advlearn.settings.network import AnyNetworkSettings, network_settings
 from advlearn.support.errors import UserError
 from advlearn.support.io import atomic_path
 
@@ -21,16 +21,22 @@ State = dict[str, torch.Tensor]
 def save_networks(
     path: Path,
     states: dict[str, State],
-    settings: NetworkSettings,
+    settings: AnyNetworkSettings,
     shape: tuple[int, int, int],
     n_classes: int,
 ) -> None:
-    """Write named states of one architecture into one file; tensor keys are ``name/parameter``."""
+    """Write named states of one architecture into one file; tensor keys are ``name/parameter``.
+
+    The file stands for itself: where the weights once started from is not written into it.
+    """
+    architecture = settings.model_dump(mode="json")
+    if "weights" in architecture:
+        architecture["weights"] = None
     # One entry: safetensors writes several in an order that changes from run to run.
     header = {
         "advlearn": json.dumps(
             {
-                "architecture": settings.model_dump(mode="json"),
+                "architecture": architecture,
                 "shape": shape,
                 "n_classes": n_classes,
                 "names": list(states),
@@ -56,7 +62,7 @@ def load_networks(path: Path) -> tuple[nn.Module, dict[str, State]]:
     try:
         with safe_open(path, framework="pt") as archive:
             header = json.loads((archive.metadata() or {})["advlearn"])
-            settings = NetworkSettings.model_validate(header["architecture"])
+            settings = network_settings(header["architecture"])
             network = build(settings, tuple(header["shape"]), header["n_classes"])
             states: dict[str, State] = {name: {} for name in header["names"]}
             for key in archive.keys():  # noqa: SIM118 (safe_open is no mapping)

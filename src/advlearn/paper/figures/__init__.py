@@ -14,6 +14,12 @@ from advlearn.paper.figures import (
     selective_fig2_pgd,
     selective_fig3_reduction,
     selective_tradeoff,
+    topk_alpha,
+    topk_examples,
+    topk_measure_change,
+    topk_perturbation_vs_k,
+    topk_success_vs_norm,
+    topk_transfer,
 )
 from advlearn.paper.tidy import Tidy
 
@@ -34,6 +40,12 @@ _MODULES = (
     selective_embedding,
     selective_tradeoff,
     selective_examples,
+    topk_perturbation_vs_k,
+    topk_success_vs_norm,
+    topk_measure_change,
+    topk_examples,
+    topk_alpha,
+    topk_transfer,
 )
 FIGURES: dict[str, Entry] = {
     module.__name__.rsplit(".", 1)[1]: Entry(module.draw, module.TITLE, module.CAPTION)

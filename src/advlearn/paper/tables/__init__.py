@@ -10,6 +10,14 @@ from advlearn.paper.tables import (
     selective_table1_fgsm,
     selective_table2_pgd,
     selective_table3_overall,
+    topk_alpha,
+    topk_cardinality,
+    topk_global,
+    topk_models,
+    topk_random,
+    topk_relaxation,
+    topk_transfer,
+    topk_unknown_labels,
 )
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.writers import Table
@@ -21,5 +29,13 @@ TABLES: dict[str, Callable[[Tidy], Table]] = {
     "selective_table2_pgd": selective_table2_pgd.build,
     "selective_table3_overall": selective_table3_overall.build,
     "selective_controls": selective_controls.build,
+    "topk_models": topk_models.build,
+    "topk_global": topk_global.build,
+    "topk_random": topk_random.build,
+    "topk_relaxation": topk_relaxation.build,
+    "topk_alpha": topk_alpha.build,
+    "topk_cardinality": topk_cardinality.build,
+    "topk_unknown_labels": topk_unknown_labels.build,
+    "topk_transfer": topk_transfer.build,
 }
 """Table name -> its builder, in the order of the report; names start with their study."""

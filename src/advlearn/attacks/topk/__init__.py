@@ -1,0 +1,168 @@
+"""Attacks that push labels out of the top k of a multi-label classifier, and their baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from advlearn.attacks.acceleration import accelerated
+from advlearn.attacks.topk.descent import Descent
+from advlearn.attacks.topk.engine import Sink, Solver, TopkOutcome, attack, check_logits
+from advlearn.attacks.topk.kfool import KFool
+from advlearn.attacks.topk.projected import Projected
+from advlearn.attacks.topk.targets import (
+    Goal,
+    TopkTargets,
+    global_targets,
+    known_targets,
+    random_targets,
+    reached,
+)
+from advlearn.attacks.topk.variable import Variable
+from advlearn.budgets import L2Ball
+from advlearn.deviations import topk as losses
+from advlearn.problem import MinEffortProblem, frozen
+from advlearn.settings.topk import TopkAttackSettings
+from advlearn.support.errors import UserError
+
+__all__ = [
+    "TopkOutcome",
+    "TopkTargets",
+    "clean_logits",
+    "global_targets",
+    "known_targets",
+    "random_targets",
+    "run",
+]
+
+
+def run(
+    model: nn.Module,
+    images: Any,
+    targets: TopkTargets,
+    settings: TopkAttackSettings,
+    batch_size: int,
+    *,
+    positions: Sequence[int] | None = None,
+    sink: Sink | None = None,
+) -> TopkOutcome:
+    """Attack images, each for itself.
+
+    The model is in evaluation mode meanwhile and as before afterwards; its parameters' gradients
+    are not touched. Nothing is random. Images are read and handed on a few at a time.
+
+    Args:
+        model: network from images (m, ...) in [0, 1] to logits (m, c).
+        images: anything of which ``images[list of positions]`` is a floating tensor or array
+            (m, ...) in [0, 1].
+        targets: n rows.
+        settings: the attack.
+        batch_size: images in one pass; changes nothing but speed and memory.
+        positions: position among ``images`` of each row of ``targets``; by default 0, 1, ...
+        sink: called with the positions and the perturbed images of attacks that are over, each
+            image once, in the order in which they end.
+
+    Raises:
+        UserError: wrong images or positions, or a network whose logits are not finite.
+        BudgetViolation: a perturbed image is outside the box (a defect).
+    """
+    positions = range(len(targets)) if positions is None else positions
+    if len(positions) != len(targets) or batch_size < 1:
+        raise UserError(
+            "each row of the targets needs one image, and a batch at least one row",
+            where=f"{len(positions)} positions, {len(targets)} rows, batch_size {batch_size}",
+            remedy="give as many positions as rows and a batch size of at least 1",
+        )
+    variable = Variable(settings.clean_map)
+    device = _device(model)
+    with frozen(model):
+        fast = _fast(model, images, positions, device)
+        return attack(
+            build(settings, fast),
+            images,
+            positions,
+            targets,
+            variable=variable,
+            success=settings.success,
+            keep=settings.keep,
+            iterations=settings.iterations,
+            batch_size=batch_size,
+            device=device,
+            sink=sink,
+        )
+
+
+def build(settings: TopkAttackSettings, model: nn.Module) -> Solver:
+    """The solver of ``settings.method`` for a frozen network."""
+    variable = Variable(settings.clean_map)
+    if settings.method == "kfool":
+        return KFool(model, variable)
+    if settings.method == "projected":
+        return Projected.of(model, variable, settings.radii, settings.iterations)
+    loss = losses.build(settings.method, settings.surrogate)
+
+    def deviation(logits: Tensor, aim: Goal) -> Tensor:
+        goals = aim.targets
+        return -loss(logits, goals.relevant, goals.specified, goals.k)
+
+    problem = MinEffortProblem(L2Ball(1.0).distance, reached, deviation, model)
+    return Descent(
+        problem,
+        variable,
+        settings.learning_rate,
+        settings.momentum,
+        settings.alpha,
+        shorten=settings.keep == "min_norm",
+        normalise=settings.normalise,
+    )
+
+
+def clean_logits(
+    model: nn.Module,
+    images: Any,
+    settings: TopkAttackSettings,
+    batch_size: int,
+    positions: Sequence[int] | None = None,
+) -> Tensor:
+    """Logits (n, c) of the images as the attack shows them to the network first, on the CPU.
+
+    Eligibility must be decided on these: under ``tanh_raw`` they are not those of the clean images.
+
+    Args:
+        model: as for :func:`run`, like
+        images: all others.
+        settings: the attack.
+        batch_size: images in one pass.
+        positions: which images; by default all.
+
+    Raises:
+        UserError: the network's logits are not finite.
+    """
+    positions = range(len(images)) if positions is None else positions
+    variable, device = Variable(settings.clean_map), _device(model)
+    parts = []
+    with frozen(model), torch.no_grad():
+        fast = _fast(model, images, positions, device)
+        for first in range(0, len(positions), batch_size):
+            names = [int(name) for name in positions[first : first + batch_size]]
+            logits = fast(variable.clean(torch.as_tensor(images[names]).to(device))).cpu()
+            check_logits(logits, torch.arange(len(names)), names)
+            parts.append(logits)
+    return torch.cat(parts) if parts else torch.empty(0)
+
+
+def _device(model: nn.Module) -> torch.device:
+    parameter = next(model.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
+def _fast(
+    model: nn.Module, images: Any, positions: Sequence[int], device: torch.device
+) -> nn.Module:
+    sample = [int(name) for name in positions[:4]]
+    if not sample:
+        return model
+    return accelerated(model, torch.as_tensor(images[sample]).to(device))

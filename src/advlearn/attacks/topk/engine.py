@@ -1,0 +1,269 @@
+"""The loop that all attacks on the top k share: a full batch of images at different steps.
+
+Each row of the batch is a slot. An image leaves as soon as its attack is over, and the next of the
+queue moves into its slot. Nothing an image's attack does depends on the other rows, so results do
+not depend on the batch size beyond the rounding of the network.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from advlearn.attacks.topk.targets import Goal, TopkTargets, goal, reached
+from advlearn.attacks.topk.variable import Variable
+from advlearn.budgets import L2Ball, LinfBall
+from advlearn.support.errors import BudgetViolation, UserError
+
+State = dict[str, Tensor]
+"""One row an image: the loop's own tensors and the solver's, moved and compacted together."""
+
+Sink = Callable[[list[int], Tensor], None]
+"""``(positions, images (m, ...))`` of attacks that are over, called with each image once."""
+
+
+@dataclass(frozen=True)
+class TopkOutcome:
+    """The outcome for the n attacked images, on the CPU.
+
+    Perturbations are measured in [0, 1] pixels against the image that the network saw at the
+    start: the clean image, or, with ``tanh_raw``, its squashed form, as the authors measure.
+
+    Attributes:
+        success: bool (n,), judged by the true labels.
+        iterations: int64 (n,), gradient steps up to the image that is kept if the attacker sees
+            success there, else the iterates that were looked at.
+        l2: float64 (n,).
+        linf: float64 (n,).
+        l2_pretanh: float64 (n,), Euclidean length of the change of the variable before the tanh.
+        clean_logits: (n, c).
+        adversarial_logits: (n, c), at the image that is kept: the success, else the last iterate.
+        seconds: float64 (n,), each image's share of the time of the batches it was in.
+    """
+
+    success: Tensor
+    iterations: Tensor
+    l2: Tensor
+    linf: Tensor
+    l2_pretanh: Tensor
+    clean_logits: Tensor
+    adversarial_logits: Tensor
+    seconds: Tensor
+
+
+class Solver(Protocol):
+    """What differs between the attacks."""
+
+    def start(self, images: Tensor) -> State:
+        """The solver's own tensors for new images, given as the network sees them first."""
+        ...
+
+    def image(self, state: State) -> Tensor:
+        """The iterates (m, ...), in [0, 1]."""
+        ...
+
+    def advance(self, state: State, image: Tensor, aim: Goal) -> Tensor:
+        """Logits (m, c) at the iterates ``image``; moves ``state`` on to the next ones."""
+        ...
+
+    def over(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
+        """Whether no step is left, bool (m,), for a reason of the solver's own.
+
+        ``state["found"]`` tells whether there was a success, ``state["step"]`` the step, from 0.
+        """
+        ...
+
+
+def attack(
+    solver: Solver,
+    images: Any,
+    positions: Sequence[int],
+    targets: TopkTargets,
+    *,
+    variable: Variable,
+    success: str,
+    keep: str,
+    iterations: int,
+    batch_size: int,
+    device: torch.device,
+    sink: Sink | None,
+) -> TopkOutcome:
+    """Attack ``images[positions]``; row i of ``targets`` belongs to ``positions[i]``.
+
+    Raises:
+        UserError: an image is not in [0, 1], or the network's logits are not finite.
+        BudgetViolation: a perturbed image is outside the box (a defect).
+    """
+    n, n_labels = targets.relevant.shape
+    found = _empty(n, n_labels)
+    truth = targets.judged()
+    targets = targets.to(device)
+    waiting = 0
+
+    def admit(count: int) -> State:
+        nonlocal waiting
+        rows = torch.arange(waiting, min(n, waiting + count))
+        waiting += len(rows)
+        names = [int(positions[row]) for row in rows.tolist()]
+        loaded = torch.as_tensor(images[names]).to(device)
+        _check_pixels(loaded, names)
+        clean = variable.clean(loaded)
+        m = len(rows)
+        return {
+            **solver.start(variable.start(loaded)),
+            "row": rows.to(device),
+            "clean": clean,
+            "step": torch.zeros(m, dtype=torch.int64, device=device),
+            "seconds": torch.zeros(m, dtype=torch.float64, device=device),
+            "relevant": targets.relevant[rows.to(device)],
+            "specified": targets.specified[rows.to(device)],
+            "floor": torch.zeros((m, 4), dtype=torch.float64, device=device),
+            "clean_logits": clean.new_zeros((m, n_labels)),
+            "found": torch.zeros(m, dtype=torch.bool, device=device),
+            "kept": torch.empty_like(clean),
+            "kept_logits": clean.new_zeros((m, n_labels)),
+            "kept_l2": torch.full((m,), torch.inf, dtype=torch.float64, device=device),
+            "kept_step": torch.zeros(m, dtype=torch.int64, device=device),
+        }
+
+    state = admit(min(batch_size, n)) if n else {}
+    while state and len(state["row"]):
+        started = time.perf_counter()
+        aim = Goal(
+            TopkTargets(state["relevant"], state["specified"], targets.k),
+            state["floor"] if success == "strict" else None,
+        )
+        image = solver.image(state)
+        logits = solver.advance(state, image, aim)
+        check_logits(logits, state["row"], positions)
+        fresh = state["step"] == 0
+        if bool(fresh.any()):
+            state["clean_logits"][fresh] = logits[fresh]
+            if aim.floor is not None:
+                floor = goal(aim.targets[fresh], logits[fresh], success).floor
+                assert floor is not None
+                aim.floor[fresh] = floor
+        hit = reached(logits, aim)
+        _keep(state, image, logits, hit)
+        over = (state["step"] + 1 >= iterations) | solver.over(state, logits, aim)
+        if keep == "first":
+            over |= state["found"]
+        state["step"] += 1
+        state["seconds"] += (time.perf_counter() - started) / len(over)
+        free = over.nonzero().squeeze(1)
+        if len(free) == 0:
+            continue
+        _finish({key: value[free] for key, value in state.items()}, image[free], logits[free],
+                variable, found, positions, sink)  # fmt: skip
+        _refill(state, free, admit(len(free)) if waiting < n else {})
+    judged = goal(truth, found.clean_logits, success)
+    found.success[:] = reached(found.adversarial_logits, judged)
+    return found
+
+
+def _keep(state: State, image: Tensor, logits: Tensor, hit: Tensor) -> None:
+    """Remember the success that is nearest to the clean image."""
+    hits = hit.nonzero().squeeze(1)
+    if len(hits) == 0:
+        return
+    distance = L2Ball(1.0).distance(state["clean"][hits], image[hits])
+    nearer = distance < state["kept_l2"][hits]
+    better = hits[nearer]
+    state["found"][better] = True
+    state["kept"][better] = image[better]
+    state["kept_logits"][better] = logits[better]
+    state["kept_l2"][better] = distance[nearer]
+    state["kept_step"][better] = state["step"][better]
+
+
+def _finish(
+    done: State,
+    last: Tensor,
+    last_logits: Tensor,
+    variable: Variable,
+    found: TopkOutcome,
+    positions: Sequence[int],
+    sink: Sink | None,
+) -> None:
+    """Write down attacks that are over, and hand their images on."""
+    won = done["found"]
+    shape = (-1, *([1] * (last.ndim - 1)))
+    image = torch.where(won.reshape(shape), done["kept"], last)
+    rows = done["row"].cpu()
+    names = [int(positions[row]) for row in rows.tolist()]
+    if not bool(((image >= 0) & (image <= 1)).all()):
+        raise BudgetViolation(f"one of the perturbed images {names} has pixels outside [0, 1]")
+    found.iterations[rows] = torch.where(won, done["kept_step"], done["step"]).cpu()
+    found.l2[rows] = L2Ball(1.0).distance(done["clean"], image).cpu()
+    found.linf[rows] = LinfBall(1.0).distance(done["clean"], image).cpu()
+    found.l2_pretanh[rows] = variable.length(done["clean"], image).cpu()
+    found.clean_logits[rows] = done["clean_logits"].cpu().to(found.clean_logits.dtype)
+    kept_logits = torch.where(won[:, None], done["kept_logits"], last_logits)
+    found.adversarial_logits[rows] = kept_logits.cpu().to(found.clean_logits.dtype)
+    found.seconds[rows] = done["seconds"].cpu()
+    if sink is not None:
+        sink(names, image)
+
+
+def _refill(state: State, free: Tensor, newcomers: State) -> None:
+    """Put newcomers into the free slots, and close those that stay free."""
+    count = len(newcomers["row"]) if newcomers else 0
+    for key in newcomers:
+        state[key][free[:count]] = newcomers[key]
+    if count < len(free):
+        keep = torch.ones(len(state["row"]), dtype=torch.bool, device=free.device)
+        keep[free[count:]] = False
+        for key in state:
+            state[key] = state[key][keep]
+
+
+def _empty(n: int, n_labels: int) -> TopkOutcome:
+    def numbers() -> Tensor:
+        return torch.zeros(n, dtype=torch.float64)
+
+    return TopkOutcome(
+        success=torch.zeros(n, dtype=torch.bool),
+        iterations=torch.zeros(n, dtype=torch.int64),
+        l2=numbers(),
+        linf=numbers(),
+        l2_pretanh=numbers(),
+        clean_logits=torch.zeros((n, n_labels)),
+        adversarial_logits=torch.zeros((n, n_labels)),
+        seconds=numbers(),
+    )
+
+
+def _check_pixels(images: Tensor, names: list[int]) -> None:
+    inside = images.is_floating_point() and bool(((images >= 0) & (images <= 1)).all())
+    if not inside:
+        raise UserError(
+            "images must be floating numbers in [0, 1]",
+            where=f"one of the images at positions {names}, dtype {images.dtype}",
+            remedy="divide integer pixels by 255 and remove NaN",
+        )
+
+
+def check_logits(logits: Tensor, rows: Tensor, positions: Sequence[int]) -> None:
+    """Refuse logits that are not finite.
+
+    Args:
+        logits: (m, c).
+        rows: of each image its place among ``positions``, int64 (m,).
+        positions: the names that people know images by.
+
+    Raises:
+        UserError: naming the first such image.
+    """
+    finite = logits.isfinite().all(1)
+    if not bool(finite.all()):
+        bad = int(rows[~finite][0])
+        raise UserError(
+            "the network's logits are not finite, so its labels have no ranking",
+            where=f"image at position {int(positions[bad])}",
+            remedy="train the network again with a smaller learning rate",
+        )

@@ -1,0 +1,130 @@
+"""Descend the specified labels' logits while the other relevant ones stay: a stronger comparator.
+
+At each step the gradient of the sum of the specified labels' logits that are still in the top k is
+projected off the span of the gradients of the other relevant labels, whose logits then do not
+change to first order (the idea of Mahmood and Elhamifar, CVPR 2024, whose attack concerns
+thresholds, carried over to the top k). The step has a fixed length, and the iterate is projected
+to an l2 ball and to the box: a max-effect problem for each radius.
+
+Radii are tried from the smallest, each from the clean image. They share the iterations equally; a
+step is 2.5 radii divided by the iterations of a radius. The nearest success of the first radius
+that has one is kept. At most :data:`PROTECTED` labels are held where they are, those with the
+largest logits: the ones near the top k matter, and each costs a backward pass a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from advlearn.attacks.topk.engine import State
+from advlearn.attacks.topk.jacobian import Pull, logit, taped
+from advlearn.attacks.topk.targets import Goal
+from advlearn.attacks.topk.variable import Variable
+from advlearn.budgets import L2Ball
+from advlearn.metrics.ranking import ranking, top_k_mask
+from advlearn.problem import MaxEffectProblem
+
+PROTECTED = 10
+"""Most labels that are held where they are."""
+
+# Relative; parallel gradients would make the Gram matrix singular.
+_RIDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Projected:
+    """See the module.
+
+    Args:
+        problems: one for each radius, growing; all with the same network.
+        variable: change of variables; decides what the clean image is.
+        steps: iterations of one radius, at least 1.
+    """
+
+    problems: tuple[MaxEffectProblem, ...]
+    variable: Variable
+    steps: int
+
+    @classmethod
+    def of(
+        cls, learner: nn.Module, variable: Variable, radii: tuple[float, ...], iterations: int
+    ) -> Projected:
+        """Share ``iterations`` between radii; with fewer iterations than radii, the first radii."""
+        radii = radii[:iterations]
+        problems = [MaxEffectProblem(L2Ball(radius), _sunk, learner) for radius in radii]
+        return cls(tuple(problems), variable, iterations // len(radii))
+
+    def start(self, variable: Tensor) -> State:
+        """The clean image."""
+        return {"iterate": self.variable.pixels(variable)}
+
+    def image(self, state: State) -> Tensor:
+        """The iterate, or the clean image where a new radius begins."""
+        begins = state["step"] % self.steps == 0
+        iterate = state["iterate"]
+        return torch.where(_wide(begins, iterate), state["clean"], iterate)
+
+    def advance(self, state: State, image: Tensor, aim: Goal) -> Tensor:
+        """One step, by at most 1 + PROTECTED backward passes."""
+        logits, pull = taped(self.problems[0].learner, image)
+        targets = aim.targets
+        wanted = targets.specified & targets.relevant
+        # Out of the top k is enough; where strict success still fails, all are pushed on.
+        inside = wanted & top_k_mask(logits, targets.k)
+        chosen = torch.where(inside.any(1, keepdim=True), inside, wanted)
+        deviation = self.problems[0].deviation
+        ascent = pull(lambda values: deviation(values, chosen))
+        ascent = _without(ascent, *_protected(logits, targets.relevant & ~wanted, pull))
+        direction = L2Ball(1.0).maximiser(ascent).view_as(image)
+        phase = (state["step"] // self.steps).clamp_(max=len(self.problems) - 1)
+        moved = torch.empty_like(image)
+        for number in phase.unique().tolist():
+            budget = self.problems[number].budget
+            rows = phase == number
+            size = 2.5 * budget.epsilon / self.steps
+            ahead = image[rows] + size * direction[rows]
+            moved[rows] = budget.project(state["clean"][rows], ahead)
+        state["iterate"] = moved
+        return logits
+
+    def over(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
+        """At the end of a radius that had a success, and at the end of the last radius."""
+        done = state["step"] + 1
+        return (done % self.steps == 0) & (
+            state["found"] | (done >= self.steps * len(self.problems))
+        )
+
+
+def _sunk(logits: Tensor, chosen: Tensor) -> Tensor:
+    """The deviation: minus the sum of the chosen labels' logits."""
+    return -(logits * chosen).sum(1)
+
+
+def _protected(logits: Tensor, others: Tensor, pull: Pull) -> tuple[Tensor, Tensor]:
+    """Unit gradients (m, j, d) of the logits that are to stay, and which of them count, (m, j)."""
+    most = min(PROTECTED, int(others.sum(1).max()))
+    labels = ranking(logits.masked_fill(~others, -torch.inf))[:, :most]
+    counts = others.gather(1, labels)
+    rows = [L2Ball(1.0).maximiser(pull(logit(label))) for label in labels.unbind(1)]
+    if not rows:
+        return logits.new_zeros((len(logits), 0, 1)), counts
+    return torch.stack(rows, dim=1) * counts[:, :, None], counts
+
+
+def _without(vector: Tensor, rows: Tensor, counts: Tensor) -> Tensor:
+    """``vector`` (m, d) less its projection on the span of the unit ``rows`` (m, j, d)."""
+    if rows.shape[1] == 0:
+        return vector
+    gram = (rows @ rows.transpose(1, 2)).double()
+    # Rows that do not count are zero: a 1 on the diagonal keeps the system regular.
+    gram = gram + torch.diag_embed(_RIDGE + (~counts).double())
+    inner = (rows @ vector[:, :, None]).double()
+    weights: Tensor = torch.linalg.solve(gram, inner).to(vector.dtype)
+    return vector - (rows * weights).sum(1)
+
+
+def _wide(flags: Tensor, like: Tensor) -> Tensor:
+    return flags.reshape(-1, *([1] * (like.ndim - 1)))

@@ -1,0 +1,92 @@
+"""PASCAL VOC 2012 (Everingham et al. 2015): a devkit, whole or partial, as a list of photos.
+
+    JPEGImages/ID.jpg
+    ImageSets/Main/{train,val}.txt            one ID a line: the official parts
+    Annotations/ID.xml                        objects with name and difficult, or, without XML,
+    ImageSets/Main/{class}_{train,val}.txt    ID and 1 (shows it), 0 (difficult only) or -1 (no)
+
+A class counts as shown when an object of it is not marked difficult. Photos may be missing from a
+partial devkit, lists may not: a class without its list could not be told from an absent one.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from advlearn.data.multilabel.listing import Listing, Photo, read_lines
+from advlearn.support.errors import UserError
+
+CLASSES = tuple(
+    "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike "
+    "person pottedplant sheep sofa train tvmonitor".split()
+)
+
+
+def read(root: Path) -> Listing:
+    """List a devkit: official train part to train on, val part to attack.
+
+    Args:
+        root: the folder VOC2012, or one that holds it, or VOCdevkit around it.
+
+    Raises:
+        UserError: no devkit is there, or one of its lists is missing or damaged.
+    """
+    places = [root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"]
+    folder = next((place for place in places if (place / "JPEGImages").is_dir()), None)
+    if folder is None:
+        raise UserError(
+            "there is no VOC 2012 devkit: no folder JPEGImages",
+            where=f"configuration key 'root': {root}",
+            remedy="give the folder VOC2012 of the devkit",
+        )
+    return Listing(folder, CLASSES, _part(folder, "train"), _part(folder, "val"))
+
+
+def _part(folder: Path, part: str) -> list[Photo]:
+    main = folder / "ImageSets" / "Main"
+    names = [line.split()[0] for line in read_lines(main / f"{part}.txt")]
+    if (folder / "Annotations").is_dir():
+        shown = {name: _annotated(folder / "Annotations" / f"{name}.xml") for name in names}
+    else:
+        shown = {name: set() for name in names}
+        for index, label in enumerate(CLASSES):
+            path = main / f"{label}_{part}.txt"
+            values = dict(_value(line, path) for line in read_lines(path))
+            unlisted = next((name for name in names if name not in values), None)
+            if unlisted is not None:
+                raise _damaged(path, f"it lacks {unlisted}, which {part}.txt names")
+            for name in names:
+                if values[name] == 1:
+                    shown[name].add(index)
+    return [Photo(f"JPEGImages/{name}.jpg", tuple(sorted(shown[name]))) for name in names]
+
+
+def _value(line: str, path: Path) -> tuple[str, int]:
+    fields = line.split()
+    if len(fields) != 2 or fields[1] not in ("-1", "0", "1"):
+        raise _damaged(path, f"{line!r} is not a photo and -1, 0 or 1")
+    return fields[0], int(fields[1])
+
+
+def _annotated(path: Path) -> set[int]:
+    """Classes that the objects of one XML file show; none without the file."""
+    if not path.is_file():
+        return set()
+    try:
+        objects = ET.parse(path).getroot().findall("object")
+        return {
+            CLASSES.index(str(one.findtext("name")).strip())
+            for one in objects
+            if int(one.findtext("difficult") or 0) == 0
+        }
+    except (ET.ParseError, ValueError, OSError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"the labels cannot be read: {reason}",
+        where=str(path),
+        remedy="copy the file again from the official devkit",
+    )

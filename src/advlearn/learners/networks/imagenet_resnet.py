@@ -1,0 +1,102 @@
+"""ResNet-50 and ResNet-101 of torchvision (He et al. 2016, arXiv 1512.03385), with a new head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from advlearn.learners.networks.torchvision_shim import torchvision_module
+from advlearn.settings.network import ImagenetResnetSettings
+from advlearn.support.errors import UserError
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of the channels of ImageNet, as torchvision's weights expect them."""
+
+_HEAD = {"fc.weight", "fc.bias"}
+
+
+class Normalise(nn.Module):
+    """Images in [0, 1] to mean 0 and standard deviation 1 a channel."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (n, c, h, w) to images of the same shape."""
+        return (images - self.mean) / self.std
+
+
+def build(
+    settings: ImagenetResnetSettings, shape: tuple[int, int, int], n_classes: int
+) -> nn.Module:
+    """Build the network; the head is random unless the file has one of ``n_classes`` logits.
+
+    Raises:
+        UserError: the images have no three channels, or the weights cannot be read or do not fit.
+    """
+    if shape[0] != 3:
+        raise UserError(
+            f"{settings.name} takes colour images, not {shape[0]} channel(s)",
+            where="key 'name' of the network",
+            remedy="use mlp, cnn, resnet or vit",
+        )
+    network: nn.Module = getattr(torchvision_module("models"), settings.name)(num_classes=n_classes)
+    if settings.stride_in_1x1:
+        for stage in ("layer2", "layer3", "layer4"):
+            for convolution, stride in (("conv1", (2, 2)), ("conv2", (1, 1))):
+                setattr(network.get_submodule(f"{stage}.0.{convolution}"), "stride", stride)  # noqa: B010
+    if settings.weights == "imagenet":
+        raise ValueError("obtain the ImageNet weights first, and give their path")
+    if settings.weights is not None:
+        _load(network, settings.weights)
+    return nn.Sequential(Normalise(MEAN, STD), network)
+
+
+def _load(network: nn.Module, path: Path) -> None:
+    found, expected = _read(path), network.state_dict()
+    if any(name in found and found[name].shape != expected[name].shape for name in _HEAD):
+        found = {name: value for name, value in found.items() if name not in _HEAD}
+    wrong = sorted(
+        name
+        for name in {*found, *expected} - _HEAD
+        # Counters of batches, absent from older files, do not enter the result.
+        if not name.endswith("num_batches_tracked")
+        and (name not in found or name not in expected or found[name].shape != expected[name].shape)
+    )
+    if wrong:
+        raise UserError(
+            f"the weights do not fit: {len(wrong)} tensors are missing, unexpected or of another "
+            f"shape, the first are {', '.join(wrong[:3])}",
+            where=f"key 'weights' of the network: {path}",
+            remedy="give weights of this very network, with torchvision's names of the tensors",
+        )
+    network.load_state_dict({name: value.float() for name, value in found.items()}, strict=False)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
+            raise ValueError("it is no mapping of names to tensors")
+    except (
+        *(OSError, EOFError, ValueError, KeyError, RuntimeError),
+        *(UnpicklingError, SafetensorError),
+    ) as error:
+        raise UserError(
+            f"the weights cannot be read: {str(error).splitlines()[0] if str(error) else error!r}",
+            where=f"key 'weights' of the network: {path}",
+            remedy="give a .safetensors file, or a .pth file that holds nothing but tensors",
+        ) from error
+    return found

@@ -1,0 +1,19 @@
+"""TkMIA under different weights of the norm."""
+
+from __future__ import annotations
+
+from advlearn.paper.tidy import Tidy
+from advlearn.paper.topk_attacks import Varied, attack_table, experiment
+from advlearn.paper.writers import Table
+
+
+def build(tidy: Tidy) -> Table:
+    """Weight of the norm, with all metrics and intervals; the smallest weight is the reference."""
+    smallest = float(experiment(tidy, "alpha")["alpha"].min())
+    return attack_table(
+        tidy,
+        "alpha",
+        Varied(["alpha"], ["α"], {"alpha": smallest}, f"α = {smallest:g}", "{:g}".format),
+        title="Weight of the norm",
+        caption="TkMIA with different weights α of half the squared norm of the perturbation.",
+    )

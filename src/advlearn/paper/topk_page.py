@@ -1,0 +1,86 @@
+"""Study 2's part of the report."""
+
+from __future__ import annotations
+
+from advlearn.paper import sections
+from advlearn.paper.html import table_html
+from advlearn.paper.page import Page, Section
+from advlearn.paper.tidy import Tidy
+from advlearn.paper.topk import NO_PUBLISHED
+from advlearn.paper.topk_verdict import headline_rows, sentences, verdict_rows
+
+
+def page(run: Tidy) -> Page:
+    """The headline, the verdict on the paper's orderings, the open choices, data and settings.
+
+    Raises:
+        UserError: a tidy file or a column is missing.
+    """
+    study = run.topk_study
+    data = study.dataset
+    images = ", ".join(
+        f"{data[f'n_{split}']} {split}"
+        for split in ("train", "validation", "test")
+        if f"n_{split}" in data
+    )
+    seeds = ", ".join(map(str, study.seeds))
+    return Page(
+        study="topk",
+        title="Imperceptible top-k multi-label attacks",
+        run=study.run,
+        subtitle=(
+            f"Data set {data['name']}{f' ({images} images)' if images else ''},"
+            f" {len(study.class_names)} labels; primary model {study.primary_model}; preset"
+            f" {study.preset}; at most {study.images} attacked images a choice of labels; seeds"
+            f" {seeds}. {NO_PUBLISHED}"
+        ),
+        warning=_warning(run),
+        headline=headline_rows(run),
+        sentences=sentences(run),
+        comparisons=verdict_rows(run),
+        sections=[
+            Section(
+                id="topk-choices",
+                title="What the paper leaves open",
+                text="Each choice is a configuration key; changing it gives another study.",
+                html=f'<div class="wrap">{table_html(*sections.choices(run, "topk"))}</div>\n',
+            ),
+            Section(
+                id="topk-data",
+                title="Data, label sets and settings",
+                text="What was found, what was skipped, and the resolved settings.",
+                html='<div class="wrap">'
+                + table_html(
+                    *sections.record(
+                        {
+                            "dataset": data,
+                            "labels": {
+                                name: [study.class_names[i] for i in labels]
+                                for name, labels in study.label_sets.items()
+                            },
+                            "settings": study.settings,
+                        }
+                    )
+                )
+                + "</div>\n",
+            ),
+        ],
+    )
+
+
+def _warning(run: Tidy) -> str:
+    """Whether the classifiers are good enough for an attack on them to mean something."""
+    study = run.topk_study
+    frame = run.topk_models
+    frame = frame[
+        (frame["model"] == study.primary_model)
+        & (frame["split"] == "test")
+        & (frame["metric"] == "class_map")
+    ]
+    quality = float(frame["value"].mean())
+    if not quality < 0.5:
+        return ""
+    return (
+        f"The primary model reaches a mean average precision of {quality:.3f} on clean test images:"
+        " attacks on so weak a classifier say little."
+    )

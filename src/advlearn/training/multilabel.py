@@ -1,0 +1,193 @@
+"""Training of multi-label classifiers: one binary cross-entropy a label."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, grid_sample
+
+from advlearn.data.multilabel.store import Images, MultiLabelSplit
+from advlearn.metrics.average_precision import mean_average_precision
+from advlearn.settings.topk import MultiLabelTraining
+from advlearn.support.errors import UserError
+from advlearn.support.seeds import derive_seed
+from advlearn.training.fit import make_optimiser, shuffled
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Attributes:
+        epoch: its number, from 1.
+        loss: mean over the training images of the loss summed over the labels.
+        validation_map: mean average precision over classes on the validation split.
+    """
+
+    epoch: int
+    loss: float
+    validation_map: float
+
+
+def fit(
+    network: nn.Module,
+    train: MultiLabelSplit,
+    validation: MultiLabelSplit,
+    settings: MultiLabelTraining,
+    seed: int,
+    after_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> list[Epoch]:
+    """Train ``network`` in place; it is left in evaluation mode at the weights of its best epoch.
+
+    The best epoch is the first of those with the highest mean average precision over classes on the
+    validation split. Images are read a batch at a time. With ``trainable: head`` the last linear
+    layer alone is trained, on features that are computed once in evaluation mode.
+
+    Args:
+        network: module from images (n, c, h, w) in [0, 1] to logits (n, classes).
+        train: images to train on.
+        validation: images to choose the epoch by.
+        settings: epochs, optimiser, schedule, what is trained.
+        seed: decides the order of the images, dropout and augmentation.
+        after_epoch: called after each epoch.
+
+    Returns:
+        What each epoch came to.
+
+    Raises:
+        UserError: the loss or the logits are no longer finite, no validation image has a label, or
+            ``trainable`` is head and the network does not end in a linear layer.
+    """
+    if not validation.labels.any():
+        raise UserError(
+            "no validation image has a label, so that no epoch can be chosen",
+            where="validation split of the prepared data",
+            remedy="set more validation images aside",
+        )
+    if settings.trainable == "head":
+        head = _last_linear(network)
+        of_train = _features(network, head, train, settings.batch_size)
+        of_validation = _features(network, head, validation, settings.batch_size)
+        rest = settings.model_copy(update={"trainable": "all"})
+        history = fit(head, of_train, of_validation, rest, seed, after_epoch)
+        network.eval()
+        return history
+    device = next(network.parameters()).device
+    order = torch.Generator().manual_seed(derive_seed(seed, "order"))
+    changes = torch.Generator().manual_seed(derive_seed(seed, "augmentation"))
+    torch.manual_seed(derive_seed(seed, "dropout"))
+    targets = torch.from_numpy(train.labels).float()
+    optimiser = make_optimiser(network, settings.optimiser, settings.learning_rate)
+    steps = settings.epochs * math.ceil(len(targets) / settings.batch_size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: (
+            (1 + math.cos(math.pi * step / steps)) / 2 if settings.schedule == "cosine" else 1.0
+        ),
+    )
+    history, best = [], {}
+    for number in range(1, settings.epochs + 1):
+        network.train()
+        total = torch.zeros((), device=device)
+        for positions in shuffled(len(targets), settings.batch_size, order):
+            images = torch.from_numpy(train.images[positions.numpy()])
+            if settings.augment:
+                images = augmented(images, changes)
+            wanted = targets[positions].to(device)
+            optimiser.zero_grad(set_to_none=True)
+            loss = binary_cross_entropy_with_logits(
+                network(images.to(device)), wanted, reduction="sum"
+            )
+            (loss / len(wanted)).backward()
+            optimiser.step()
+            schedule.step()
+            total += loss.detach()
+        mean = float(total) / len(targets)
+        logits = all_scores(network, validation.images, settings.batch_size)
+        if not math.isfinite(mean) or not np.isfinite(logits).all():
+            raise UserError(
+                f"training diverged: the mean loss is {mean}",
+                where="key 'training.learning_rate' of the model",
+                remedy="use a smaller learning rate",
+            )
+        epoch = Epoch(number, mean, mean_average_precision(logits, validation.labels))
+        if all(epoch.validation_map > earlier.validation_map for earlier in history):
+            best = {name: value.clone() for name, value in network.state_dict().items()}
+        history.append(epoch)
+        after_epoch(epoch)
+    network.load_state_dict(best)
+    network.eval()
+    return history
+
+
+@torch.no_grad()
+def all_scores(network: nn.Module, images: Images, batch_size: int) -> np.ndarray:
+    """Logits float32 (n, classes) of all ``images``, a batch at a time, in evaluation mode."""
+    device = next(network.parameters()).device
+    network.eval()
+    parts = [
+        network(torch.from_numpy(images[start : start + batch_size]).to(device)).cpu()
+        for start in range(0, len(images), batch_size)
+    ]
+    logits: np.ndarray = torch.cat(parts).numpy()
+    return logits
+
+
+def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Flip, shift and brighten images (n, c, h, w) in [0, 1], each in its own way.
+
+    A mirror image in half the cases, a shift by at most a tenth of each side with the border
+    repeated, and a factor of brightness in [0.8, 1.2], within [0, 1].
+    """
+    draw = torch.rand(len(images), 4, generator=generator)
+    motion = torch.zeros(len(images), 2, 3)
+    motion[:, 0, 0] = torch.where(draw[:, 0] < 0.5, -1.0, 1.0)
+    motion[:, 1, 1] = 1
+    # The coordinates of a side run from -1 to 1.
+    motion[:, :, 2] = 0.4 * (draw[:, 1:3] - 0.5)
+    grid = affine_grid(motion, list(images.shape), align_corners=False)
+    moved = grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return (moved * (0.8 + 0.4 * draw[:, 3].view(-1, 1, 1, 1))).clamp(0, 1)
+
+
+def _last_linear(network: nn.Module) -> nn.Linear:
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    if not layers:
+        raise _no_head()
+    return layers[-1]
+
+
+def _features(
+    network: nn.Module, head: nn.Linear, split: MultiLabelSplit, batch_size: int
+) -> MultiLabelSplit:
+    """The split with what enters ``head`` in place of the images: float32 (n, features)."""
+    seen: list[Tensor] = []
+
+    def note(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+        seen.append(inputs[0].detach().cpu())
+
+    handle = head.register_forward_pre_hook(note)
+    try:
+        logits = torch.from_numpy(all_scores(network, split.images, batch_size))
+    finally:
+        handle.remove()
+    features = torch.cat(seen)
+    with torch.no_grad():
+        again = head(features.to(head.weight.device)).cpu()
+    if again.shape != logits.shape or not torch.allclose(again, logits, rtol=1e-3, atol=1e-3):
+        raise _no_head()
+    return MultiLabelSplit(split.labels, split.names, features.numpy())
+
+
+def _no_head() -> UserError:
+    return UserError(
+        "the network does not end in a linear layer whose logits it returns",
+        where="key 'training.trainable: head' of the model",
+        remedy="use 'trainable: all', or a network that ends in a linear layer",
+    )

@@ -1,0 +1,39 @@
+"""The benchmark of the attacks on the top k: both sides do the same on a small network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from advlearn.settings.topk import authors
+from benchmarks import topk
+from tests.unit.attacks.topk.conftest import scenes, small_network
+
+
+def test_both_sides_agree_and_a_row_has_the_columns_of_the_report() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        relevant = torch.ones((12, 9), dtype=torch.bool)
+        settings = authors("tkmia", learning_rate=0.02, iterations=20)
+        row = topk.compare("small", small_network(), scenes(12), relevant, settings, 6, 4, 1)
+    finally:
+        torch.set_num_threads(threads)
+    assert row["images"] == 6
+    assert row["disagreements"] == 0
+    assert row["ratio"] == pytest.approx(float(row["peer_s"]) / float(row["ours_s"]))  # type: ignore[arg-type]
+    assert 0 < float(row["iterations"]) <= 20  # type: ignore[arg-type]
+    assert row["ours_images_per_s"] == pytest.approx(6 / float(row["ours_s"]))  # type: ignore[arg-type]
+
+
+def test_training_lowers_the_loss() -> None:
+    generator = torch.Generator().manual_seed(0)
+    relevant = torch.rand((64, 3), generator=generator) < 0.5
+    images = relevant[:, :, None, None].float().mean(1, keepdim=True) * torch.ones(64, 1, 16, 16)
+    model = topk.train(images, relevant, epochs=3)
+    assert not model.training
+    with torch.no_grad():
+        assert model(images).shape == (64, 3)
+        truth = relevant.float()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(model(images), truth)
+    assert float(loss) < 0.69

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from advlearn.data.multilabel.photos import decode
+from advlearn.data.multilabel.voc import CLASSES, read
+from advlearn.support.errors import UserError
+
+SUBSET = Path(os.environ.get("ADVLEARN_SHARED", "../shared")) / "data" / "voc2012_subset"
+
+
+@pytest.mark.parametrize("annotations", [True, False])
+def test_labels_and_parts(annotations: bool, make_voc: Callable[..., Path]) -> None:
+    root = make_voc(annotations)
+    listing = read(root)
+    shown = {
+        photo.name: [CLASSES[index] for index in photo.labels]
+        for photo in listing.train + listing.test
+    }
+    assert shown == {
+        "JPEGImages/a.jpg": ["cat", "dog"],
+        "JPEGImages/b.jpg": ["dog"],
+        "JPEGImages/c.jpg": [],
+        "JPEGImages/d.jpg": ["person"],
+        "JPEGImages/e.jpg": ["cat"],
+        "JPEGImages/f.jpg": ["aeroplane", "tvmonitor"],
+    }
+    assert (len(listing.train), len(listing.test)) == (4, 2)
+    assert listing.class_names == CLASSES
+    assert (listing.root / "JPEGImages/a.jpg").is_file()
+
+
+def test_the_devkit_is_found_from_the_folders_around_it(
+    make_voc: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = make_voc()
+    assert read(tmp_path).root == root
+    (tmp_path / "outer").mkdir()
+    root.rename(tmp_path / "outer" / "VOC2012")
+    (tmp_path / "outer").rename(tmp_path / "VOCdevkit")
+    assert read(tmp_path).root == tmp_path / "VOCdevkit" / "VOC2012"
+    with pytest.raises(UserError, match="no folder JPEGImages"):
+        read(tmp_path / "VOCdevkit" / "VOC2012" / "ImageSets")
+
+
+def test_a_missing_annotation_file_means_no_label(make_voc: Callable[..., Path]) -> None:
+    root = make_voc(True)
+    (root / "Annotations" / "a.xml").unlink()
+    assert read(root).train[0].labels == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cat_train.txt", None),
+        ("train.txt", None),
+        ("val.txt", ""),
+        ("cat_val.txt", "e  1\n"),
+        ("cat_val.txt", "e  1\nf 2\n"),
+        ("cat_val.txt", "e  1\nf\n"),
+    ],
+)
+def test_lists_may_not_be_missing_or_damaged(
+    name: str, text: str | None, make_voc: Callable[..., Path]
+) -> None:
+    root = make_voc()
+    path = root / "ImageSets" / "Main" / name
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read(root)
+    assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize("text", ["<annotation>", "<a><object><name>tiger</name></object></a>"])
+def test_damaged_annotations(text: str, make_voc: Callable[..., Path]) -> None:
+    root = make_voc(True)
+    (root / "Annotations" / "b.xml").write_text(text)
+    with pytest.raises(UserError, match="labels cannot be read") as caught:
+        read(root)
+    assert caught.value.where.endswith("b.xml")
+
+
+@pytest.mark.skipif(
+    not SUBSET.is_dir(), reason="no real VOC photos: set ADVLEARN_SHARED to the folder around data/"
+)
+def test_real_photos() -> None:
+    listing = read(SUBSET)
+    photos = listing.train + listing.test
+    assert (len(listing.train), len(listing.test)) == (1697, 1729)
+    numbers = [len(photo.labels) for photo in photos]
+    assert sum(number >= 2 for number in numbers) == 915
+    assert sum(numbers) / len(numbers) == pytest.approx(1.32, abs=0.005)
+    assert all((listing.root / photo.name).is_file() for photo in photos)
+    assert decode(listing.root / photos[0].name, 64, "crop").std() > 10

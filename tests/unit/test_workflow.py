@@ -1,0 +1,112 @@
+"""What the rules of study 2 are given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from advlearn.settings.topk import TopkAttackJob, TopkCollectSettings, TopkDataJob, TopkTransferJob
+from advlearn.support.errors import UserError
+from advlearn.workflow import Plan
+from tests.unit.test_config import merged
+
+ROOT = Path(__file__).parents[2]
+TOPK = "results/smoke/topk"
+
+
+def plan(**changes: Any) -> Plan:
+    values: dict[str, Any] = {}
+    for file in ("config.yaml", "smoke.yaml"):
+        values = merged(values, yaml.safe_load((ROOT / "config" / file).read_text()))
+    return Plan(merged(values, changes), [], ROOT / "requirements.txt")
+
+
+def wildcards(**values: str) -> Any:
+    return SimpleNamespace(**values)
+
+
+def test_only_the_transfer_is_attacked_on_every_model_and_keeps_images() -> None:
+    here = plan()
+    for job in ("global", "random", "sweeps", "transfer"):
+        for model in ("cnn", "resnet", "vit"):
+            given = wildcards(job=job, model=model)
+            if job != "transfer" and model != here.config.topk.primary:
+                with pytest.raises(UserError, match="no such job and model") as error:
+                    here.topk_attack(given)
+                assert "topk.models" in error.value.remedy
+                continue
+            settings = TopkAttackJob.from_json(here.topk_attack(given))
+            assert settings.cells == here.config.topk.cells(job)
+            assert settings.keep_images == (job == "transfer")
+            assert settings.images == here.config.topk.images
+
+
+def test_an_unknown_model_is_named() -> None:
+    with pytest.raises(UserError, match="no such model in this run: vgg"):
+        plan().topk_pretrain(wildcards(model="vgg", seed="0"))
+
+
+def test_the_study_has_its_own_seeds_or_those_of_the_run() -> None:
+    assert plan().topk_seeds == (0,)
+    assert plan(topk={"seeds": None}).topk_seeds == (0, 1)
+
+
+def test_collect_asks_for_every_file_it_reads() -> None:
+    here = plan(topk={"seeds": [3, 4], "models": {"vit": None}})
+    files = here.topk_results()
+    assert len(files) == len(set(files))
+    primary = here.config.topk.primary
+    wanted = {f"{TOPK}/attacks/{primary}/transfer/seed3.npy"}
+    for seed in (3, 4):
+        wanted.add(f"{TOPK}/transfer/seed{seed}.csv")
+        wanted |= {f"{TOPK}/models/{name}/seed{seed}.metrics.csv" for name in ("cnn", "resnet")}
+        attacks = [f"{primary}/{job}" for job in ("global", "random", "sweeps")]
+        for attack in (*attacks, "cnn/transfer", "resnet/transfer"):
+            wanted |= {f"{TOPK}/attacks/{attack}/seed{seed}.{end}" for end in ("parquet", "csv")}
+    assert set(files) == wanted
+    settings = TopkCollectSettings.from_json(here.topk_collect())
+    assert settings.seeds == (3, 4)
+    assert {(each.model, each.job) for each in settings.attacks} == {
+        tuple(path.split("/")[4:6])
+        for path in files
+        if "/attacks/" in path and path.endswith("parquet")
+    }
+    for each in settings.attacks:
+        assert each.cells == here.config.topk.cells(each.job)
+
+
+def test_transfer_asks_for_every_file_of_its_seed() -> None:
+    here = plan()
+    files = here.topk_transfer_inputs(wildcards(seed="7"))
+    models = here.config.topk.models
+    wanted = {f"{TOPK}/models/{name}/seed7.safetensors" for name in models}
+    for name in models:
+        stem = f"{TOPK}/attacks/{name}/transfer/seed7"
+        wanted |= {f"{stem}.{end}" for end in ("parquet", "csv", "npy")}
+    assert set(files) == wanted
+    settings = TopkTransferJob.from_json(here.topk_transfer())
+    cells = here.config.topk.cells("transfer")
+    assert settings.methods == tuple(cell.attack.method for cell in cells)
+    assert {(cell.k, cell.n_specified) for cell in cells} == {(settings.k, settings.n_specified)}
+    assert {cell.attack.clean_map for cell in cells} == {settings.clean_map}
+
+
+def test_sources_matter_only_to_jobs_that_fetch() -> None:
+    """Another mirror must not train a network anew that was never downloaded."""
+    mirror = {"sources": {"mirror": "elsewhere"}}
+    given = wildcards(model="cnn")
+    assert plan().topk_data() == plan(**mirror).topk_data()
+    assert plan().topk_sources(given) == plan(**mirror).topk_sources(given)
+    models = {
+        **dict.fromkeys(("cnn", "resnet", "vit")),
+        "big": {"network": {"name": "resnet50"}},
+    }
+    photos = {"topk": {"dataset": "voc2012", "models": models, "primary": "big"}}
+    fetched = plan(**merged(mirror, photos))
+    assert TopkDataJob.from_json(fetched.topk_data()).sources.mirror == Path("elsewhere")
+    assert json.loads(fetched.topk_sources(wildcards(model="big")))["mirror"] == "elsewhere"
