@@ -100,7 +100,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a primary model that is left out": (
         {"topk": {"models": {"resnet": None}, "primary": "resnet"}},
-        ("unknown model 'resnet'; known: cnn, vit",),
+        ("unknown model 'resnet'; known: cnn",),
     ),
     "a label that no scene has": (
         {"topk": {"label_sets": {"loops": [0, 10]}}},

@@ -12,7 +12,7 @@ from tests.workflow.project import Finished, Project
 pytestmark = pytest.mark.xdist_group("smoke")
 
 RUN, LOGS = "results/smoke", "logs/smoke"
-LINE = "closest/seed0/fgsm/none"
+LINE = "closest/seed0/fgsm/tsne"
 
 
 def cut(content: bytes) -> bytes:

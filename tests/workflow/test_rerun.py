@@ -13,9 +13,9 @@ pytestmark = pytest.mark.xdist_group("smoke")
 CONFIG, SMOKE = "config/config.yaml", "config/smoke.yaml"
 # Jobs of the smoke run.
 EVERYTHING = {
-    "download": 1, "prepare": 1, "calibrate": 1, "pretrain": 2, "craft": 4, "embed": 8,
-    "cluster": 16, "select": 8, "retrain": 8, "evaluate": 8, "collect": 1, "selective_tables": 1,
-    "selective_figures": 1, "topk_data": 1, "topk_pretrain": 3, "topk_attack": 6,
+    "download": 1, "prepare": 1, "calibrate": 1, "pretrain": 2, "craft": 4, "embed": 6,
+    "cluster": 14, "select": 6, "retrain": 6, "evaluate": 6, "collect": 1, "selective_tables": 1,
+    "selective_figures": 1, "topk_data": 1, "topk_pretrain": 2, "topk_attack": 5,
     "topk_transfer": 1, "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "record": 1,
     "report": 1,
 }  # fmt: skip
@@ -85,13 +85,13 @@ CODE = {
         "src/advlearn/training/adversarial.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nRATE = 1\n",
-        {"calibrate": 1, "retrain": 8, "evaluate": 8, **PAPER},
+        {"calibrate": 1, "retrain": 6, "evaluate": 6, **PAPER},
     ),
     "selection rules": (
         "src/advlearn/selection/rules.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nRULE = 1\n",
-        line(8),
+        line(6),
     ),
     "a loss of the attacks on the top k": (
         "src/advlearn/deviations/topk.py",
@@ -120,13 +120,13 @@ SETTINGS = {
         SMOKE,
         "fgsm: {epsilon: 0.1}",
         "fgsm: {epsilon: 0.2}",
-        line(6, craft=2, embed=6, cluster=12),
+        line(4, craft=2, embed=4, cluster=10),
     ),
     "one seed more": (
         SMOKE,
         "seeds: [0, 1]",
         "seeds: [0, 1, 2]",
-        line(4, pretrain=1, craft=2, embed=4, cluster=8),
+        line(3, pretrain=1, craft=2, embed=3, cluster=7),
     ),
     "one seed less": (SMOKE, "seeds: [0, 1]", "seeds: [1]", PAPER),
     "learning rate of the classifier": (
@@ -151,13 +151,13 @@ SETTINGS = {
         SMOKE,
         "retrain: {crafting: online",
         "retrain: {schedule: mixed, crafting: online",
-        {"retrain": 8, "evaluate": 8, **PAPER},
+        {"retrain": 6, "evaluate": 6, **PAPER},
     ),
     "images on which models are measured": (
         SMOKE,
         "evaluate: {validation_images: 100",
         "evaluate: {validation_images: 90",
-        {"evaluate": 8, **PAPER},
+        {"evaluate": 6, **PAPER},
     ),
     "what is calibrated": (SMOKE, "epsilons: [0.5]", "epsilons: [0.4]", {"calibrate": 1, **PAPER}),
     "a universe that the run does not use": (
@@ -174,8 +174,8 @@ SETTINGS = {
     ),
     "a network of study 2": (
         SMOKE,
-        "vit: {network: {patch: 8, width: 16",
-        "vit: {network: {patch: 8, width: 32",
+        "cnn: {network: {channels: [16, 32]",
+        "cnn: {network: {channels: [16, 48]",
         {"topk_pretrain": 1, "topk_attack": 1, "topk_transfer": 1, **TOPK_PAPER},
     ),
     "sizes of the top": (SMOKE, "  k: [2, 3]", "  k: [2]", {"topk_attack": 3, **TOPK_PAPER}),
@@ -195,7 +195,7 @@ SETTINGS = {
         SMOKE,
         "  images: 20",
         "  images: 19",
-        {"topk_attack": 6, "topk_transfer": 1, **TOPK_PAPER},
+        {"topk_attack": 5, "topk_transfer": 1, **TOPK_PAPER},
     ),
     "the scenes themselves": (SMOKE, "labels: [3, 7]", "labels: [3, 6]", topk()),
     "images of the figure": (CONFIG, "\n  examples: 3", "\n  examples: 2", TOPK_PAPER),
