@@ -99,8 +99,8 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("topk: attack of tkmia: learning_rat",),
     ),
     "a primary model that is left out": (
-        {"topk": {"models": {"resnet": None}, "primary": "resnet"}},
-        ("unknown model 'resnet'; known: cnn",),
+        {"topk": {"primary": "cnn"}},
+        ("unknown model 'cnn'; known: resnet",),
     ),
     "a label that no scene has": (
         {"topk": {"label_sets": {"loops": [0, 10]}}},

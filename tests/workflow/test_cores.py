@@ -47,7 +47,7 @@ def test_one_core_and_two_give_the_same_bytes(smoke: Project, tmp_path: Path) ->
     expected = {
         "calibrate": 1, "pretrain": 1, "craft": 2, "embed": 3, "cluster": 7, "select": 3,
         "retrain": 3, "evaluate": 3, "collect": 1, "selective_tables": 1, "selective_figures": 1,
-        "topk_data": 1, "topk_pretrain": 2, "topk_attack": 5, "topk_transfer": 1,
+        "topk_data": 1, "topk_pretrain": 1, "topk_attack": 4, "topk_transfer": 1,
         "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "record": 1, "report": 1,
     }  # fmt: skip
     assert project.would_run("smoke") == expected

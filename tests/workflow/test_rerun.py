@@ -15,7 +15,7 @@ CONFIG, SMOKE = "config/config.yaml", "config/smoke.yaml"
 EVERYTHING = {
     "download": 1, "prepare": 1, "calibrate": 1, "pretrain": 2, "craft": 4, "embed": 6,
     "cluster": 14, "select": 6, "retrain": 6, "evaluate": 6, "collect": 1, "selective_tables": 1,
-    "selective_figures": 1, "topk_data": 1, "topk_pretrain": 2, "topk_attack": 5,
+    "selective_figures": 1, "topk_data": 1, "topk_pretrain": 1, "topk_attack": 4,
     "topk_transfer": 1, "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "record": 1,
     "report": 1,
 }  # fmt: skip
@@ -174,9 +174,9 @@ SETTINGS = {
     ),
     "a network of study 2": (
         SMOKE,
-        "cnn: {network: {channels: [16, 32]",
-        "cnn: {network: {channels: [16, 48]",
-        {"topk_pretrain": 1, "topk_attack": 1, "topk_transfer": 1, **TOPK_PAPER},
+        "resnet: {network: {widths: [8, 16]",
+        "resnet: {network: {widths: [8, 24]",
+        {"topk_pretrain": 1, "topk_attack": 4, "topk_transfer": 1, **TOPK_PAPER},
     ),
     "sizes of the top": (SMOKE, "  k: [2, 3]", "  k: [2]", {"topk_attack": 3, **TOPK_PAPER}),
     "label sets": (
@@ -195,7 +195,7 @@ SETTINGS = {
         SMOKE,
         "  images: 20",
         "  images: 19",
-        {"topk_attack": 5, "topk_transfer": 1, **TOPK_PAPER},
+        {"topk_attack": 4, "topk_transfer": 1, **TOPK_PAPER},
     ),
     "the scenes themselves": (SMOKE, "labels: [3, 7]", "labels: [3, 6]", topk()),
     "images of the figure": (CONFIG, "\n  examples: 3", "\n  examples: 2", TOPK_PAPER),

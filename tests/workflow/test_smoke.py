@@ -134,7 +134,7 @@ def test_what_the_run_was_made_with_is_written_down(smoke: Project) -> None:
     assert record["versions"]["torch"]
     assert record["machine"]["cores"] >= 1
     assert record["stages"]["retrain"]["jobs"] == 6
-    assert record["stages"]["topk_attack"]["jobs"] == 5
+    assert record["stages"]["topk_attack"]["jobs"] == 4
     config = yaml.safe_load((smoke.root / RUN / "config.yaml").read_text(encoding="utf-8"))
     # Resolved: what smoke.yaml does not name is there with its value.
     assert config["selective"]["universes"]["sound"]["retrain"]["online_steps"] == 5
