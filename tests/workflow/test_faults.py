@@ -98,22 +98,22 @@ DAMAGES = [
     ),
     pytest.param(
         "topk/data/images.npy", cut,
-        f"{RUN}/topk/models/cnn/seed0.safetensors", f"{LOGS}/topk_pretrain/cnn/seed0.log",
+        f"{RUN}/topk/models/resnet/seed0.safetensors", f"{LOGS}/topk_pretrain/resnet/seed0.log",
         id="scenes",
     ),
     pytest.param(
-        "topk/models/cnn/seed0.safetensors", cut,
-        f"{RUN}/topk/attacks/cnn/transfer/seed0.parquet",
-        f"{LOGS}/topk_attack/cnn/transfer/seed0.log",
+        "topk/models/resnet/seed0.safetensors", cut,
+        f"{RUN}/topk/attacks/resnet/transfer/seed0.parquet",
+        f"{LOGS}/topk_attack/resnet/transfer/seed0.log",
         id="weights of study 2",
     ),
     pytest.param(
-        "topk/attacks/cnn/transfer/seed0.npy", cut,
+        "topk/attacks/resnet/transfer/seed0.npy", cut,
         f"{RUN}/topk/transfer/seed0.csv", f"{LOGS}/topk_transfer/seed0.log",
         id="perturbed images",
     ),
     pytest.param(
-        "topk/attacks/cnn/transfer/seed0.parquet", flip,
+        "topk/attacks/resnet/transfer/seed0.parquet", flip,
         f"{RUN}/topk/transfer/seed0.csv", f"{LOGS}/topk_transfer/seed0.log",
         id="outcomes of study 2",
     ),
@@ -123,7 +123,7 @@ DAMAGES = [
         id="rows of the transfer",
     ),
     pytest.param(
-        "topk/models/cnn/seed0.metrics.csv", lose_rows,
+        "topk/models/resnet/seed0.metrics.csv", lose_rows,
         "topk_tables", f"{LOGS}/topk_collect.log",
         id="rows of a classifier",
     ),

@@ -8,6 +8,8 @@ rule cluster:
         "<logs>/cluster/{universe}/seed{seed}/{attack}/{reduction}/{clusterer}.log",
     benchmark:
         "<run>/benchmarks/cluster/{universe}-seed{seed}-{attack}-{reduction}-{clusterer}.tsv"
+    # The longest chain of jobs: the short ones of study 2 fill what it leaves free.
+    priority: 5
     conda:
         "../../environment.yml"
     resources:
@@ -39,6 +41,7 @@ rule select:
         "<logs>/select/{universe}/seed{seed}/{attack}/{reduction}.log",
     benchmark:
         "<run>/benchmarks/select/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    priority: 5
     conda:
         "../../environment.yml"
     resources:

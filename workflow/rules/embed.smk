@@ -7,6 +7,8 @@ rule embed:
         "<logs>/embed/{universe}/seed{seed}/{attack}/{reduction}.log",
     benchmark:
         "<run>/benchmarks/embed/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    # The longest chain of jobs: the short ones of study 2 fill what it leaves free.
+    priority: 5
     conda:
         "../../environment.yml"
     threads: PLAN.embed_threads

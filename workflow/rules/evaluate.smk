@@ -16,6 +16,8 @@ rule evaluate:
         "<logs>/evaluate/{universe}/seed{seed}/{attack}/{reduction}.log",
     benchmark:
         "<run>/benchmarks/evaluate/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    # The longest chain of jobs: the short ones of study 2 fill what it leaves free.
+    priority: 5
     conda:
         "../../environment.yml"
     threads: CONFIG.threads

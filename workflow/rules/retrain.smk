@@ -13,6 +13,8 @@ rule retrain:
         "<logs>/retrain/{universe}/seed{seed}/{attack}/{reduction}.log",
     benchmark:
         "<run>/benchmarks/retrain/{universe}-seed{seed}-{attack}-{reduction}.tsv"
+    # The longest chain of jobs: the short ones of study 2 fill what it leaves free.
+    priority: 5
     conda:
         "../../environment.yml"
     threads: CONFIG.threads

@@ -43,8 +43,6 @@ rule topk_pretrain:
         "<logs>/topk_pretrain/{model}/seed{seed}.log",
     benchmark:
         "<run>/benchmarks/topk_pretrain/{model}-seed{seed}.tsv"
-    # All attacks wait for a classifier.
-    priority: 5
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
