@@ -52,6 +52,10 @@ class Plan:
         where = " + ".join(str(file) for file in files) or "configuration"
         given = {key: value for key, value in values.items() if key != "pathvars"}
         self.config: Config = load(given, where)
+        self._left_out = {
+            key: [name for name, value in given["topk"][key].items() if value is None]
+            for key in ("models", "label_sets")
+        }
         for name in self._own_names():
             external_digest(name)
         self.lock = lock_digest(lock)
@@ -84,8 +88,15 @@ class Plan:
         return json.dumps({stage: self.code(stage) for stage in stages})
 
     def resolved(self) -> str:
-        """The whole configuration with every default, JSON."""
-        return self.config.to_json()
+        """The whole configuration with every default, JSON.
+
+        Names that were taken away stay in it with null: given to Snakemake it is laid over
+        config/config.yaml again, which has them.
+        """
+        values = json.loads(self.config.to_json())
+        for key in ("models", "label_sets"):
+            values["topk"][key].update(dict.fromkeys(self._left_out[key]))
+        return json.dumps(values)
 
     # Parameters of the stages, canonical JSON.
 

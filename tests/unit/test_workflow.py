@@ -23,6 +23,7 @@ def plan(**changes: Any) -> Plan:
     values: dict[str, Any] = {}
     for file in ("config.yaml", "smoke.yaml"):
         values = merged(values, yaml.safe_load((ROOT / "config" / file).read_text()))
+    values = merged(values, {"topk": {"models": {"cnn": {"network": {"name": "cnn"}}}}})
     return Plan(merged(values, changes), [], ROOT / "requirements.txt")
 
 
@@ -33,7 +34,7 @@ def wildcards(**values: str) -> Any:
 def test_only_the_transfer_is_attacked_on_every_model_and_keeps_images() -> None:
     here = plan()
     for job in ("global", "random", "sweeps", "transfer"):
-        for model in ("cnn", "resnet", "vit"):
+        for model in ("cnn", "resnet"):
             given = wildcards(job=job, model=model)
             if job != "transfer" and model != here.config.topk.primary:
                 with pytest.raises(UserError, match="no such job and model") as error:
@@ -44,6 +45,15 @@ def test_only_the_transfer_is_attacked_on_every_model_and_keeps_images() -> None
             assert settings.cells == here.config.topk.cells(job)
             assert settings.keep_images == (job == "transfer")
             assert settings.images == here.config.topk.images
+
+
+def test_the_resolved_configuration_still_takes_away_what_was_taken_away() -> None:
+    base = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    changes = {"models": {"vit": None}, "label_sets": {"loops": None}}
+    here = plan(topk=changes)
+    again = Plan(merged(base, json.loads(here.resolved())), [], ROOT / "requirements.txt")
+    assert again.config == here.config
+    assert list(again.config.topk.models) == ["resnet", "cnn"]
 
 
 def test_an_unknown_model_is_named() -> None:
