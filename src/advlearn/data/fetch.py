@@ -15,8 +15,9 @@ from typing import Any
 
 from advlearn.data.catalogue import Dataset, RawFile
 from advlearn.data.sources import MIRROR_VARIABLE, Address, Folder, NoMirror, Package, Place
-from advlearn.data.transfer import SourceFailure, copy_file, sha256_of
+from advlearn.data.transfer import SourceFailure, copy_file
 from advlearn.settings.data import SourceSettings
+from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
 from advlearn.support.io import atomic_path, read_json, write_json
 

@@ -7,7 +7,6 @@ A file that cannot be written raises ``OSError``, which no further source could 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import http.client
 import tarfile
 import zlib
@@ -30,12 +29,6 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes; none at the end."""
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 digest of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def copy_stream(

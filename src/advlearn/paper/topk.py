@@ -37,6 +37,12 @@ SURROGATE_LABELS = {
 CELL = ["experiment", "scheme", "labels", "n_specified", "k"]
 """Columns that say which labels are to leave the top k."""
 NO_PUBLISHED = "No number of the paper is known to this project, so none is set beside these."
+_LINE = [
+    *["dataset", "model", "experiment", "method", "preset", "scheme", "labels", "n_specified", "k"],
+    *["surrogate", "alpha", "knowledge", "hidden", "over", "metric"],
+]
+_VARIED = ["method", "surrogate", "alpha", "knowledge", "hidden"]
+INTERVAL_COLUMNS = "mean ci_low ci_high interval lowest_seed highest_seed seeds n".split()
 
 
 def standing_notes(tidy: Tidy) -> list[str]:
@@ -53,14 +59,6 @@ def standing_notes(tidy: Tidy) -> list[str]:
     sizes = [f"images found: {found}"] if found else []
     sizes += [f"left out: {left_out}"] + ([f"used: {used}"] if used else [])
     return [NO_PUBLISHED, f"Data set {data['name']}; {'; '.join(sizes)}."]
-
-
-_LINE = [
-    *["dataset", "model", "experiment", "method", "preset", "scheme", "labels", "n_specified", "k"],
-    *["surrogate", "alpha", "knowledge", "hidden", "over", "metric"],
-]
-_VARIED = ["method", "surrogate", "alpha", "knowledge", "hidden"]
-INTERVAL_COLUMNS = "mean ci_low ci_high interval lowest_seed highest_seed seeds n".split()
 
 
 def method_label(method: str) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from advlearn.data.store import load_info, load_split
 from advlearn.settings.collect import CollectedJob, CollectSettings
+from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
 from advlearn.support.errors import UserError
 from advlearn.support.io import (
@@ -24,6 +25,11 @@ from advlearn.support.io import (
 from advlearn.support.provenance import versions
 from advlearn.support.seeds import derive_seed
 
+FILES = (
+    "selective_metrics.csv selective_sanity.csv selective_calibration.csv selective_embedding.csv"
+    " selective_examples.npz choices.csv"
+).split()
+"""What is written, besides study.json, which holds the checksums of these."""
 # Of a cell and protocol: two splits (validation, test) by three metrics.
 ROWS = 6
 MAP_POINTS = 2000
@@ -69,6 +75,7 @@ def collect(
         split: len(load_split(data.parent, split).labels)
         for split in ("train", "validation", "test")
     }
+    write_csv(out, metrics)
     write_json(
         folder / "study.json",
         {
@@ -79,9 +86,9 @@ def collect(
             "primary": {"universe": settings.primary, "protocol": settings.protocol},
             "universes": settings.universes,
             "versions": versions(),
+            "files": sha256_of_all(folder / name for name in FILES),
         },
     )
-    write_csv(out, metrics)
 
 
 def _check_complete(path: Path, frame: pd.DataFrame, run: Path) -> None:

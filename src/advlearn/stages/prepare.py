@@ -10,8 +10,8 @@ import typer
 from advlearn.data import readers, splits, store
 from advlearn.data.catalogue import Dataset, get
 from advlearn.data.fetch import Manifest, read_manifest
-from advlearn.data.transfer import sha256_of
 from advlearn.settings.data import DataSettings
+from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from advlearn.attacks import topk
 from advlearn.attacks.topk.engine import Sink
+from advlearn.attacks.topk.targets import goal, reached
 from advlearn.data.multilabel.store import MultiLabelSplit, load_multilabel
 from advlearn.learners.networks.weights import load_network
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
@@ -23,9 +24,6 @@ from advlearn.support.errors import UserError
 from advlearn.support.io import atomic_path, write_csv, write_parquet
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
-
-#: A measure is a sum of at most k fractions; this is far above their rounding.
-_ROUNDING = 1e-9
 
 
 def topk_attack(
@@ -179,6 +177,7 @@ def _attack(
     before = measures(result.clean_logits, targets.relevant, cell.k)
     after = measures(result.adversarial_logits, targets.relevant, cell.k)
     change = after - before
+    strict = goal(targets, result.clean_logits, "strict")
     wanted = targets.specified & targets.relevant
     here = [
         (wanted & top_k_mask(scores, cell.k)).sum(1)
@@ -190,7 +189,7 @@ def _attack(
         "image": np.array(task.positions, dtype=np.int64),
         "n_relevant": targets.relevant.sum(1).numpy(),
         "success": result.success.numpy(),
-        "stealth": (result.success & (change >= -_ROUNDING).all(1)).numpy(),
+        "stealth": reached(result.adversarial_logits, strict).numpy(),
         "removed": (here[0] - here[1]).numpy(),
         "l2": result.l2.numpy(),
         "linf": result.linf.numpy(),

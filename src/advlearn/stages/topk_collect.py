@@ -12,6 +12,7 @@ import typer
 
 from advlearn.data.multilabel.store import MultiLabelInfo, load_multilabel
 from advlearn.settings.topk import CollectedAttack, TopkCell, TopkCollectSettings
+from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
 from advlearn.support.errors import UserError
 from advlearn.support.io import (
@@ -24,6 +25,11 @@ from advlearn.support.io import (
 )
 from advlearn.support.provenance import versions
 
+FILES = (
+    "topk_metrics.csv topk_images.csv topk_models.csv topk_transfer.csv topk_examples.npz"
+    " topk_choices.csv"
+).split()
+"""What is written, besides topk_study.json, which holds the checksums of these."""
 SHARES = {"asr": "success", "stealth_asr": "stealth"}
 MEANS = (
     "l2 l2_255 linf l2_pretanh delta_tkacc delta_p delta_map delta_ndcg iterations seconds removed"
@@ -73,7 +79,8 @@ def topk_collect(
     write_npz(out.with_name("topk_examples.npz"), _examples(run, data, settings))
     questions = answered(read_csv(choices), {"all": settings.study["settings"]})
     write_csv(out.with_name("topk_choices.csv"), questions)
-    write_json(out.with_name("topk_study.json"), _study(info, settings))
+    files = sha256_of_all(out.with_name(name) for name in FILES)
+    write_json(out.with_name("topk_study.json"), {**_study(info, settings), "files": files})
 
 
 def _rows(path: Path, wanted: int) -> pd.DataFrame:
