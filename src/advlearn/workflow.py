@@ -272,6 +272,18 @@ class Plan:
             batch_size=topk.batch_size,
         ).to_json()
 
+    def topk_mem_mb(self, wildcards: Wildcards) -> int:
+        """Memory of a job that needs gradients of a classifier of study 2, in MB.
+
+        Nearly all of it is what a network keeps of a batch between its two passes. For photos it
+        is that of a ResNet-50, 2.6e-3 MB a pixel when it is attacked, with a quarter to spare.
+        """
+        topk = self.config.topk
+        if topk.dataset == "scenes":
+            return 4000
+        batch = max(topk.batch_size, self._topk_model(wildcards).training.batch_size)
+        return 2000 + round(3.3e-3 * topk.photos.size**2 * batch)
+
     def topk_transfer(self) -> str:
         """Parameters of topk_transfer."""
         topk = self.config.topk

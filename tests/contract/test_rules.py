@@ -77,8 +77,12 @@ def test_every_rule_has_log_resources_environment_and_message(stages: dict[str, 
 
 
 def test_peak_memory_is_asked_for_within_four_gigabytes(stages: dict[str, Any]) -> None:
+    # Two follow from the photos of a run: tests/unit/test_workflow.py has their numbers.
+    computed = {"topk_pretrain", "topk_attack"}
     for name, rule in stages.items():
-        assert rule.resources["mem_mb"].value <= 4000, name
+        wanted = rule.resources["mem_mb"]
+        assert wanted.is_evaluable() == (name in computed), name
+        assert name in computed or wanted.value <= 4000, name
 
 
 def test_uncached_stages_of_the_study_are_timed(stages: dict[str, Any]) -> None:

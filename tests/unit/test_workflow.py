@@ -106,6 +106,19 @@ def test_transfer_asks_for_every_file_of_its_seed() -> None:
     assert {cell.attack.clean_map for cell in cells} == {settings.clean_map}
 
 
+def test_memory_follows_the_photos_and_the_batch() -> None:
+    resnet = wildcards(model="resnet")
+    assert plan().topk_mem_mb(resnet) == 4000
+    photos = {"dataset": "voc2012", "photos": {"size": 100}, "label_sets": {"person": [14]}}
+    training = {"models": {"resnet": {"training": {"batch_size": 8}}}}
+    small, large = (
+        plan(topk={**photos, **training, "batch_size": batch}).topk_mem_mb(resnet)
+        for batch in (4, 40)
+    )
+    # The larger of the two batches counts.
+    assert large - 2000 == 5 * (small - 2000)
+
+
 def test_sources_matter_only_to_jobs_that_fetch() -> None:
     """Another mirror must not train a network anew that was never downloaded."""
     mirror = {"sources": {"mirror": "elsewhere"}}

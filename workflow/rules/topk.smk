@@ -47,7 +47,7 @@ rule topk_pretrain:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
-        mem_mb=4000,
+        mem_mb=PLAN.topk_mem_mb,
         runtime=600,
     params:
         seed=lambda wildcards: wildcards.seed,
@@ -86,7 +86,7 @@ rule topk_attack:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
-        mem_mb=3000,
+        mem_mb=PLAN.topk_mem_mb,
         runtime=600,
     params:
         seed=lambda wildcards: wildcards.seed,

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlearn.attacks.acceleration import _NarrowConv2d, accelerated
+from advlearn.attacks.acceleration import _folded, _NarrowConv2d, accelerated
+from advlearn.learners import networks
+from advlearn.settings.network import ResnetSettings
 
 
 def gradient(model: nn.Module, images: Tensor) -> Tensor:
@@ -66,6 +68,88 @@ def test_own_networks_keep_logits_and_gradients() -> None:
     assert isinstance(fast.first, _NarrowConv2d)
     torch.testing.assert_close(fast(images), model(images))
     torch.testing.assert_close(gradient(fast, images), gradient(model, images))
+
+
+class Branching(Own):
+    """What it computes depends on the size of the batch, so that it has no one graph."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images) if len(images) else self.last(images.flatten(1))
+
+
+class Twice(Own):
+    """One convolution before two normalisations: its weights cannot take in either."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.other = nn.Sequential(nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2))
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.first(images)
+        return self.last((self.body(hidden) + self.other(hidden)).flatten(1))
+
+
+class Slicing(Own):
+    """Builds a module while it computes, which no graph can name."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.body[1:](self.body[:1](self.first(images))).flatten(1))
+
+
+def seen(model: nn.Module) -> nn.Module:
+    """With statistics that normalisation does not start with."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -1, 1)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.uniform_(module.weight, -2, 2)
+            nn.init.uniform_(module.bias, -1, 1)
+    return model.eval()
+
+
+def normalisations(model: nn.Module, images: Tensor) -> int:
+    """How many batch normalisations are computed."""
+    count = 0
+
+    def add(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    hooks = [
+        module.register_forward_hook(add)
+        for module in model.modules()
+        if isinstance(module, nn.BatchNorm2d)
+    ]
+    model(images)
+    for hook in hooks:
+        hook.remove()
+    return count
+
+
+@pytest.mark.parametrize(("kind", "left"), [(Branching, 1), (Twice, 2), (Slicing, 1)])
+def test_normalisation_that_cannot_be_folded_stays(kind: type[Own], left: int) -> None:
+    torch.manual_seed(0)
+    model, images = seen(kind()), torch.rand(5, 3, 8, 8)
+    fast = accelerated(model, images)
+    assert fast is not model
+    assert normalisations(fast, images) == left
+    torch.testing.assert_close(fast(images), model(images))
+    torch.testing.assert_close(gradient(fast, images), gradient(model, images))
+
+
+def test_normalisation_goes_into_the_convolution() -> None:
+    torch.manual_seed(0)
+    settings = ResnetSettings(name="resnet", widths=(8, 16))
+    model = seen(networks.build(settings, (3, 8, 8), 4)).double()
+    images = torch.rand(5, 3, 8, 8, dtype=torch.float64)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    folded = _folded(model)
+    assert normalisations(model, images) > 0
+    assert normalisations(folded, images) == 0
+    torch.testing.assert_close(folded(images), model(images))
+    torch.testing.assert_close(gradient(folded, images), gradient(model, images))
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 @pytest.mark.parametrize("kind", [Viewer, Reader])

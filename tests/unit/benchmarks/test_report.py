@@ -91,7 +91,7 @@ def test_an_unsound_verdict_fails_its_goal() -> None:
 
 def test_scenes_and_photos_have_their_own_goals_and_disagreements_fail() -> None:
     rows = [
-        {"case": "scenes cnn", "ratio": 9.9, "disagreements": 0},
+        {"case": "scenes resnet", "ratio": 9.9, "disagreements": 0},
         {"case": "scenes cnn", "ratio": 10.0, "disagreements": 1},
         {"case": "photos resnet50", "ratio": 1.7, "disagreements": 0},
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from advlearn.settings.network import NetworkSettings
 from advlearn.settings.topk import authors
 from benchmarks import topk
 from tests.unit.attacks.topk.conftest import scenes, small_network
@@ -30,7 +31,8 @@ def test_training_lowers_the_loss() -> None:
     generator = torch.Generator().manual_seed(0)
     relevant = torch.rand((64, 3), generator=generator) < 0.5
     images = relevant[:, :, None, None].float().mean(1, keepdim=True) * torch.ones(64, 1, 16, 16)
-    model = topk.train(images, relevant, epochs=3)
+    network = NetworkSettings(name="cnn", channels=(8, 16), hidden=(32,))
+    model = topk.train(network, 1e-2, images, relevant, epochs=6)
     assert not model.training
     with torch.no_grad():
         assert model(images).shape == (64, 3)
