@@ -25,7 +25,7 @@ from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import Variable
 from advlearn.budgets import L2Ball
 from advlearn.metrics.ranking import ranking, top_k_mask
-from advlearn.problem import MaxEffectProblem
+from advlearn.problem.evasion import MaxEffectProblem
 
 PROTECTED = 10
 """Most labels that are held where they are."""

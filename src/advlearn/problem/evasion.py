@@ -1,14 +1,15 @@
-"""The bilevel problem: an attacker above, a learner below.
+"""The bilevel problem against a trained network whose parameters are frozen: evasion.
 
-    (M1, max effect)   maximise  D(X*(A + E))   over perturbations E inside the budget
-    (M2, min effort)   minimise  |E|            over those E whose effect D is enough
+The lower level is trivial, so that D is a function of the perturbed images alone and has a
+gradient. The two forms are those of :mod:`advlearn.problem.bilevel`, for many images at a time,
+each with a problem of its own: FGSM and PGD solve M1; T_kMIA, the attacks it is compared with,
+Carlini and Wagner's and DeepFool solve M2. What stays different from the general problem, and why:
 
-Here the learner is a trained network whose parameters are frozen, so that its lower level is
-trivial and D is a function of the perturbed images alone: the evasion attacks. FGSM and PGD solve
-M1. T_kMIA and the attacks it is compared with solve M2; "enough" is a question about the ranking of
-the labels, which has no gradient, so that M2 is solved by climbing a D that stands in for it
-(:class:`MinEffortProblem` has both). ``projected`` solves M1 for a growing list of budgets; that it
-also holds other labels where they are is a constraint which neither form has.
+- D compares with a label or an aim that is handed in with each batch, not with the clean result;
+- "enough" (:class:`MinEffortProblem`) is a question about the ranking of the logits, which has no
+  gradient, so that M2 is solved by climbing a D that stands in for it: it has both;
+- ``projected`` (study 2) solves M1 for a growing list of budgets; that it also holds other labels
+  where they are is a constraint which neither form has.
 """
 
 from __future__ import annotations
