@@ -23,11 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import (
-    adjusted_mutual_info_score,
-    adjusted_rand_score,
-    normalized_mutual_info_score,
-)
+from scipy.sparse import csr_array
+from sklearn.metrics.cluster import expected_mutual_information
 
 from advlearn.support.errors import UserError
 
@@ -41,8 +38,8 @@ class Contingency(NamedTuple):
     """How two partitions cut each other; only cells that hold points are listed.
 
     Args:
-        rows: (K,) sizes of the clusters before; labels that nobody has count 0.
-        columns: (K',) sizes of the clusters after.
+        rows: (K,) sizes of the clusters before, none empty.
+        columns: (K',) sizes of the clusters after, none empty.
         row: (c,) cluster before of each cell.
         column: (c,) cluster after of each cell.
         cells: (c,) number of points in both.
@@ -110,18 +107,46 @@ def one_minus_ri(before: ArrayLike, after: ArrayLike) -> float:
 
 
 def one_minus_ari(before: ArrayLike, after: ArrayLike) -> float:
-    """1 - Rand's index adjusted for chance (Hubert and Arabie 1985), in [0, 1.5]."""
-    return _one_minus(adjusted_rand_score, before, after)
+    """1 - Rand's index adjusted for chance (Hubert and Arabie 1985), in [0, 1.5].
+
+    With P and Q the pairs that are together before and after, of N in all, it is
+    ``delta^2 / (2 (P + Q) - 4 P Q / N)``: for given sizes of all clusters delta in another scale.
+    """
+    table = contingency(before, after)
+    n = int(table.cells.sum())
+    rows, columns = _squares(table.rows), _squares(table.columns)
+    apart = rows + columns - 2 * _squares(table.cells)
+    if apart == 0:
+        return 0.0
+    # Whole numbers up to the division: rows - n is 2 P and columns - n is 2 Q.
+    chance = (rows - n + columns - n) * n * (n - 1) - 2 * (rows - n) * (columns - n)
+    return apart * n * (n - 1) / chance
 
 
 def one_minus_nmi(before: ArrayLike, after: ArrayLike) -> float:
     """1 - mutual information over the mean of both entropies, in [0, 1]."""
-    return _one_minus(normalized_mutual_info_score, before, after)
+    table = contingency(before, after)
+    if _same(table):
+        return 0.0
+    information, mean_entropy = _information(table)
+    return 1.0 - information / mean_entropy
 
 
 def one_minus_ami(before: ArrayLike, after: ArrayLike) -> float:
-    """1 - mutual information adjusted for chance (Vinh et al. 2010); may exceed 1."""
-    return _one_minus(adjusted_mutual_info_score, before, after)
+    """1 - mutual information adjusted for chance (Vinh et al. 2010); may exceed 1.
+
+    Normalised by the mean of both entropies. 1 where one of the two is a single cluster.
+    """
+    table = contingency(before, after)
+    if _same(table):
+        return 0.0
+    if table.rows.max() == table.cells.sum() or table.columns.max() == table.cells.sum():
+        return 1.0
+    information, mean_entropy = _information(table)
+    shape = (len(table.rows), len(table.columns))
+    counts = csr_array((table.cells, (table.row, table.column)), shape=shape)
+    chance = float(expected_mutual_information(counts, int(table.cells.sum())))
+    return 1.0 - (information - chance) / (mean_entropy - chance)
 
 
 def vi(before: ArrayLike, after: ArrayLike) -> float:
@@ -130,11 +155,10 @@ def vi(before: ArrayLike, after: ArrayLike) -> float:
     A metric, in [0, log n].
     """
     table = contingency(before, after)
-    share = table.cells / table.cells.sum()
     of_row = table.cells / table.rows[table.row]
     of_column = table.cells / table.columns[table.column]
     # Adding 0 turns the -0.0 of the same partition into 0.0.
-    return float(-(share * (np.log(of_row) + np.log(of_column))).sum()) + 0.0
+    return float(-(table.cells @ np.log(of_row * of_column)) / table.cells.sum()) + 0.0
 
 
 def matching_error(before: ArrayLike, after: ArrayLike) -> float:
@@ -164,17 +188,21 @@ DEVIATIONS: dict[str, PartitionDeviation] = {
 """Deviations by name; each is 0 exactly where the partitions are the same."""
 
 
-def _one_minus(
-    score: Callable[[np.ndarray, np.ndarray], float], before: ArrayLike, after: ArrayLike
-) -> float:
-    # Rounding would make the score of the same partition a little less or more than 1.
-    if delta_squared(before, after) == 0:
-        return 0.0
-    return float(1.0 - score(_codes(before, "before")[0], _codes(after, "after")[0]))
+def _same(table: Contingency) -> bool:
+    return len(table.rows) == len(table.columns) == len(table.cells)
+
+
+def _information(table: Contingency) -> tuple[float, float]:
+    """Mutual information, not below 0, and the mean of both entropies, in nats."""
+    n = float(table.cells.sum())
+    expected = table.rows[table.row] * (table.columns[table.column] / n)
+    information = float(table.cells @ np.log(table.cells / expected)) / n
+    entropies = [-float(sizes @ np.log(sizes / n)) / n for sizes in (table.rows, table.columns)]
+    return max(0.0, information), sum(entropies) / 2
 
 
 def _codes(labels: ArrayLike, which: str) -> tuple[np.ndarray, int]:
-    """Labels from 0 on, every noise point with one of its own, and a number above them all."""
+    """Labels 0..K-1 without gaps, every noise point with one of its own, and K."""
     array = np.asarray(labels)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iub":
         raise UserError(
@@ -191,10 +219,14 @@ def _codes(labels: ArrayLike, which: str) -> tuple[np.ndarray, int]:
         )
     noise = array == NOISE
     n_noise = int(noise.sum())
-    top = int(array.max()) + 1
-    if top > len(array):
-        array = np.unique(array, return_inverse=True)[1] - (n_noise > 0)
-        top = int(array.max()) + 1
+    if array.max() < len(array):
+        taken = np.bincount(array + 1, minlength=len(array) + 1)[1:] > 0
+        array = (np.cumsum(taken) - 1)[array]  # noise reads the last entry; it is set below
+        top = int(taken.sum())
+    else:
+        found, array = np.unique(array, return_inverse=True)
+        array -= n_noise > 0
+        top = len(found) - (n_noise > 0)
     array[noise] = np.arange(top, top + n_noise)
     return array, top + n_noise
 
