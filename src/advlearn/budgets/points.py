@@ -126,7 +126,7 @@ class Frobenius(PointBudget):
 
     def size(self, perturbation: Array) -> float:
         """Square root of the sum of all squares."""
-        return float(np.linalg.norm(perturbation))
+        return float(_lengths(perturbation.reshape(1, -1))[0])
 
     def project(self, perturbation: Array) -> Array:
         """The whole matrix shortened."""
@@ -315,8 +315,11 @@ class FewLabels(PointBudget):
 
 
 def rounding(epsilon: float, perturbation: Array) -> float:
-    """Four units in the last place for each coordinate of a sum of squares, at the radius."""
-    return 4 * np.finfo(np.float64).eps * math.sqrt(max(1, np.size(perturbation))) * epsilon
+    """Four units in the last place for each coordinate of a sum of squares; 0 at radius 0."""
+    if epsilon == 0:
+        return 0.0
+    number = np.finfo(np.float64)
+    return float(4 * number.eps * math.sqrt(max(1, np.size(perturbation))) * epsilon + number.tiny)
 
 
 def _floats(values: Any) -> Array:
@@ -325,8 +328,11 @@ def _floats(values: Any) -> Array:
 
 def _lengths(rows: Array) -> Array:
     """Euclidean length of each row (n,); a vector (n,) has rows of one coordinate."""
-    values = _floats(rows)
-    lengths: Array = np.linalg.norm(values.reshape(len(values), -1), axis=1)
+    values = _floats(rows).reshape(len(rows), -1)
+    # Squares of the smallest numbers are 0; a row that moved at all must not have length 0.
+    scale = np.abs(values).max(axis=1, initial=0.0)
+    unit = values / np.where(scale > 0, scale, 1.0)[:, None]
+    lengths: Array = scale * np.linalg.norm(unit, axis=1)
     return lengths
 
 
