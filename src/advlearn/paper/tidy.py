@@ -327,17 +327,17 @@ class Tidy:
 
     @cached_property
     def bilevel_trajectories(self) -> pd.DataFrame:
-        """``bilevel_trajectories.csv``: where each point goes along the clusterpath, in two dimensions."""
+        """``bilevel_trajectories.csv``: ways of the points along the clusterpath."""
         return self._bilevel("bilevel_trajectories")
 
     @cached_property
     def bilevel_intervals(self) -> pd.DataFrame:
-        """``bilevel_intervals.csv``: gamma intervals in which the partition is certified, and the true one."""
+        """``bilevel_intervals.csv``: certified and true intervals of gamma."""
         return self._bilevel("bilevel_intervals")
 
     @cached_property
     def bilevel_sandwich(self) -> pd.DataFrame:
-        """``bilevel_sandwich.csv``: certified radii and sizes of successful attacks against gamma."""
+        """``bilevel_sandwich.csv``: certified and attacked sizes."""
         return self._bilevel("bilevel_sandwich")
 
     @cached_property
@@ -367,7 +367,7 @@ class Tidy:
 
     @cached_property
     def bilevel_defence(self) -> pd.DataFrame:
-        """``bilevel_defence.csv``: certified radius and agreement with the truth against one parameter."""
+        """``bilevel_defence.csv``: radius and agreement with the truth."""
         return self._bilevel("bilevel_defence")
 
     @cached_property

@@ -1,0 +1,78 @@
+"""Settings chosen for the largest certified radius, and what they cost."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from advlearn.paper.bilevel import DATASET_LABELS, datasets, in_order, label
+from advlearn.paper.bilevel_curves import grid, key, legend
+from advlearn.paper.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Mark
+from advlearn.paper.tidy import Tidy
+
+TITLE = "Defence: settings with a larger certified radius, and their price"
+CAPTION = (
+    "Adjusted Rand index to the true classes against the certified radius per point; one marker a"
+    " setting. Joined: settings that differ in one parameter (γ, the decay φ of the weights, the"
+    " number of neighbours, the kind of weights). Ringed: the setting with the largest radius of"
+    " its data set and parameter. Right is safer, up is closer to the truth."
+)
+_PARAMETERS = {
+    "gamma": Mark(BLUE, "o", "-", "γ"),
+    "phi": Mark(VERMILION, "s", "--", "φ"),
+    "n_neighbors": Mark(GREEN, "^", "-.", "neighbours"),
+    "weights": Mark(PURPLE, "D", ":", "weights"),
+}
+
+
+def draw(tidy: Tidy) -> Figure:
+    """One panel a data set, two in a row.
+
+    Raises:
+        UserError: the tidy table is missing, has no rows or is damaged.
+    """
+    frame = tidy.bilevel_defence
+    names = datasets(frame["dataset"])
+    marks = {
+        name: _PARAMETERS.get(name, Mark(ORANGE, "P", "-", name.replace("_", " ")))
+        for name in in_order(frame["parameter"], _PARAMETERS)
+    }
+    across = min(2, len(names))
+    figure, axes = grid(ceil(len(names) / across), across, height=1.3, head=0.55)
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names, strict=False):
+        _panel(axis, frame[frame["dataset"] == name], marks)
+        axis.set_title(label(DATASET_LABELS, name))
+    for row in axes:
+        row[0].set_ylabel("ARI to the truth")
+    for place in range(len(names)):
+        if place + across >= len(names):
+            axes.flat[place].set_xlabel("certified radius")
+    ring = Line2D(
+        [], [], color=BLACK, marker="o", ls="none", markerfacecolor="none", ms=6, label="chosen"
+    )
+    legend(figure, [*key(marks.values()), ring], min(4, len(marks) + 1))
+    return figure
+
+
+def _panel(axis: Axes, part: pd.DataFrame, marks: dict[str, Mark]) -> None:
+    for name, mark in marks.items():
+        here = part[part["parameter"] == name]
+        numbers = pd.to_numeric(here["value"], errors="coerce")
+        here = here.assign(place=numbers).sort_values(["place", "value"])
+        joined = mark.line if numbers.notna().all() else "none"
+        axis.plot(
+            here["radius"], here["ari_truth"], color=mark.colour, marker=mark.marker, ls=joined,
+            lw=0.8, ms=3,
+        )  # fmt: skip
+        chosen = here[here["chosen"] == 1]
+        axis.plot(
+            chosen["radius"], chosen["ari_truth"], ls="none", marker="o", markerfacecolor="none",
+            color=BLACK, ms=7, mew=0.8,
+        )  # fmt: skip
+    axis.margins(0.12)
