@@ -8,8 +8,10 @@ dimensions and in 64, and so does the size of a perturbation.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +26,9 @@ from advlearn.settings.bilevel_data import (
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_npz, write_npz
 from advlearn.support.seeds import derive_seed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWEST = 3
 """Points that a clustering needs: with two there is nothing to choose between 1 and 2 clusters."""
@@ -281,8 +286,17 @@ def _csv(settings: CsvSettings) -> _Raw:
 
     path = Path(settings.path)
     try:
-        frame = pd.read_csv(path, skipinitialspace=True)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        with warnings.catch_warnings():
+            # Rows longer than the header: without this the first column would be taken for names.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(path, skipinitialspace=True, index_col=False)
+    except (
+        OSError,
+        UnicodeDecodeError,
+        pd.errors.ParserError,
+        pd.errors.ParserWarning,
+        pd.errors.EmptyDataError,
+    ) as error:
         raise UserError(
             f"cannot be read as a table: {error}",
             where=str(path),
@@ -313,8 +327,8 @@ def _csv(settings: CsvSettings) -> _Raw:
     classes: list[str] = []
     truth = None
     if labels is not None:
-        classes, numbers = np.unique(labels.astype(str).to_numpy(dtype=str), return_inverse=True)
-        classes, truth = classes.tolist(), numbers.astype(np.int64)
+        names, numbers = np.unique(labels.astype(str).to_numpy(dtype=str), return_inverse=True)
+        classes, truth = names.tolist(), numbers.astype(np.int64)
     return _Raw(
         points=frame.to_numpy(dtype=np.float64),
         truth=truth,
@@ -323,15 +337,15 @@ def _csv(settings: CsvSettings) -> _Raw:
     )
 
 
-def _check_numbers(path: Path, column: str, values: object) -> None:
+def _check_numbers(path: Path, column: str, values: pd.Series[Any]) -> None:
     import pandas as pd
 
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
     wrong = np.flatnonzero(~np.isfinite(numbers))
     if len(wrong):
-        found = pd.Series(values).iloc[int(wrong[0])]
+        found = values.iloc[int(wrong[0])]
         raise UserError(
-            f"row {int(wrong[0]) + 1} has no finite number: {found!r}",
+            f"row {int(wrong[0]) + 1} has no finite number: {str(found)!r}",
             where=f"{path}, column {column!r} ({len(wrong)} rows in all)",
             remedy="fill in or remove these rows; name a column of classes as 'label'",
         )

@@ -92,7 +92,7 @@ class GraphSettings(Settings):
         0.5,
         ge=0,
         le=1e3,
-        description="decay of the weights; the median edge has length 1, so its weight is exp(-phi)",
+        description="decay of the weights; the median edge has length 1 and weight exp(-phi)",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,10 +38,10 @@ def bilevel_path(
     or no classes are known, of the longest stretch with a number in ``path.n_clusters``.
 
     Written: ``out``, one row a gamma (``seconds`` are of the processor); NAME.npz with the graph
-    (``edges`` (m, 2), ``weights`` (m,)), ``gammas`` (g,), ``labels`` (g, n), the row ``chosen``, its
-    ``gamma`` and ``chosen_labels`` (n,); NAME.trajectories.csv, where every point is at each gamma
-    in the plane of the first two principal components of the data (a header alone where the
-    settings ask for none).
+    (``edges`` (m, 2), ``weights`` (m,)), ``gammas`` (g,), ``labels`` (g, n), the row ``chosen``,
+    its ``gamma`` and ``chosen_labels`` (n,); NAME.trajectories.csv, where every point is at each
+    gamma in the plane of the first two principal components of the data (a header alone where
+    the settings ask for none).
 
     Raises:
         UserError: the data are damaged, or no gamma gives more than one cluster and fewer than n.
@@ -51,12 +52,18 @@ def bilevel_path(
     progress = Progress(f"bilevel_path {name}", len(gammas), "gammas")
     solutions: list[Solution] = []
     seconds: list[float] = []
-    for gamma in gammas:
+    n_components = int(graph.components().max()) + 1
+    for gamma in gammas.tolist():
         started = time.process_time()
         previous = solutions[-1] if solutions else None
-        solutions.append(
-            solve(points.points, graph, gamma, tol=settings.path.tolerance, start=previous)
-        )
+        if previous and previous.certified and len(previous.centroids) == n_components:
+            # All that is connected is fused, with proof. The same flow, which may now be larger,
+            # proves it for every larger gamma.
+            solutions.append(replace(previous, gamma=gamma))
+        else:
+            solutions.append(
+                solve(points.points, graph, gamma, tol=settings.path.tolerance, start=previous)
+            )
         seconds.append(time.process_time() - started)
         progress.advance()
     labels = np.stack([solution.labels for solution in solutions])
