@@ -11,7 +11,7 @@ flow F on its edges with |F_e| <= gamma w_e whose divergence is what the rest le
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -92,9 +92,8 @@ def certify_partition(
     found = newton(problem, gamma, None if centroids is None else centroids - centre)
     if found is None:
         return FlowCertificate(False, np.nan, 0.0, True, "joined centroids coincide")
-    return _certify(
-        points, graph, gamma, labels, problem, found, directions, dual, max_iter, centre
-    )
+    outcome = _certify(points, graph, gamma, labels, problem, found, directions, dual, max_iter)
+    return replace(outcome, centroids=found + centre)
 
 
 def _certify(
@@ -107,7 +106,6 @@ def _certify(
     given: np.ndarray | None,
     dual: np.ndarray | None,
     max_iter: int,
-    centre: np.ndarray,
 ) -> FlowCertificate:
     inside = ~problem.crossing
     radius = gamma * graph.weights
@@ -118,15 +116,15 @@ def _certify(
     joined = centroids[problem.edges[:, 0]] - centroids[problem.edges[:, 1]]
     separation = float(lengths(joined).min()) if len(joined) else np.inf
     if not inside.any():
-        return FlowCertificate(True, 1.0, separation, False, "", centroids + centre, whole)
+        return FlowCertificate(True, 1.0, separation, False, "", dual=whole)
     within = Within(graph, inside, labels, radius[inside])
     start = None if dual is None else dual[inside]
     flow, margin, refuted = within.route(demand, start, max_iter)
     if margin < 0:
         reason = "cluster splits" if refuted else "undecided"
-        return FlowCertificate(False, margin, separation, refuted, reason, centroids + centre)
+        return FlowCertificate(False, margin, separation, refuted, reason)
     whole[inside] = flow
-    return FlowCertificate(True, margin, separation, False, "", centroids + centre, whole)
+    return FlowCertificate(True, margin, separation, False, "", dual=whole)
 
 
 class Within:
@@ -227,6 +225,7 @@ class ElectricalFlow:
         )
 
     def __call__(self, demand: np.ndarray) -> np.ndarray:
+        """The flow (edges, d) of ``demand`` (n, d), which sums to 0 in each cluster."""
         scale = self._scale[:, None]
         potential = scale * self._factor.solve(np.ascontiguousarray(scale * demand[self._free]))
         flow: np.ndarray = self._conductance[:, None] * (self._grounded @ potential)

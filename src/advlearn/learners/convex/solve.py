@@ -1,4 +1,4 @@
-"""Solving convex clustering: a first-order method finds the partition, Newton and a flow prove it."""
+"""Solving convex clustering: dual ascent finds the partition, Newton and a flow prove it."""
 
 from __future__ import annotations
 
