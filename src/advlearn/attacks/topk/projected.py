@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from advlearn.attacks.jacobian import Pull, logit, taped
 from advlearn.attacks.topk.engine import State
-from advlearn.attacks.topk.jacobian import Pull, logit, taped
 from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import Variable
 from advlearn.budgets import L2Ball
