@@ -13,7 +13,7 @@ from advlearn.learners.convex.graph import (
     unit_graph,
 )
 from advlearn.learners.convex.solution import Solution
-from advlearn.learners.convex.solve import path, solve
+from advlearn.learners.convex.solver import path, solve
 
 __all__ = [
     "ConvexClustering",

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import validate_data
 
 from advlearn.learners.convex.graph import Graph, gaussian_graph, knn_graph, unit_graph
-from advlearn.learners.convex.solve import MAX_ITER, solve
+from advlearn.learners.convex.solver import MAX_ITER, solve
 from advlearn.support.errors import unknown_name
 
 WEIGHTS = ("knn", "gaussian", "unit")
