@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
 from advlearn.paper.bilevel import DATASET_LABELS, METHOD_LABELS, datasets, label
 from advlearn.paper.style import (
@@ -23,7 +25,7 @@ from advlearn.paper.style import (
     VERMILION,
     Mark,
 )
-from advlearn.paper.topk_curves import PAGE_HEIGHT
+from advlearn.paper.topk_curves import PAGE_HEIGHT, log_ticks
 
 CLUSTER_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 """Colour of each cluster by its number, round and round."""
@@ -106,6 +108,14 @@ def key(marks: Iterable[Mark], *, line: bool = True) -> list[Line2D]:
 def legend(figure: Figure, handles: Sequence[Artist], columns: int = 3) -> None:
     """The legend above all panels."""
     figure.legend(handles=list(handles), loc="outside upper center", ncols=columns)
+
+
+def decades(side: Axis) -> None:
+    """Plain numbers on a logarithmic axis: 1, 2 and 5 of each decade, or decades where many."""
+    log_ticks(side)
+    low, high = side.get_view_interval()
+    if high > 300 * low:
+        side.set_major_locator(LogLocator(subs=(1,)))
 
 
 def say(axis: Axes, text: str) -> None:

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advlearn.paper.bilevel import WEIGHTS_LABELS, in_order, label
-from advlearn.paper.bilevel_curves import dataset_marks, grid, key, legend
+from advlearn.paper.bilevel_curves import dataset_marks, decades, grid, key, legend
 from advlearn.paper.style import GREY, Mark
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk_curves import log_span, log_ticks
+from advlearn.paper.topk_curves import log_span
 
 TITLE = "Calmness of the solution"
 CAPTION = (
@@ -46,8 +46,8 @@ def draw(tidy: Tidy) -> Figure:
         top.set_xlim(*span)
         top.set_ylim(*moved)
         _changes(top, part, marks, span)
-        log_ticks(top.xaxis)
-        log_ticks(top.yaxis)
+        decades(top.xaxis)
+        decades(top.yaxis)
         _shares(bottom, part, marks)
         bottom.set_xlabel("‖E‖")
         for axis in (top, bottom)[: 2 if column else 0]:

@@ -13,12 +13,13 @@ from advlearn.paper.bilevel import DATASET_LABELS, datasets, label
 from advlearn.paper.bilevel_curves import (
     CLUSTER_COLOURS,
     CLUSTER_MARKERS,
+    decades,
     grid,
     legend,
 )
 from advlearn.paper.style import BLACK, ORANGE
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk_curves import log_span, log_ticks
+from advlearn.paper.topk_curves import log_span
 
 TITLE = "Clusterpath"
 CAPTION = (
@@ -91,8 +92,8 @@ def _numbers(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
     axis.set_xlim(*log_span(list(part["gamma"])))
     axis.set_ylim(*log_span([0.8, *part["n_clusters"]]))
     axis.step(part["gamma"], part["n_clusters"], where="post", color=BLACK, lw=1)
-    log_ticks(axis.xaxis)
-    log_ticks(axis.yaxis)
+    decades(axis.xaxis)
+    decades(axis.yaxis)
     if not chosen > 0:
         return
     axis.axvline(chosen, color=ORANGE, ls="--", lw=1)

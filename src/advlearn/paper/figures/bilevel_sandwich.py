@@ -17,10 +17,10 @@ from advlearn.paper.bilevel import (
     label,
     sandwich,
 )
-from advlearn.paper.bilevel_curves import grid, legend, say
+from advlearn.paper.bilevel_curves import decades, grid, legend, say
 from advlearn.paper.style import BLUE, GREY, ORANGE, VERMILION
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk_curves import log_span, log_ticks
+from advlearn.paper.topk_curves import log_span
 
 TITLE = "Certified, true and attacked"
 CAPTION = (
@@ -54,8 +54,8 @@ def draw(tidy: Tidy) -> Figure:
         gamma = tidy.bilevel_study.datasets.get(name, {}).get("gamma")
         for axis, kind in zip(row, kinds, strict=True):
             _panel(axis, here[here["weights"] == kind].sort_values("gamma"), gamma)
-        log_ticks(row[0].xaxis)
-        log_ticks(row[0].yaxis)
+        decades(row[0].xaxis)
+        decades(row[0].yaxis)
         row[0].set_ylabel(f"{label(DATASET_LABELS, name)}\nε")
     for axis, kind in zip(axes[0], kinds, strict=True):
         axis.set_title(label(WEIGHTS_LABELS, kind))
