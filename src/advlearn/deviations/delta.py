@@ -253,6 +253,22 @@ def in_growth_region(table: ArrayLike) -> bool:
     return bool((stayed > arrived).all())
 
 
+def sure_growth(sizes: Sequence[int]) -> int:
+    """The smallest size less 1: so few moved points leave every table in the growth region.
+
+    For n_aa - c_a = n_a - (r_a + c_a) >= n_a - m. No table with m >= n / 2 is in it, since the sum
+    of all n_aa - c_a is n - 2 m. Range: K >= 1 clusters of any sizes, none empty.
+
+    Raises:
+        UserError: a cluster is empty, or there is none.
+    """
+    if not len(sizes) or min(sizes) < 1:
+        raise UserError(
+            "each cluster has at least one point", where=f"sizes {list(sizes)}", remedy="give sizes"
+        )
+    return min(sizes) - 1
+
+
 def increment(table: ArrayLike, source: int, target: int) -> int:
     """``2 (n_aa - 1 - c_a + n_bb + c_b - 2 m_ab)``: delta^2 after less before one more move a -> b.
 

@@ -23,7 +23,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
 from sklearn.metrics.cluster import expected_mutual_information
 
 from advlearn.support.errors import UserError
@@ -135,7 +134,8 @@ def one_minus_nmi(before: ArrayLike, after: ArrayLike) -> float:
 def one_minus_ami(before: ArrayLike, after: ArrayLike) -> float:
     """1 - mutual information adjusted for chance (Vinh et al. 2010); may exceed 1.
 
-    Normalised by the mean of both entropies. 1 where one of the two is a single cluster.
+    Normalised by the mean of both entropies. 1 where one of the two is a single cluster. Memory
+    and time grow with K K'.
     """
     table = contingency(before, after)
     if _same(table):
@@ -143,9 +143,7 @@ def one_minus_ami(before: ArrayLike, after: ArrayLike) -> float:
     if table.rows.max() == table.cells.sum() or table.columns.max() == table.cells.sum():
         return 1.0
     information, mean_entropy = _information(table)
-    shape = (len(table.rows), len(table.columns))
-    counts = csr_array((table.cells, (table.row, table.column)), shape=shape)
-    chance = float(expected_mutual_information(counts, int(table.cells.sum())))
+    chance = float(expected_mutual_information(_dense(table), int(table.cells.sum())))
     return 1.0 - (information - chance) / (mean_entropy - chance)
 
 
@@ -164,12 +162,11 @@ def vi(before: ArrayLike, after: ArrayLike) -> float:
 def matching_error(before: ArrayLike, after: ArrayLike) -> float:
     """Smallest share of points that must change their cluster, in [0, 1).
 
-    Clusters are matched one to one by the Hungarian method, O((K + K')^3); those left over where
+    Clusters are matched one to one by the Hungarian method, O((K + K')^3) in time and O(K K') in memory; those left over where
     K differs from K' match nothing.
     """
     table = contingency(before, after)
-    overlap = np.zeros((len(table.rows), len(table.columns)), dtype=np.int64)
-    overlap[table.row, table.column] = table.cells
+    overlap = _dense(table)
     kept = overlap[linear_sum_assignment(overlap, maximize=True)].sum()
     n = table.cells.sum()
     return float((n - kept) / n)
@@ -186,6 +183,12 @@ DEVIATIONS: dict[str, PartitionDeviation] = {
     "matching_error": matching_error,
 }
 """Deviations by name; each is 0 exactly where the partitions are the same."""
+
+
+def _dense(table: Contingency) -> np.ndarray:
+    counts = np.zeros((len(table.rows), len(table.columns)), dtype=np.int64)
+    counts[table.row, table.column] = table.cells
+    return counts
 
 
 def _same(table: Contingency) -> bool:

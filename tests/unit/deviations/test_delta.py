@@ -224,6 +224,28 @@ def test_growth_theorem(table: np.ndarray) -> None:
         assert forms.from_table(after_one_more(table, source, target)) > forms.from_table(table)
 
 
+@given(tables(), st.data())
+def test_few_moves_stay_in_the_growth_region_and_half_of_the_points_never(
+    table: np.ndarray, data: st.DataObject
+) -> None:
+    more = st.lists(st.integers(1, 60), min_size=len(table), max_size=len(table))
+    table = table + np.diag(data.draw(more))
+    sizes, flows = split_up(table)
+    if flows.sum() <= forms.sure_growth(sizes):
+        assert forms.in_growth_region(table)
+    if 2 * flows.sum() >= sum(sizes):
+        assert not forms.in_growth_region(table)
+
+
+@pytest.mark.parametrize("sizes", [[4, 4], [5, 3, 9], [2, 2, 2, 2]])
+def test_one_more_move_may_leave_the_growth_region(sizes: list[int]) -> None:
+    smallest = int(np.argmin(sizes))
+    table = np.diag(sizes)
+    table[smallest, smallest - 1], table[smallest, smallest] = sizes[smallest], 0
+    assert table.sum() - table.trace() == forms.sure_growth(sizes) + 1
+    assert not forms.in_growth_region(table)
+
+
 def test_growth_fails_just_outside_its_region() -> None:
     """Two clusters of 4: with 4 of 8 moved, stayers no longer outnumber; delta stands or falls."""
     half = np.array([[2, 2], [2, 2]])
@@ -340,6 +362,7 @@ def test_bad_input_is_refused() -> None:
         (lambda: forms.curvature(np.zeros((2, 2), int)), "no point moves"),
         (lambda: forms.curvature_range(1), "at least two clusters"),
         (lambda: forms.count_order_bound(0), "at least one point"),
+        (lambda: forms.sure_growth([3, 0]), "at least one point"),
         (lambda: forms.increment([[0, 1], [0, 1]], 0, 1), "another cluster"),
         (lambda: forms.increment([[1, 1], [0, 1]], 1, 1), "another cluster"),
     ):
