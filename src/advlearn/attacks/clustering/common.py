@@ -1,0 +1,96 @@
+"""What the attacks on clusterings share: the white-box view, cluster means, steps in a budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from advlearn.attacks.clustering.gradient import exact
+from advlearn.budgets.points import PointBudget
+from advlearn.learners.convex import Graph, Solution
+from advlearn.learners.partitioners import ConvexPartitioner
+from advlearn.problem import BilevelProblem
+from advlearn.support.errors import UserError
+
+Problem = BilevelProblem[Any]
+
+__all__ = ["Problem", "View", "cluster_means", "convex_learner", "nearest_pairs", "towards"]
+
+
+def convex_learner(problem: Problem, method: str) -> ConvexPartitioner:
+    """The problem's learner, whose gradients ``method`` needs.
+
+    Raises:
+        UserError: the learner is no convex clustering.
+    """
+    learner = problem.learner
+    if not isinstance(learner, ConvexPartitioner):
+        raise UserError(
+            f"the attack {method} needs the derivatives of convex clustering",
+            where=f"learner {type(learner).__name__}",
+            remedy="use noise, transfer, genetic or one_point, which see labels only",
+        )
+    return learner
+
+
+@dataclass(frozen=True)
+class View:
+    """Convex clustering of perturbed points, as a white-box attacker sees it.
+
+    Attributes:
+        points: A + E (n, d).
+        graph: with the weights these points give.
+        solution: of the clustering.
+    """
+
+    learner: ConvexPartitioner
+    points: np.ndarray
+    graph: Graph
+    solution: Solution
+
+    @classmethod
+    def at(cls, learner: ConvexPartitioner, points: np.ndarray) -> View:
+        """Solve for ``points``."""
+        return cls(learner, points, learner.graph_at(points), learner.solve(points))
+
+    def slope(self, gradient: np.ndarray) -> np.ndarray:
+        """dl/dA (n, d) of a loss with dl/dX = ``gradient``, weights following if they do."""
+        found = exact(
+            self.solution.labels,
+            self.solution.centroids,
+            self.graph,
+            self.learner.gamma,
+            gradient,
+            tol=1e-8,
+        )
+        if self.learner.weights == "fixed":
+            return found.points
+        return found.recomputed(self.points, self.graph, self.learner.phi)
+
+
+def cluster_means(points: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of each cluster (K, d) and its label (K,), by label; noise (-1) has none."""
+    names = np.unique(labels[labels >= 0])
+    means = [points[labels == name].mean(axis=0) for name in names]
+    return np.array(means).reshape(len(names), points.shape[1]), names
+
+
+def nearest_pairs(means: np.ndarray, count: int) -> list[tuple[int, int]]:
+    """The ``count`` pairs (i < j) of rows that are nearest to each other, nearest first."""
+    first, second = np.triu_indices(len(means), 1)
+    order = np.argsort(cdist(means, means)[first, second], kind="stable")[:count]
+    return [(int(first[one]), int(second[one])) for one in order]
+
+
+def towards(
+    budget: PointBudget, perturbation: np.ndarray, ascent: np.ndarray, step: float
+) -> np.ndarray:
+    """A Frank-Wolfe step of length ``step`` in [0, 1] to the best vertex along ``ascent``.
+
+    Projected, since a budget of few points is not convex; elsewhere that changes rounding alone.
+    """
+    vertex = budget.epsilon * budget.maximiser(ascent)
+    return budget.project(perturbation + step * (vertex - perturbation))
