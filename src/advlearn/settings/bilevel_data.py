@@ -99,9 +99,10 @@ class GraphSettings(Settings):
 class PathSettings(Settings):
     """The clusterpath: gamma from many clusters to few, and the gamma that is attacked."""
 
-    gammas: int = Field(40, ge=3, le=10_000, description="values of gamma, in equal ratios")
-    smallest: float = Field(0.01, gt=0, description="smallest gamma")
-    largest: float = Field(1e4, gt=0, description="largest gamma")
+    gammas: int = Field(51, ge=3, le=10_000, description="values of gamma, in equal ratios")
+    range: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = Field(
+        (0.1, 1e4), description="smallest and largest gamma"
+    )
     n_clusters: tuple[
         Annotated[int, Field(ge=1, le=1000)], Annotated[int, Field(ge=1, le=1000)]
     ] = Field(
@@ -115,8 +116,8 @@ class PathSettings(Settings):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.smallest >= self.largest:
-            raise ValueError("smallest: must be below largest")
+        if self.range[0] >= self.range[1]:
+            raise ValueError("range: smallest and largest, in this order")
         if self.n_clusters[0] > self.n_clusters[1]:
             raise ValueError("n_clusters: fewest and most, in this order")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from itertools import groupby
@@ -14,14 +15,15 @@ import typer
 
 from advlearn.data.tabular import Points, read
 from advlearn.deviations.partitions import DEVIATIONS
-from advlearn.learners.convex import Solution, knn_graph, solve
-from advlearn.settings.bilevel_data import BilevelPathJob, PathSettings
+from advlearn.learners.convex import Graph, Solution, knn_graph, solve
+from advlearn.settings.bilevel_data import BilevelPathJob
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_csv, write_npz
 from advlearn.support.progress import Progress
 
 COLUMNS = "dataset gamma n_clusters ari_truth gap certified chosen seconds".split()
 TRAJECTORY_COLUMNS = "dataset gamma point x y label".split()
+_BISECTIONS = 6
 
 
 def bilevel_path(
@@ -33,9 +35,10 @@ def bilevel_path(
 ) -> None:
     """Solve convex clustering for gammas in equal ratios, each from the solution before.
 
-    Attacked and certified is the gamma in the middle of the longest stretch of the path with one
-    and the same partition into as many clusters as there are classes; where no gamma gives as many,
-    or no classes are known, of the longest stretch with a number in ``path.n_clusters``.
+    Attacked and certified is the gamma in the middle (on the logarithmic scale) of the longest
+    stretch of the path with one and the same partition into as many clusters as there are classes;
+    where no gamma gives as many, or no classes are known, of the longest stretch with a number in
+    ``path.n_clusters``.
 
     Written: ``out``, one row a gamma (``seconds`` are of the processor); NAME.npz with the graph
     (``edges`` (m, 2), ``weights`` (m,)), ``gammas`` (g,), ``labels`` (g, n), the row ``chosen``,
@@ -48,32 +51,21 @@ def bilevel_path(
     """
     points = read(data)
     graph = knn_graph(points.points, settings.graph.n_neighbors, settings.graph.phi)
-    gammas = _gammas(settings.path)
-    progress = Progress(f"bilevel_path {name}", len(gammas), "gammas")
-    solutions: list[Solution] = []
-    seconds: list[float] = []
-    n_components = int(graph.components().max()) + 1
-    for gamma in gammas.tolist():
-        started = time.process_time()
-        previous = solutions[-1] if solutions else None
-        if previous and previous.certified and len(previous.centroids) == n_components:
-            # All that is connected is fused, with proof. The same flow, which may now be larger,
-            # proves it for every larger gamma.
-            solutions.append(replace(previous, gamma=gamma))
-        else:
-            solutions.append(
-                solve(points.points, graph, gamma, tol=settings.path.tolerance, start=previous)
-            )
-        seconds.append(time.process_time() - started)
+    walk = _Walk(points.points, graph, settings.path.tolerance)
+    progress = Progress(f"bilevel_path {name}", settings.path.gammas, "gammas")
+    for gamma in np.geomspace(*settings.path.range, settings.path.gammas).tolist():
+        walk.step(gamma)
         progress.advance()
-    labels = np.stack([solution.labels for solution in solutions])
-    chosen = choose(labels, len(points.classes) or None, settings.path.n_clusters)
-    if chosen is None:
+    run = choose(walk.labels, len(points.classes) or None, settings.path.n_clusters)
+    if run is None:
+        low, high = settings.path.range
         raise UserError(
             "no gamma gives more than one cluster and fewer than there are points",
-            where=f"clusterpath of {name}, gamma {gammas[0]:g} to {gammas[-1]:g}",
-            remedy="widen bilevel.path.smallest and bilevel.path.largest, or take more gammas",
+            where=f"clusterpath of {name}, gamma {low:g} to {high:g}",
+            remedy="widen bilevel.path.range, or take more bilevel.path.gammas",
         )
+    chosen = walk.centre(*run)
+    solutions, seconds, labels = walk.solutions, walk.seconds, walk.labels
     rows = [
         {
             "dataset": name,
@@ -93,10 +85,10 @@ def bilevel_path(
         {
             "edges": graph.edges,
             "weights": graph.weights,
-            "gammas": gammas,
+            "gammas": np.array([solution.gamma for solution in solutions]),
             "labels": labels,
             "chosen": np.array(chosen),
-            "gamma": np.array(gammas[chosen]),
+            "gamma": np.array(solutions[chosen].gamma),
             "chosen_labels": labels[chosen],
         },
     )
@@ -104,8 +96,83 @@ def bilevel_path(
     write_csv(out.with_suffix(".trajectories.csv"), _trajectories(name, points, shown))
 
 
-def choose(labels: np.ndarray, n_classes: int | None, n_clusters: tuple[int, int]) -> int | None:
-    """The middle of the longest run of equal rows with the wanted number of clusters.
+class _Walk:
+    """Solutions by growing gamma, each with its processor time."""
+
+    def __init__(self, points: np.ndarray, graph: Graph, tolerance: float) -> None:
+        self.points, self.graph, self.tolerance = points, graph, tolerance
+        self.n_components = int(graph.components().max()) + 1
+        self.solutions: list[Solution] = []
+        self.seconds: list[float] = []
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The partition at each gamma, (g, n)."""
+        return np.stack([solution.labels for solution in self.solutions])
+
+    def step(self, gamma: float) -> None:
+        """Solve for a gamma above all before it."""
+        started = time.process_time()
+        self.solutions.append(self._solve(gamma, self.solutions[-1] if self.solutions else None))
+        self.seconds.append(time.process_time() - started)
+
+    def centre(self, first: int, last: int) -> int:
+        """Find the ends of the stretch of gammas with one partition, and solve at its centre.
+
+        Args:
+            first: row of the smallest gamma of the stretch that was solved.
+            last: row of its largest gamma.
+
+        Returns:
+            The row of the centre: a new one, or the middle one of those that were there where the
+            partition at the centre is another.
+        """
+        started = time.process_time()
+        low = self._end(first, first - 1)
+        high = self._end(last, last + 1)
+        gamma = math.sqrt(low * high)
+        row = sum(solution.gamma < gamma for solution in self.solutions)
+        found = self._solve(gamma, self.solutions[row - 1] if row else None)
+        middle = (first + last) // 2
+        same = (found.labels == self.solutions[middle].labels).all()
+        if not same or any(solution.gamma == gamma for solution in self.solutions):
+            return middle
+        self.solutions.insert(row, found)
+        self.seconds.insert(row, time.process_time() - started)
+        return row
+
+    def _end(self, inside: int, outside: int) -> float:
+        """The gamma at which the partition of row ``inside`` ends towards row ``outside``."""
+        within = self.solutions[inside].gamma
+        if not 0 <= outside < len(self.solutions):
+            return within
+        beyond = self.solutions[outside].gamma
+        for _ in range(_BISECTIONS):
+            gamma = math.sqrt(within * beyond)
+            found = self._solve(gamma, self.solutions[inside])
+            if (found.labels == self.solutions[inside].labels).all():
+                within = gamma
+            else:
+                beyond = gamma
+        return within
+
+    def _solve(self, gamma: float, near: Solution | None) -> Solution:
+        if (
+            near
+            and near.gamma <= gamma
+            and near.certified
+            and len(near.centroids) == self.n_components
+        ):
+            # All that is connected is fused, with proof. The same flow, which may now be larger,
+            # proves it for every larger gamma.
+            return replace(near, gamma=gamma)
+        return solve(self.points, self.graph, gamma, tol=self.tolerance, start=near)
+
+
+def choose(
+    labels: np.ndarray, n_classes: int | None, n_clusters: tuple[int, int]
+) -> tuple[int, int] | None:
+    """The longest run of equal rows with the wanted number of clusters.
 
     Args:
         labels: (g, n) one partition a gamma, clusters numbered by first point.
@@ -113,8 +180,8 @@ def choose(labels: np.ndarray, n_classes: int | None, n_clusters: tuple[int, int
         n_clusters: fewest and most where there is no gamma with the wanted number.
 
     Returns:
-        A row, the first of the longest runs if several are as long; none when every row is one
-        cluster or n.
+        Its first and last row, the first of the longest runs if several are as long; none when
+        every row is one cluster or n.
     """
     n = labels.shape[1]
     runs: list[tuple[int, int, int]] = []
@@ -130,11 +197,7 @@ def choose(labels: np.ndarray, n_classes: int | None, n_clusters: tuple[int, int
     if not wanted:
         return None
     _, first, length = max(wanted, key=lambda run: run[2])
-    return first + (length - 1) // 2
-
-
-def _gammas(path: PathSettings) -> np.ndarray:
-    return np.geomspace(path.smallest, path.largest, path.gammas)
+    return first, first + length - 1
 
 
 def _ari(points: Points, labels: np.ndarray) -> float | None:
