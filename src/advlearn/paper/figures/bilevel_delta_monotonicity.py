@@ -19,7 +19,7 @@ CAPTION = (
     " that have moved before and the imbalance of the sizes (largest over smallest cluster,"
     " geometric steps). The growth theorem says that there are none where in every cluster those"
     " that stayed outnumber those that arrived: left of the solid line that is so for all"
-    " partitions drawn, right of the dashed line for none. Above each panel: moves in that region"
+    " partitions drawn, right of the dashed line for none. Above each panel: the moves from there"
     " and those of them that did not increase δ."
 )
 _WORD = "share of moves that do not increase δ"
@@ -40,7 +40,7 @@ def draw(tidy: Tidy) -> Figure:
         part = frame[frame["n_clusters"] == count]
         mesh = _panel(axis, part)
         inside, bad = int(part["inside_region"].sum()), int(part["violations_inside"].sum())
-        axis.set_title(f"{count} clusters: {bad} of {inside:,} moves in the region")
+        axis.set_title(f"{count} clusters: {bad} exceptions in {inside:,} moves of the region")
         axis.set_ylabel("imbalance")
     axes[-1].set_xlabel("share of the points moved before")
     figure.colorbar(mesh, ax=list(axes), location="bottom", aspect=40, pad=0.02, label=_WORD)

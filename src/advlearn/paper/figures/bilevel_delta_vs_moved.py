@@ -32,9 +32,10 @@ CAPTION = (
     "δ² of partitions from which m points have moved, by the contingency table (marks), and its"
     " closed forms (grey). Two clusters: 2m(n − m), whatever the sizes and directions; it falls"
     " from n/2 on. Three clusters: by pattern of the moves; with equal sizes s all patterns lie"
-    " between 4sm − 2m² and 4sm − m²/2. Up to the shaded zone a partition with more moved points"
-    " is further away whatever the patterns (count-order theorem); in it fewer points may give a"
-    " larger δ. Diverge and chain coincide, and single and swap."
+    " between 4sm − 2m² and 4sm − m²/2; shown up to m = 2s. Left of the shaded zone a partition"
+    " with more moved points is further away whatever the patterns (count-order theorem); in it"
+    " fewer points may give a larger δ."
+    " Diverge and chain coincide, and single and swap."
 )
 PATTERNS = {
     "converge": Mark(BLUE, "v", "-", "converge"),
@@ -47,7 +48,7 @@ PATTERNS = {
 }
 _HOLLOW = {"diverge", "single"}
 """Those on which another pattern lies: drawn hollow, and the other one small."""
-_MARKS = 16
+_MARKS = 11
 """About so many marks a line."""
 _ZONE = "#FBE9D0"
 
@@ -96,23 +97,26 @@ def _two(axis: Axes, part: pd.DataFrame) -> None:
 
 def _three(axis: Axes, part: pd.DataFrame) -> None:
     sizes = _sizes(part["sizes"].iloc[0])
+    size = sizes[0]
     last = int(part["moved"].max())
-    if len(set(sizes)) == 1:
-        size = sizes[0]
-        # Beyond 2 s the lower form is below 0: no pattern there bends as much.
-        places = np.arange(min(2 * size, last) + 1)
+    equal = len(set(sizes)) == 1
+    if equal:
+        last = min(last, 2 * size)
+        places = np.arange(last + 1)
         low, high = (
             [float(balanced(size, int(m), q)) for m in places] for q in curvature_range(3)[::-1]
         )
-        axis.axvspan(count_order_bound(size) + 0.5, last * 1.02, color=_ZONE, lw=0, zorder=0)
+        axis.axvspan(count_order_bound(size) + 1.5, 1.02 * last, color=_ZONE, lw=0, zorder=0)
         axis.fill_between(places, low, high, color=GREY, alpha=0.3, lw=0, zorder=1)
     axis.set_xlim(-0.02 * last, 1.02 * last)
+    part = part[part["moved"] <= last]
     for pattern in in_order(part["pattern"], PATTERNS):
         line = part[part["pattern"] == pattern].sort_values("moved")
         mark = PATTERNS[pattern]
         axis.plot(line["moved"], line["delta_squared"], color=mark.colour, ls=mark.line, lw=0.8)
         _marks(axis, line, pattern)
-    axis.set_title(f"three clusters of {', '.join(map(str, sizes))} points")
+    each = f"{size} points each" if equal else f"{', '.join(map(str, sizes))} points"
+    axis.set_title(f"three clusters of {each}")
 
 
 def _marks(axis: Axes, line: pd.DataFrame, pattern: str, start: int = 0) -> None:
@@ -145,7 +149,7 @@ def _key(frame: pd.DataFrame) -> list[Artist]:
     return [
         *handles,
         Patch(color=GREY, alpha=0.4, lw=0, label="closed form"),
-        Patch(color=_ZONE, lw=0, label="inversions"),
+        Patch(color=_ZONE, lw=0, label="may invert"),
     ]
 
 
