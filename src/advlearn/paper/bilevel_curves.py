@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -26,6 +27,8 @@ from advlearn.paper.style import (
     Mark,
 )
 from advlearn.paper.topk_curves import PAGE_HEIGHT, log_ticks
+
+Share = Literal["none", "row", "all"]
 
 CLUSTER_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 """Colour of each cluster by its number, round and round."""
@@ -67,13 +70,7 @@ def dataset_marks(names: Iterable[str]) -> dict[str, Mark]:
 
 
 def grid(
-    rows: int,
-    columns: int,
-    *,
-    height: float,
-    head: float,
-    sharex: bool | str = False,
-    sharey: bool | str = False,
+    rows: int, columns: int, *, height: float, head: float, share: Share = "none", y: Share = "none"
 ) -> tuple[Figure, np.ndarray]:
     """A figure of column width, at most a page high, and its panels (rows, columns).
 
@@ -82,12 +79,11 @@ def grid(
         columns: columns of panels.
         height: inches a row.
         head: inches for legend and labels.
-        sharex: as in `Figure.subplots`.
-        sharey: as in `Figure.subplots`.
-    """  # fmt: skip
+        share: panels that share their horizontal axis.
+        y: panels that share their vertical axis.
+    """
     figure = Figure(figsize=(COLUMN_WIDTH, min(head + height * rows, PAGE_HEIGHT)))
-    shared = {"sharex": sharex, "sharey": sharey}
-    return figure, figure.subplots(rows, columns, squeeze=False, **shared)
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=y)
 
 
 def key(marks: Iterable[Mark], *, line: bool = True) -> list[Line2D]:

@@ -58,10 +58,11 @@ def at_the_attacks(tidy: Tidy) -> pd.DataFrame:
     for (dataset, _), part in groups(sandwich(tidy), ["dataset", "weights"]):
         gamma = tidy.bilevel_study.datasets.get(str(dataset), {}).get("gamma")
         if gamma:
-            rows.append(part.loc[np.log(part["gamma"] / gamma).abs().idxmin()])
+            place = int(np.log(part["gamma"] / gamma).abs().argmin())
         else:
-            rows.append(part.loc[part["certified"].fillna(-1.0).idxmax()])
-    return pd.DataFrame(rows).reset_index(drop=True)
+            place = int(part["certified"].fillna(-1.0).argmax())
+        rows.append(part.iloc[[place]])
+    return pd.concat(rows, ignore_index=True)
 
 
 def headline_rows(tidy: Tidy) -> Rows:
@@ -220,10 +221,10 @@ def _monotone(tidy: Tidy) -> list[str]:
     for (count,), part in groups(frame.sort_values("n_clusters"), ["n_clusters"]):
         bad = part[part["not_monotone"] > 0]
         if len(bad):
-            worst = bad.loc[(bad["not_monotone"] / bad["moves"]).idxmax()]
+            most = float((bad["not_monotone"] / bad["moves"]).max())
             where.append(
                 f"{count} clusters from a share moved of {bad['share_moved'].min():g} on, at most"
-                f" {number(worst['not_monotone'] / worst['moves'], 2)} of the moves"
+                f" {number(most, 2)} of the moves"
             )
     return [
         f"One more moved point did not raise δ in {fell:,} of {moves:,} random moves; inside the"
@@ -288,8 +289,8 @@ def _intervals(tidy: Tidy) -> list[str]:
 def _calmness(tidy: Tidy) -> list[str]:
     frame = tidy.bilevel_calmness
     found = checks(tidy)
+    said: list[str] = []
     above = found["bound"].violations + found["modulus"].violations
-    said = []
     for (kind,), part in groups(frame, ["weights"]):
         share = (part["change"] / part["bound"].where(part["bound"] > 0)).max()
         if not pd.isna(share):

@@ -34,7 +34,7 @@ def draw(tidy: Tidy) -> Figure:
     marks = dataset_marks(frame["dataset"])
     kinds = in_order(frame["weights"], WEIGHTS_LABELS)
     lines = -(-(len(marks) + 1) // 3)
-    figure, axes = grid(2, len(kinds), height=1.45, head=0.4 + 0.12 * lines, sharex=True)
+    figure, axes = grid(2, len(kinds), height=1.45, head=0.4 + 0.12 * lines, share="all")
     span = log_span(list(frame["size"]))
     moved = log_span([*frame["change"], *frame["size"]])
     for column, kind in enumerate(kinds):

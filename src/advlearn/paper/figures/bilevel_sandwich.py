@@ -43,7 +43,7 @@ def draw(tidy: Tidy) -> Figure:
     frame = sandwich(tidy)
     names = datasets(frame["dataset"])
     kinds = in_order(frame["weights"], WEIGHTS_LABELS)
-    figure, axes = grid(len(names), len(kinds), height=1.15, head=0.85, sharex="row", sharey="row")
+    figure, axes = grid(len(names), len(kinds), height=1.15, head=0.85, share="row", y="row")
     for row, name in zip(axes, names, strict=True):
         here = frame[frame["dataset"] == name]
         row[0].set_xscale("log")

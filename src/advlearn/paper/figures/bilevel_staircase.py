@@ -44,7 +44,7 @@ def draw(tidy: Tidy) -> Figure:
             remedy="run the attacks of study 3 with the deviation 'delta', then collect again",
         )
     names = datasets(frame["dataset"])
-    figure, axes = grid(len(names), 2, height=1.15, head=0.75, sharex="row", sharey="row")
+    figure, axes = grid(len(names), 2, height=1.15, head=0.75, share="row", y="row")
     directions = in_order(
         frame.loc[frame["curve"] == "fixed", "direction"], [*METHODS[:2], "split"]
     )
@@ -73,7 +73,7 @@ def _panel(axis: Axes, part: pd.DataFrame, curve: str) -> None:
     for (direction, seed), line in part.groupby(["direction", "seed"], sort=True, dropna=False):
         line = line.sort_values("tau")
         mark = _VALUE if curve == "value" else method_mark(str(direction))
-        main = seed == first or pd.isna(seed)
+        main = seed == first or seed != seed  # curves without a seed stand alone
         axis.step(
             line["tau"],
             line["value"],
