@@ -69,10 +69,13 @@ def geometric_sizes(n: int, n_clusters: int, imbalance: float) -> np.ndarray:
             remedy="give at least as many points as clusters and an imbalance of 1 or more",
         )
     weights = np.geomspace(imbalance, 1, n_clusters)
-    spare = (n - n_clusters) * weights / weights.sum()
-    sizes: np.ndarray = 1 + spare.astype(np.int64)
-    short = n - int(sizes.sum())
-    sizes[np.argsort(sizes - 1 - spare, kind="stable")[:short]] += 1
+    exact = n * weights / weights.sum()
+    sizes = np.maximum(1, exact.astype(np.int64))
+    order = np.argsort(sizes - exact, kind="stable")
+    sizes[order[: max(0, n - int(sizes.sum()))]] += 1
+    # Clusters that were raised to one point took them from nobody so far.
+    while sizes.sum() > n:
+        sizes[sizes.argmax()] -= 1
     return sizes
 
 

@@ -162,8 +162,8 @@ def vi(before: ArrayLike, after: ArrayLike) -> float:
 def matching_error(before: ArrayLike, after: ArrayLike) -> float:
     """Smallest share of points that must change their cluster, in [0, 1).
 
-    Clusters are matched one to one by the Hungarian method, O((K + K')^3) in time and O(K K') in memory; those left over where
-    K differs from K' match nothing.
+    Clusters are matched one to one by the Hungarian method, O((K + K')^3) in time and O(K K') in
+    memory; those left over where K differs from K' match nothing.
     """
     table = contingency(before, after)
     overlap = _dense(table)

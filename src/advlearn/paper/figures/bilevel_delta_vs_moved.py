@@ -34,8 +34,7 @@ CAPTION = (
     " from n/2 on. Three clusters: by pattern of the moves; with equal sizes s all patterns lie"
     " between 4sm − 2m² and 4sm − m²/2; shown up to m = 2s. Left of the shaded zone a partition"
     " with more moved points is further away whatever the patterns (count-order theorem); in it"
-    " fewer points may give a larger δ."
-    " Diverge and chain coincide, and single and swap."
+    " fewer points may give a larger δ. Diverge and chain coincide, and single and swap."
 )
 PATTERNS = {
     "converge": Mark(BLUE, "v", "-", "converge"),
