@@ -180,8 +180,8 @@ def sandwich(tidy: Tidy) -> pd.DataFrame:
         One row a data set, weights and gamma: certified (0 where nothing is certified, missing
         where none was computed), attacked (missing where no attack changed the partition),
         method (of the smallest attack), noise (smallest size at which random noise changed the
-        partition), unchanged (largest size at which it was seen unchanged) and violated (1.0
-        where an attack is smaller than the certificate, missing where either is missing).
+        partition) and violated (1.0 where an attack is smaller than the certificate, missing
+        where either is missing).
     """
     keys = ["dataset", "weights", "gamma"]
     frame = tidy.bilevel_sandwich
@@ -190,7 +190,6 @@ def sandwich(tidy: Tidy) -> pd.DataFrame:
     result = frame[keys].drop_duplicates().sort_values(keys, ignore_index=True)
     columns = {
         "certified": frame[frame["kind"] == "certified"].groupby(keys)["epsilon"].max(),
-        "unchanged": frame[frame["kind"] == "unchanged"].groupby(keys)["epsilon"].max(),
         "noise": attacked[attacked["method"] == "noise"].groupby(keys)["epsilon"].min(),
         "attacked": best.set_index(keys)["epsilon"],
         "method": best.set_index(keys)["method"],

@@ -14,12 +14,12 @@ from advlearn.paper.bilevel_curves import grid, key, legend
 from advlearn.paper.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Mark
 from advlearn.paper.tidy import Tidy
 
-TITLE = "Defence: settings with a larger certified radius, and their price"
+TITLE = "What robustness costs"
 CAPTION = (
-    "Adjusted Rand index to the true classes against the certified radius per point; one marker a"
-    " setting. Joined: settings that differ in one parameter (γ, the decay φ of the weights, the"
-    " number of neighbours, the kind of weights). Ringed: the setting with the largest radius of"
-    " its data set and parameter. Right is safer, up is closer to the truth."
+    "Adjusted Rand index to the true classes against the certified radius per point (recomputed"
+    " weights); one marker a setting. Joined: settings that differ in one parameter (γ along the"
+    " clusterpath; the decay φ of the weights and the number of neighbours, each at its safest γ)."
+    " Ringed: the largest radius of each parameter. Right is safer, up is closer to the truth."
 )
 _PARAMETERS = {
     "gamma": Mark(BLUE, "o", "-", "γ"),

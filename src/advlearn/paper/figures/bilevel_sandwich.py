@@ -22,7 +22,7 @@ from advlearn.paper.style import BLUE, GREY, ORANGE, VERMILION
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.topk_curves import log_span
 
-TITLE = "Certified, true and attacked"
+TITLE = "Certified, true and attacked radius"
 CAPTION = (
     "Size per point (logarithmic axis) against γ (logarithmic axis). Blue: largest certified"
     " radius, below which the partition provably stays; a blue triangle at the bottom: nothing is"
