@@ -70,7 +70,7 @@ def geometric_sizes(n: int, n_clusters: int, imbalance: float) -> np.ndarray:
         )
     weights = np.geomspace(imbalance, 1, n_clusters)
     exact = n * weights / weights.sum()
-    sizes = np.maximum(1, exact.astype(np.int64))
+    sizes: np.ndarray = np.maximum(1, exact.astype(np.int64))
     order = np.argsort(sizes - exact, kind="stable")
     sizes[order[: max(0, n - int(sizes.sum()))]] += 1
     # Clusters that were raised to one point took them from nobody so far.
