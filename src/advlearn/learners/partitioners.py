@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 from sklearn.cluster import DBSCAN, KMeans, SpectralClustering
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from advlearn.learners.clusterers import agglomerative
 from advlearn.learners.convex import Solution, solve
@@ -84,7 +86,7 @@ class ConvexPartitioner:
         graph = self.graph_at(points)
         # An edge whose weight underflowed is gone, and its row of the dual with it.
         start = self.start if self.start and len(self.start.dual) == graph.m else None
-        with threadpool_limits(1):
+        with _one_thread():
             found = solve(points, graph, self.gamma, tol=self.tol, start=start)
         if len(self._solutions) >= _REMEMBERED:
             del self._solutions[next(iter(self._solutions))]
@@ -110,7 +112,7 @@ class _KMeans:
     def __call__(self, points: np.ndarray) -> np.ndarray:
         points = _checked(points, self.n_clusters)
         model = KMeans(self.n_clusters, n_init=self.starts, random_state=self.seed)
-        with threadpool_limits(1), warnings.catch_warnings():
+        with _one_thread(), warnings.catch_warnings():
             # Fewer distinct points than clusters: fewer labels, which the deviation sees.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return _whole(model.fit_predict(points))
@@ -146,7 +148,7 @@ class _Spectral:
             assign_labels="cluster_qr",
             random_state=self.seed,
         )
-        with threadpool_limits(1), warnings.catch_warnings():
+        with _one_thread(), warnings.catch_warnings():
             # Components that are not connected are clusters of their own, which is right.
             warnings.filterwarnings("ignore", message="Graph is not fully connected")
             return _whole(model.fit_predict(points))
@@ -295,6 +297,17 @@ def _checked(points: np.ndarray, n_clusters: int = 1) -> np.ndarray:
 
 def _whole(labels: np.ndarray) -> np.ndarray:
     return np.asarray(labels, dtype=np.int64)
+
+
+@cache
+def _controller() -> Any:
+    # Searching the process for its libraries takes longer than most clusterings here.
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    limited: AbstractContextManager[Any] = _controller().limit(limits=1)
+    return limited
 
 
 def _digest(points: np.ndarray) -> bytes:

@@ -103,8 +103,13 @@ def smallest(
             continue
         members = np.flatnonzero(cluster)
         weights = _within(view.graph, members)
+        seen: set[bytes] = set()
         for orders in (None, _orders(pull[members], sweeps, generator)):
             for inside in _best(pull[members], weights, view.learner.gamma, orders):
+                inside = np.sort(inside)
+                if (key := inside.tobytes()) in seen:
+                    continue
+                seen.add(key)
                 chosen = np.zeros(len(cluster), dtype=bool)
                 chosen[members[inside]] = True
                 part = Part(cluster, chosen, 0.0)

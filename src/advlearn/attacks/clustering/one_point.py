@@ -28,6 +28,8 @@ class OnePoint:
     Args:
         points: how many points are tried, nearest to a boundary first, >= 1.
         directions: how many directions for each, >= 1.
+        lengths: shares of the radius that it moves by, each in (0, 1]; where a long way leads past
+            everything a shorter one may not.
         low: smallest value a coordinate of the moved point may take, where there is one.
         high: largest such value.
         outliers: quantile of the clean distances to the nearest other point, in [0, 1]; a point
@@ -36,14 +38,17 @@ class OnePoint:
 
     points: int = 4
     directions: int = 4
+    lengths: tuple[float, ...] = (1.0, 0.5)
     low: float | None = None
     high: float | None = None
     outliers: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.points < 1 or self.directions < 1 or not 0 <= self.outliers <= 1:
+        lengths_ok = self.lengths and all(0 < length <= 1 for length in self.lengths)
+        counts_ok = self.points >= 1 and self.directions >= 1
+        if not (lengths_ok and counts_ok and 0 <= self.outliers <= 1):
             raise UserError(
-                "the one-point attack needs a point, a direction and a quantile",
+                "the one-point attack needs a point, a direction, a length and a quantile",
                 where=repr(self),
                 remedy="give for example points=8, directions=8, outliers=1",
             )
@@ -51,7 +56,7 @@ class OnePoint:
     def candidates(
         self, problem: Problem, tau: float, generator: np.random.Generator
     ) -> Iterator[np.ndarray]:
-        """One perturbation for each point and direction that makes no outlier."""
+        """One perturbation for each point, direction and length that makes no outlier."""
         data, budget = problem.data, problem.budget.scaled(tau)
         means, _ = cluster_means(data, problem.before)
         if len(means) < 2:
@@ -59,14 +64,14 @@ class OnePoint:
         usual = usual_distance(data, self.outliers)
         for index in boundary(data, means)[: self.points]:
             for direction in self._directions(data, means, int(index), generator):
-                moved = data[index] + tau * direction
-                if self.low is not None or self.high is not None:
-                    moved = np.clip(moved, self.low, self.high)
-                if not _inlier(data, int(index), moved, usual):
-                    continue
-                perturbation = np.zeros_like(data)
-                perturbation[index] = moved - data[index]
-                yield budget.project(perturbation)
+                for length in self.lengths:
+                    moved = data[index] + length * tau * direction
+                    if self.low is not None or self.high is not None:
+                        moved = np.clip(moved, self.low, self.high)
+                    if _inlier(data, int(index), moved, usual):
+                        perturbation = np.zeros_like(data)
+                        perturbation[index] = moved - data[index]
+                        yield budget.project(perturbation)
 
     def _directions(
         self, data: np.ndarray, means: np.ndarray, index: int, generator: np.random.Generator
