@@ -68,14 +68,15 @@ def _panel(axis: Axes, part: pd.DataFrame) -> QuadMesh:
     mesh = axis.pcolormesh(
         edges, rows, share.to_numpy(), cmap="OrRd", vmin=0, vmax=1, edgecolor="face", lw=0.2
     )
-    for colour, line, reached in (
-        (BLACK, "-", (inside >= 1).to_numpy()),
-        (BLUE, "--", (inside > 0).to_numpy()),
-    ):
-        # The edge after the last cell, from the left, in which it still is so.
-        places = edges[np.where(reached.all(1), reached.shape[1], (~reached).argmax(1))]
-        axis.stairs(places, rows, orientation="horizontal", color=colour, ls=line, lw=1.2,
-                    baseline=None)  # fmt: skip
+    all_in, some_in = (inside >= 1).to_numpy(), (inside > 0).to_numpy()
+    # Up to the first cell with a partition outside; up to the last one with a partition inside.
+    until = np.where(all_in.all(1), len(shares), (~all_in).argmax(1))
+    last = np.where(some_in.any(1), len(shares) - some_in[:, ::-1].argmax(1), 0)
+    for places, colour, line in ((until, BLACK, "-"), (last, BLUE, "--")):
+        axis.stairs(
+            edges[places], rows, orientation="horizontal", baseline=None,
+            color=colour, ls=line, lw=1.2,
+        )  # fmt: skip
     step = max(1, round(len(imbalances) / 5))
     axis.set_yticks(range(0, len(imbalances), step), [f"{each:g}" for each in imbalances[::step]])
     axis.grid(False)
