@@ -19,6 +19,7 @@ from advlearn.settings.bilevel_delta import BilevelDeltaSettings
 Experiment = Literal["trajectories", "certify", "attack", "blackbox"]
 
 _Names = Annotated[tuple[str, ...], EachOnce]
+_Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce, Field(min_length=1)]
 
 
 class ExperimentsSettings(Settings):
@@ -39,9 +40,7 @@ class ExperimentsSettings(Settings):
 class BilevelSettings(Settings):
     """Study 3: bilevel models for adversarial learning and convex clustering (Zheng & Li 2025)."""
 
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] | None = Field(
-        None, min_length=1, description="seeds of this study; null: those of the run"
-    )
+    seeds: _Seeds | None = Field(None, description="seeds of this study; null: those of the run")
     datasets: dict[str, PointSet] = Field(
         ...,
         min_length=1,
