@@ -19,7 +19,7 @@ from advlearn.settings.bilevel_delta import BilevelDeltaSettings
 Experiment = Literal["trajectories", "certify", "attack", "blackbox"]
 
 _Names = Annotated[tuple[str, ...], EachOnce]
-_Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce, Field(min_length=1)]
+_Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), EachOnce]
 
 
 class ExperimentsSettings(Settings):
