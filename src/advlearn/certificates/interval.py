@@ -15,8 +15,8 @@ import numpy as np
 
 from advlearn.certificates.blocks import Blocks, Cluster, blocks
 from advlearn.certificates.routing import Matrix, complete, search
-from advlearn.learners.convex.graph import Graph, by_first_point
-from advlearn.learners.convex.solve import solve
+from advlearn.learners.convex import Graph, solve
+from advlearn.learners.convex.graph import by_first_point
 from advlearn.support.errors import UserError
 
 SWEEPS = 60

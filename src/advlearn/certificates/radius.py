@@ -227,9 +227,9 @@ class _Certifier:
         return _largest(lambda size: _fits(final(size)), scale, best, _FINE)
 
     def _load(self, cluster: Cluster, routing: Matrix) -> Callable[[float], np.ndarray]:
-        """radius -> largest flow on each edge over gamma times its smallest weight, (m_a,)."""
+        """Largest flow over gamma times smallest weight, (m_a,), as a function of the radius."""
         cut, gamma, reached = self.cut, self.gamma, self.reach
-        members, size_of = cluster.members, absolute(routing)
+        members, size_of = cluster.members, abs(routing)
         per_unit = reached.routed(cluster, routing)
         forces = routing @ cut.points[members]
         routed = np.abs(routing @ self.pulls[members])
@@ -256,12 +256,6 @@ class _Certifier:
             return found
 
         return load
-
-
-def absolute(routing: Matrix) -> Matrix:
-    """Entries of a routing without their signs."""
-    found: Matrix = abs(routing)
-    return found
 
 
 def _fits(load: np.ndarray) -> bool:

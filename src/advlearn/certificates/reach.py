@@ -44,19 +44,18 @@ class Reach:
 
     def routed(self, cluster: Cluster, routing: Matrix) -> np.ndarray:
         """Largest size of each row of R E, (m_a,)."""
+        entries: Matrix = abs(routing)
         if self.budget in ("per_point", "linf"):
-            return np.asarray(abs(routing).sum(axis=1))
+            return np.asarray(entries.sum(axis=1))
         if self.budget == "frobenius":
-            squares = routing.multiply(routing) if sparse.issparse(routing) else routing * routing
-            return np.sqrt(np.asarray(squares.sum(axis=1)))
+            squares: np.ndarray = np.asarray((entries**2).sum(axis=1))
+            roots: np.ndarray = np.sqrt(squares)
+            return roots
         if self.index is None:
-            largest = abs(routing).max(axis=1)
-            return np.asarray(largest.toarray() if sparse.issparse(largest) else largest).ravel()
+            return _dense(entries.max(axis=1))
         own = np.flatnonzero(cluster.members == self.index)
-        if not len(own):
-            return np.zeros(routing.shape[0])
-        column = routing[:, own]
-        return np.abs(np.asarray(column.toarray() if sparse.issparse(column) else column)).ravel()
+        # A sum over the one column, or over none where the point is in another cluster.
+        return np.asarray(entries[:, own].sum(axis=1))
 
     def edges(self) -> np.ndarray:
         """Largest size of e_i - e_j for each edge of the graph, (m,)."""
@@ -66,7 +65,8 @@ class Reach:
         if self.budget == "single_point":
             if self.index is None:
                 return np.ones(len(edges))
-            return (edges == self.index).any(axis=1).astype(np.float64)
+            moving: np.ndarray = (edges == self.index).any(axis=1)
+            return moving.astype(np.float64)
         return np.full(len(edges), 2.0)
 
     def centres(self) -> np.ndarray:
@@ -74,11 +74,13 @@ class Reach:
         pairs = self.blocks.pairs
         shares = 1.0 / self.blocks.sizes[pairs]
         if self.budget == "frobenius":
-            return np.sqrt(shares.sum(axis=1))
+            lengths: np.ndarray = np.sqrt(shares.sum(axis=1))
+            return lengths
         if self.budget == "single_point":
             if self.index is not None:
                 shares = np.where(pairs == self.blocks.labels[self.index], shares, 0.0)
-            return shares.max(axis=1, initial=0.0)
+            largest: np.ndarray = shares.max(axis=1, initial=0.0)
+            return largest
         return np.full(len(pairs), 2.0)
 
     def total(self) -> float:
@@ -96,8 +98,8 @@ class Reach:
         if self.box:
             found: np.ndarray = np.linalg.norm(np.abs(vectors) + sizes[:, None], axis=1)
             return found
-        length: np.ndarray = np.linalg.norm(vectors, axis=1) + sizes
-        return length
+        longest: np.ndarray = np.linalg.norm(vectors, axis=1) + sizes
+        return longest
 
     def shortest(self, vectors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         """Smallest length of v + e, as `longest`."""
@@ -105,7 +107,12 @@ class Reach:
             left = np.maximum(np.abs(vectors) - sizes[:, None], 0.0)
             found: np.ndarray = np.linalg.norm(left, axis=1)
             return found
-        return np.maximum(np.linalg.norm(vectors, axis=1) - sizes, 0.0)
+        shortest: np.ndarray = np.maximum(np.linalg.norm(vectors, axis=1) - sizes, 0.0)
+        return shortest
+
+
+def _dense(column: np.ndarray | sparse.sparray) -> np.ndarray:
+    return column if isinstance(column, np.ndarray) else np.asarray(column.toarray()).ravel()
 
 
 def reach(blocks: Blocks, budget: str, index: int | None = None) -> Reach:

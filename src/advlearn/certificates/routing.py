@@ -9,7 +9,7 @@ any convex combination of routings is one (derived here, see docs/bilevel.md).
 from __future__ import annotations
 
 from collections.abc import Callable
-
+from typing import TypeAlias
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -18,7 +18,7 @@ from scipy import sparse
 from advlearn.certificates.blocks import Cluster
 from advlearn.support.errors import UserError
 
-Matrix = np.ndarray | sparse.csr_array
+Matrix: TypeAlias = np.ndarray | sparse.csr_array
 """A routing: dense, or sparse where most entries are 0."""
 
 LARGEST = 100_000_000

@@ -43,7 +43,7 @@ class Centres:
     residual: np.ndarray
 
     def forces(self, pulls: np.ndarray) -> np.ndarray:
-        """gamma sum_b w_i^b z^ab of each point i of cluster a, (n, d)."""
+        """Pull gamma sum_b w_i^b z^ab on each point i of cluster a, (n, d)."""
         k, d = self.centroids.shape
         fields = np.zeros((k, k, d))
         a, b = self.blocks.pairs.T
