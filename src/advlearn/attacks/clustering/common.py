@@ -52,8 +52,17 @@ class View:
     solution: Solution
 
     @classmethod
-    def at(cls, learner: ConvexPartitioner, points: np.ndarray) -> View:
-        """Solve for ``points``."""
+    def at(cls, problem: Problem, method: str, perturbation: np.ndarray | None = None) -> View:
+        """Solve for the perturbed points, which counts as a query; the clean ones cost none.
+
+        Raises:
+            UserError: the learner is no convex clustering.
+        """
+        learner = convex_learner(problem, method)
+        points = problem.data
+        if perturbation is not None:
+            problem.after(perturbation)
+            points = points + perturbation
         return cls(learner, points, learner.graph_at(points), learner.solve(points))
 
     def slope(self, gradient: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from advlearn.attacks.clustering.common import Problem, View, convex_learner, towards
+from advlearn.attacks.clustering.common import Problem, View, towards
 from advlearn.attacks.clustering.gradient import through_weights
 from advlearn.budgets.points import PointBudget
 from advlearn.learners.convex.graph import Graph
@@ -71,15 +71,14 @@ class Cut:
         Raises:
             UserError: the learner is no convex clustering.
         """
-        learner = convex_learner(problem, "cut")
-        clean = View.at(learner, problem.data)
+        clean = View.at(problem, "cut")
         budget = problem.budget.scaled(tau)
         found = smallest(clean, budget, sweeps=self.sweeps, generator=generator)
         large = [part for part in found if 4 * part.inside.sum() >= part.cluster.sum()]
         for part in found[: self.parts] + large[: self.parts]:
             perturbation = np.zeros_like(problem.data)
             # With fixed weights the direction does not turn, and one step is exact.
-            for step in range(1 if learner.weights == "fixed" else self.steps):
+            for step in range(1 if clean.learner.weights == "fixed" else self.steps):
                 _, ascent = _overhang(clean, part, problem.data + perturbation)
                 perturbation = towards(budget, perturbation, ascent, 2 / (step + 2))
             yield perturbation

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advlearn.attacks.clustering.common import Problem, View, convex_learner, towards
+from advlearn.attacks.clustering.common import Problem, View, towards
 from advlearn.learners.convex import Solution
 from advlearn.learners.convex.graph import Graph
 
@@ -45,8 +45,7 @@ class Merge:
         Raises:
             UserError: the learner is no convex clustering.
         """
-        learner = convex_learner(problem, "merge")
-        clean = View.at(learner, problem.data)
+        clean = View.at(problem, "merge")
         budget = problem.budget.scaled(tau)
         for first, second in connected_pairs(clean.solution, clean.graph, self.pairs):
             # +1/n on one cluster, -1/n on the other: the difference of means, however X splits.
@@ -73,7 +72,7 @@ class Merge:
                 # through each other.
                 length = min(1.0 if step == 0 else 2 / (step + 2), 1.05 * distance / fall)
                 perturbation = towards(budget, perturbation, -slope, length)
-                view = View.at(learner, problem.data + perturbation)
+                view = View.at(problem, "merge", perturbation)
             yield best
 
 

@@ -216,7 +216,7 @@ def test_clusters_without_an_edge_between_are_never_merged() -> None:
 def test_cut_splits_just_beyond_its_slack_and_not_before(gamma: float, seed: int) -> None:
     points = blobs((8, 6, 7), 3, 5.0, 0.35, seed=seed)
     learner = convex(points, gamma)
-    view = View.at(learner, points)
+    view = View.at(BilevelProblem(points, PerPoint(1.0), matching_error, learner), "cut")
     assert view.solution.certified
     assert view.solution.labels.max() == 2
     budget = PerPoint(1.0)
@@ -237,7 +237,7 @@ def test_cut_slack_is_the_closed_form() -> None:
     points = blobs((7, 7), 2, 5.0, 0.4, seed=4)
     gamma = 0.5
     learner = convex(points, gamma)
-    view = View.at(learner, points)
+    view = View.at(BilevelProblem(points, PerPoint(1.0), matching_error, learner), "cut")
     labels, hat = view.solution.labels, view.solution.points_hat
     weights = np.zeros((14, 14))
     weights[tuple(learner.graph.edges.T)] = learner.graph.weights
@@ -273,7 +273,10 @@ def test_recomputed_weights_are_cut_sooner(three: np.ndarray) -> None:
 def test_overhang_derivative_with_recomputed_weights(three: np.ndarray) -> None:
     from advlearn.attacks.clustering.cut import _overhang
 
-    view = View.at(convex(three, 0.5, 0.1, "recomputed"), three)
+    view = View.at(
+        BilevelProblem(three, PerPoint(1.0), matching_error, convex(three, 0.5, 0.1, "recomputed")),
+        "cut",
+    )
     parts = smallest(view, PerPoint(1.0), sweeps=4, generator=np.random.default_rng(0))
     way = np.random.default_rng(1).standard_normal(three.shape)
     for part in parts[:5]:
