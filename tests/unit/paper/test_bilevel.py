@@ -396,6 +396,23 @@ def test_gamma_of_the_attacks_that_is_not_recorded(copy: Path, published: Path) 
             assert_nothing_cut(FIGURES[name].draw(tidy))
 
 
+def test_unknown_truth_and_a_solution_that_does_not_move(copy: Path, published: Path) -> None:
+    changed(copy, "defence", ari_truth=np.nan)
+    changed(copy, "path", ari_truth=np.nan)
+    changed(copy, "calmness", change=0.0)
+    tidy = Tidy(copy, published)
+    with figure_style():
+        for name in ("bilevel_defence", "bilevel_clusterpath", "bilevel_calmness"):
+            assert_nothing_cut(FIGURES[name].draw(tidy))
+        texts = [
+            text.get_text()
+            for axis in FIGURES["bilevel_defence"].draw(tidy).axes
+            for text in axis.texts
+        ]
+    assert texts == ["no true classes known"]
+    assert not any("ARI to the truth" in text for text in sentences(tidy))
+
+
 @pytest.mark.parametrize(
     "file", [*(f"{name}.csv" for name in SHAPES), "bilevel_choices.csv", "bilevel_study.json"]
 )

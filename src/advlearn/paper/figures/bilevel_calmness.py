@@ -16,11 +16,14 @@ from advlearn.paper.topk_curves import log_span
 
 TITLE = "Calmness of the solution"
 CAPTION = (
-    "Top: Frobenius norm of the change of the centroids X against that of the perturbation E"
-    " (logarithmic axes), with the line κ‖E‖ of the modulus: κ = 1 for fixed weights, one line a"
-    " data set for recomputed weights. Bottom: the change divided by the sharper bound for the"
-    " perturbation at hand; nothing may lie above the line at 1."
+    "Top: Frobenius norm of the change of the solution X against that of the perturbation E"
+    " (logarithmic axes), with the lines κ‖E‖ of the modulus: κ = 1 for fixed weights, one line a"
+    " data set for recomputed weights; marks on the lower edge: a change below 1 % of the smallest"
+    " perturbation, or none. Bottom: the change divided by the sharper bound for the perturbation"
+    " at hand; nothing may lie above the line at 1."
 )
+_SEEN = 0.01
+"""Changes below this share of the smallest perturbation are drawn on the lower edge."""
 
 
 def draw(tidy: Tidy) -> Figure:
@@ -36,7 +39,9 @@ def draw(tidy: Tidy) -> Figure:
     lines = -(-(len(marks) + 1) // 3)
     figure, axes = grid(2, len(kinds), height=1.45, head=0.4 + 0.12 * lines, share="all")
     span = log_span(list(frame["size"]))
-    moved = log_span([*frame["change"], *frame["size"]])
+    allowed = (frame["modulus"] * frame["size"]).replace(np.inf, np.nan).max()
+    floor = float(frame["size"].min()) * _SEEN
+    moved = log_span([floor, allowed, *frame["change"].clip(lower=floor)])
     for column, kind in enumerate(kinds):
         part = frame[frame["weights"] == kind]
         top, bottom = axes[:, column]
@@ -68,9 +73,9 @@ def _changes(
         axis.plot(ends, modulus * ends, color=GREY, lw=0.7)
     for name, mark in marks.items():
         here = part[part["dataset"] == name]
-        axis.plot(
-            here["size"], here["change"], ls="none", marker=mark.marker, color=mark.colour, ms=2.2
-        )
+        # A solution that did not move at all has no place on a logarithmic axis.
+        shown = here["change"].clip(lower=axis.get_ylim()[0] * 1.15)
+        axis.plot(here["size"], shown, ls="none", marker=mark.marker, color=mark.colour, ms=2.2)
 
 
 def _shares(axis: Axes, part: pd.DataFrame, marks: dict[str, Mark]) -> None:
