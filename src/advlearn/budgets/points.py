@@ -126,7 +126,7 @@ class Frobenius(PointBudget):
 
     def size(self, perturbation: Array) -> float:
         """Square root of the sum of all squares."""
-        return float(_lengths(perturbation.reshape(1, -1))[0])
+        return float(_lengths(_floats(perturbation).reshape(1, -1))[0])
 
     def project(self, perturbation: Array) -> Array:
         """The whole matrix shortened."""
@@ -328,7 +328,7 @@ def _floats(values: Any) -> Array:
 
 def _lengths(rows: Array) -> Array:
     """Euclidean length of each row (n,); a vector (n,) has rows of one coordinate."""
-    values = _floats(rows).reshape(len(rows), -1)
+    values = _floats(rows).reshape(len(rows), math.prod(np.shape(rows)[1:]))
     # Squares of the smallest numbers are 0; a row that moved at all must not have length 0.
     scale = np.abs(values).max(axis=1, initial=0.0)
     unit = values / np.where(scale > 0, scale, 1.0)[:, None]

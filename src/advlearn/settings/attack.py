@@ -113,6 +113,7 @@ class DeepFoolSettings(Settings):
 
 
 LIBRARY_ATTACKS: tuple[str, ...] = ("cw", "deepfool")
+"""Attacks without a radius: modules of :mod:`advlearn.attacks` that no configuration names."""
 
 
 def _has_a_radius(values: Any) -> Any:

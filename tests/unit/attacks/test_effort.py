@@ -142,11 +142,29 @@ def test_no_answer_depends_on_the_company_of_an_image(solver: EffortAttack) -> N
     assert solver.run(network, images, labels, seed=3).equal(whole.adversarial)
 
 
+def test_early_abortion_of_one_image_is_that_of_foolbox() -> None:
+    """The peer looks at the loss of the batch, which for a batch of one is the image's own."""
+    network = small_network("mlp", torch.float64).eval()
+    images, labels = labelled_images(network, dtype=torch.float64)
+    model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
+    peer = L2CarliniWagnerAttack(
+        binary_search_steps=5, steps=60, stepsize=0.02, initial_const=0.125, abort_early=True
+    )
+    own = cw.build(FAST.model_copy(update={"abort_early": True}))
+    for i in (1, 2, 3, 4):
+        clean, label = images[i : i + 1], labels[i : i + 1]
+        expected, _, _ = peer(model, clean, label, epsilons=None)
+        found = own.solve(network, clean, label)
+        assert bool(found.reached)
+        torch.testing.assert_close(found.adversarial, expected, rtol=0, atol=1e-12)
+
+
 def test_early_abortion_looks_at_each_image_alone() -> None:
     network = small_network("conv", torch.float64)
     images, labels = labelled_images(network, dtype=torch.float64)
-    patient = cw.build(FAST.model_copy(update={"steps": 200}))
-    hasty = cw.build(FAST.model_copy(update={"steps": 200, "abort_early": True}))
+    images, labels = images[:8], labels[:8]
+    patient = cw.build(FAST.model_copy(update={"steps": 150}))
+    hasty = cw.build(FAST.model_copy(update={"steps": 150, "abort_early": True}))
     alone = [hasty.solve(network, images[i : i + 1], labels[i : i + 1]) for i in range(6)]
     together = hasty.solve(network, images[:6], labels[:6])
     torch.testing.assert_close(
@@ -169,6 +187,15 @@ def test_an_image_that_cannot_be_fooled_stays_clean(solver: EffortAttack) -> Non
     assert found.reached.tolist() == [False, False, True, False]
     assert found.distance.tolist() == [math.inf, math.inf, 0.0, math.inf]
     assert found.adversarial.equal(images)
+
+
+@pytest.mark.parametrize("settings", [CwSettings(), DeepFoolSettings()], ids=lambda s: s.name)
+def test_the_registry_of_study_1_says_where_to_find_them(
+    settings: CwSettings | DeepFoolSettings,
+) -> None:
+    with pytest.raises(UserError, match="no radius") as caught:
+        attacks.build(settings)
+    assert f"advlearn.attacks.{settings.name}.build" in caught.value.remedy
 
 
 @BOTH

@@ -192,6 +192,15 @@ def test_wrong_numbers_of_points_are_errors() -> None:
     assert FewLabels(9).random((3,), np.random.default_rng(0)).sum() == 3
 
 
+@pytest.mark.parametrize("budget", [*KINDS[:2], *KINDS[3:]], ids=lambda b: type(b).__name__)
+def test_no_points_and_one_point(budget: PointBudget) -> None:
+    none = np.zeros((0, 3))
+    assert budget.size(none) == 0
+    assert budget.project(none).shape == (0, 3)
+    alone = budget.random((1, 3), np.random.default_rng(0))
+    assert budget.size(alone) == pytest.approx(0.7)
+
+
 def test_no_torch_is_needed() -> None:
     code = (
         "import advlearn.budgets.points, advlearn.problem, sys; assert 'torch' not in sys.modules"
