@@ -69,8 +69,11 @@ BUDGET_LABELS = {
     "per_point": "per point",
     "frobenius": "Frobenius",
     "linf": "ℓ∞",
-    "single_point": "one point",
+    "single_point": "one given point",
     "few_points": "few points",
+    "few_points_1": "1 point",
+    "few_points_5": "5 points",
+    "few_points_10": "10 points",
 }
 DEVIATION_LABELS = {
     "delta": "δ",

@@ -145,7 +145,7 @@ def test_attack_that_never_reached_its_target_stays(full: Tidy) -> None:
     rows = [row for group in bilevel_attacks.build(full).groups for row in group.rows]
     failed = [row for row in rows if row[3] == "0 of 3"]
     assert len(failed) == 8  # noise, target 0.1, on four data sets by two attackers
-    assert all(row[1:3] == ["deviation ≥ 0.1", "random noise"] for row in failed)
+    assert all(row[1:3] == ["matching error ≥ 0.1", "random noise"] for row in failed)
     assert all(set(row[4:]) == {"–"} for row in failed)
     assert any(row[1] == "τ = 0.5" and row[4] == "0.500 [0.500, 0.500]" for row in rows)
 

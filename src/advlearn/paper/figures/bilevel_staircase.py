@@ -22,9 +22,10 @@ from advlearn.support.errors import UserError
 TITLE = "Robust, then a staircase"
 CAPTION = (
     "Delta-measure between the partitions before and after, divided by its largest value"
-    " √(n(n−1)), against the size of the perturbation. Left: the value function v(τ), the largest"
-    " effect found with a perturbation of at most τ, which never falls. Right: along a fixed"
-    " direction scaled to the size; it may fall again. Thick: the first seed; thin: the others."
+    " √(n(n−1)), against the size of the perturbation per point (weights recomputed where the run"
+    " has that attacker). Left: the value function v(τ), the largest effect found with a"
+    " perturbation of at most τ, which never falls. Right: along a fixed direction scaled to the"
+    " size; it may fall again. Thick: the first seed; thin: the others."
 )
 _VALUE = Mark(BLACK, "o", "-", "v(τ)")
 _TITLES = {"value": "value function", "fixed": "fixed directions"}

@@ -91,8 +91,8 @@ def build(tidy: Tidy) -> Table:
     return Table(
         title="Attacks on convex clustering",
         caption=(
-            "Smallest perturbation that reaches a target (any other partition, or a deviation of at"
-            " least the value given), and largest deviation within a budget τ. ε: size of the"
+            "Smallest perturbation that reaches a target (any other partition, or a matching error"
+            " of at least the value given), and largest effect within a budget τ. ε: size of the"
             " perturbation in the norm of the budget; δ: delta-measure between the partitions"
             " before and after; matching error: share of points moved, clusters matched; queries:"
             " clusterings computed; seconds: processor time. All are means over the seeds in which"
@@ -120,7 +120,7 @@ def _target(form: str, target: str) -> str:
     if form == "max_effect":
         return f"τ = {target}"
     try:
-        return f"deviation ≥ {float(target):g}"
+        return f"matching error ≥ {float(target):g}"
     except ValueError:
         return target.replace("_", " ") or CHANGE
 
