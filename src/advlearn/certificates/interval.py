@@ -194,9 +194,10 @@ def _high(cut: Blocks, pulls: np.ndarray) -> float:
 
 
 def _middle(known: Interval) -> float:
-    if not math.isfinite(known.high):
-        return 2 * known.low if known.low > 0 else 1.0
-    return math.sqrt(known.low * known.high) if known.low > 0 else known.high / 2
+    """A gamma well inside, but not far above the lower end: the upper one may be huge."""
+    if known.low == 0:
+        return known.high / 2 if math.isfinite(known.high) else 1.0
+    return min(math.sqrt(known.low * known.high), 4 * known.low)
 
 
 def _end(

@@ -72,9 +72,10 @@ class Turns:
 def centres(blocks: Blocks, gamma: float) -> Centres | None:
     """Solve the centroid problem; none where joined centroids coincide at the optimum."""
     problem = reduce(blocks.points, blocks.graph, blocks.labels)
-    found = newton(problem, gamma)
-    if found is None:
+    solved = newton(problem, gamma)
+    if not solved.exact:
         return None
+    found = solved.centroids
     between = blocks.between(blocks.pulls(blocks.graph.weights))
     a, b = blocks.pairs.T
     differences = found[a] - found[b]

@@ -37,7 +37,7 @@ class CertifySettings(Settings):
         60, ge=0, le=10_000, description="sweeps of the search for the best routing of forces"
     )
     gammas: int = Field(
-        7, ge=1, le=1000, description="gammas of the clusterpath that are certified and attacked"
+        5, ge=1, le=1000, description="gammas of the clusterpath that are certified and attacked"
     )
     max_clusters: int = Field(
         10, ge=2, le=1000, description="gammas with more clusters than this are left out"
@@ -45,9 +45,9 @@ class CertifySettings(Settings):
     attacks: Annotated[tuple[_Attack, ...], EachOnce] = Field(
         ("merge", "cut", "noise"), description="attacks on the certified clusterings"
     )
-    rounds: int = Field(14, ge=1, le=1000, description="most radii that an attack is tried at")
+    rounds: int = Field(8, ge=1, le=1000, description="most radii that an attack is tried at")
     tolerance: float = Field(
-        0.02, gt=0, le=1, description="relative accuracy of the smallest attack's size"
+        0.05, gt=0, le=1, description="relative accuracy of the smallest attack's size"
     )
     complete_up_to: int = Field(
         200, ge=0, le=1000, description="most points for intervals of complete graphs, too"

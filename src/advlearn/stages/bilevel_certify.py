@@ -45,6 +45,8 @@ _EXACT = 1e-10
 _FIRST = 1e-3
 _GROWTH = 1.6
 _SPAN = 1e4
+_ATTACKS: dict[str, dict[str, int]] = {"merge": {"pairs": 1, "steps": 2}, "cut": {"steps": 2}}
+"""Few steps: each costs a solution, and a radius is tried at every gamma."""
 
 
 def bilevel_certify(
@@ -310,8 +312,8 @@ class _Study:
             self.graph, gamma, weights=weights, phi=self.job.graph.phi, tol=_EXACT
         )
         problem = BilevelProblem(self.points, PerPoint(largest), DEVIATIONS["delta"], learner)
-        start = certified if 0 < certified < largest else _FIRST * largest
-        return smallest_size(problem, build(method), start, largest, self.settings)
+        attack = build(method, **_ATTACKS.get(method, {}))
+        return smallest_size(problem, attack, certified, largest, self.settings)
 
     def _directions(self, clean: Solution) -> dict[str, np.ndarray]:
         """Perturbations (n, d) whose longest row has length 1."""
@@ -336,30 +338,45 @@ class _Study:
 def smallest_size(
     problem: BilevelProblem[np.ndarray],
     attack: Attack,
-    start: float,
+    certified: float,
     largest: float,
     settings: CertifySettings,
 ) -> tuple[float | None, float]:
     """Bracket the size at which an attack first changes the partition.
 
-    Grows from ``start`` until the attack succeeds, then halves the ratio of the two ends. Cheaper
-    than `BilevelProblem.min_effort` where a certificate says where to begin.
+    Begins just above the certified radius and grows until the attack succeeds, then halves the
+    ratio of the two ends; each radius is left at its first success. Cheaper than
+    `BilevelProblem.min_effort`, which knows no size below which all attacks fail.
 
     Returns:
         The smallest size with a change (none up to ``largest``), and the largest radius tried below
         it at which there was none (0 if there is none).
     """
-    below, above, tau = 0.0, math.inf, start
+    below, above = 0.0, math.inf
+    step = 1 + settings.tolerance
+    tau = certified * step if 0 < certified * step < largest else _FIRST * largest
     for _ in range(settings.rounds):
-        outcome = problem.max_effect(attack, tau, seed=settings.seed)
-        if outcome.reached:
-            above = min(above, outcome.size)
-        else:
+        size = _change(problem, attack, tau, settings.seed)
+        if size is None:
             below = max(below, tau)
-        if above <= below * (1 + settings.tolerance) or below >= largest:
+        else:
+            above = min(above, size)
+        if above <= max(below, certified) * step or below >= largest:
             break
         if math.isinf(above):
             tau = min(tau * _GROWTH, largest)
         else:
-            tau = math.sqrt(below * above) if below > 0 else above / 4
+            known = max(below, certified)
+            tau = math.sqrt(known * above) if known > 0 else above / 4
     return (above if math.isfinite(above) else None), min(below, above)
+
+
+def _change(
+    problem: BilevelProblem[np.ndarray], attack: Attack, tau: float, seed: int
+) -> float | None:
+    """Size of the first candidate that changes the partition, none if none does."""
+    generator = np.random.default_rng(derive_seed(seed, "certify", tau))
+    for perturbation in attack.candidates(problem, tau, generator):
+        if problem.effect(perturbation) > 0:
+            return problem.budget.size(perturbation)
+    return None

@@ -139,7 +139,7 @@ def refute(
     return tried, changed
 
 
-def campaign(cases: int, seed: int, most: int = 12) -> Counter[tuple[str, ...]]:
+def campaign(cases: int, seed: int, most: int = 12, sweeps: int = 20) -> Counter[tuple[str, ...]]:
     """Try to refute each budget, mode and method; counts by (budget, mode, method, what)."""
     generator = np.random.default_rng(seed)
     counts: Counter[tuple[str, ...]] = Counter()
@@ -159,7 +159,7 @@ def campaign(cases: int, seed: int, most: int = 12) -> Counter[tuple[str, ...]]:
                         method=method,
                         weights=mode,
                         phi=case.phi,
-                        sweeps=20,
+                        sweeps=sweeps,
                     )
                     key = (budget, mode, method)
                     counts[*key, "certificates"] += 1
