@@ -10,7 +10,7 @@ import pandas as pd
 
 from advlearn.paper.summary import over_seeds
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk import ordered
+from advlearn.paper.topk import groups, ordered
 from advlearn.paper.writers import number
 
 NO_PUBLISHED = (
@@ -206,6 +206,23 @@ def sandwich(tidy: Tidy) -> pd.DataFrame:
         keys,
         dataset=datasets(result["dataset"]),
     )
+
+
+def at_the_attacks(tidy: Tidy) -> pd.DataFrame:
+    """The rows of `sandwich` at the gamma of the attacks of each data set.
+
+    The nearest gamma of the grid where the record names one, else the one with the largest
+    certified radius.
+    """
+    rows = []
+    for (dataset, _), part in groups(sandwich(tidy), ["dataset", "weights"]):
+        gamma = tidy.bilevel_study.datasets.get(str(dataset), {}).get("gamma")
+        if gamma:
+            place = int(np.log(part["gamma"] / gamma).abs().argmin())
+        else:
+            place = int(part["certified"].fillna(-1.0).argmax())
+        rows.append(part.iloc[[place]])
+    return pd.concat(rows, ignore_index=True)
 
 
 def normalised_delta(tidy: Tidy) -> pd.DataFrame:

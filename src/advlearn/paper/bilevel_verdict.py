@@ -16,6 +16,7 @@ from advlearn.paper.bilevel import (
     NO_PUBLISHED,
     VICTIM_LABELS,
     WEIGHTS_LABELS,
+    at_the_attacks,
     datasets,
     label,
     sandwich,
@@ -46,23 +47,6 @@ def sentences(tidy: Tidy) -> list[str]:
         *_onepoint(tidy),
         *_defence(tidy),
     ]
-
-
-def at_the_attacks(tidy: Tidy) -> pd.DataFrame:
-    """The rows of `bilevel.sandwich` at the gamma of the attacks of each data set.
-
-    The nearest gamma of the grid where the record names one, else the one with the largest
-    certified radius.
-    """
-    rows = []
-    for (dataset, _), part in groups(sandwich(tidy), ["dataset", "weights"]):
-        gamma = tidy.bilevel_study.datasets.get(str(dataset), {}).get("gamma")
-        if gamma:
-            place = int(np.log(part["gamma"] / gamma).abs().argmin())
-        else:
-            place = int(part["certified"].fillna(-1.0).argmax())
-        rows.append(part.iloc[[place]])
-    return pd.concat(rows, ignore_index=True)
 
 
 def headline_rows(tidy: Tidy) -> Rows:
@@ -161,8 +145,8 @@ def _staircase(tidy: Tidy) -> list[str]:
     levels = [len(np.unique(each[each > 0].round(9))) for each in values if (each > 0).any()]
     seen = robust.cases - robust.violations
     text = (
-        f"Robust, then a staircase: v(τ) is 0 for the smallest τ > 0 tried and above 0 later in"
-        f" {seen} of {robust.cases} value functions (data sets, seeds)"
+        "Robust, then a staircase: v(τ) is 0 up to some τ > 0 (the smallest tried, or certified)"
+        f" and above 0 later in {seen} of {robust.cases} value functions (data sets, seeds)"
     )
     if levels:
         steps = f"{min(levels)} to {max(levels)}" if min(levels) < max(levels) else str(levels[0])

@@ -332,6 +332,37 @@ def test_staircase_that_was_not_seen(copy: Path, published: Path) -> None:
         assert_nothing_cut(FIGURES["bilevel_staircase"].draw(tidy))
 
 
+def test_coarse_grid_of_sizes_does_not_hide_a_certified_radius(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_staircase.csv"
+    frame = pd.read_csv(path)
+    frame = frame[(frame["tau"] == 0) | (frame["tau"] > 1.4)]  # the first size tried is a change
+    frame.to_csv(path, index=False)
+    assert checks(Tidy(copy, published))["robust"].violations == 0
+    changed(
+        copy,
+        "sandwich",
+        kind="unchanged",
+        method=range(len(pd.read_csv(copy / "bilevel_sandwich.csv"))),
+    )
+    assert checks(Tidy(copy, published))["robust"].violations == 1
+
+
+def test_targets_in_the_order_of_their_size(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_attacks.csv"
+    frame = pd.read_csv(path)
+    frame = frame[(frame["form"] == "min_effort") & (frame["method"] == "merge")]
+    wanted = ["first change", "0.1", "0.25", "1"]
+    parts = [frame[frame["target"] == "0.1"].assign(target=name) for name in reversed(wanted)]
+    pd.concat(parts).to_csv(path, index=False)
+    rows = [
+        row for group in bilevel_attacks.build(Tidy(copy, published)).groups for row in group.rows
+    ]
+    assert [row[1] for row in rows] == [
+        "first change",
+        *(f"matching error ≥ {n}" for n in wanted[1:]),
+    ]
+
+
 def test_calmness_above_the_bound_is_seen(copy: Path, published: Path) -> None:
     path = copy / "bilevel_calmness.csv"
     frame = pd.read_csv(path)

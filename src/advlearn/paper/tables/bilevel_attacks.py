@@ -57,7 +57,7 @@ def measure(tidy: Tidy) -> pd.DataFrame:
         [*KEYS, "metric"],
         form=list(FORM_LABELS),
         dataset=datasets(rows["dataset"]),
-        target=[CHANGE],
+        target=_targets(rows["target"]),
         method=METHODS,
         metric=["reached", *METRICS],
     )
@@ -114,6 +114,12 @@ def build(tidy: Tidy) -> Table:
         ],
         wide=True,
     )
+
+
+def _targets(present: pd.Series) -> list[str]:
+    """The targets once each: any change first, then numbers by size."""
+    numbers = pd.to_numeric(present, errors="coerce").fillna(-1.0)
+    return list(present.iloc[numbers.argsort(kind="stable")].unique())
 
 
 def _target(form: str, target: str) -> str:

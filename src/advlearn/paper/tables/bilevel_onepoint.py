@@ -78,7 +78,8 @@ def build(tidy: Tidy) -> Table:
             "Points that leave their cluster when one point of the pair is changed (the changed"
             " point counts), squared delta-measure, number of changed features, Euclidean and"
             " largest change of the point (pixels from 0 to 16), and clusterings asked for. Rows"
-            f" 'published attack' stand as published; the others were made here. {seeds_text(tidy)}"
+            " 'published attack' describe the published arrays (source below); the others were made"
+            f" here. {seeds_text(tidy)}"
         ),
         frame=frame,
         columns=["victim", "method", "misclustered", "δ²", "ℓ0", "ℓ2", "ℓ∞", "queries"],
