@@ -65,6 +65,11 @@ class DualAscent:
             self.dual, self._ahead, self._momentum = proposed, change, following
         self.iterations += iterations
 
+    def restart(self, dual: np.ndarray) -> None:
+        """Go on from another feasible dual (m, d)."""
+        self.dual = self._ahead = dual
+        self._momentum = 1.0
+
     def primal(self) -> np.ndarray:
         """X = A - B^T Z, (n, d)."""
         found: np.ndarray = self.target - self.transposed @ self.dual

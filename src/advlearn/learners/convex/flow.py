@@ -15,15 +15,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
-from advlearn.learners.convex.ama import DualAscent
+from advlearn.learners.convex.ama import DualAscent, clip
 from advlearn.learners.convex.graph import Graph, by_first_point, check_points, connected
-from advlearn.learners.convex.reduced import Reduced, directions, newton, reduce
+from advlearn.learners.convex.reduced import (
+    cluster_means,
+    factorised,
+    newton,
+    reduce,
+    unit_directions,
+)
 from advlearn.learners.convex.solution import lengths
 
 # What rounding may leave of the divergence, relative to the forces.
 _ROUNDING = 1e-11
+# Dual steps between two looks at the flow.
+_BLOCK = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +43,15 @@ class FlowCertificate:
             found; 1 without such edges, negative for an overloaded flow, nan where there is none.
             Positive: strictly inside, so the partition also survives small changes.
         separation: smallest distance of joined centroids, inf without a crossing edge.
-        refuted: a witness shows that there is no flow (or no connected cluster, or that joined
-            centroids coincide); neither valid nor refuted: undecided within the steps allowed.
+        refuted: the partition is shown to be another: a cluster is not connected, joined centroids
+            coincide (Newton ran into them), or a witness X with <demand, X> above its price rules
+            every flow out. Neither valid nor refuted: undecided within the steps allowed.
         reason: "" where valid, else "disconnected cluster", "joined centroids coincide",
             "cluster splits" or "undecided".
-        centroids: (K, d), None where joined centroids coincide or a cluster is disconnected.
-        dual: Z (m, d) with |Z_e| <= gamma w_e and X = A - B^T Z, None where not valid.
+        centroids: (K, d), clusters numbered by first point; None for a disconnected cluster, not
+            the optimum where joined centroids coincide.
+        dual: Z (m, d) with |Z_e| <= gamma w_e; where valid, X = A - B^T Z to rounding, elsewhere
+            the best guess; None for a disconnected cluster.
     """
 
     valid: bool
@@ -83,85 +93,87 @@ def certify_partition(
     """
     points = check_points(points)
     labels = by_first_point(np.asarray(labels))
-    inside = labels[graph.edges[:, 0]] == labels[graph.edges[:, 1]]
-    if not np.array_equal(connected(graph.n, graph.edges[inside]), labels):
-        return FlowCertificate(False, np.nan, np.nan, True, "disconnected cluster")
     centre = points.mean(axis=0)
-    points = points - centre
-    problem = reduce(points, graph, labels)
-    found = newton(problem, gamma, None if centroids is None else centroids - centre)
-    if found is None:
-        return FlowCertificate(False, np.nan, 0.0, True, "joined centroids coincide")
-    outcome = _certify(points, graph, gamma, labels, problem, found, directions, dual, max_iter)
-    return replace(outcome, centroids=found + centre)
+    if centroids is not None:
+        centroids = centroids - centre
+    found = examine(points - centre, graph, gamma, labels, directions, centroids, dual, max_iter)
+    if found.centroids is None:
+        return found
+    return replace(found, centroids=found.centroids + centre)
 
 
-def _certify(
+def examine(
     points: np.ndarray,
     graph: Graph,
     gamma: float,
     labels: np.ndarray,
-    problem: Reduced,
-    centroids: np.ndarray,
-    given: np.ndarray | None,
+    directions: np.ndarray | None,
+    centroids: np.ndarray | None,
     dual: np.ndarray | None,
     max_iter: int,
 ) -> FlowCertificate:
-    inside = ~problem.crossing
+    """`certify_partition` of checked, centred points and labels numbered by first point."""
+    inside = labels[graph.edges[:, 0]] == labels[graph.edges[:, 1]]
+    if not np.array_equal(connected(graph.n, graph.edges[inside]), labels):
+        return FlowCertificate(False, np.nan, np.nan, True, "disconnected cluster")
+    problem = reduce(points, graph, labels)
+    solved = newton(problem, gamma, centroids)
+    found = solved.centroids
+
     radius = gamma * graph.weights
     whole = np.zeros((graph.m, points.shape[1]))
-    units = directions(problem, centroids) if given is None else given
-    whole[problem.crossing] = radius[problem.crossing, None] * units
-    demand = points - graph.incidence().T @ whole - centroids[labels]
-    joined = centroids[problem.edges[:, 0]] - centroids[problem.edges[:, 1]]
+    if len(problem.edges):
+        units = unit_directions(problem, found) if directions is None else directions
+        whole[problem.crossing] = radius[problem.crossing, None] * units
+    demand = points - graph.incidence().T @ whole - found[labels]
+    joined = found[problem.edges[:, 0]] - found[problem.edges[:, 1]]
     separation = float(lengths(joined).min()) if len(joined) else np.inf
-    if not inside.any():
-        return FlowCertificate(True, 1.0, separation, False, "", dual=whole)
-    within = Within(graph, inside, labels, radius[inside])
-    start = None if dual is None else dual[inside]
-    flow, margin, refuted = within.route(demand, start, max_iter)
-    if margin < 0:
-        reason = "cluster splits" if refuted else "undecided"
-        return FlowCertificate(False, margin, separation, refuted, reason)
-    whole[inside] = flow
-    return FlowCertificate(True, margin, separation, False, "", dual=whole)
+    margin, splits = 1.0, False
+    if inside.any():
+        within = Within(graph.incidence()[inside], labels, radius[inside])
+        start = None if dual is None else dual[inside]
+        flow, margin, splits = within.route(demand, start, max_iter if solved.exact else 0)
+        if margin < 0:
+            clip(flow, within.capacity)
+        whole[inside] = flow
+    reason = ""
+    if not solved.exact:
+        margin, separation, reason = np.nan, 0.0, "joined centroids coincide"
+    elif margin < 0 or splits:
+        reason = "cluster splits" if splits else "undecided"
+    refuted = reason not in ("", "undecided")
+    return FlowCertificate(not reason, margin, separation, refuted, reason, found, whole)
 
 
 class Within:
-    """The graph inside the clusters of a partition, and flows on it.
+    """Flows on the edges inside the clusters of a partition.
 
     Args:
-        graph: the whole graph.
-        inside: its edges inside clusters, (m,) bool; each cluster is connected by them.
-        labels: (n,) int64, 0..K-1 by first point.
-        capacity: gamma w of the edges inside, > 0.
+        incidence: rows of B of these edges, (edges, n).
+        labels: (n,) int64, 0..K-1; each cluster is connected by the edges.
+        capacity: gamma w of the edges, (edges,), > 0.
     """
 
     def __init__(
-        self, graph: Graph, inside: np.ndarray, labels: np.ndarray, capacity: np.ndarray
+        self, incidence: sparse.csr_matrix, labels: np.ndarray, capacity: np.ndarray
     ) -> None:
         self.labels = labels
         self.capacity = capacity
-        self.incidence = graph.incidence()[inside]
+        self.incidence = incidence
+        self.count = int(labels.max()) + 1
+        self.cluster = labels[incidence.indices[::2]]
         _, first = np.unique(labels, return_index=True)
         # One point of each cluster has potential 0: the rest of the Laplacian is regular.
-        self.free = np.delete(np.arange(graph.n), first)
+        self.free = np.delete(np.arange(len(labels)), first)
         self._grounded = self.incidence[:, self.free].tocsr()
 
-    def electrical(self, demand: np.ndarray, conductance: np.ndarray) -> np.ndarray:
-        """The flow c_e (psi_i - psi_j) with divergence ``demand`` (n, d), (edges inside, d)."""
-        return self.solver(conductance)(demand)
-
     def solver(self, conductance: np.ndarray) -> ElectricalFlow:
-        """The electrical flows of these conductances (> 0), factorised once."""
+        """The electrical flows of these conductances (edges,), > 0, factorised once."""
         return ElectricalFlow(self._grounded, self.free, conductance)
 
     def balanced(self, demand: np.ndarray) -> np.ndarray:
         """``demand`` less its mean in each cluster: what rounding left of a sum that is zero."""
-        count = int(self.labels.max()) + 1
-        sums = np.stack([np.bincount(self.labels, c, minlength=count) for c in demand.T], axis=1)
-        sizes = np.bincount(self.labels, minlength=count)
-        found: np.ndarray = demand - (sums / sizes[:, None])[self.labels]
+        found: np.ndarray = demand - cluster_means(demand, self.labels, self.count)[self.labels]
         return found
 
     def margin(self, flow: np.ndarray) -> float:
@@ -171,40 +183,65 @@ class Within:
     def route(
         self, demand: np.ndarray, start: np.ndarray | None, max_iter: int
     ) -> tuple[np.ndarray, float, bool]:
-        """A flow with divergence ``demand``, its margin, and whether none within capacity exists.
+        """A flow with divergence ``demand``, its margin, and whether none can fit.
 
-        First the electrical flow, or the correction of ``start`` by one; then accelerated dual
-        steps on the flow, corrected again, until one fits, a witness X shows that none can
-        (<demand, X> > sum capacity |x_i - x_j|), or ``max_iter`` steps are done.
+        First the electrical flow, or the correction of ``start`` by one. Where a cluster's edge is
+        overloaded, accelerated dual steps on these clusters' flow, corrected again, until it fits,
+        a witness X shows that none can (<demand, X> > sum capacity |x_i - x_j|), or ``max_iter``
+        steps are done.
         """
         demand = self.balanced(demand)
-        electrical = self.solver(self.capacity)
-        flow = np.zeros((len(self.capacity), demand.shape[1])) if start is None else start
-        best = flow + electrical(demand - self.incidence.T @ flow)
-        margin = self.margin(best)
-        if margin >= 0:
-            return best, margin, False
-        ascent = DualAscent(
-            demand, self.incidence, self.capacity, flow if start is not None else best
+        if start is None:
+            flow = self.solver(self.capacity)(demand)
+        else:
+            flow = start + self.solver(self.capacity)(demand - self.incidence.T @ start)
+        over = lengths(flow) > self.capacity
+        if not over.any() or not max_iter:
+            return flow, self.margin(flow), False
+        bad = np.zeros(self.count, dtype=bool)
+        bad[self.cluster[over]] = True
+        nodes, edges = bad[self.labels], bad[self.cluster]
+        part = Within(
+            self.incidence[edges][:, nodes],
+            by_first_point(self.labels[nodes]),
+            self.capacity[edges],
         )
-        block = 25
-        while ascent.iterations < max_iter:
-            ascent.advance(min(block, max_iter - ascent.iterations))
+        begin = flow if start is None else start
+        flow[edges], margin, splits = part.search(demand[nodes], begin[edges], max_iter)
+        return flow, min(margin, self.margin(flow)), splits
+
+    def search(
+        self, demand: np.ndarray, start: np.ndarray, max_iter: int
+    ) -> tuple[np.ndarray, float, bool]:
+        """A flow by dual steps, its margin, and whether none can fit.
+
+        ``demand`` sums to 0 in each cluster.
+        """
+        electrical = self.solver(self.capacity)
+        ascent = DualAscent(demand, self.incidence, self.capacity, start)
+        best, margin = start, -np.inf
+        while True:
+            ascent.advance(min(_BLOCK, max_iter - ascent.iterations))
             residual = ascent.primal()
             tried = ascent.dual + electrical(residual)
             if (found := self.margin(tried)) > margin:
                 best, margin = tried, found
             if margin >= 0:
                 return best, margin, False
-            price = self.capacity @ lengths(self.incidence @ residual)
-            if np.vdot(demand, residual) > price * (1 + _ROUNDING):
-                return best, margin, True
-            block = min(2 * block, 200)
-        return best, margin, False
+            differences = self.incidence @ residual
+            price = self.capacity * lengths(differences)
+            prices = np.bincount(self.cluster, price, minlength=self.count)
+            paid = np.einsum("ij,ij->i", demand, residual)
+            worth = np.bincount(self.labels, paid, minlength=self.count)
+            sure = _ROUNDING * np.bincount(self.labels, np.abs(paid), minlength=self.count)
+            if (worth > prices + sure).any():
+                return ascent.dual, margin, True
+            if ascent.iterations >= max_iter:
+                return best, margin, False
 
 
 class ElectricalFlow:
-    """demand (n, d) -> the flow of least energy sum |F_e|^2 / c_e with this divergence."""
+    """The flow F of least energy sum |F_e|^2 / c_e with a given divergence."""
 
     def __init__(
         self, grounded: sparse.csr_matrix, free: np.ndarray, conductance: np.ndarray
@@ -216,13 +253,8 @@ class ElectricalFlow:
         weighted = grounded.multiply(conductance[:, None]).tocsr()
         laplacian = (grounded.T @ weighted).tocsc()
         self._scale = 1 / np.sqrt(laplacian.diagonal())
-        scaled = (sparse.diags(self._scale) @ laplacian @ sparse.diags(self._scale)).tocsc()
-        self._factor = splu(
-            scaled,
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
+        scaling = sparse.diags(self._scale)
+        self._factor = factorised((scaling @ laplacian @ scaling).tocsc())
 
     def __call__(self, demand: np.ndarray) -> np.ndarray:
         """The flow (edges, d) of ``demand`` (n, d), which sums to 0 in each cluster."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from advlearn.learners.convex.ama import DualAscent
-from advlearn.learners.convex.flow import FlowCertificate, certify_partition
+from advlearn.learners.convex.flow import FlowCertificate, examine
 from advlearn.learners.convex.graph import Graph, check_points, connected
 from advlearn.learners.convex.reduced import cluster_means
 from advlearn.learners.convex.solution import Solution, duality_gap, lengths, objective
@@ -15,7 +15,12 @@ from advlearn.support.errors import UserError, unknown_name
 
 SOLVERS = ("auto", "ama", "clarabel")
 MAX_ITER = 20_000
+import os
+
+USE = bool(os.environ.get("USE"))
+TRACE: list = []
 _CHECK_EVERY = 20
+_FLOW_STEPS = 200
 # Below this relative gap rounding has the word: a partition without proof is taken as it is.
 _SMALLEST_GAP = 1e-14
 
@@ -53,7 +58,7 @@ def solve(
     offset = cluster_means(points, graph.components(), int(graph.components().max()) + 1)
     centred = points - offset[graph.components()]
     state = DualAscent(centred, graph.incidence(), gamma * graph.weights, _dual(start, graph))
-    found = _ama(centred, graph, gamma, state, tol, max_iter)
+    found = _ama(centred, graph, gamma, state, max_iter, "ama")
     return _shifted(found, offset[graph.components()])
 
 
@@ -118,43 +123,49 @@ def _ama(
     graph: Graph,
     gamma: float,
     state: DualAscent,
-    tol: float,
     max_iter: int,
+    solver: str,
 ) -> Solution:
-    attempted: tuple[np.ndarray, float] | None = None
-    labels = np.arange(graph.n)
+    attempt, wait = state.iterations + 2 * _CHECK_EVERY, 2 * _CHECK_EVERY
     while True:
         solution = state.primal()
         differences = state.incidence @ solution
         slack = state.radius * lengths(differences)
+        penalty = slack.sum()
         slack -= np.einsum("ij,ij->i", state.dual, differences)
-        value = 0.5 * np.square(solution - points).sum() + state.radius @ lengths(differences)
-        gap = float(max(slack.sum(), 0) / value) if value > 0 else 0.0
-        before, labels = labels, connected(graph.n, graph.edges[state.fused(differences)])
-        stable = np.array_equal(before, labels)
+        value = float(0.5 * np.square(solution - points).sum() + penalty)
+        gap = max(float(slack.sum()), 0.0) / value if value > 0 else 0.0
         done = state.iterations >= max_iter or gap <= _SMALLEST_GAP
-        again = attempted is None or (
-            gap <= 0.1 * attempted[1] or not np.array_equal(attempted[0], labels)
-        )
-        if (stable and again) or done:
-            attempted = (labels, gap)
-            proof = certify_partition(
-                points,
-                graph,
-                gamma,
-                labels,
-                centroids=cluster_means(solution, labels, int(labels.max()) + 1),
-                dual=state.dual,
-                max_iter=0,
-            )
-            if proof.valid:
-                return _proved(points, graph, gamma, labels, proof, state.iterations, "ama")
-        if done:
+        if state.iterations >= attempt or done:
+            labels = connected(graph.n, graph.edges[state.fused(differences)])
             centroids = cluster_means(solution, labels, int(labels.max()) + 1)
-            return Solution(
-                solution, state.dual, labels, centroids, float(value), gap,
-                state.iterations, "ama", False, gamma,
-            )  # fmt: skip
+            proof = examine(points, graph, gamma, labels, None, centroids, state.dual, _FLOW_STEPS)
+            if proof.valid:
+                return _proved(points, graph, gamma, labels, proof, state.iterations, solver)
+            if done:
+                return Solution(
+                    solution,
+                    state.dual,
+                    labels,
+                    centroids,
+                    value,
+                    gap,
+                    state.iterations,
+                    solver,
+                    False,
+                    gamma,
+                )
+            better = False
+            if proof.dual is not None and USE:
+                guess = points - state.transposed @ proof.dual
+                better = bool(np.vdot(guess, guess) < np.vdot(solution, solution))
+                if better:
+                    state.restart(proof.dual)
+            TRACE.append(
+                (state.iterations, int(labels.max()) + 1, proof.reason, proof.margin, better, gap)
+            )
+            wait = 2 * wait
+            attempt = state.iterations + wait
         state.advance(min(_CHECK_EVERY, max_iter - state.iterations))
 
 
