@@ -41,9 +41,9 @@ DEFENCE_COLUMNS = "dataset parameter value gamma radius n_clusters ari_truth cho
 Weights = Literal["fixed", "recomputed"]
 WEIGHTS: tuple[Weights, ...] = ("fixed", "recomputed")
 _EXACT = 1e-10
-# Where nothing is certified, attacks begin at this share of the largest size.
+# Where nothing is certified, attacks begin at this share of the largest size and grow faster.
 _FIRST = 1e-3
-_GROWTH = 1.6
+_GROWTH, _SEARCH = 1.6, 5.0
 _SPAN = 1e4
 _ATTACKS: dict[str, dict[str, int]] = {"merge": {"pairs": 1, "steps": 2}, "cut": {"steps": 2}}
 """Few steps: each costs a solution, and a radius is tried at every gamma."""
@@ -364,7 +364,7 @@ def smallest_size(
         if above <= max(below, certified) * step or below >= largest:
             break
         if math.isinf(above):
-            tau = min(tau * _GROWTH, largest)
+            tau = min(tau * (_GROWTH if certified > 0 else _SEARCH), largest)
         else:
             known = max(below, certified)
             tau = math.sqrt(known * above) if known > 0 else above / 4
