@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from advlearn.attacks.clustering.gradient import exact
 from advlearn.budgets.points import PointBudget
@@ -17,7 +16,15 @@ from advlearn.support.errors import UserError
 
 Problem = BilevelProblem[Any]
 
-__all__ = ["Problem", "View", "cluster_means", "convex_learner", "nearest_pairs", "towards"]
+__all__ = [
+    "Means",
+    "Problem",
+    "View",
+    "cluster_means",
+    "convex_learner",
+    "nearest_pairs",
+    "towards",
+]
 
 
 def convex_learner(problem: Problem, method: str) -> ConvexPartitioner:
@@ -80,18 +87,49 @@ class View:
         return found.recomputed(self.points, self.graph, self.learner.phi)
 
 
-def cluster_means(points: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of each cluster (K, d) and its label (K,), by label; noise (-1) has none."""
-    names = np.unique(labels[labels >= 0])
+class Means(NamedTuple):
+    """Clusters of a partition, by label; noise (-1) is none of them.
+
+    Attributes:
+        means: (K, d).
+        names: label of each, (K,).
+        sizes: points in each, (K,).
+    """
+
+    means: np.ndarray
+    names: np.ndarray
+    sizes: np.ndarray
+
+
+def cluster_means(points: np.ndarray, labels: np.ndarray) -> Means:
+    """Mean, label and size of each cluster of points (n, d) with ``labels`` (n,)."""
+    names, sizes = np.unique(labels[labels >= 0], return_counts=True)
     means = [points[labels == name].mean(axis=0) for name in names]
-    return np.array(means).reshape(len(names), points.shape[1]), names
+    return Means(np.array(means).reshape(len(names), points.shape[1]), names, sizes)
 
 
-def nearest_pairs(means: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """The ``count`` pairs (i < j) of rows that are nearest to each other, nearest first."""
-    first, second = np.triu_indices(len(means), 1)
-    order = np.argsort(cdist(means, means)[first, second], kind="stable")[:count]
-    return [(int(first[one]), int(second[one])) for one in order]
+def nearest_pairs(
+    means: np.ndarray, sizes: np.ndarray, count: int, joined: np.ndarray | None = None
+) -> list[tuple[int, int]]:
+    """``count`` pairs (i < j) of clusters: the pair that moves most points, then nearest first.
+
+    Of a pair, the smaller cluster is what changes its place when the two become one: where all near
+    pairs are those of single points, the largest pair is what a large effect needs.
+
+    Args:
+        means: (K, d).
+        sizes: (K,) points in each cluster.
+        count: how many, >= 1; fewer where there are no more.
+        joined: (p, 2) the pairs that there are; all by default.
+    """
+    pairs = np.stack(np.triu_indices(len(means), 1), axis=1) if joined is None else joined
+    if not len(pairs):
+        return []
+    apart = np.linalg.norm(means[pairs[:, 0]] - means[pairs[:, 1]], axis=1)
+    order = np.argsort(apart, kind="stable")
+    largest = order[int(sizes[pairs[order]].min(axis=1).argmax())]
+    chosen = [int(largest), *(int(one) for one in order if one != largest)][:count]
+    return [(int(pairs[one, 0]), int(pairs[one, 1])) for one in chosen]
 
 
 def towards(

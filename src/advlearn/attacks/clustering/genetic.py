@@ -54,11 +54,11 @@ class Genetic:
         self, problem: Problem, tau: float, generator: np.random.Generator
     ) -> Iterator[np.ndarray]:
         """The best of all generations, and the smallest of those that had an effect."""
-        means, names = cluster_means(problem.data, problem.before)
+        means, names, sizes = cluster_means(problem.data, problem.before)
         if len(means) < 2 or tau == 0:
             return
         budget = problem.budget.scaled(tau)
-        victim, target = nearest_pairs(means, 1)[0]
+        victim, target = nearest_pairs(means, sizes, 1)[0]
         if generator.random() < 0.5:
             victim, target = target, victim
         members = np.flatnonzero(problem.before == names[victim])
@@ -87,8 +87,8 @@ class Genetic:
         yield perturbation(masks[int(tried.argmax())])
         touched = np.flatnonzero(tried > problem.clean_effect)
         if len(touched):
-            sizes = [budget.size(perturbation(masks[one])) for one in touched]
-            smallest = int(touched[int(np.argmin(sizes))])
+            lengths = [budget.size(perturbation(masks[one])) for one in touched]
+            smallest = int(touched[int(np.argmin(lengths))])
             if smallest != int(tried.argmax()):
                 yield perturbation(masks[smallest])
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advlearn.attacks.clustering.common import Problem, View, towards
+from advlearn.attacks.clustering.common import Problem, View, nearest_pairs, towards
 from advlearn.learners.convex import Solution
 from advlearn.learners.convex.graph import Graph
 
@@ -30,7 +30,7 @@ class Merge:
     """Push the centroids of neighbouring clusters together.
 
     Args:
-        pairs: how many pairs of clusters are tried, nearest centroids first.
+        pairs: how many pairs of clusters are tried: the largest and the nearest ones.
         steps: most Frank-Wolfe steps for a pair; each solves the clustering once.
     """
 
@@ -77,9 +77,7 @@ class Merge:
 
 
 def connected_pairs(solution: Solution, graph: Graph, count: int) -> list[tuple[int, int]]:
-    """The ``count`` nearest pairs of clusters that an edge joins; no others can ever merge."""
+    """Pairs of clusters that an edge joins, as :func:`nearest_pairs`; no others can ever merge."""
     ends = solution.labels[graph.edges]
-    ends = np.unique(np.sort(ends[ends[:, 0] != ends[:, 1]], axis=1), axis=0)
-    apart = solution.centroids[ends[:, 0]] - solution.centroids[ends[:, 1]]
-    order = np.argsort(np.linalg.norm(apart, axis=1), kind="stable")[:count]
-    return [(int(first), int(second)) for first, second in ends[order]]
+    joined = np.unique(np.sort(ends[ends[:, 0] != ends[:, 1]], axis=1), axis=0)
+    return nearest_pairs(solution.centroids, np.bincount(solution.labels), count, joined)

@@ -36,8 +36,8 @@ class OnePoint:
             that would be further from all others than this is left where it is.
     """
 
-    points: int = 4
-    directions: int = 4
+    points: int = 3
+    directions: int = 3
     lengths: tuple[float, ...] = (1.0, 0.5)
     low: float | None = None
     high: float | None = None
@@ -58,7 +58,7 @@ class OnePoint:
     ) -> Iterator[np.ndarray]:
         """One perturbation for each point, direction and length that makes no outlier."""
         data, budget = problem.data, problem.budget.scaled(tau)
-        means, _ = cluster_means(data, problem.before)
+        means = cluster_means(data, problem.before).means
         if len(means) < 2:
             return
         usual = usual_distance(data, self.outliers)

@@ -43,7 +43,7 @@ class Setting:
         Raises:
             UserError: the clustering has one cluster.
         """
-        means, _ = cluster_means(self.points, self.learner("fixed")(self.points))
+        means = cluster_means(self.points, self.learner("fixed")(self.points)).means
         if len(means) < 2:
             raise UserError(
                 "a clustering with one cluster gives attacks no unit of size",

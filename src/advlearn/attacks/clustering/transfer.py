@@ -17,12 +17,13 @@ class Transfer:
     """Carry groups of points towards the mean of a neighbouring cluster; labels only.
 
     Args:
-        pairs: how many pairs of clusters are tried (each in both directions), nearest means first.
+        pairs: how many pairs of clusters are tried, each in both directions: the largest and the
+            nearest ones.
         groups: how many sizes of the group, from one point to half of the cluster, in powers.
         count: size of the one group that is tried instead.
     """
 
-    pairs: int = 1
+    pairs: int = 2
     groups: int = 3
     count: int | None = None
 
@@ -30,10 +31,10 @@ class Transfer:
         self, problem: Problem, tau: float, generator: np.random.Generator
     ) -> Iterator[np.ndarray]:
         """For each pair, direction and size of the group one perturbation of size <= ``tau``."""
-        means, names = cluster_means(problem.data, problem.before)
+        means, names, sizes = cluster_means(problem.data, problem.before)
         budget = problem.budget.scaled(tau)
         seen: set[bytes] = set()
-        for pair in nearest_pairs(means, self.pairs):
+        for pair in nearest_pairs(means, sizes, self.pairs):
             for source, target in (pair, pair[::-1]):
                 members = np.flatnonzero(problem.before == names[source])
                 for count in self._counts(len(members)):

@@ -170,7 +170,7 @@ def closed_form(points: np.ndarray, gamma: float) -> tuple[float, Any]:
     assert labels.max() == 1
     ends = labels[learner.graph.edges]
     between = float(learner.graph.weights[ends[:, 0] != ends[:, 1]].sum())
-    means, _ = cluster_means(points, labels)
+    means, _, _ = cluster_means(points, labels)
     inverse = (1 / np.bincount(labels)).sum()
     apart = float(np.linalg.norm(means[0] - means[1]))
     return 0.5 * (apart - gamma * between * inverse), learner
@@ -185,7 +185,7 @@ def test_merge_of_two_clusters_has_its_closed_form(two: np.ndarray, gamma: float
     assert outcome.size == pytest.approx(smallest_size, rel=2e-4)
     # The minimal merge is attained: at that size itself, but for rounding.
     direction = np.zeros_like(two)
-    means, _ = cluster_means(two, problem.before)
+    means, _, _ = cluster_means(two, problem.before)
     way = (means[1] - means[0]) / np.linalg.norm(means[1] - means[0])
     direction[problem.before == 0], direction[problem.before == 1] = way, -way
     assert problem.effect(smallest_size * (1 + 1e-6) * direction) > 0
@@ -311,7 +311,7 @@ def test_transfer_of_seven_points_is_a_staircase_up_to_322(
 def test_merge_direction_rises_to_450_and_falls_back_to_0(
     staircase: BilevelProblem[Any],
 ) -> None:
-    means, _ = cluster_means(staircase.data, staircase.before)
+    means, _, _ = cluster_means(staircase.data, staircase.before)
     way = (means[1] - means[0]) / np.linalg.norm(means[1] - means[0])
     direction = np.zeros_like(staircase.data)
     direction[staircase.before == 0], direction[staircase.before == 1] = way, -way
@@ -351,7 +351,7 @@ def test_one_point_moves_one_point_and_makes_no_outlier() -> None:
     usual = usual_distance(near(), 0.9)
     found = list(attack.candidates(problem, 1.0, np.random.default_rng(0)))
     assert found
-    means, _ = cluster_means(near(), problem.before)
+    means, _, _ = cluster_means(near(), problem.before)
     first = set(boundary(near(), means)[:5].tolist())
     for perturbation in found:
         (row,) = np.flatnonzero(perturbation.any(axis=1))
@@ -369,7 +369,9 @@ def test_one_point_keeps_coordinates_in_their_range() -> None:
         assert (points + perturbation).max() <= 2 + 1e-12
 
 
-def test_nearest_pairs_are_in_order() -> None:
-    means = np.array([[0.0], [10.0], [1.0], [4.0]])
-    assert nearest_pairs(means, 3) == [(0, 2), (2, 3), (0, 3)]
-    assert nearest_pairs(means[:1], 3) == []
+def test_pairs_are_the_largest_and_then_the_nearest() -> None:
+    means, sizes = np.array([[0.0], [10.0], [1.0], [4.0]]), np.array([9, 8, 1, 1])
+    assert nearest_pairs(means, sizes, 3) == [(0, 1), (0, 2), (2, 3)]
+    assert nearest_pairs(means, np.ones(4), 2) == [(0, 2), (2, 3)]
+    assert nearest_pairs(means, sizes, 9, np.array([[0, 2], [1, 3]])) == [(0, 2), (1, 3)]
+    assert nearest_pairs(means[:1], sizes[:1], 3) == []
