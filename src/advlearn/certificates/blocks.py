@@ -99,12 +99,16 @@ class Blocks:
 
     def between(self, pulls: np.ndarray) -> np.ndarray:
         """W^ab, (K, K): pulls (n, K) added over each cluster."""
-        member = sparse.csr_array(
-            (np.ones(len(self.labels)), (self.labels, np.arange(len(self.labels)))),
-            shape=(self.n_clusters, len(self.labels)),
-        )
-        found: np.ndarray = member @ pulls
+        found: np.ndarray = self._member @ pulls
         return found
+
+    @cached_property
+    def _member(self) -> sparse.csr_array:
+        """(K, n), 1 where the point is in the cluster."""
+        n = len(self.labels)
+        return sparse.csr_array(
+            (np.ones(n), (self.labels, np.arange(n))), shape=(self.n_clusters, n)
+        )
 
 
 def blocks(points: np.ndarray, labels: np.ndarray, graph: Graph) -> Blocks:

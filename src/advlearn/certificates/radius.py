@@ -40,7 +40,7 @@ METHODS = ("sun_toh_yuan", "electrical", "exact_directions")
 
 # Rounding of the two sides of an inequality, relative to the larger; and of the radius found.
 _ROUNDING = 1e-10
-_COARSE, _FINE = 1e-3, 1e-9
+_COARSE, _FINE = 2e-3, 1e-9
 _QUADRUPLINGS = 40
 
 
@@ -114,7 +114,8 @@ def radius(
     )
     outside = certifier.outside()
     inside = math.inf
-    for cluster in cut.clusters:
+    # Large clusters first: for the others it is enough to be no worse.
+    for cluster in sorted(cut.clusters, key=lambda one: -len(one.members)):
         if len(cluster.members) > 1:
             inside = min(inside, certifier.inside(cluster, method, sweeps, inside))
     return Radius(min(inside, outside), inside, outside)
@@ -207,17 +208,20 @@ class _Certifier:
 
         def score(routing: Matrix) -> tuple[float, np.ndarray]:
             nonlocal best, chosen
+            stop = np.zeros(len(cluster.edges))
             if math.isinf(best):
-                return best, np.zeros(len(cluster.edges))
+                return best, stop
             load = self._load(cluster, routing)
-            # Almost every routing is no better than the best: one look tells.
-            at_best = load(best)
-            if not _fits(at_best):
-                return -float(at_best.max()), at_best
-            if best >= enough:
-                return best, at_best
-            best, chosen = _largest(lambda size: _fits(load(size)), scale, best, _COARSE), load
-            return best, load(best if math.isfinite(best) else 0.0)
+            if math.isfinite(enough) and _fits(load(enough)):
+                best, chosen = enough, None
+                return best, stop
+            # Almost every routing is hardly better than the best: one look tells.
+            wanted = best * (1 + _COARSE)
+            found = load(wanted)
+            if _fits(found):
+                best = _largest(lambda size: _fits(load(size)), scale, wanted, _COARSE)
+                chosen = load
+            return -float(found.max()), found
 
         if method == "sun_toh_yuan":
             score(complete(cluster))
