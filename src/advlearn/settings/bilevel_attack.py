@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from advlearn.settings.base import EachOnce, Settings
 from advlearn.settings.bilevel_data import GraphSettings
@@ -20,6 +20,7 @@ Budget = Literal["per_point", "frobenius", "linf", "few_points_1", "few_points_5
 Direction = Literal["noise", "merge", "split", "transfer"]
 DIRECTIONS: tuple[Direction, ...] = ("noise", "merge", "split", "transfer")
 _Share = Annotated[float, Field(gt=0, le=1)]
+_Digit = Annotated[int, Field(ge=0, le=9)]
 _Radius = Annotated[float, Field(gt=0, le=100)]
 
 
@@ -90,7 +91,7 @@ class BlackboxSettings(Settings):
 class OnepointSettings(Settings):
     """One changed digit, beside the published attack."""
 
-    pairs: Annotated[tuple[tuple[int, int], ...], EachOnce] = Field(
+    pairs: Annotated[tuple[tuple[_Digit, _Digit], ...], EachOnce] = Field(
         ((1, 4), (8, 9)), min_length=1, description="pairs of digits"
     )
     victims: Annotated[tuple[Literal["kmeans", "ward", "spectral"], ...], EachOnce] = Field(
@@ -117,6 +118,14 @@ class OnepointSettings(Settings):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
         (0, 1, 2), min_length=1, description="seeds of directions and of the noise beside them"
     )
+
+    @field_validator("pairs")
+    @classmethod
+    def _different(cls, pairs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        for first, second in pairs:
+            if first == second:
+                raise ValueError(f"pair {first}, {second}: two different digits")
+        return pairs
 
 
 class BilevelAttackJob(Settings):
