@@ -60,6 +60,7 @@ VICTIM_LABELS = {
     "spectral": "spectral",
     "dbscan": "DBSCAN",
     "hdbscan": "HDBSCAN",
+    "none": "no clusterer",
 }
 FORM_LABELS = {
     "min_effort": "smallest perturbation that reaches the target",

@@ -354,17 +354,30 @@ def _extremes(frame: pd.DataFrame) -> str:
 def _onepoint(tidy: Tidy) -> list[str]:
     frame = bilevel_onepoint.measure(tidy)
     rows = frame[(frame["metric"] == "misclustered") & frame["published"].notna()]
+    sizes = frame[frame["metric"] == "l2"].set_index(["pair", "victim", "method"])
+
+    def length(key: tuple[object, ...], column: str) -> str:
+        value = sizes[column].get(key, float("nan"))
+        return "" if pd.isna(value) else f" (ℓ2 {sized(float(value))})"
+
     result = []
     for (pair, victim), part in groups(rows, ["pair", "victim"]):
         ours = part[part["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
-        if ours.empty:
+        found = [row for row in records(ours) if row["method"] != "noise"]
+        if not found:
             continue
-        best = records(ours)[0]
-        found = sized_interval(best["mean"], best["ci_low"], best["ci_high"])
+        best, key = found[0], (pair, victim)
+        count = sized_interval(best["mean"], best["ci_low"], best["ci_high"])
+        noise = [
+            f"; random moves: {sized_interval(row['mean'], row['ci_low'], row['ci_high'])}"
+            f"{length((*key, 'noise'), 'mean')}"
+            for row in records(ours[ours["method"] == "noise"])
+        ]
         result.append(
             f"One changed point of {label(DATASET_LABELS, pair)}, {label(VICTIM_LABELS, victim)}:"
-            f" {found} points misclustered ({label(METHOD_LABELS, best['method'])}); published:"
-            f" {best['published']:g}."
+            f" {count} points misclustered{length((*key, best['method']), 'mean')}"
+            f"{''.join(noise)}; published: {best['published']:g}"
+            f"{length((*key, bilevel_onepoint.PUBLISHED), 'published')}."
         )
     return result
 

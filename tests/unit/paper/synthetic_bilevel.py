@@ -303,7 +303,7 @@ def _blackbox(
 ) -> list[dict[str, Any]]:
     rows = []
     for name, seed, target in product(datasets, seeds, victims):
-        for source, method in (("convex", "merge"), (target, "genetic"), ("convex", "noise")):
+        for source, method in (("convex", "merge"), (target, "genetic"), ("none", "noise")):
             moved = (0.2 if source == target else 0.1) * (0.1 if method == "noise" else 1.0)
             moved *= 1 - 0.1 * VICTIMS.index(target)
             rows.append(

@@ -396,7 +396,9 @@ def test_sentences(full: Tidy, small: Tidy) -> None:
     assert "3.64 times" in one("Smallest perturbation")
     assert "Most moved: convex clustering" in one("Black box")
     assert "least: HDBSCAN" in one("Black box")
-    assert "published: 24." in one("One changed point of digits 1 and 4, Ward: 23.0")
+    onepoint = one("One changed point of digits 1 and 4, Ward: 23.0")
+    assert "misclustered (ℓ2 20.0); random moves: 2.00" in onepoint
+    assert onepoint.endswith("published: 24.")
     assert len(sentences(small)) == len(said) - 1  # one attacker less
     header, rows = verdict_rows(full)
     assert {len(row) for row in rows} == {len(header)}

@@ -74,9 +74,10 @@ def build(tidy: Tidy) -> Table:
         caption=(
             "Matching error of the clusterer in the head of the column (share of its points that it"
             " puts elsewhere than on clean data, clusters matched) on data perturbed for the"
-            " clusterer in the row. Convex clustering as source is a surrogate: its perturbation is"
-            " handed over without a query. Where source and target are the same, the genetic attack"
-            f" saw the labels of the target and nothing else. ε: size per point. {seeds_text(tidy)}"
+            " clusterer in the row. Convex clustering is a surrogate: the perturbations of the"
+            " attacks that know it are handed to the others without a query. The genetic attack saw"
+            " the labels of the clusterer in the row and nothing else. Random noise was made on"
+            f" none. ε: size per point. {seeds_text(tidy)}"
             f" {unit_text()}"
         ),
         frame=frame,
