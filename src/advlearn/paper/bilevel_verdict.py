@@ -207,7 +207,7 @@ def _monotone(tidy: Tidy) -> list[str]:
         if len(bad):
             most = float((bad["not_monotone"] / bad["moves"]).max())
             where.append(
-                f"{count} clusters from a share moved of {bad['share_moved'].min():g} on, at most"
+                f"{count} clusters from a share moved of {number(bad['share_moved'].min(), 2)} on, at most"
                 f" {number(most, 2)} of the moves"
             )
     return [
@@ -400,12 +400,12 @@ def _defence(tidy: Tidy) -> list[str]:
     prices = [price for price in prices if np.isfinite(price)]
     if not gains and not zero:
         return []
-    gain = f"{sized(float(np.median(gains)))} times the median one" if gains else "above zero"
+    gain = f"{sized(float(np.median(gains)))} times that of the median one" if gains else "above 0"
     rest = f" ({zero} more where the median radius is 0)" if zero and gains else ""
     price = f"; its ARI to the truth is {_span(prices)} from the best setting's" if prices else ""
     return [
-        "Defence: the setting with the largest certified radius has"
-        f" {gain} in the median over {len(gains) or zero} data sets and parameters{rest}{price}."
+        f"Defence, median of {len(gains) or zero} comparisons (data sets, parameters): the largest"
+        f" certified radius of a parameter's settings is {gain}{rest}{price}."
     ]
 
 
