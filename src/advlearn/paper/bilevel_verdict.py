@@ -205,9 +205,10 @@ def _monotone(tidy: Tidy) -> list[str]:
     for (count,), part in groups(frame.sort_values("n_clusters"), ["n_clusters"]):
         bad = part[part["not_monotone"] > 0]
         if len(bad):
+            first = float(bad["share_moved"].min())
             most = float((bad["not_monotone"] / bad["moves"]).max())
             where.append(
-                f"{count} clusters from a share moved of {number(bad['share_moved'].min(), 2)} on, at most"
+                f"{count} clusters from a share moved of {number(first, 2)} on, at most"
                 f" {number(most, 2)} of the moves"
             )
     return [
