@@ -25,6 +25,7 @@ include: "workflow/rules/cluster.smk"
 include: "workflow/rules/retrain.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/topk.smk"
+include: "workflow/rules/bilevel.smk"
 include: "workflow/rules/paper.smk"
 
 
@@ -35,6 +36,7 @@ localrules:
     smoke,
     selective,
     topk,
+    bilevel,
 
 
 rule all:
@@ -55,11 +57,18 @@ rule topk:
         rules.topk_figures.output,
 
 
+rule bilevel:
+    input:
+        rules.bilevel_tables.output,
+        rules.bilevel_figures.output,
+
+
 rule paper:
     input:
         rules.report.output,
         rules.selective.input,
         rules.topk.input,
+        rules.bilevel.input,
 
 
 rule demo:

@@ -63,6 +63,7 @@ NAMES = {
     "topk.models": "NAME",
     "topk.label_sets": "NAME",
     "topk.by_method": "METHOD",
+    "bilevel.datasets": "NAME",
 }
 
 

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from advlearn.paper import bilevel_verdict
+from advlearn.paper.bilevel import datasets
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.topk_verdict import headline_rows, sentences
 from advlearn.paper.verdict import headline
@@ -21,7 +23,7 @@ from advlearn.support.io import write_text
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "results" / "reference"
 PUBLISHED = ROOT / "config" / "published"
-PAGES = ("README.md", "docs/selective-training.md", "docs/topk.md")
+PAGES = ("README.md", "docs/selective-training.md", "docs/topk.md", "docs/bilevel.md")
 MARKERS = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
@@ -71,6 +73,38 @@ def topk_sections() -> dict[str, str]:
     }
 
 
+def bilevel_line(record: dict[str, Any], study: dict[str, Any]) -> str:
+    """One sentence: what was run of study 3, where and when."""
+    data = ", ".join(f"{name} ({about['n']} x {about['d']})" for name, about in _datasets(study))
+    seeds = len(study["seeds"])
+    return f"`snakemake bilevel`: {data}; {seeds} seed{'s' if seeds > 1 else ''}; {_made(record)}"
+
+
+def _datasets(study: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    found: dict[str, dict[str, Any]] = study["datasets"]
+    return [(name.replace("_", " "), found[name]) for name in datasets(found)]
+
+
+def bilevel_sections() -> dict[str, str]:
+    """What study 3 puts between markers; a reference without it says so."""
+    names = "gamma_interval blackbox onepoint delta_formulas deviation_agreement".split()
+    path = REFERENCE / "tidy" / "bilevel_study.json"
+    if not path.is_file():
+        absent = "The shipped reference run has no study 3; `make paper` or `make demo` makes it.\n"
+        return {"bilevel": absent, **{f"bilevel_{name}": absent for name in names}}
+    own = REFERENCE / "run-bilevel.json"
+    record = json.loads((own if own.is_file() else REFERENCE / "run.json").read_text("utf-8"))
+    study = json.loads(path.read_text(encoding="utf-8"))
+    tidy = Tidy(REFERENCE / "tidy", PUBLISHED)
+    overview = "\n".join(pipe_table(*bilevel_verdict.headline_rows(tidy)))
+    claims = "\n".join(pipe_table(*bilevel_verdict.verdict_rows(tidy)))
+    said = "\n".join(f"- {sentence}" for sentence in bilevel_verdict.sentences(tidy))
+    return {
+        "bilevel": f"{bilevel_line(record, study)}\n\n{overview}\n\n{said}\n\n{claims}\n",
+        **{f"bilevel_{name}": table(f"bilevel_{name}") + "\n" for name in names},
+    }
+
+
 def table(name: str) -> str:
     """A Markdown table of the reference run without its title."""
     text = (REFERENCE / "paper" / "tables" / f"{name}.md").read_text(encoding="utf-8")
@@ -97,6 +131,7 @@ def sections() -> dict[str, str]:
         "table3": table("selective_table3_overall") + "\n",
         "controls": table("selective_controls") + "\n",
         **topk_sections(),
+        **bilevel_sections(),
     }
 
 

@@ -26,6 +26,14 @@ STAGES = {
     "topk_attack": "push labels out of the top k of a multi-label classifier",
     "topk_transfer": "show every multi-label classifier the images made for the others",
     "topk_collect": "gather the tidy tables of study 2",
+    "bilevel_data": "make a point set of study 3",
+    "bilevel_path": "follow the clusterpath of a point set",
+    "bilevel_certify": "certify a clustering: intervals, radii, calmness, defence",
+    "bilevel_attack": "attack a convex clustering",
+    "bilevel_blackbox": "attack clusterings by their labels alone, and transfer between them",
+    "bilevel_onepoint": "move one digit and count those that change their cluster",
+    "bilevel_delta": "check and compare the delta-measure",
+    "bilevel_collect": "gather the tidy tables of study 3",
     "collect": "gather the tidy tables that the paper's tables and figures read",
     "record": "write down what the run was made with",
     "tables": "make the paper's tables",
@@ -66,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _overview() -> str:
     lines = [USAGE]
     for title, commands in (("stages", STAGES), ("helpers", HELPERS)):
-        lines += ["", f"{title}:"] + [f"  {name:13} {text}" for name, text in commands.items()]
+        lines += ["", f"{title}:"] + [f"  {name:16} {text}" for name, text in commands.items()]
     return "\n".join(lines)
 
 

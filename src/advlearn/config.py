@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from advlearn.data.catalogue import check_settings
 from advlearn.data.catalogue import get as dataset
 from advlearn.settings.base import EachOnce, Settings, validation_error
+from advlearn.settings.bilevel import BilevelSettings
 from advlearn.settings.calibrate import CalibrateSettings
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.data import DataSettings, SourceSettings
@@ -108,6 +109,7 @@ class Config(Settings):
     data: DataSettings = DataSettings()
     selective: SelectiveSettings
     topk: TopkSettings = Field(..., description="study 2")
+    bilevel: BilevelSettings = Field(..., description="study 3")
 
     @model_validator(mode="after")
     def _enough_to_validate(self) -> Self:

@@ -12,6 +12,10 @@ from typing import Any, Protocol
 
 from advlearn.config import Config, Job, load
 from advlearn.settings.base import Settings
+from advlearn.settings.bilevel import BilevelCollectSettings
+from advlearn.settings.bilevel_attack import BilevelAttackJob, BilevelBlackboxJob
+from advlearn.settings.bilevel_certify import BilevelCertifyJob
+from advlearn.settings.bilevel_data import BilevelDataJob, BilevelPathJob, CsvSettings, PointSet
 from advlearn.settings.collect import CollectedJob, CollectSettings
 from advlearn.settings.data import SourceSettings
 from advlearn.settings.jobs import CraftJob, EvaluateJob, PretrainJob, RetrainJob
@@ -53,8 +57,8 @@ class Plan:
         given = {key: value for key, value in values.items() if key != "pathvars"}
         self.config: Config = load(given, where)
         self._left_out = {
-            key: [name for name, value in given["topk"][key].items() if value is None]
-            for key in ("models", "label_sets")
+            (study, key): [name for name, value in given[study][key].items() if value is None]
+            for study, key in (("topk", "models"), ("topk", "label_sets"), ("bilevel", "datasets"))
         }
         for name in self._own_names():
             external_digest(name)
@@ -69,6 +73,7 @@ class Plan:
         self._jobs = {(job.universe, job.attack, job.reduction): job for job in self.config.jobs()}
         topk = self.config.topk
         self.topk_seeds = self.seeds if topk.seeds is None else topk.seeds
+        self.bilevel_seeds = self.config.bilevel.seeds or self.seeds
         self._topk_attacks = [(job, model) for job in JOBS for model in topk.models_of(job)]
         python = shlex.quote(str(Path(sys.executable).parent))
         source = shlex.quote(str(package_root().parent))
@@ -94,8 +99,8 @@ class Plan:
         config/config.yaml again, which has them.
         """
         values = json.loads(self.config.to_json())
-        for key in ("models", "label_sets"):
-            values["topk"][key].update(dict.fromkeys(self._left_out[key]))
+        for (study, key), names in self._left_out.items():
+            values[study][key].update(dict.fromkeys(names))
         return json.dumps(values)
 
     # Parameters of the stages, canonical JSON.
@@ -347,6 +352,103 @@ class Plan:
             },
         ).to_json()
 
+    # Study 3.
+
+    def bilevel_data(self, wildcards: Wildcards) -> str:
+        """Parameters of bilevel_data."""
+        bilevel = self.config.bilevel
+        return BilevelDataJob(
+            data=self._point_set(wildcards), n_neighbors=bilevel.graph.n_neighbors
+        ).to_json()
+
+    def bilevel_own(self, wildcards: Wildcards) -> list[str]:
+        """The user's own table, an input of bilevel_data; nothing for every other point set."""
+        data = self._point_set(wildcards)
+        return [str(data.path)] if isinstance(data, CsvSettings) else []
+
+    def bilevel_path(self, wildcards: Wildcards) -> str:
+        """Parameters of bilevel_path."""
+        bilevel = self.config.bilevel
+        return BilevelPathJob(
+            graph=bilevel.graph,
+            path=bilevel.path,
+            trajectories=wildcards.dataset in bilevel.datasets_of("trajectories"),
+        ).to_json()
+
+    def bilevel_certify(self) -> str:
+        """Parameters of bilevel_certify."""
+        bilevel = self.config.bilevel
+        return BilevelCertifyJob(graph=bilevel.graph, certify=bilevel.certify).to_json()
+
+    def bilevel_attack(self) -> str:
+        """Parameters of bilevel_attack."""
+        bilevel = self.config.bilevel
+        return BilevelAttackJob(graph=bilevel.graph, attack=bilevel.attack).to_json()
+
+    def bilevel_blackbox(self) -> str:
+        """Parameters of bilevel_blackbox."""
+        bilevel = self.config.bilevel
+        return BilevelBlackboxJob(graph=bilevel.graph, blackbox=bilevel.blackbox).to_json()
+
+    def bilevel_onepoint(self) -> str:
+        """Parameters of bilevel_onepoint."""
+        return self.config.bilevel.onepoint.to_json()
+
+    def bilevel_delta(self) -> str:
+        """Parameters of bilevel_delta."""
+        return self.config.bilevel.delta.to_json()
+
+    def bilevel_point_sets(self) -> list[str]:
+        """The point sets of the run."""
+        return [
+            f"{self.run_folder}/bilevel/data/{name}.npz" for name in self.config.bilevel.datasets
+        ]
+
+    def bilevel_results(self) -> list[str]:
+        """All that bilevel_collect gathers, the point sets aside."""
+        folder, of = f"{self.run_folder}/bilevel", self.config.bilevel.datasets_of
+        certified = ("interval", "sandwich", "calmness", "defence")
+        measured = ("formulas", "moved", "monotone", "agreement")
+        return [
+            *(
+                f"{folder}/path/{name}.{end}"
+                for name in self.config.bilevel.datasets
+                for end in ("csv", "npz", "trajectories.csv")
+            ),
+            *(
+                f"{folder}/certify/{name}/{kind}.csv"
+                for name in of("certify")
+                for kind in certified
+            ),
+            *(
+                f"{folder}/attack/{name}/seed{seed}.{end}"
+                for name in of("attack")
+                for seed in self.bilevel_seeds
+                for end in ("csv", "staircase.csv")
+            ),
+            *(
+                f"{folder}/blackbox/{name}/seed{seed}.csv"
+                for name in of("blackbox")
+                for seed in self.bilevel_seeds
+            ),
+            *(f"{folder}/delta/{kind}.csv" for kind in measured),
+            f"{folder}/onepoint.csv",
+        ]
+
+    def bilevel_collect(self) -> str:
+        """Parameters of bilevel_collect."""
+        bilevel = self.config.bilevel
+        return BilevelCollectSettings(
+            run=self.config.run,
+            seeds=self.bilevel_seeds,
+            datasets=tuple(bilevel.datasets),
+            trajectories=bilevel.datasets_of("trajectories"),
+            certify=bilevel.datasets_of("certify"),
+            attack=bilevel.datasets_of("attack"),
+            blackbox=bilevel.datasets_of("blackbox"),
+            study=bilevel,
+        ).to_json()
+
     def published(self) -> list[str]:
         """Files of published numbers."""
         return sorted(str(path) for path in Path(self.published_folder).glob("*.csv"))
@@ -356,6 +458,12 @@ class Plan:
             return self.config.topk.models[wildcards.model]
         except KeyError:
             raise _not_in_run(wildcards.model, "model", "topk") from None
+
+    def _point_set(self, wildcards: Wildcards) -> PointSet:
+        try:
+            return self.config.bilevel.datasets[wildcards.dataset]
+        except KeyError:
+            raise _not_in_run(wildcards.dataset, "data set", "bilevel") from None
 
     def _own_names(self) -> list[str]:
         """Networks and clusterers of the user's own, as package.module:function."""
@@ -401,6 +509,7 @@ def _not_in_run(name: str, kind: str, study: str = "selective") -> UserError:
     keys = {
         "selective": "'selective.universes' and 'selective.grid'",
         "topk": "'topk.models' and 'topk.methods'",
+        "bilevel": "'bilevel.datasets' and 'bilevel.experiments'",
     }
     return UserError(
         f"no such {kind} in this run: {name}",

@@ -123,6 +123,10 @@ def test_rows_say_type_default_and_range() -> None:
         "| `topk.scenes.side` | list of whole numbers | `[16, 24]` | 2 entries |",
         "| `topk.attack.iterations` | whole number | `100` | 1 to 100,000 |",
         "| `topk.models.NAME.network.heads` | whole number | `4` | at least 1 |",
+        "| `bilevel.datasets.NAME.noise` | number | `0.05` | at least 0 |",
+        "| `bilevel.path.range` | list of numbers | `[0.1, 10000.0]` | 2 entries |",
+        "| `bilevel.experiments.attack` | list of texts or null | `null` |  |",
+        "| `bilevel.certify.defence.gammas` | whole number | `8` | 1 to 1,000 |",
     ):
         assert row in text, row
 
@@ -196,6 +200,15 @@ def test_a_resolved_configuration_fits_the_schema(
         (("topk", "models", "cnn", "network", "name"), "resnet"),
         (("topk", "models", "cnn", "network", "width"), 64),
         (("topk", "models", "cnn", "training", "epochs"), 0),
+        (("bilevel", "datasets", "iris", "name"), "irises"),
+        (("bilevel", "datasets", "iris", "noise"), 0.1),
+        (("bilevel", "datasets", "digits_1_4", "classes"), [10]),
+        (("bilevel", "datasets", "moons", "points"), 0),
+        (("bilevel", "graph", "n_neighbors"), 0),
+        (("bilevel", "path", "range"), [0, 1]),
+        (("bilevel", "path", "gammas"), 1),
+        (("bilevel", "seeds"), []),
+        (("bilevel", "seed"), 0),
     ],
 )
 def test_a_wrong_value_does_not_fit_the_schema(

@@ -17,7 +17,7 @@ from advlearn.paper.tidy import of_study
 from advlearn.support.codedigest import package_root
 
 ROOT = Path(__file__).parents[2]
-STUDIES = ("selective", "topk")
+STUDIES = ("selective", "topk", "bilevel")
 TARGETS = {"all", "paper", "demo", "smoke", *STUDIES}
 # Tables and figures have a rule for each study, so that a study can be asked for alone.
 PARTS = {f"{study}_{kind}": kind for study in STUDIES for kind in ("tables", "figures")}
@@ -122,7 +122,7 @@ def test_every_wildcard_that_names_a_cell_is_a_parameter_or_decides_one(
 def test_every_value_in_a_command_is_quoted_or_harmless(stages: dict[str, Any]) -> None:
     harmless = {
         "seed", "torch_threads", "threads", "device", "reduction", "universe", "attack", "single",
-        "model", "study",
+        "model", "study", "dataset",
     }  # fmt: skip
     for name, rule in stages.items():
         for used in re.findall(r"\{([^}]*)\}", rule.shellcmd):
@@ -135,7 +135,7 @@ def test_a_part_serves_its_own_study_alone(stages: dict[str, Any]) -> None:
         assert stages[name].params.study == study
         assert "--study {params.study}" in stages[name].shellcmd
         tidy = {Path(str(path)).name for path in stages[name].input if "/tidy/" in str(path)}
-        made = "topk_collect" if study == "topk" else "collect"
+        made = "collect" if study == "selective" else f"{study}_collect"
         assert tidy == {Path(str(path)).name for path in stages[made].output}, name
 
 

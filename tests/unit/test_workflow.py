@@ -1,4 +1,4 @@
-"""What the rules of study 2 are given."""
+"""What the rules of studies 2 and 3 are given."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from advlearn.settings.bilevel import BilevelCollectSettings
+from advlearn.settings.bilevel_data import BilevelDataJob, BilevelPathJob
 from advlearn.settings.topk import TopkAttackJob, TopkCollectSettings, TopkDataJob, TopkTransferJob
 from advlearn.support.errors import UserError
 from advlearn.workflow import Plan
@@ -17,6 +19,7 @@ from tests.unit.test_config import merged
 
 ROOT = Path(__file__).parents[2]
 TOPK = "results/smoke/topk"
+BILEVEL = "results/smoke/bilevel"
 
 
 def plan(**changes: Any) -> Plan:
@@ -133,3 +136,74 @@ def test_sources_matter_only_to_jobs_that_fetch() -> None:
     fetched = plan(**merged(mirror, photos))
     assert TopkDataJob.from_json(fetched.topk_data()).sources.mirror == Path("elsewhere")
     assert json.loads(fetched.topk_sources(wildcards(model="big")))["mirror"] == "elsewhere"
+
+
+def bilevel(**changes: Any) -> Plan:
+    """The smoke run with two further point sets, one of them the user's."""
+    more = {"moons": {"name": "moons"}, "mine": {"name": "csv", "path": "tables/mine.csv"}}
+    return plan(bilevel=merged({"seeds": [3, 4], "datasets": more}, changes))
+
+
+def test_collect_of_study_3_asks_for_every_file_it_reads() -> None:
+    here = bilevel(experiments={"certify": ["moons"], "attack": ["blobs", "mine"]})
+    names = ["blobs", "moons", "mine"]
+    files = here.bilevel_results()
+    assert len(files) == len(set(files))
+    wanted = {f"{BILEVEL}/onepoint.csv"}
+    for kind in ("formulas", "moved", "monotone", "agreement"):
+        wanted.add(f"{BILEVEL}/delta/{kind}.csv")
+    for name in names:
+        wanted |= {f"{BILEVEL}/path/{name}.{end}" for end in ("csv", "npz", "trajectories.csv")}
+    for kind in ("interval", "sandwich", "calmness", "defence"):
+        wanted.add(f"{BILEVEL}/certify/moons/{kind}.csv")
+    for seed in (3, 4):
+        for name in ("blobs", "mine"):
+            wanted |= {
+                f"{BILEVEL}/attack/{name}/seed{seed}.{end}" for end in ("csv", "staircase.csv")
+            }
+        wanted.add(f"{BILEVEL}/blackbox/blobs/seed{seed}.csv")
+    assert set(files) == wanted
+    assert sorted(here.bilevel_point_sets()) == sorted(f"{BILEVEL}/data/{n}.npz" for n in names)
+    settings = BilevelCollectSettings.from_json(here.bilevel_collect())
+    assert settings.seeds == (3, 4)
+    assert set(settings.datasets) == set(names)
+    assert settings.certify == ("moons",)
+    assert set(settings.attack) == {"blobs", "mine"}
+    assert settings.blackbox == ("blobs",)
+    assert settings.trajectories == ("blobs",)
+    assert settings.study == here.config.bilevel
+
+
+def test_a_point_set_is_asked_for_by_its_name() -> None:
+    here = bilevel()
+    given = wildcards(dataset="mine")
+    job = BilevelDataJob.from_json(here.bilevel_data(given))
+    assert job.data == here.config.bilevel.datasets["mine"]
+    assert job.n_neighbors == here.config.bilevel.graph.n_neighbors
+    assert here.bilevel_own(given) == ["tables/mine.csv"]
+    assert here.bilevel_own(wildcards(dataset="blobs")) == []
+    for ask in (here.bilevel_data, here.bilevel_own):
+        with pytest.raises(UserError, match="no such data set in this run: iris") as error:
+            ask(wildcards(dataset="iris"))
+        assert "bilevel.datasets" in error.value.remedy
+
+
+def test_only_drawn_point_sets_keep_their_trajectories() -> None:
+    here = bilevel()
+    for name in ("blobs", "moons"):
+        job = BilevelPathJob.from_json(here.bilevel_path(wildcards(dataset=name)))
+        assert job.trajectories == (name == "blobs")
+        assert job.graph == here.config.bilevel.graph
+
+
+def test_study_3_has_its_own_seeds_or_those_of_the_run() -> None:
+    assert plan(bilevel={"seeds": None}).bilevel_seeds == (0, 1)
+    assert bilevel().bilevel_seeds == (3, 4)
+
+
+def test_the_resolved_configuration_leaves_out_the_same_point_sets() -> None:
+    base = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    here = bilevel()
+    again = Plan(merged(base, json.loads(here.resolved())), [], ROOT / "requirements.txt")
+    assert again.config == here.config
+    assert set(again.config.bilevel.datasets) == {"blobs", "moons", "mine"}

@@ -126,7 +126,8 @@ def job_counts(output: str) -> dict[str, int]:
     >>> job_counts("Job stats:\\njob   count\\n----  ---\\nembed   2\\nall     1\\ntotal   3\\n")
     {'embed': 2}
     """
-    targets = {"all", "everything", "paper", "demo", "smoke", "selective", "topk", "total"}
+    targets = {"all", "everything", "paper", "demo", "smoke", "selective", "topk"}
+    targets |= {"bilevel", "total"}
     _, found, table = output.partition("Job stats:\n")
     if not found:
         assert "Nothing to be done" in output, output

@@ -12,8 +12,10 @@ CONFIGURATIONS = sorted(
 STAGES = {
     "download", "prepare", "pretrain", "calibrate", "craft", "embed", "cluster", "select",
     "retrain", "evaluate", "topk_data", "topk_pretrain", "topk_attack", "topk_transfer",
-    "topk_collect", "collect", "record", "selective_tables", "selective_figures", "topk_tables",
-    "topk_figures", "report",
+    "topk_collect", "bilevel_data", "bilevel_path", "bilevel_certify", "bilevel_attack",
+    "bilevel_blackbox", "bilevel_onepoint", "bilevel_delta", "bilevel_collect", "collect", "record",
+    "selective_tables", "selective_figures", "topk_tables", "topk_figures", "bilevel_tables",
+    "bilevel_figures", "report",
 }  # fmt: skip
 
 
@@ -40,17 +42,19 @@ def test_dry_run_of_the_full_run_takes_at_most_five_seconds(project: Project) ->
 
 
 def test_every_named_target_is_known(project: Project) -> None:
-    for_people = ("all", "paper", "demo", "smoke", "selective", "topk", "report")
+    for_people = ("all", "paper", "demo", "smoke", "selective", "topk", "bilevel", "report")
     assert set(project.would_run(*for_people)) == STAGES
 
 
-@pytest.mark.parametrize("study", ["selective", "topk"])
+@pytest.mark.parametrize("study", ["selective", "topk", "bilevel"])
 def test_a_study_can_be_asked_for_alone(project: Project, study: str) -> None:
     stages = set(project.would_run(study))
-    assert {f"{study}_tables", f"{study}_figures", "download", "prepare"} <= stages
-    other = {"selective": "topk", "topk": "selective"}[study]
-    assert not [stage for stage in stages if stage.startswith(other)]
+    assert {f"{study}_tables", f"{study}_figures"} <= stages
+    others = tuple({"selective", "topk", "bilevel"} - {study})
+    assert not [stage for stage in stages if stage.startswith(others)]
     assert ("craft" in stages) == (study == "selective")
+    # The point sets of study 3 are no images of the run's data set.
+    assert ("prepare" in stages) == (study != "bilevel")
 
 
 @pytest.mark.parametrize("targets", [("smoke",), ()])

@@ -16,14 +16,18 @@ EVERYTHING = {
     "download": 1, "prepare": 1, "calibrate": 1, "pretrain": 2, "craft": 4, "embed": 6,
     "cluster": 14, "select": 6, "retrain": 6, "evaluate": 6, "collect": 1, "selective_tables": 1,
     "selective_figures": 1, "topk_data": 1, "topk_pretrain": 1, "topk_attack": 4,
-    "topk_transfer": 1, "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "record": 1,
-    "report": 1,
+    "topk_transfer": 1, "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "bilevel_data": 1,
+    "bilevel_path": 1, "bilevel_certify": 1, "bilevel_attack": 1, "bilevel_blackbox": 1,
+    "bilevel_onepoint": 1, "bilevel_delta": 1, "bilevel_collect": 1, "bilevel_tables": 1,
+    "bilevel_figures": 1, "record": 1, "report": 1,
 }  # fmt: skip
 REPORT = {"record": 1, "report": 1}
 PAPER = {"collect": 1, "selective_tables": 1, "selective_figures": 1, **REPORT}
 TOPK_PAPER = {"topk_collect": 1, "topk_tables": 1, "topk_figures": 1, **REPORT}
+BILEVEL_PAPER = {"bilevel_collect": 1, "bilevel_tables": 1, "bilevel_figures": 1, **REPORT}
 DRAWN = {
-    "selective_tables": 1, "selective_figures": 1, "topk_tables": 1, "topk_figures": 1, "report": 1,
+    "selective_tables": 1, "selective_figures": 1, "topk_tables": 1, "topk_figures": 1,
+    "bilevel_tables": 1, "bilevel_figures": 1, "report": 1,
 }  # fmt: skip
 
 
@@ -34,7 +38,19 @@ def after(*stages: str) -> dict[str, int]:
 
 def selective(*but: str) -> dict[str, int]:
     """All of study 1 but ``but``."""
-    return {stage: n for stage, n in after(*but).items() if not stage.startswith("topk")}
+    others = ("topk", "bilevel")
+    return {stage: n for stage, n in after(*but).items() if not stage.startswith(others)}
+
+
+def images(*but: str) -> dict[str, int]:
+    """All that comes of the run's images, studies 1 and 2, but ``but``."""
+    return {stage: n for stage, n in after(*but).items() if not stage.startswith("bilevel")}
+
+
+def bilevel(*but: str) -> dict[str, int]:
+    """All of study 3 but ``but``, with what gathers the studies."""
+    own = {stage: n for stage, n in after(*but).items() if stage.startswith("bilevel")}
+    return {**own, **REPORT}
 
 
 def topk(*but: str) -> dict[str, int]:
@@ -55,13 +71,13 @@ CODE = {
         "src/advlearn/metrics/accuracy.py",
         "batch_size: int = 500",
         "batch_size: int = 501",
-        after("download", "prepare", "topk_data", "topk_pretrain", "topk_attack"),
+        images("download", "prepare", "topk_data", "topk_pretrain", "topk_attack"),
     ),
     "style of the figures": (
         "src/advlearn/paper/style.py",
         "COLUMN_WIDTH = 3.4",
         "COLUMN_WIDTH = 3.5",
-        {"selective_figures": 1, "topk_figures": 1, **REPORT},
+        {"selective_figures": 1, "topk_figures": 1, "bilevel_figures": 1, **REPORT},
     ),
     "a data file of the package": (
         "src/advlearn/paper/advlearn.mplstyle",
@@ -79,7 +95,7 @@ CODE = {
         "src/advlearn/learners/networks/mlp.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nWIDTH = 1\n",
-        after("download", "prepare"),
+        images("download", "prepare"),
     ),
     "how retrained models are trained": (
         "src/advlearn/training/adversarial.py",
@@ -104,6 +120,24 @@ CODE = {
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nSCENE = 1\n",
         topk(),
+    ),
+    "a point set": (
+        "src/advlearn/data/tabular.py",
+        "FEWEST = 3",
+        "FEWEST = 4",
+        bilevel("bilevel_onepoint", "bilevel_delta"),
+    ),
+    "the solver of convex clustering": (
+        "src/advlearn/learners/convex/ama.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nSTEP = 1\n",
+        bilevel("bilevel_data", "bilevel_onepoint", "bilevel_delta"),
+    ),
+    "a certificate": (
+        "src/advlearn/certificates/radius.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nRADIUS = 1\n",
+        {"bilevel_certify": 1, **BILEVEL_PAPER},
     ),
     "a docstring": (
         "src/advlearn/metrics/accuracy.py",
@@ -170,7 +204,7 @@ SETTINGS = {
         CONFIG,
         "\nthreads: 1 ",
         "\nthreads: 2 ",
-        after("download", "prepare", "topk_data"),
+        images("download", "prepare", "topk_data"),
     ),
     "a network of study 2": (
         SMOKE,
@@ -199,7 +233,31 @@ SETTINGS = {
     ),
     "the scenes themselves": (SMOKE, "labels: [3, 7]", "labels: [3, 6]", topk()),
     "images of the figure": (CONFIG, "\n  examples: 3", "\n  examples: 2", TOPK_PAPER),
-    "the draw of the splits": (CONFIG, "split_seed: 0", "split_seed: 1", after("download")),
+    "the draw of the splits": (CONFIG, "split_seed: 0", "split_seed: 1", images("download")),
+    "the points of study 3": (
+        SMOKE,
+        "blobs: {points: 30",
+        "blobs: {points: 27",
+        bilevel("bilevel_onepoint", "bilevel_delta"),
+    ),
+    "the graph of study 3": (
+        CONFIG,
+        "phi: 0.5}",
+        "phi: 0.4}",
+        bilevel("bilevel_data", "bilevel_onepoint", "bilevel_delta"),
+    ),
+    "what is certified": (
+        SMOKE,
+        "    calmness: 2",
+        "    calmness: 3",
+        {"bilevel_certify": 1, **BILEVEL_PAPER},
+    ),
+    "partitions of the delta-measure": (
+        SMOKE,
+        "    partitions: 10",
+        "    partitions: 9",
+        {"bilevel_delta": 1, **BILEVEL_PAPER},
+    ),
 }
 
 
@@ -228,6 +286,7 @@ def test_a_changed_setting_runs_again_what_it_can_change(
     [
         ("selective", {"selective_figures": 1}),
         ("topk", {}),
+        ("bilevel", {}),
         ("smoke", {"selective_figures": 1, "report": 1}),
     ],
 )

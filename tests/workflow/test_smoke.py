@@ -24,12 +24,16 @@ TABLES = (
     "selective_table3_overall", "selective_controls",
     "topk_global", "topk_random", "topk_models", "topk_relaxation", "topk_transfer", "topk_alpha",
     "topk_cardinality", "topk_unknown_labels",
+    "bilevel_delta_formulas", "bilevel_gamma_interval", "bilevel_attacks", "bilevel_blackbox",
+    "bilevel_onepoint", "bilevel_deviation_agreement",
 )  # fmt: skip
 FIGURES = (
     "selective_fig1_fgsm", "selective_fig2_pgd", "selective_fig3_reduction",
     "selective_embedding", "selective_tradeoff", "selective_examples",
     "topk_examples", "topk_perturbation_vs_k", "topk_success_vs_norm", "topk_measure_change",
     "topk_alpha", "topk_transfer",
+    "bilevel_delta_vs_moved", "bilevel_delta_monotonicity", "bilevel_clusterpath",
+    "bilevel_staircase", "bilevel_sandwich", "bilevel_calmness", "bilevel_defence",
 )  # fmt: skip
 
 
@@ -135,6 +139,7 @@ def test_what_the_run_was_made_with_is_written_down(smoke: Project) -> None:
     assert record["machine"]["cores"] >= 1
     assert record["stages"]["retrain"]["jobs"] == 6
     assert record["stages"]["topk_attack"]["jobs"] == 4
+    assert record["stages"]["bilevel_certify"]["jobs"] == 1
     config = yaml.safe_load((smoke.root / RUN / "config.yaml").read_text(encoding="utf-8"))
     # Resolved: what smoke.yaml does not name is there with its value.
     assert config["selective"]["universes"]["sound"]["retrain"]["online_steps"] == 5

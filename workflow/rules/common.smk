@@ -27,6 +27,7 @@ if not workflow.deployment_settings.deployment_method:
 STUDIES = {
     "selective": "Study 1: cluster-selective adversarial training",
     "topk": "Study 2: imperceptible top-k multi-label attacks",
+    "bilevel": "Study 3: bilevel model, convex clustering, certificates and the delta-measure",
 }
 
 
@@ -60,6 +61,7 @@ wildcard_constraints:
     clusterer=r"[\w.:-]+",
     model=r"\w+",
     job=r"\w+",
+    dataset=r"\w+",
 
 
 onsuccess:

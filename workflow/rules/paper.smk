@@ -18,6 +18,14 @@ TABLES = {
         "topk_cardinality",
         "topk_unknown_labels",
     ],
+    "bilevel": [
+        "bilevel_delta_formulas",
+        "bilevel_gamma_interval",
+        "bilevel_attacks",
+        "bilevel_blackbox",
+        "bilevel_onepoint",
+        "bilevel_deviation_agreement",
+    ],
 }
 FIGURES = {
     "selective": [
@@ -35,6 +43,15 @@ FIGURES = {
         "topk_measure_change",
         "topk_alpha",
         "topk_transfer",
+    ],
+    "bilevel": [
+        "bilevel_delta_vs_moved",
+        "bilevel_delta_monotonicity",
+        "bilevel_clusterpath",
+        "bilevel_staircase",
+        "bilevel_sandwich",
+        "bilevel_calmness",
+        "bilevel_defence",
     ],
 }
 
@@ -80,6 +97,7 @@ rule record:
     input:
         rules.collect.output,
         rules.topk_collect.output,
+        rules.bilevel_collect.output,
     output:
         record="<run>/run.json",
         config="<run>/config.yaml",
@@ -191,14 +209,45 @@ use rule selective_figures as topk_figures with:
         study="topk",
 
 
+use rule selective_tables as bilevel_tables with:
+    input:
+        rules.bilevel_collect.output,
+        published=PLAN.published(),
+    output:
+        csv=drawn("bilevel", "tables", TABLES, ".csv"),
+        markdown=expand("<run>/paper/tables/{name}.md", name=TABLES["bilevel"]),
+        latex=expand("<run>/paper/tables/{name}.tex", name=TABLES["bilevel"]),
+    log:
+        "<logs>/tables/bilevel.log",
+    params:
+        study="bilevel",
+
+
+use rule selective_figures as bilevel_figures with:
+    input:
+        rules.bilevel_collect.output,
+        published=PLAN.published(),
+    output:
+        svg=drawn("bilevel", "figures", FIGURES, ".svg"),
+        pdf=expand("<run>/paper/figures/{name}.pdf", name=FIGURES["bilevel"]),
+        png=expand("<run>/paper/figures/{name}.png", name=FIGURES["bilevel"]),
+    log:
+        "<logs>/figures/bilevel.log",
+    params:
+        study="bilevel",
+
+
 rule report:
     input:
         rules.collect.output,
         rules.topk_collect.output,
+        rules.bilevel_collect.output,
         rules.selective_tables.output,
         rules.selective_figures.output,
-        tables=rules.topk_tables.output,
-        figures=rules.topk_figures.output,
+        rules.topk_tables.output,
+        rules.topk_figures.output,
+        tables=rules.bilevel_tables.output,
+        figures=rules.bilevel_figures.output,
         record=rules.record.output.record,
         published=PLAN.published(),
     output:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from advlearn.support.errors import unknown_name
+from advlearn.settings.attack import LIBRARY_ATTACKS
+from advlearn.support.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -34,9 +35,15 @@ def build(settings: Any) -> Attack:
         settings: settings of one attack (:mod:`advlearn.settings.attack`).
 
     Raises:
-        UserError: no attack of that name; lists those there are.
+        UserError: no attack of that name (lists those there are), or one without a radius.
     """
     name = str(getattr(settings, "name", settings))
+    if name in LIBRARY_ATTACKS:
+        raise UserError(
+            f"attack {name!r} has no radius, at which study 1 compares models",
+            where=f"key 'name', value {name!r}",
+            remedy=f"use advlearn.attacks.{name}.build from Python, or one of {', '.join(ATTACKS)}",
+        )
     if name not in ATTACKS:
         raise unknown_name("attack", name, list(ATTACKS), where=f"key 'name', value {name!r}")
     attack: Attack = import_module(ATTACKS[name]).build(settings)

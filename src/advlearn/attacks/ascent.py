@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from advlearn.budgets import Budget, LinfBall
 from advlearn.deviations import Deviation
-from advlearn.problem import MaxEffectProblem, frozen
+from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.support.errors import UserError
 from advlearn.support.seeds import derive_seed
 

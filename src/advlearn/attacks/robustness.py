@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from advlearn import attacks
 from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.ascent import ProjectedAscent, check_inputs
-from advlearn.problem import MaxEffectProblem, frozen
+from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.support.errors import UserError
 from advlearn.support.seeds import derive_seed

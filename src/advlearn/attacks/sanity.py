@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from advlearn import attacks, budgets, deviations
 from advlearn.attacks.robustness import default_batch_size, robust_verdicts
-from advlearn.problem import MaxEffectProblem, frozen
+from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.support.errors import BudgetViolation
 

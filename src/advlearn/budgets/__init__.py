@@ -1,14 +1,29 @@
-"""Budgets: the sets of perturbations an attacker may choose from."""
+"""Budgets: the sets of perturbations an attacker may choose from.
+
+Balls around images (torch) are handed on here and imported when one is asked for; budgets for point
+sets (numpy) are in :mod:`advlearn.budgets.points`, which needs no torch.
+"""
 
 from __future__ import annotations
 
-from advlearn.budgets.balls import L2Ball, LinfBall
-from advlearn.budgets.base import Box, Budget
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from advlearn.support.errors import unknown_name
+
+if TYPE_CHECKING:
+    from advlearn.budgets.balls import L2Ball, LinfBall
+    from advlearn.budgets.base import Box, Budget
 
 __all__ = ["Box", "Budget", "L2Ball", "LinfBall", "build"]
 
-_BALLS: dict[str, type[Budget]] = {"linf": LinfBall, "l2": L2Ball}
+_HOMES = {
+    "Box": "advlearn.budgets.base",
+    "Budget": "advlearn.budgets.base",
+    "L2Ball": "advlearn.budgets.balls",
+    "LinfBall": "advlearn.budgets.balls",
+}
+_BALLS = {"linf": "LinfBall", "l2": "L2Ball"}
 
 
 def build(norm: str, epsilon: float, box: Box | None = None) -> Budget:
@@ -19,4 +34,12 @@ def build(norm: str, epsilon: float, box: Box | None = None) -> Budget:
     """
     if norm not in _BALLS:
         raise unknown_name("norm", norm, list(_BALLS), where=f"key 'norm', value {norm!r}")
-    return _BALLS[norm](epsilon, box if box is not None else Box())
+    ball: type[Budget] = __getattr__(_BALLS[norm])
+    return ball(epsilon) if box is None else ball(epsilon, box)
+
+
+def __getattr__(name: str) -> Any:
+    """The names of the balls' modules, imported at their first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

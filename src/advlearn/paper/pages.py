@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from advlearn.paper import selective_page, topk_page, topk_verdict, verdict
+from advlearn.paper import (
+    bilevel_page,
+    bilevel_verdict,
+    selective_page,
+    topk_page,
+    topk_verdict,
+    verdict,
+)
 from advlearn.paper.page import Page
 from advlearn.paper.tidy import Tidy
 
 PAGES: dict[str, Callable[[Tidy], Page]] = {
     "selective": selective_page.page,
     "topk": topk_page.page,
+    "bilevel": bilevel_page.page,
 }
 """Study name -> its part of the report, in the order of the papers."""
 
 HEADLINES: dict[str, Callable[[Path, Path], str]] = {
     "selective": verdict.headline,
     "topk": topk_verdict.headline,
+    "bilevel": bilevel_verdict.headline,
 }
 """Study name -> its headline for a terminal, from the folders of tidy and published numbers."""

@@ -16,7 +16,8 @@ QUANTITIES = ("classic_clean", "classic_fgsm", "classic_pgd", "at_clean", "at_fg
 
 def choices(tidy: Tidy, study: str = "selective") -> Rows:
     """What a study's paper leaves open, one row a choice, one column of values a universe."""
-    frame = tidy.topk_choices if study == "topk" else tidy.choices
+    tables = {"topk": "topk_choices", "bilevel": "bilevel_choices"}
+    frame: pd.DataFrame = getattr(tidy, tables.get(study, "choices"))
     frame = frame.fillna({"universe": "", "paper": ABSENT, "value": ABSENT, "source": ""})
     universes = [name for name in dict.fromkeys(frame["universe"]) if name not in ("", "all")]
     rows: list[list[str]] = []

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ConfigDict, Field, ValidationError
 
+from advlearn.paper.tidy_bilevel import SHAPES, BilevelStudy, checked
 from advlearn.settings.base import Settings, validation_error
 from advlearn.support.checksums import check_sha256
 from advlearn.support.errors import UserError
@@ -299,15 +300,104 @@ class Tidy:
         """``topk_study.json``: the run's name, data, seeds, models and label sets."""
         return _settings(self.folder / "topk_study.json", TopkStudy)
 
+    @cached_property
+    def bilevel_formulas(self) -> pd.DataFrame:
+        """``bilevel_formulas.csv``: closed forms of the delta-measure against brute force."""
+        return self._bilevel("bilevel_formulas")
+
+    @cached_property
+    def bilevel_moved(self) -> pd.DataFrame:
+        """``bilevel_moved.csv``: delta squared against the number of moved points, by pattern."""
+        return self._bilevel("bilevel_moved")
+
+    @cached_property
+    def bilevel_monotone(self) -> pd.DataFrame:
+        """``bilevel_monotone.csv``: random single moves, and how many of them lowered delta."""
+        return self._bilevel("bilevel_monotone")
+
+    @cached_property
+    def bilevel_agreement(self) -> pd.DataFrame:
+        """``bilevel_agreement.csv``: Kendall's tau of each deviation with the matching error."""
+        return self._bilevel("bilevel_agreement")
+
+    @cached_property
+    def bilevel_path(self) -> pd.DataFrame:
+        """``bilevel_path.csv``: the clusterpath: one row a data set and gamma."""
+        return self._bilevel("bilevel_path")
+
+    @cached_property
+    def bilevel_trajectories(self) -> pd.DataFrame:
+        """``bilevel_trajectories.csv``: ways of the points along the clusterpath."""
+        return self._bilevel("bilevel_trajectories")
+
+    @cached_property
+    def bilevel_intervals(self) -> pd.DataFrame:
+        """``bilevel_intervals.csv``: certified and true intervals of gamma."""
+        return self._bilevel("bilevel_intervals")
+
+    @cached_property
+    def bilevel_sandwich(self) -> pd.DataFrame:
+        """``bilevel_sandwich.csv``: certified and attacked sizes."""
+        return self._bilevel("bilevel_sandwich")
+
+    @cached_property
+    def bilevel_attacks(self) -> pd.DataFrame:
+        """``bilevel_attacks.csv``: one row an attack on convex clustering and seed."""
+        return self._bilevel("bilevel_attacks")
+
+    @cached_property
+    def bilevel_staircase(self) -> pd.DataFrame:
+        """``bilevel_staircase.csv``: deviations against the size of the perturbation."""
+        return self._bilevel("bilevel_staircase")
+
+    @cached_property
+    def bilevel_calmness(self) -> pd.DataFrame:
+        """``bilevel_calmness.csv``: how far the solution moved, beside its bounds."""
+        return self._bilevel("bilevel_calmness")
+
+    @cached_property
+    def bilevel_blackbox(self) -> pd.DataFrame:
+        """``bilevel_blackbox.csv``: perturbations made on ``source``, judged by ``target``."""
+        return self._bilevel("bilevel_blackbox")
+
+    @cached_property
+    def bilevel_onepoint(self) -> pd.DataFrame:
+        """``bilevel_onepoint.csv``: one changed point on the pairs of digits."""
+        return self._bilevel("bilevel_onepoint")
+
+    @cached_property
+    def bilevel_defence(self) -> pd.DataFrame:
+        """``bilevel_defence.csv``: radius and agreement with the truth."""
+        return self._bilevel("bilevel_defence")
+
+    @cached_property
+    def bilevel_choices(self) -> pd.DataFrame:
+        """``bilevel_choices.csv``: what the paper of study 3 leaves open, and the value used."""
+        return self.table("bilevel_choices", CHOICES_COLUMNS, dtype=str)
+
+    @cached_property
+    def bilevel_study(self) -> BilevelStudy:
+        """``bilevel_study.json``: the run's name, seeds, data sets and settings."""
+        return _settings(self.folder / "bilevel_study.json", BilevelStudy)
+
+    def _bilevel(self, name: str) -> pd.DataFrame:
+        shape = SHAPES[name]
+        frame = self.table(
+            name, shape.columns, rows=shape.rows, dtype=dict.fromkeys(shape.text, str)
+        )
+        return checked(frame, shape, self.folder / f"{name}.csv")
+
     def _check_whole(self, path: Path) -> None:
         """A table whose end is missing may still be a table: only its checksum tells."""
-        topk = path.name.startswith("topk_")
-        study = "topk_study.json" if topk else "study.json"
+        stages = {"topk": "topk_collect", "bilevel": "bilevel_collect"}
+        study = path.name.partition("_")[0]
+        prefix = f"{study}_" if study in stages else ""
         # A table that is packed has a checksum inside, and one made by hand has none to compare.
-        if path.is_file() and (self.folder / study).is_file():
-            expected = (self.topk_study if topk else self.study).files.get(path.name)
+        if path.is_file() and (self.folder / f"{prefix}study.json").is_file():
+            made: Study | TopkStudy | BilevelStudy = getattr(self, f"{prefix}study")
+            expected = made.files.get(path.name)
             if expected:
-                check_sha256(path, expected, "topk_collect" if topk else "collect")
+                check_sha256(path, expected, stages.get(study, "collect"))
 
     def _arrays(self, name: str, wanted: Sequence[str]) -> dict[str, np.ndarray]:
         path = self.folder / f"{name}.npz"

@@ -1,10 +1,15 @@
-"""Settings of the attacks on images; the key ``name`` says which attack they belong to."""
+"""Settings of the attacks on images; the key ``name`` says which attack they belong to.
+
+FGSM and PGD have a radius and are what study 1 is configured with. Carlini and Wagner's attack and
+DeepFool look for the shortest perturbation and have none: they are for use from Python.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from advlearn.settings.base import Settings, validation_error
 from advlearn.support.errors import unknown_name
@@ -68,7 +73,63 @@ class PgdSettings(Settings):
         return 2.5 * self.epsilon / self.steps if self.step_size is None else self.step_size
 
 
-AttackSettings = Annotated[FgsmSettings | PgdSettings, Field(discriminator="name")]
+class CwSettings(Settings):
+    """Carlini and Wagner's L2 attack (2017): penalty, tanh variable, search for the constant."""
+
+    name: Literal["cw"] = Field(default="cw", description="Which attack these settings are of.")
+    steps: int = Field(
+        default=1000, ge=1, le=100_000, description="Adam steps for each constant of the search."
+    )
+    step_size: float = Field(default=0.01, gt=0, description="Learning rate of Adam.")
+    confidence: float = Field(
+        default=0.0, ge=0, description="By how much another logit must exceed the label's."
+    )
+    initial_const: float = Field(
+        default=1e-3, gt=0, description="First weight of the logits against the squared length."
+    )
+    binary_search_steps: int = Field(
+        default=9, ge=1, le=100, description="Constants that are tried for each image."
+    )
+    abort_early: bool = Field(
+        default=True,
+        description="End the steps of an image whose loss fell by under 0.01 % in a tenth of them.",
+    )
+
+
+class DeepFoolSettings(Settings):
+    """DeepFool (Moosavi-Dezfooli et al. 2016): to the nearest linearised boundary, repeatedly."""
+
+    name: Literal["deepfool"] = Field(
+        default="deepfool", description="Which attack these settings are of."
+    )
+    norm: Norm = Field(default="l2", description="Norm in which the perturbation is short.")
+    steps: int = Field(default=50, ge=1, le=100_000, description="Most linearisations.")
+    candidates: int = Field(
+        default=10, ge=2, description="Classes with the largest clean logits that are looked at."
+    )
+    overshoot: float = Field(
+        default=0.02, ge=0, description="Share by which the perturbation goes past the boundary."
+    )
+
+
+LIBRARY_ATTACKS: tuple[str, ...] = ("cw", "deepfool")
+"""Attacks without a radius: modules of :mod:`advlearn.attacks` that no configuration names."""
+
+
+def _has_a_radius(values: Any) -> Any:
+    name = values.get("name") if isinstance(values, Mapping) else None
+    if name in LIBRARY_ATTACKS:
+        raise ValueError(
+            f"attack {name!r} looks for the shortest perturbation and has no radius, at which"
+            f" study 1 compares models: use one of {str(ATTACK_NAMES)[1:-1]}; from Python it is"
+            f" advlearn.attacks.{name} (docs/own-attack.md)"
+        )
+    return values
+
+
+AttackSettings = Annotated[
+    FgsmSettings | PgdSettings, Field(discriminator="name"), BeforeValidator(_has_a_radius)
+]
 
 _ADAPTER: TypeAdapter[FgsmSettings | PgdSettings] = TypeAdapter(AttackSettings)
 

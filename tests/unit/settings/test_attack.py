@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from advlearn.settings.attack import FgsmSettings, PgdSettings, attack_from_json
+from advlearn.settings.attack import (
+    LIBRARY_ATTACKS,
+    FgsmSettings,
+    PgdSettings,
+    attack_from_json,
+)
 from advlearn.support.errors import UserError
+
+SOURCES = Path(__file__).resolve().parents[3] / "src" / "advlearn"
 
 
 def test_name_decides_the_kind() -> None:
@@ -25,6 +33,14 @@ def test_unknown_attack_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match="unknown attack 'pdg'") as caught:
         attack_from_json('{"name": "pdg"}')
     assert caught.value.remedy.endswith("fgsm, pgd")
+
+
+@pytest.mark.parametrize("name", LIBRARY_ATTACKS)
+def test_an_attack_without_radius_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(UserError, match="no radius") as caught:
+        attack_from_json(f'{{"name": "{name}"}}')
+    assert f"advlearn.attacks.{name}" in str(caught.value)
+    assert (SOURCES / "attacks" / f"{name}.py").is_file()
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ import pytest
 
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import of_study
+from advlearn.paper.tidy import STUDIES, of_study
 from advlearn.stages.figures import figures
 from advlearn.stages.report import report
 from advlearn.stages.tables import tables
 from advlearn.support.errors import UserError
 from tests.unit.paper.synthetic import PUBLISHED, write_run
+from tests.unit.paper.synthetic_bilevel import write_bilevel
 from tests.unit.paper.synthetic_topk import write_topk
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -129,36 +130,38 @@ def test_missing_pieces(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of both studies, made study by study."""
-    run = tmp_path_factory.mktemp("both")
+def every(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of all studies, made study by study."""
+    run = tmp_path_factory.mktemp("every")
     tidy = write_run(run / "tidy", seeds=[0, 1], cluster_numbers=[1, 2])
     write_topk(tidy, seeds=[0], models=["cnn"], methods=["tkmia", "kfool"], images=12, ks=[2])
-    for study in ("selective", "topk"):
+    write_bilevel(tidy, seeds=[0], datasets=["blobs"], drawn=["blobs"], methods=["merge", "noise"])
+    for study in STUDIES:
         tables(tidy=tidy, out=run / "paper" / "tables", published=PUBLISHED, study=[study])
         figures(tidy=tidy, out=run / "paper" / "figures", published=PUBLISHED, study=[study])
     (run / "run.json").write_text("{}")
     return run
 
 
-def test_two_studies_share_one_page(both: Path, tmp_path: Path) -> None:
+def test_all_studies_share_one_page(every: Path, tmp_path: Path) -> None:
     page = Page()
-    text = _report(both, tmp_path)
+    text = _report(every, tmp_path)
     page.feed(text)
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
     assert set(page.targets) <= set(page.ids)
     wanted = {f"table-{name}" for name in TABLES} | {f"figure-{name}" for name in FIGURES}
-    assert wanted | {"selective", "topk", "selective-choices", "topk-choices"} <= set(page.ids)
+    assert wanted | set(STUDIES) | {f"{study}-choices" for study in STUDIES} <= set(page.ids)
     assert "<h1>Adversarial learning: run synthetic</h1>" in text
     markdown = (tmp_path / "paper" / "choices.md").read_text()
     assert "## What the paper leaves open: selective" in markdown
     assert "## What the paper leaves open: topk" in markdown
+    assert "## What the paper leaves open: bilevel" in markdown
     assert "named, not given" in markdown
 
 
-def test_study_2_alone(both: Path, tmp_path: Path) -> None:
-    text = _report(both, tmp_path, study=["topk"])
+def test_study_2_alone(every: Path, tmp_path: Path) -> None:
+    text = _report(every, tmp_path, study=["topk"])
     page = Page()
     page.feed(text)
     assert "Imperceptible top-k multi-label attacks: run synthetic" in text
@@ -166,8 +169,21 @@ def test_study_2_alone(both: Path, tmp_path: Path) -> None:
     assert "No number of the paper is known" in text
     assert not any("selective" in name for name in page.ids)
     alone = tmp_path / "alone"
-    shutil.copytree(both / "tidy", alone, ignore=shutil.ignore_patterns("sel*", "study*", "cho*"))
-    assert text == _report(both, tmp_path / "again", tidy=alone)
+    shutil.copytree(
+        every / "tidy", alone, ignore=shutil.ignore_patterns("sel*", "study*", "cho*", "bil*")
+    )
+    assert text == _report(every, tmp_path / "again", tidy=alone)
+
+
+def test_study_3_alone(every: Path, tmp_path: Path) -> None:
+    text = _report(every, tmp_path, study=["bilevel"])
+    page = Page()
+    page.feed(text)
+    assert "Bilevel attacks on convex clustering: run synthetic" in text
+    assert "never seen to change" in text
+    assert "no number of it" in text
+    assert "no perturbation smaller than the certified radius" in text
+    assert not any("selective" in name or "topk" in name for name in page.ids)
 
 
 def test_study_that_did_not_run(made: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from advlearn.attacks.topk.targets import (
 from advlearn.attacks.topk.variable import Variable
 from advlearn.budgets import L2Ball
 from advlearn.deviations import topk as losses
-from advlearn.problem import MinEffortProblem, frozen
+from advlearn.problem.evasion import MinEffortProblem, frozen
 from advlearn.settings.topk import TopkAttackSettings
 from advlearn.support.errors import UserError
 

@@ -22,7 +22,7 @@ from advlearn.attacks.topk.engine import State
 from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import Variable
 from advlearn.budgets import L2Ball
-from advlearn.problem import MinEffortProblem
+from advlearn.problem.evasion import MinEffortProblem
 
 
 @dataclass(frozen=True)

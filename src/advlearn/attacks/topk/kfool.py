@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from advlearn.attacks.jacobian import logit, taped
 from advlearn.attacks.topk.engine import State
-from advlearn.attacks.topk.jacobian import logit, taped
 from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import Variable
 from advlearn.metrics.ranking import ranking, top_k_mask

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from advlearn.attacks.jacobian import Pull, logit, taped
 from advlearn.attacks.topk.engine import State
-from advlearn.attacks.topk.jacobian import Pull, logit, taped
 from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import Variable
 from advlearn.budgets import L2Ball
 from advlearn.metrics.ranking import ranking, top_k_mask
-from advlearn.problem import MaxEffectProblem
+from advlearn.problem.evasion import MaxEffectProblem
 
 PROTECTED = 10
 """Most labels that are held where they are."""

@@ -8,6 +8,13 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from advlearn.paper.figures import (
+    bilevel_calmness,
+    bilevel_clusterpath,
+    bilevel_defence,
+    bilevel_delta_monotonicity,
+    bilevel_delta_vs_moved,
+    bilevel_sandwich,
+    bilevel_staircase,
     selective_embedding,
     selective_examples,
     selective_fig1_fgsm,
@@ -46,6 +53,13 @@ _MODULES = (
     topk_examples,
     topk_alpha,
     topk_transfer,
+    bilevel_delta_vs_moved,
+    bilevel_delta_monotonicity,
+    bilevel_clusterpath,
+    bilevel_staircase,
+    bilevel_sandwich,
+    bilevel_calmness,
+    bilevel_defence,
 )
 FIGURES: dict[str, Entry] = {
     module.__name__.rsplit(".", 1)[1]: Entry(module.draw, module.TITLE, module.CAPTION)

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from advlearn.paper.tables import (
+    bilevel_attacks,
+    bilevel_blackbox,
+    bilevel_delta_formulas,
+    bilevel_deviation_agreement,
+    bilevel_gamma_interval,
+    bilevel_onepoint,
     selective_baselines,
     selective_controls,
     selective_table1_fgsm,
@@ -37,5 +43,11 @@ TABLES: dict[str, Callable[[Tidy], Table]] = {
     "topk_cardinality": topk_cardinality.build,
     "topk_unknown_labels": topk_unknown_labels.build,
     "topk_transfer": topk_transfer.build,
+    "bilevel_delta_formulas": bilevel_delta_formulas.build,
+    "bilevel_deviation_agreement": bilevel_deviation_agreement.build,
+    "bilevel_gamma_interval": bilevel_gamma_interval.build,
+    "bilevel_attacks": bilevel_attacks.build,
+    "bilevel_blackbox": bilevel_blackbox.build,
+    "bilevel_onepoint": bilevel_onepoint.build,
 }
 """Table name -> its builder, in the order of the report; names start with their study."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from advlearn.attacks import topk
-from advlearn.attacks.topk.jacobian import logit, taped
+from advlearn.attacks.jacobian import logit, taped
 from advlearn.attacks.topk.projected import Projected, _protected, _without
 from advlearn.attacks.topk.variable import Variable
 from advlearn.metrics.ranking import measures

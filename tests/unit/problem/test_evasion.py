@@ -6,7 +6,7 @@ from torch import nn
 
 from advlearn.budgets import L2Ball, LinfBall
 from advlearn.deviations import cross_entropy
-from advlearn.problem import MaxEffectProblem, MinEffortProblem, frozen
+from advlearn.problem.evasion import MaxEffectProblem, MinEffortProblem, frozen
 
 
 def test_linearise_gives_each_images_own_gradient() -> None:

@@ -1,0 +1,123 @@
+"""Min effort against a frozen classifier: what Carlini and Wagner's attack and DeepFool share.
+
+Every image has a problem of its own, so that a batch is only a matter of speed: an image that is
+decided leaves it, and no answer depends on the company of an image.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from advlearn.attacks.ascent import check_inputs
+from advlearn.budgets import L2Ball, LinfBall
+from advlearn.deviations import margin, negative_margin
+from advlearn.problem.evasion import MinEffortProblem, frozen
+
+_NORMS = {"l2": L2Ball(1.0), "linf": LinfBall(1.0)}
+
+
+@dataclass(frozen=True)
+class EffortOutcome:
+    """The shortest perturbations that were found for n images.
+
+    Attributes:
+        adversarial: (n, ...); the clean image where none was found, and where it is misclassified
+            already.
+        reached: bool (n,), whether the image in ``adversarial`` is misclassified.
+        distance: float64 (n,), its distance from the clean image; infinite where not reached.
+    """
+
+    adversarial: Tensor
+    reached: Tensor
+    distance: Tensor
+
+
+@dataclass(frozen=True)
+class EffortAttack(ABC):
+    """Looks for the shortest perturbation that changes the prediction.
+
+    Args:
+        norm: l2 or linf.
+        batch_size: images in one pass; changes nothing but speed.
+    """
+
+    norm: str = "l2"
+    batch_size: int = 250
+
+    def problem(self, model: nn.Module) -> MinEffortProblem[Tensor]:
+        """Enough is a prediction other than the label; what is climbed is the negative margin."""
+        return MinEffortProblem(_NORMS[self.norm].distance, misclassified, negative_margin, model)
+
+    def run(self, model: nn.Module, images: Tensor, labels: Tensor, seed: int) -> Tensor:
+        """The images of :meth:`solve`; nothing is random, ``seed`` is there for all attacks alike.
+
+        Raises:
+            UserError: as :meth:`solve`.
+        """
+        return self.solve(model, images, labels).adversarial
+
+    def solve(self, model: nn.Module, images: Tensor, labels: Tensor) -> EffortOutcome:
+        """Attack every image that is classified correctly.
+
+        The model is in evaluation mode meanwhile and as before afterwards; the gradients of its
+        parameters are not touched.
+
+        Args:
+            model: network (n, ...) -> logits (n, k), on the device of the images.
+            images: clean images (n, ...) of a floating dtype in [0, 1].
+            labels: int64 (n,).
+
+        Raises:
+            UserError: images outside [0, 1] or not finite, labels that do not fit.
+        """
+        check_inputs(_NORMS[self.norm], images, labels)
+        problem = self.problem(model)
+        adversarial = images.clone()
+        reached = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+        with frozen(model):
+            for first in range(0, len(images), self.batch_size):
+                part = slice(first, first + self.batch_size)
+                clean, label = images[part], labels[part]
+                with torch.no_grad():
+                    logits = model(clean)
+                found = problem.reached(logits, label)
+                left = (~found).nonzero().squeeze(1)
+                if len(left):
+                    nearest, hit = self._attack(problem, clean[left], label[left], logits[left])
+                    adversarial[part][left[hit]] = nearest[hit]
+                    found[left] = hit
+                reached[part] = found
+        distance = problem.distance(images, adversarial).masked_fill(~reached, torch.inf)
+        return EffortOutcome(adversarial, reached, distance)
+
+    @abstractmethod
+    def _attack(
+        self, problem: MinEffortProblem[Tensor], clean: Tensor, labels: Tensor, logits: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Images like ``clean`` (m, ...), all classified correctly, and which of them are enough.
+
+        Args:
+            problem: what to solve.
+            clean: (m, ...), m >= 1.
+            labels: int64 (m,).
+            logits: of ``clean`` (m, k).
+        """
+
+
+def misclassified(logits: Tensor, labels: Tensor) -> Tensor:
+    """Whether the prediction is another class than the label, bool (n,)."""
+    return logits.argmax(1) != labels
+
+
+def hinge(logits: Tensor, labels: Tensor, confidence: float) -> Tensor:
+    """Minus Carlini and Wagner's f_6, (n,): 0 once another logit leads by ``confidence``."""
+    return -(margin(logits, labels) + confidence).relu()
+
+
+def wide(values: Tensor, like: Tensor) -> Tensor:
+    """One number an image, (n,), shaped to multiply ``like`` (n, ...)."""
+    return values.reshape(-1, *([1] * (like.ndim - 1)))

@@ -1,0 +1,351 @@
+"""Point sets of study 3: scikit-learn's own, drawn shapes, and a CSV file of the user's.
+
+Every set is brought to one scale: measurements become z-scores and digits are divided by 16, drawn
+shapes stay as drawn; then all is divided by the median length of the k-nearest-neighbour edges,
+which is 1 afterwards. Weights exp(-phi distance^2) then mean the same for each set, in two
+dimensions and in 64, and so does the size of a perturbation.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from advlearn.settings.bilevel_data import (
+    BlobsSettings,
+    BundledSettings,
+    CsvSettings,
+    DigitsSettings,
+    MoonsSettings,
+    PointSet,
+)
+from advlearn.support.errors import UserError
+from advlearn.support.io import read_npz, write_npz
+from advlearn.support.seeds import derive_seed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST = 3
+"""Points that a clustering needs: with two there is nothing to choose between 1 and 2 clusters."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """A point set on its common scale.
+
+    Attributes:
+        points: (n, d) float64, finite.
+        truth: (n,) int64 classes 0, 1, ... or None where none is known.
+        classes: name of each class.
+        features: name of each column.
+        dropped: names of the columns that were constant and left out.
+        scale: what the prepared coordinates were divided by.
+    """
+
+    points: np.ndarray
+    truth: np.ndarray | None
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    dropped: tuple[str, ...]
+    scale: float
+
+
+@dataclass(frozen=True)
+class _Raw:
+    points: np.ndarray
+    truth: np.ndarray | None
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+
+
+def load(settings: PointSet, n_neighbors: int = 10) -> Points:
+    """Read or draw a point set and bring it to the common scale.
+
+    Args:
+        settings: which one, and how much of it.
+        n_neighbors: k of the edges whose median length becomes 1.
+
+    Raises:
+        UserError: a file is missing or no table of finite numbers, a class does not exist, or the
+            points are too few or all the same.
+    """
+    where = f"configuration key 'bilevel.datasets', name: {settings.name}"
+    if isinstance(settings, CsvSettings):
+        raw, where = _csv(settings), str(settings.path)
+    elif isinstance(settings, BundledSettings):
+        raw = _bundled(settings)
+    elif isinstance(settings, DigitsSettings):
+        raw = _digits(settings)
+    elif isinstance(settings, BlobsSettings):
+        raw = _blobs(settings)
+    else:
+        raw = _moons(settings)
+    if not isinstance(settings, BlobsSettings | MoonsSettings):
+        raw = _drawn(raw, settings.points, settings.seed, where)
+    if len(raw.points) < FEWEST:
+        raise UserError(
+            f"{len(raw.points)} points are too few to be clustered",
+            where=where,
+            remedy=f"give at least {FEWEST} points",
+        )
+    points, kept = raw.points, np.ones(raw.points.shape[1], dtype=bool)
+    if isinstance(settings, BundledSettings) or (
+        isinstance(settings, CsvSettings) and settings.standardise
+    ):
+        points, kept = standardised(points)
+        if not kept.any():
+            raise UserError(
+                "every column is constant: all points are the same",
+                where=where,
+                remedy="give a column in which the points differ",
+            )
+    scale = median_edge(points, n_neighbors)
+    if scale == 0:
+        raise UserError(
+            "most points have exact copies as their nearest neighbours, so there is no scale",
+            where=where,
+            remedy="remove copies of points, or raise bilevel.graph.n_neighbors",
+        )
+    names = np.array(raw.features, dtype=object)
+    return Points(
+        points=points / scale,
+        truth=raw.truth,
+        classes=raw.classes,
+        features=tuple(names[kept]),
+        dropped=tuple(names[~kept]),
+        scale=scale,
+    )
+
+
+def save(path: Path, data: Points) -> None:
+    """Write a point set as .npz without pickle: the attributes by name, unknown classes as -1."""
+    truth = np.full(len(data.points), -1) if data.truth is None else data.truth
+    write_npz(
+        path,
+        {
+            "points": data.points,
+            "truth": truth.astype(np.int64),
+            "classes": np.array(data.classes, dtype=str),
+            "features": np.array(data.features, dtype=str),
+            "dropped": np.array(data.dropped, dtype=str),
+            "scale": np.array(data.scale),
+        },
+    )
+
+
+def read(path: Path) -> Points:
+    """Read what ``save`` wrote.
+
+    Raises:
+        UserError: the file is missing, damaged, or holds something else.
+    """
+    arrays = read_npz(path)
+    try:
+        truth = arrays["truth"]
+        return Points(
+            points=arrays["points"],
+            truth=truth if (truth >= 0).all() else None,
+            classes=tuple(arrays["classes"].tolist()),
+            features=tuple(arrays["features"].tolist()),
+            dropped=tuple(arrays["dropped"].tolist()),
+            scale=float(arrays["scale"]),
+        )
+    except KeyError as error:
+        raise UserError(
+            f"is no point set: the array {error} is missing",
+            where=str(path),
+            remedy="delete the file and run the workflow again: it is made anew",
+        ) from error
+
+
+def standardised(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Z-scores of the columns that vary.
+
+    Args:
+        points: (n, d) finite.
+
+    Returns:
+        Columns of mean 0 and variance 1 (population), and which of the d columns they are. A column
+        is constant when its spread is nothing but rounding of its size.
+    """
+    mean, spread = points.mean(axis=0), points.std(axis=0)
+    kept = spread > 1e-12 * np.maximum(np.abs(points).max(axis=0), np.finfo(float).tiny)
+    return (points[:, kept] - mean[kept]) / spread[kept], kept
+
+
+def median_edge(points: np.ndarray, n_neighbors: int) -> float:
+    """Median length of the edges from every point to its nearest others.
+
+    Args:
+        points: (n, d), n at least 2.
+        n_neighbors: k; at most n - 1 are there.
+    """
+    from scipy.spatial import cKDTree
+
+    k = min(n_neighbors, len(points) - 1)
+    distances, _ = cKDTree(points).query(points, k=k + 1)
+    # The first neighbour is the point itself, or a copy of it at the same distance 0.
+    return float(np.median(distances[:, 1:]))
+
+
+def _drawn(raw: _Raw, count: int | None, seed: int, where: str) -> _Raw:
+    """``count`` of the points, from each class its share, in their old order."""
+    n = len(raw.points)
+    if count is None or count == n:
+        return raw
+    if count > n:
+        raise UserError(
+            f"{count} points are asked for, and there are {n}",
+            where=where,
+            remedy=f"set 'points' to at most {n}, or to null for all",
+        )
+    generator = np.random.default_rng(derive_seed(seed, "bilevel", "points"))
+    truth = np.zeros(n, dtype=np.int64) if raw.truth is None else raw.truth
+    order = generator.permutation(n)
+    # Round robin over the classes in proportion: rank within the class, divided by its size.
+    rank = np.empty(n)
+    for each in np.unique(truth):
+        members = order[truth[order] == each]
+        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+    rows = np.sort(np.lexsort((order, rank))[:count])
+    return _Raw(
+        points=raw.points[rows],
+        truth=None if raw.truth is None else raw.truth[rows],
+        classes=raw.classes,
+        features=raw.features,
+    )
+
+
+def _bundled(settings: BundledSettings) -> _Raw:
+    from sklearn import datasets
+
+    found = getattr(datasets, f"load_{settings.name}")()
+    return _Raw(
+        points=np.asarray(found.data, dtype=np.float64),
+        truth=np.asarray(found.target, dtype=np.int64),
+        classes=tuple(str(name) for name in found.target_names),
+        features=tuple(str(name) for name in found.feature_names),
+    )
+
+
+def _digits(settings: DigitsSettings) -> _Raw:
+    from sklearn.datasets import load_digits
+
+    images, digits = load_digits(return_X_y=True)
+    rows = np.isin(digits, settings.classes)
+    truth = np.searchsorted(np.sort(settings.classes), digits[rows])
+    return _Raw(
+        points=np.asarray(images[rows], dtype=np.float64) / 16,
+        truth=truth.astype(np.int64),
+        classes=tuple(str(digit) for digit in sorted(settings.classes)),
+        features=tuple(f"pixel {row},{column}" for row in range(8) for column in range(8)),
+    )
+
+
+def _moons(settings: MoonsSettings) -> _Raw:
+    from sklearn.datasets import make_circles, make_moons
+
+    make = make_moons if settings.name == "moons" else make_circles
+    shape = {} if settings.name == "moons" else {"factor": 0.5}
+    seed = derive_seed(settings.seed, "bilevel", settings.name)
+    points, truth = make(
+        n_samples=settings.points, noise=settings.noise, random_state=seed, **shape
+    )
+    return _Raw(
+        points=np.asarray(points, dtype=np.float64),
+        truth=np.asarray(truth, dtype=np.int64),
+        classes=("0", "1"),
+        features=("x", "y"),
+    )
+
+
+def _blobs(settings: BlobsSettings) -> _Raw:
+    count = settings.clusters
+    angles = 2 * np.pi * np.arange(count) / count
+    # Side s of a regular polygon with k corners: radius s / (2 sin(pi / k)).
+    radius = settings.separation / (2 * np.sin(np.pi / count)) if count > 1 else 0.0
+    centres = radius * np.column_stack([np.cos(angles), np.sin(angles)])
+    truth = np.sort(np.arange(settings.points) % count)
+    generator = np.random.default_rng(derive_seed(settings.seed, "bilevel", "blobs"))
+    noise = generator.standard_normal((settings.points, 2))
+    return _Raw(
+        points=centres[truth] + settings.spread * noise,
+        truth=truth.astype(np.int64),
+        classes=tuple(str(number) for number in range(count)),
+        features=("x", "y"),
+    )
+
+
+def _csv(settings: CsvSettings) -> _Raw:
+    import pandas as pd
+
+    path = Path(settings.path)
+    try:
+        with warnings.catch_warnings():
+            # Rows longer than the header: without this the first column would be taken for names.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(path, skipinitialspace=True, index_col=False)
+    except (
+        OSError,
+        UnicodeDecodeError,
+        pd.errors.ParserError,
+        pd.errors.ParserWarning,
+        pd.errors.EmptyDataError,
+    ) as error:
+        raise UserError(
+            f"cannot be read as a table: {error}",
+            where=str(path),
+            remedy="give a CSV file in UTF-8 with a header and one row a point",
+        ) from error
+    labels = None
+    if settings.label is not None:
+        if settings.label not in frame.columns:
+            raise UserError(
+                f"there is no column {settings.label!r}",
+                where=f"{path} (has: {', '.join(map(str, frame.columns))})",
+                remedy="correct 'label', or set it to null when no classes are known",
+            )
+        labels = frame.pop(settings.label)
+        if labels.isna().any():
+            row = int(np.flatnonzero(labels.isna())[0])
+            raise UserError(
+                f"the class of row {row + 1} is missing",
+                where=f"{path}, column {settings.label!r}",
+                remedy="fill it in, or remove the row",
+            )
+    for column in frame.columns:
+        _check_numbers(path, str(column), frame[column])
+    if frame.shape[1] == 0:
+        raise UserError(
+            "there is no column of numbers", where=str(path), remedy="give at least one"
+        )
+    classes: list[str] = []
+    truth = None
+    if labels is not None:
+        names, numbers = np.unique(labels.astype(str).to_numpy(dtype=str), return_inverse=True)
+        classes, truth = names.tolist(), numbers.astype(np.int64)
+    return _Raw(
+        points=frame.to_numpy(dtype=np.float64),
+        truth=truth,
+        classes=tuple(classes),
+        features=tuple(str(column) for column in frame.columns),
+    )
+
+
+def _check_numbers(path: Path, column: str, values: pd.Series[Any]) -> None:
+    import pandas as pd
+
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero(~np.isfinite(numbers))
+    if len(wrong):
+        found = values.iloc[int(wrong[0])]
+        raise UserError(
+            f"row {int(wrong[0]) + 1} has no finite number: {str(found)!r}",
+            where=f"{path}, column {column!r} ({len(wrong)} rows in all)",
+            remedy="fill in or remove these rows; name a column of classes as 'label'",
+        )

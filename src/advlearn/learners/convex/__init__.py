@@ -1,0 +1,30 @@
+"""Convex (sum-of-norms) clustering: graphs, solvers with a proof of the partition, the estimator.
+
+Sources: Lindsten, Ohlsson & Ljung 2011; Chi & Lange 2015; Sun, Toh & Yuan 2021 (JMLR 22(9)).
+"""
+
+from advlearn.learners.convex.estimator import ConvexClustering
+from advlearn.learners.convex.flow import FlowCertificate, certify_partition
+from advlearn.learners.convex.graph import (
+    Graph,
+    gaussian_graph,
+    knn_graph,
+    reweighted,
+    unit_graph,
+)
+from advlearn.learners.convex.solution import Solution
+from advlearn.learners.convex.solver import path, solve
+
+__all__ = [
+    "ConvexClustering",
+    "FlowCertificate",
+    "Graph",
+    "Solution",
+    "certify_partition",
+    "gaussian_graph",
+    "knn_graph",
+    "path",
+    "reweighted",
+    "solve",
+    "unit_graph",
+]

@@ -1,0 +1,264 @@
+"""Is a partition exactly that of the optimum? Decided by a flow inside each cluster.
+
+Let u be the solution of the centroid problem of a partition (`reduced`), with joined centroids
+distinct. X with x_i = u_c(i) solves the whole problem if and only if inside each cluster there is a
+flow F on its edges with |F_e| <= gamma w_e whose divergence is what the rest leaves over,
+
+    sum_j F_ij = a_i - u_c(i) - gamma sum_(j outside) w_ij (u_c(i) - u_c(j)) / |u_c(i) - u_c(j)|
+
+(derived here; it is the optimality condition of the fused points, cf. Sun, Toh & Yuan 2021).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from advlearn.learners.convex.ama import DualAscent, clip
+from advlearn.learners.convex.graph import Graph, by_first_point, check_points, connected
+from advlearn.learners.convex.reduced import (
+    cluster_means,
+    factorised,
+    newton,
+    reduce,
+    unit_directions,
+)
+from advlearn.learners.convex.solution import lengths
+
+# What rounding may leave of the divergence, relative to the forces.
+_ROUNDING = 1e-11
+# Dual steps between two looks at the flow.
+_BLOCK = 25
+
+
+@dataclass(frozen=True, eq=False)
+class FlowCertificate:
+    """The outcome of `certify_partition`.
+
+    Attributes:
+        valid: the partition is that of the exact solution, proved by ``dual``.
+        margin: 1 - max over the edges inside clusters of |F_e| / (gamma w_e) for the best flow
+            found; 1 without such edges, negative for an overloaded flow, nan where there is none.
+            Positive: strictly inside, so the partition also survives small changes.
+        separation: smallest distance of joined centroids, inf without a crossing edge.
+        refuted: the partition is shown to be another: a cluster is not connected, joined centroids
+            coincide (Newton ran into them), or a witness X with <demand, X> above its price rules
+            every flow out. Neither valid nor refuted: undecided within the steps allowed.
+        reason: "" where valid, else "disconnected cluster", "joined centroids coincide",
+            "cluster splits" or "undecided".
+        centroids: (K, d), clusters numbered by first point; None for a disconnected cluster, not
+            the optimum where joined centroids coincide.
+        dual: Z (m, d) with |Z_e| <= gamma w_e; where valid, X = A - B^T Z to rounding, elsewhere
+            the best guess; None for a disconnected cluster.
+    """
+
+    valid: bool
+    margin: float
+    separation: float
+    refuted: bool
+    reason: str
+    centroids: np.ndarray | None = None
+    dual: np.ndarray | None = None
+
+
+def certify_partition(
+    points: np.ndarray,
+    graph: Graph,
+    gamma: float,
+    labels: np.ndarray,
+    directions: np.ndarray | None = None,
+    *,
+    centroids: np.ndarray | None = None,
+    dual: np.ndarray | None = None,
+    max_iter: int = 2000,
+) -> FlowCertificate:
+    """Decide whether ``labels`` is the partition of the exact solution at ``gamma``.
+
+    Args:
+        points: A, (n, d) finite.
+        graph: graph on n points.
+        gamma: penalty, > 0.
+        labels: (n,) integers, any numbering.
+        directions: unit vectors (x_i - x_j) / |x_i - x_j| of the crossing edges in the graph's
+            order, (crossing edges, d); by default those of the exact centroids.
+        centroids: where Newton starts, (K, d) with clusters numbered by first point; the means of
+            the clusters by default.
+        dual: where the flow starts, (m, d); 0 by default.
+        max_iter: steps of the search for a flow after the electrical one has failed.
+
+    Returns:
+        The certificate; its ``centroids`` are numbered by first point.
+    """
+    points = check_points(points)
+    labels = by_first_point(np.asarray(labels))
+    centre = points.mean(axis=0)
+    if centroids is not None:
+        centroids = centroids - centre
+    found = examine(points - centre, graph, gamma, labels, directions, centroids, dual, max_iter)
+    if found.centroids is None:
+        return found
+    return replace(found, centroids=found.centroids + centre)
+
+
+def examine(
+    points: np.ndarray,
+    graph: Graph,
+    gamma: float,
+    labels: np.ndarray,
+    directions: np.ndarray | None,
+    centroids: np.ndarray | None,
+    dual: np.ndarray | None,
+    max_iter: int,
+) -> FlowCertificate:
+    """`certify_partition` of checked, centred points and labels numbered by first point."""
+    inside = labels[graph.edges[:, 0]] == labels[graph.edges[:, 1]]
+    if not np.array_equal(connected(graph.n, graph.edges[inside]), labels):
+        return FlowCertificate(False, np.nan, np.nan, True, "disconnected cluster")
+    problem = reduce(points, graph, labels)
+    solved = newton(problem, gamma, centroids)
+    found = solved.centroids
+
+    radius = gamma * graph.weights
+    whole = np.zeros((graph.m, points.shape[1]))
+    if len(problem.edges):
+        units = unit_directions(problem, found) if directions is None else directions
+        whole[problem.crossing] = radius[problem.crossing, None] * units
+    demand = points - graph.incidence().T @ whole - found[labels]
+    joined = found[problem.edges[:, 0]] - found[problem.edges[:, 1]]
+    separation = float(lengths(joined).min()) if len(joined) else np.inf
+    margin, splits = 1.0, False
+    if inside.any():
+        within = Within(graph.incidence()[inside], labels, radius[inside])
+        start = None if dual is None else dual[inside]
+        flow, margin, splits = within.route(demand, start, max_iter if solved.exact else 0)
+        if margin < 0:
+            clip(flow, within.capacity)
+        whole[inside] = flow
+    reason = ""
+    if not solved.exact:
+        margin, separation, reason = np.nan, 0.0, "joined centroids coincide"
+    elif margin < 0 or splits:
+        reason = "cluster splits" if splits else "undecided"
+    refuted = reason not in ("", "undecided")
+    return FlowCertificate(not reason, margin, separation, refuted, reason, found, whole)
+
+
+class Within:
+    """Flows on the edges inside the clusters of a partition.
+
+    Args:
+        incidence: rows of B of these edges, (edges, n).
+        labels: (n,) int64, 0..K-1; each cluster is connected by the edges.
+        capacity: gamma w of the edges, (edges,), > 0.
+    """
+
+    def __init__(
+        self, incidence: sparse.csr_matrix, labels: np.ndarray, capacity: np.ndarray
+    ) -> None:
+        self.labels = labels
+        self.capacity = capacity
+        self.incidence = incidence
+        self.count = int(labels.max()) + 1
+        self.cluster = labels[incidence.indices[::2]]
+        _, first = np.unique(labels, return_index=True)
+        # One point of each cluster has potential 0: the rest of the Laplacian is regular.
+        self.free = np.delete(np.arange(len(labels)), first)
+        self._grounded = self.incidence[:, self.free].tocsr()
+
+    def solver(self, conductance: np.ndarray) -> ElectricalFlow:
+        """The electrical flows of these conductances (edges,), > 0, factorised once."""
+        return ElectricalFlow(self._grounded, self.free, conductance)
+
+    def balanced(self, demand: np.ndarray) -> np.ndarray:
+        """``demand`` less its mean in each cluster: what rounding left of a sum that is zero."""
+        found: np.ndarray = demand - cluster_means(demand, self.labels, self.count)[self.labels]
+        return found
+
+    def margin(self, flow: np.ndarray) -> float:
+        """1 - largest load |F_e| / capacity."""
+        return float(1 - (lengths(flow) / self.capacity).max())
+
+    def route(
+        self, demand: np.ndarray, start: np.ndarray | None, max_iter: int
+    ) -> tuple[np.ndarray, float, bool]:
+        """A flow with divergence ``demand``, its margin, and whether none can fit.
+
+        First the electrical flow, or the correction of ``start`` by one. Where a cluster's edge is
+        overloaded, accelerated dual steps on these clusters' flow, corrected again, until it fits,
+        a witness X shows that none can (<demand, X> > sum capacity |x_i - x_j|), or ``max_iter``
+        steps are done.
+        """
+        demand = self.balanced(demand)
+        if start is None:
+            flow = self.solver(self.capacity)(demand)
+        else:
+            flow = start + self.solver(self.capacity)(demand - self.incidence.T @ start)
+        over = lengths(flow) > self.capacity
+        if not over.any() or not max_iter:
+            return flow, self.margin(flow), False
+        bad = np.zeros(self.count, dtype=bool)
+        bad[self.cluster[over]] = True
+        nodes, edges = bad[self.labels], bad[self.cluster]
+        part = Within(
+            self.incidence[edges][:, nodes],
+            by_first_point(self.labels[nodes]),
+            self.capacity[edges],
+        )
+        begin = flow if start is None else start
+        flow[edges], margin, splits = part.search(demand[nodes], begin[edges], max_iter)
+        return flow, min(margin, self.margin(flow)), splits
+
+    def search(
+        self, demand: np.ndarray, start: np.ndarray, max_iter: int
+    ) -> tuple[np.ndarray, float, bool]:
+        """A flow by dual steps, its margin, and whether none can fit.
+
+        ``demand`` sums to 0 in each cluster.
+        """
+        electrical = self.solver(self.capacity)
+        ascent = DualAscent(demand, self.incidence, self.capacity, start)
+        best, margin = start, -np.inf
+        while True:
+            ascent.advance(min(_BLOCK, max_iter - ascent.iterations))
+            residual = ascent.primal()
+            tried = ascent.dual + electrical(residual)
+            if (found := self.margin(tried)) > margin:
+                best, margin = tried, found
+            if margin >= 0:
+                return best, margin, False
+            differences = self.incidence @ residual
+            price = self.capacity * lengths(differences)
+            prices = np.bincount(self.cluster, price, minlength=self.count)
+            paid = np.einsum("ij,ij->i", demand, residual)
+            worth = np.bincount(self.labels, paid, minlength=self.count)
+            sure = _ROUNDING * np.bincount(self.labels, np.abs(paid), minlength=self.count)
+            if (worth > prices + sure).any():
+                return ascent.dual, margin, True
+            if ascent.iterations >= max_iter:
+                return best, margin, False
+
+
+class ElectricalFlow:
+    """The flow F of least energy sum |F_e|^2 / c_e with a given divergence."""
+
+    def __init__(
+        self, grounded: sparse.csr_matrix, free: np.ndarray, conductance: np.ndarray
+    ) -> None:
+        self._grounded = grounded
+        self._free = free
+        self._conductance = conductance
+        # Conductances span many powers of ten: scaled to a unit diagonal before factorising.
+        weighted = grounded.multiply(conductance[:, None]).tocsr()
+        laplacian = (grounded.T @ weighted).tocsc()
+        self._scale = 1 / np.sqrt(laplacian.diagonal())
+        scaling = sparse.diags(self._scale)
+        self._factor = factorised((scaling @ laplacian @ scaling).tocsc())
+
+    def __call__(self, demand: np.ndarray) -> np.ndarray:
+        """The flow (edges, d) of ``demand`` (n, d), which sums to 0 in each cluster."""
+        scale = self._scale[:, None]
+        potential = scale * self._factor.solve(np.ascontiguousarray(scale * demand[self._free]))
+        flow: np.ndarray = self._conductance[:, None] * (self._grounded @ potential)
+        return flow

@@ -1,0 +1,71 @@
+"""Study 3's part of the report."""
+
+from __future__ import annotations
+
+from advlearn.paper import sections
+from advlearn.paper.bilevel import DATASET_LABELS, NO_PUBLISHED, datasets, label
+from advlearn.paper.bilevel_checks import checks
+from advlearn.paper.bilevel_verdict import headline_rows, sentences, verdict_rows
+from advlearn.paper.html import table_html
+from advlearn.paper.page import Page, Section
+from advlearn.paper.tidy import Tidy
+
+KNOWN = (
+    "The paper's abstract states that clusterings are robust against small perturbations and change"
+    " under larger ones, that attacks fit one bilevel model, and that the delta-measure is a"
+    " well-defined deviation. Formulas, bounds, certificates and attacks here are derived in this"
+    " project; docs/bilevel.md has the proofs."
+)
+
+
+def page(run: Tidy) -> Page:
+    """The headline, what the numbers say, the claims, the open choices, data and settings.
+
+    Raises:
+        UserError: a tidy file or a column is missing.
+    """
+    study = run.bilevel_study
+    names = [label(DATASET_LABELS, name) for name in datasets(study.datasets)]
+    return Page(
+        study="bilevel",
+        title="Bilevel attacks on convex clustering",
+        run=study.run,
+        subtitle=(
+            f"Data sets: {', '.join(names)}; seeds {', '.join(map(str, study.seeds))}."
+            f" {NO_PUBLISHED} {KNOWN}"
+        ),
+        warning=_warning(run),
+        headline=headline_rows(run),
+        sentences=sentences(run),
+        comparisons=verdict_rows(run),
+        sections=[
+            Section(
+                id="bilevel-choices",
+                title="What the paper leaves open",
+                text="Each choice is a configuration key; changing it gives another study.",
+                html=f'<div class="wrap">{table_html(*sections.choices(run, "bilevel"))}</div>\n',
+            ),
+            Section(
+                id="bilevel-data",
+                title="Data sets and settings",
+                text="Points, features, classes, the γ of the attacks and the resolved settings.",
+                html='<div class="wrap">'
+                + table_html(
+                    *sections.record({"datasets": study.datasets, "settings": study.settings})
+                )
+                + "</div>\n",
+            ),
+        ],
+    )
+
+
+def _warning(run: Tidy) -> str:
+    """Whether the numbers contradict something that is proved."""
+    wrong = [
+        check.claim
+        for check in checks(run).values()
+        if check.violations and check.origin != "the paper's abstract"
+    ]
+    if not wrong:
+        return ""
+    return f"The numbers contradict what is proved, so something is wrong: {'; '.join(wrong)}."

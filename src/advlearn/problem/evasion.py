@@ -1,0 +1,189 @@
+"""The bilevel problem against a trained network whose parameters are frozen: evasion.
+
+The lower level is trivial, so that D is a function of the perturbed images alone and has a
+gradient. The two forms are those of :mod:`advlearn.problem.bilevel`, for many images at a time,
+each with a problem of its own: FGSM and PGD solve M1; T_kMIA, the attacks it is compared with,
+Carlini and Wagner's and DeepFool solve M2. ``of_image`` of either form is the general problem of
+one image, with the same effects. What stays different, and why:
+
+- D compares with a label or an aim that is handed in with each batch, not with the clean result;
+- "enough" (:class:`MinEffortProblem`) is a question about the ranking of the logits, which has no
+  gradient, so that M2 is solved by climbing a D that stands in for it: it has both;
+- ``projected`` (study 2) solves M1 for a growing list of budgets; that it also holds other labels
+  where they are is a constraint which neither form has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from advlearn.budgets import Box, Budget
+from advlearn.budgets.points import Array, Frobenius, LInf, PointBudget
+from advlearn.deviations import Deviation
+from advlearn.problem.bilevel import BilevelProblem
+from advlearn.support.errors import UserError, unknown_name
+
+Aim = TypeVar("Aim")
+"""What an attacker of several labels wants: whatever his deviation and his test understand."""
+
+
+class EvasionProblem(Generic[Aim]):
+    """What both forms share: a deviation with a gradient, and a learner that does not answer.
+
+    Attributes:
+        deviation: (logits, aim) -> (n,), what is climbed.
+        learner: network (n, ...) -> logits (n, k) that treats each image on its own in
+            evaluation mode.
+    """
+
+    deviation: Callable[[Tensor, Aim], Tensor]
+    learner: nn.Module
+
+    def linearise(self, candidate: Tensor, aim: Aim) -> tuple[Tensor, Tensor]:
+        """Logits (n, k) at ``candidate`` and the gradient of the deviation there (n, ...).
+
+        One forward and one backward pass, and no gradient reaches the parameters. The logits come
+        with it because whoever takes a step usually also wants to know the prediction.
+        """
+        return _linearise(self.learner, lambda logits: self.deviation(logits, aim), candidate)
+
+    def _of_image(
+        self,
+        clean: Tensor,
+        aim: Aim,
+        budget: PointBudget,
+        box: Box,
+        effect: Callable[[Tensor, Aim], Tensor],
+    ) -> BilevelProblem[Any]:
+        def logits(data: Array) -> Tensor:
+            image = torch.from_numpy(data).to(clean.device, clean.dtype)
+            with frozen(self.learner), torch.no_grad():
+                found: Tensor = self.learner(image)
+            return found
+
+        def boxed(data: Array, perturbation: Array) -> Array:
+            return np.clip(data + perturbation, box.low, box.high)
+
+        if len(clean) != 1:
+            raise UserError(
+                "a general bilevel problem is that of one image",
+                where=f"a batch of {len(clean)} images",
+                remedy="hand in images[i : i + 1] and the aim of that image",
+            )
+        return BilevelProblem(
+            data=clean.detach().cpu().numpy(),
+            budget=budget,
+            deviation=lambda reference, found: float(effect(found, reference)),
+            learner=logits,
+            reference=aim,
+            perturb=boxed,
+        )
+
+
+@dataclass(frozen=True)
+class MaxEffectProblem(EvasionProblem[Tensor]):
+    """Make ``deviation`` as large as possible inside ``budget`` while ``learner`` stays frozen.
+
+    Args:
+        budget: where the perturbed images may lie.
+        deviation: (logits, labels) -> (n,), to be maximised for each image on its own.
+        learner: network (n, ...) -> logits (n, k) that treats each image on its own in
+            evaluation mode.
+    """
+
+    budget: Budget
+    deviation: Deviation
+    learner: nn.Module
+
+    def of_image(self, clean: Tensor, label: Tensor) -> BilevelProblem[Any]:
+        """The general problem of one image: its effects are the deviations of this one.
+
+        The budget concerns E, and the box is where A + E is clipped to.
+
+        Args:
+            clean: (1, ...).
+            label: int64 (1,).
+
+        Raises:
+            UserError: several images, or a budget that is neither of the known balls.
+        """
+        kinds: dict[str, type[PointBudget]] = {"linf": LInf, "l2": Frobenius}
+        if self.budget.norm not in kinds:
+            raise unknown_name("norm", self.budget.norm, list(kinds), where="the budget")
+        budget = kinds[self.budget.norm](self.budget.epsilon)
+        return self._of_image(clean, label, budget, self.budget.box, self.deviation)
+
+
+@dataclass(frozen=True)
+class MinEffortProblem(EvasionProblem[Aim]):
+    """Make the perturbation as short as possible such that it is enough; ``learner`` is frozen.
+
+    Args:
+        distance: (clean, candidate) -> (n,), the norm of the perturbation, to be minimised.
+        reached: (logits, aim) -> bool (n,), whether the effect is enough, image by image.
+        deviation: (logits, aim) -> (n,), what is climbed on the way there.
+        learner: network (n, ...) -> logits (n, k) that treats each image on its own in
+            evaluation mode.
+    """
+
+    distance: Callable[[Tensor, Tensor], Tensor]
+    reached: Callable[[Tensor, Aim], Tensor]
+    deviation: Callable[[Tensor, Aim], Tensor]
+    learner: nn.Module
+
+    def of_image(
+        self, clean: Tensor, aim: Aim, budget: PointBudget, box: Box | None = None
+    ) -> BilevelProblem[Any]:
+        """The general problem of one image: its effect is 1 where ``reached``, else 0; nu is 1.
+
+        Args:
+            clean: (1, ...).
+            aim: of that image.
+            budget: its size is what ``distance`` measures, its radius the largest that counts.
+            box: of the pixels; by default [0, 1].
+
+        Raises:
+            UserError: several images.
+        """
+        return self._of_image(
+            clean, aim, budget, box or Box(), lambda logits, own: self.reached(logits, own).float()
+        )
+
+
+def _linearise(
+    learner: nn.Module, deviation: Callable[[Tensor], Tensor], candidate: Tensor
+) -> tuple[Tensor, Tensor]:
+    # The strides must survive: a channels_last batch is a third faster through a CNN.
+    point = candidate.detach().requires_grad_(True)
+    with torch.enable_grad():
+        logits = learner(point)
+        # Images do not interact, so the gradient of the sum holds each image's own gradient.
+        (gradient,) = torch.autograd.grad(deviation(logits).sum(), point)
+    return logits.detach(), gradient
+
+
+@contextmanager
+def frozen(learner: nn.Module) -> Iterator[nn.Module]:
+    """Within the block ``learner`` is in evaluation mode and its parameters need no gradient.
+
+    Afterwards each submodule's mode and each parameter's ``requires_grad`` is what it was.
+    """
+    modes = [(module, module.training) for module in learner.modules()]
+    needs = [(parameter, parameter.requires_grad) for parameter in learner.parameters()]
+    try:
+        learner.eval()
+        for parameter, _ in needs:
+            parameter.requires_grad_(False)
+        yield learner
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, need in needs:
+            parameter.requires_grad_(need)

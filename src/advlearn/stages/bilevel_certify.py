@@ -1,0 +1,382 @@
+"""Stage bilevel_certify: what is proved about the clustering of one point set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+import typer
+
+from advlearn.attacks.clustering import build
+from advlearn.budgets.points import PerPoint
+from advlearn.certificates import bound, electrical, modulus, radius, sun_toh_yuan, true_interval
+from advlearn.data.tabular import Points, read
+from advlearn.deviations.partitions import DEVIATIONS
+from advlearn.learners.convex import (
+    Graph,
+    Solution,
+    gaussian_graph,
+    knn_graph,
+    reweighted,
+    solve,
+    unit_graph,
+)
+from advlearn.learners.partitioners import ConvexPartitioner
+from advlearn.problem import Attack, BilevelProblem
+from advlearn.settings.bilevel_certify import BilevelCertifyJob, CertifySettings
+from advlearn.support.errors import UserError
+from advlearn.support.io import read_npz, write_csv
+from advlearn.support.progress import Progress
+from advlearn.support.seeds import derive_seed
+
+INTERVAL_COLUMNS = "dataset weights n d n_clusters bound low high".split()
+SANDWICH_COLUMNS = "dataset weights gamma seed kind method epsilon".split()
+CALMNESS_COLUMNS = "dataset weights seed direction size change bound modulus".split()
+DEFENCE_COLUMNS = "dataset parameter value gamma radius n_clusters ari_truth chosen".split()
+
+Weights = Literal["fixed", "recomputed"]
+WEIGHTS: tuple[Weights, ...] = ("fixed", "recomputed")
+_EXACT = 1e-10
+# Where nothing is certified, attacks begin at this share of the largest size and grow faster.
+_FIRST = 1e-3
+_GROWTH, _SEARCH = 1.6, 5.0
+_SPAN = 1e4
+_ATTACKS: dict[str, dict[str, int]] = {"merge": {"pairs": 1, "steps": 2}, "cut": {"steps": 2}}
+"""Few steps: each costs a solution, and a radius is tried at every gamma."""
+
+
+def bilevel_certify(
+    *,
+    data: Annotated[Path, typer.Option(help=".npz of the point set")],
+    path: Annotated[Path, typer.Option(help=".npz of its clusterpath")],
+    name: Annotated[str, typer.Option(help="name of the point set")],
+    settings: Annotated[
+        BilevelCertifyJob, typer.Option(parser=BilevelCertifyJob.from_json, help="JSON")
+    ],
+    out: Annotated[Path, typer.Option(help="interval.csv to write, the others beside it")],
+) -> None:
+    """Certify the clusterings along the path of one point set, and attack them.
+
+    Written beside each other: interval.csv, for which gamma the chosen partition is certified and
+    for which it is true, on the graph of the path and (small sets) on complete graphs;
+    sandwich.csv, at some gammas the certified radius of each method, the smallest size at which
+    an attack changed the partition and the largest at which it did not (size: the longest move of
+    a point); calmness.csv, how far solutions moved beside the bounds; defence.csv, the certified
+    radius of other gammas, weights and graphs and their agreement with the truth.
+
+    Raises:
+        UserError: a file is damaged, or the path is of other points.
+    """
+    study = _Study.load(data, path, name, settings)
+    steps = {
+        "interval": (study.intervals, INTERVAL_COLUMNS),
+        "sandwich": (study.sandwich, SANDWICH_COLUMNS),
+        "calmness": (study.calmness, CALMNESS_COLUMNS),
+        "defence": (study.defence, DEFENCE_COLUMNS),
+    }
+    progress = Progress(f"bilevel_certify {name}", len(steps), "tables")
+    for kind, (make, columns) in steps.items():
+        write_csv(out.with_name(f"{kind}{out.suffix}"), pd.DataFrame(make(), columns=columns))
+        progress.advance()
+
+
+@dataclass(frozen=True, eq=False)
+class _Study:
+    name: str
+    data: Points
+    graph: Graph
+    gammas: np.ndarray
+    labels: np.ndarray
+    """One partition a gamma, (g, n)."""
+    chosen: int
+    job: BilevelCertifyJob
+
+    @classmethod
+    def load(cls, data: Path, path: Path, name: str, job: BilevelCertifyJob) -> _Study:
+        points, arrays = read(data), read_npz(path)
+        n = len(points.points)
+        if arrays["labels"].shape[1:] != (n,):
+            raise UserError(
+                f"the clusterpath is not of these {n} points",
+                where=str(path),
+                remedy="delete the file and run the workflow again: it is made anew",
+            )
+        graph = Graph(n, arrays["edges"], arrays["weights"])
+        chosen = int(arrays["chosen"])
+        return cls(name, points, graph, arrays["gammas"], arrays["labels"], chosen, job)
+
+    @property
+    def settings(self) -> CertifySettings:
+        return self.job.certify
+
+    @property
+    def points(self) -> np.ndarray:
+        return self.data.points
+
+    def rows(self) -> list[int]:
+        """Rows of the path with more than one cluster and not too many."""
+        counts = self.labels.max(axis=1) + 1
+        most = max(self.settings.max_clusters, int(counts[self.chosen]))
+        return [int(row) for row in np.flatnonzero((counts > 1) & (counts <= most))]
+
+    def intervals(self) -> list[dict[str, Any]]:
+        n, d = self.points.shape
+        labels = self.labels[self.chosen]
+        graphs: dict[str, tuple[Graph, float | None]] = {
+            "knn": (self.graph, float(self.gammas[self.chosen]))
+        }
+        if n <= self.settings.complete_up_to:
+            graphs["unit"] = (unit_graph(n), None)
+            graphs["gaussian"] = (gaussian_graph(self.points, self.job.graph.phi), None)
+        rows = []
+        for weights, (graph, gamma) in graphs.items():
+            found = {
+                "sun_toh_yuan": sun_toh_yuan(self.points, labels, graph),
+                "electrical": electrical(self.points, labels, graph, sweeps=0),
+                "reweighted": electrical(self.points, labels, graph, sweeps=self.settings.sweeps),
+            }
+            sure = found["reweighted"]
+            # On a complete graph nobody knows a gamma with this partition unless it is certified.
+            if gamma is not None or sure.low < sure.high:
+                found["true"] = true_interval(
+                    self.points, labels, graph, 1e-3, gamma=gamma, span=_SPAN
+                )
+            rows += [
+                {
+                    "dataset": self.name,
+                    "weights": weights,
+                    "n": n,
+                    "d": d,
+                    "n_clusters": int(labels.max()) + 1,
+                    "bound": kind,
+                    "low": interval.low,
+                    "high": interval.high,
+                }
+                for kind, interval in found.items()
+            ]
+        return rows
+
+    def sandwich(self) -> list[dict[str, Any]]:
+        rows = self.rows()
+        places = np.linspace(0, len(rows) - 1, min(self.settings.gammas, len(rows)))
+        picked = sorted({rows[round(place)] for place in places} | {self.chosen})
+        found: list[dict[str, Any]] = []
+        sizes: list[tuple[int | None, str, str, float]]
+        for row in picked:
+            gamma = float(self.gammas[row])
+            for weights in WEIGHTS:
+                certified = {
+                    method: self._radius(self.labels[row], gamma, weights, method)
+                    for method in self.settings.methods
+                }
+                sizes = [(None, "certified", method, size) for method, size in certified.items()]
+                for method in self.settings.attacks:
+                    attacked, below = self._attacked(
+                        gamma, weights, method, max(certified.values())
+                    )
+                    if attacked is not None:
+                        sizes.append((self.settings.seed, "attacked", method, attacked))
+                    sizes.append((self.settings.seed, "unchanged", method, below))
+                found += [
+                    dict(zip(SANDWICH_COLUMNS, (self.name, weights, gamma, *cells), strict=True))
+                    for cells in sizes
+                ]
+        return found
+
+    def calmness(self) -> list[dict[str, Any]]:
+        gamma, phi = float(self.gammas[self.chosen]), self.job.graph.phi
+        clean = solve(self.points, self.graph, gamma, tol=_EXACT)
+        rows = []
+        for weights in WEIGHTS:
+            steepest = modulus(self.points, self.graph, gamma, phi, weights)
+            for direction, unit in self._directions(clean).items():
+                for size in np.geomspace(1e-3, 1.0, self.settings.calmness):
+                    moved = self.points + size * unit
+                    graph = (
+                        reweighted(self.graph, moved, phi)
+                        if weights == "recomputed"
+                        else self.graph
+                    )
+                    after = solve(moved, graph, gamma, tol=_EXACT)
+                    rows.append(
+                        {
+                            "dataset": self.name,
+                            "weights": weights,
+                            "seed": self.settings.seed,
+                            "direction": direction,
+                            "size": float(np.linalg.norm(size * unit)),
+                            "change": float(np.linalg.norm(after.points_hat - clean.points_hat)),
+                            "bound": bound(self.points, moved, self.graph, gamma, phi, weights),
+                            "modulus": steepest,
+                        }
+                    )
+        return rows
+
+    def defence(self) -> list[dict[str, Any]]:
+        rows = [
+            self._setting("gamma", float(self.gammas[row]), float(self.gammas[row]), row=row)
+            for row in self.rows()
+        ]
+        base, defence = self.job.graph, self.settings.defence
+        for phi in defence.phis:
+            graph = knn_graph(self.points, base.n_neighbors, phi)
+            # An edge of length 1 keeps its pull gamma w: the gammas of one graph fit the other.
+            rows += self._best("phi", phi, graph, phi, math.exp(phi - base.phi))
+        for k in defence.n_neighbors:
+            graph = knn_graph(self.points, k, base.phi)
+            rows += self._best("n_neighbors", float(k), graph, base.phi, base.n_neighbors / k)
+        for parameter in ("gamma", "phi", "n_neighbors"):
+            here = [row for row in rows if row["parameter"] == parameter]
+            if here:
+                max(here, key=lambda row: row["radius"])["chosen"] = 1
+        return rows
+
+    def _best(
+        self, parameter: str, value: float, graph: Graph, phi: float, factor: float
+    ) -> list[dict[str, Any]]:
+        """The gamma of the largest radius on another graph; no row where none has few clusters."""
+        rows = self.rows()
+        lowest, highest = self.gammas[rows[0]] * factor, self.gammas[rows[-1]] * factor
+        counts = self.labels[rows].max(axis=1) + 1
+        start: Solution | None = None
+        found = []
+        for gamma in np.geomspace(lowest, highest, self.settings.defence.gammas).tolist():
+            start = solve(self.points, graph, gamma, tol=_EXACT, start=start)
+            if 1 < len(start.centroids) <= max(self.settings.max_clusters, int(counts.max())):
+                found.append(
+                    self._setting(
+                        parameter, value, gamma, labels=start.labels, graph=graph, phi=phi
+                    )
+                )
+        return [max(found, key=lambda row: row["radius"])] if found else []
+
+    def _setting(
+        self,
+        parameter: str,
+        value: float,
+        gamma: float,
+        *,
+        row: int | None = None,
+        labels: np.ndarray | None = None,
+        graph: Graph | None = None,
+        phi: float | None = None,
+    ) -> dict[str, Any]:
+        """One row of the defence table, of a row of the path or of another graph."""
+        partition = self.labels[row] if labels is None else labels
+        truth = self.data.truth
+        return {
+            "dataset": self.name,
+            "parameter": parameter,
+            "value": value,
+            "gamma": gamma,
+            "radius": self._radius(partition, gamma, "recomputed", None, graph, phi),
+            "n_clusters": int(partition.max()) + 1,
+            "ari_truth": (
+                None if truth is None else 1.0 - DEVIATIONS["one_minus_ari"](truth, partition)
+            ),
+            "chosen": 0,
+        }
+
+    def _radius(
+        self,
+        labels: np.ndarray,
+        gamma: float,
+        weights: Weights,
+        method: Any = None,
+        graph: Graph | None = None,
+        phi: float | None = None,
+    ) -> float:
+        return radius(
+            self.points,
+            labels,
+            self.graph if graph is None else graph,
+            gamma,
+            method=method or "exact_directions",
+            weights=weights,
+            phi=self.job.graph.phi if phi is None else phi,
+            sweeps=self.settings.sweeps,
+        ).value
+
+    def _attacked(
+        self, gamma: float, weights: Weights, method: str, certified: float
+    ) -> tuple[float | None, float]:
+        """Smallest size at which an attack changed the partition, largest at which it did not."""
+        centre = self.points.mean(axis=0)
+        largest = float(np.linalg.norm(self.points - centre, axis=1).max())
+        largest = max(largest, 2 * certified) if math.isfinite(certified) else largest
+        learner = ConvexPartitioner(
+            self.graph, gamma, weights=weights, phi=self.job.graph.phi, tol=_EXACT
+        )
+        problem = BilevelProblem(self.points, PerPoint(largest), DEVIATIONS["delta"], learner)
+        attack = build(method, **_ATTACKS.get(method, {}))
+        return smallest_size(problem, attack, certified, largest, self.settings)
+
+    def _directions(self, clean: Solution) -> dict[str, np.ndarray]:
+        """Perturbations (n, d) whose longest row has length 1."""
+        generator = np.random.default_rng(derive_seed(self.settings.seed, "calmness", self.name))
+        noise = generator.standard_normal(self.points.shape)
+        labels, centroids = clean.labels, clean.centroids
+        merge, split = np.zeros_like(self.points), np.zeros_like(self.points)
+        if len(centroids) > 1:
+            apart = centroids[:, None] - centroids[None]
+            distance = np.linalg.norm(apart, axis=2) + np.diag(np.full(len(centroids), np.inf))
+            a, b = divmod(int(distance.argmin()), len(centroids))
+            merge[labels == a], merge[labels == b] = -apart[a, b], apart[a, b]
+        members = np.flatnonzero(labels == np.bincount(labels).argmax())
+        own = self.points[members] - self.points[members].mean(axis=0)
+        axis = np.linalg.svd(own, full_matrices=False)[2][0]
+        split[members] = np.outer(np.sign(own @ axis), axis)
+        found = {"noise": noise, "merge": merge, "split": split}
+        lengths = {kind: float(np.linalg.norm(one, axis=1).max()) for kind, one in found.items()}
+        return {kind: one / lengths[kind] for kind, one in found.items() if lengths[kind] > 0}
+
+
+def smallest_size(
+    problem: BilevelProblem[np.ndarray],
+    attack: Attack,
+    certified: float,
+    largest: float,
+    settings: CertifySettings,
+) -> tuple[float | None, float]:
+    """Bracket the size at which an attack first changes the partition.
+
+    Begins just above the certified radius and grows until the attack succeeds, then halves the
+    ratio of the two ends; each radius is left at its first success. Cheaper than
+    `BilevelProblem.min_effort`, which knows no size below which all attacks fail.
+
+    Returns:
+        The smallest size with a change (none up to ``largest``), and the largest radius tried below
+        it at which there was none (0 if there is none).
+    """
+    below, above = 0.0, math.inf
+    step = 1 + settings.tolerance
+    tau = certified * step if 0 < certified * step < largest else _FIRST * largest
+    for _ in range(settings.rounds):
+        size = _change(problem, attack, tau, settings.seed)
+        if size is None:
+            below = max(below, tau)
+        else:
+            above = min(above, size)
+        if above <= max(below, certified) * step or below >= largest:
+            break
+        if math.isinf(above):
+            tau = min(tau * (_GROWTH if certified > 0 else _SEARCH), largest)
+        else:
+            known = max(below, certified)
+            tau = math.sqrt(known * above) if known > 0 else above / 4
+    return (above if math.isfinite(above) else None), min(below, above)
+
+
+def _change(
+    problem: BilevelProblem[np.ndarray], attack: Attack, tau: float, seed: int
+) -> float | None:
+    """Size of the first candidate that changes the partition, none if none does."""
+    generator = np.random.default_rng(derive_seed(seed, "certify", tau))
+    for perturbation in attack.candidates(problem, tau, generator):
+        if problem.effect(perturbation) > 0:
+            return problem.budget.size(perturbation)
+    return None

@@ -1,0 +1,131 @@
+"""Stage bilevel_certify on small point sets: tables, certified <= attacked, damaged input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from advlearn.data.tabular import load, save
+from advlearn.learners.convex import knn_graph, solve
+from advlearn.paper.tidy_bilevel import SHAPES
+from advlearn.settings.bilevel_certify import BilevelCertifyJob, CertifySettings, DefenceSettings
+from advlearn.settings.bilevel_data import BlobsSettings, GraphSettings
+from advlearn.stages.bilevel_certify import bilevel_certify
+from advlearn.support.errors import UserError
+from advlearn.support.io import write_npz
+
+JOB = BilevelCertifyJob(
+    graph=GraphSettings(n_neighbors=12),
+    certify=CertifySettings(
+        gammas=1,
+        rounds=6,
+        attacks=("merge", "cut"),
+        calmness=2,
+        sweeps=10,
+        tolerance=0.1,
+        defence=DefenceSettings(phis=(0.5, 1.0), n_neighbors=(12,), gammas=2),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two blobs of 10 points whose graph connects them, and a path of five gammas."""
+    folder = tmp_path_factory.mktemp("certify")
+    data = load(BlobsSettings(points=20, clusters=2, separation=4.0), 12)
+    save(folder / "blobs.npz", data)
+    graph = knn_graph(data.points, 12, 0.5)
+    gammas = np.geomspace(0.05, 30, 9)
+    labels = np.stack([solve(data.points, graph, gamma).labels for gamma in gammas])
+    two = np.flatnonzero(labels.max(axis=1) == 1)
+    assert len(two), "the fixture needs a gamma with two clusters"
+    write_npz(
+        folder / "path.npz",
+        {
+            "edges": graph.edges,
+            "weights": graph.weights,
+            "gammas": gammas,
+            "labels": labels,
+            "chosen": np.array(two[len(two) // 2]),
+        },
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tables(inputs: Path) -> dict[str, pd.DataFrame]:
+    out = inputs / "blobs/interval.csv"
+    bilevel_certify(
+        data=inputs / "blobs.npz", path=inputs / "path.npz", name="blobs", settings=JOB, out=out
+    )
+    kinds = ("interval", "sandwich", "calmness", "defence")
+    return {kind: pd.read_csv(out.with_name(f"{kind}.csv")) for kind in kinds}
+
+
+def test_tables_have_the_columns_that_the_paper_reads(tables: dict[str, pd.DataFrame]) -> None:
+    for kind, table in tables.items():
+        shape = SHAPES["bilevel_intervals" if kind == "interval" else f"bilevel_{kind}"]
+        assert list(table.columns) == list(shape.columns)
+        assert len(table)
+        assert not table.duplicated(list(shape.key)).any()
+
+
+def test_certified_is_below_attacked(tables: dict[str, pd.DataFrame]) -> None:
+    frame = tables["sandwich"]
+    assert set(frame["weights"]) == {"fixed", "recomputed"}
+    for _, part in frame.groupby(["weights", "gamma"]):
+        certified = part[part["kind"] == "certified"]["epsilon"].max()
+        attacked = part[part["kind"] == "attacked"]["epsilon"].min()
+        # An attack may fail, but none may succeed inside the certificate.
+        assert not attacked <= certified
+    assert (frame.loc[frame["kind"] == "certified", "epsilon"] > 0).any()
+    assert (frame["kind"] == "attacked").any()
+
+
+def test_certified_intervals_lie_in_the_true_one(tables: dict[str, pd.DataFrame]) -> None:
+    for _, part in tables["interval"].groupby("weights"):
+        true = part[part["bound"] == "true"]
+        if len(true):
+            better = part[part["bound"] == "reweighted"].iloc[0]
+            assert true["low"].item() <= better["low"] * 1.001
+            assert better["low"] >= better["high"] or better["high"] <= true["high"].item()
+
+
+def test_solutions_move_less_than_the_bounds(tables: dict[str, pd.DataFrame]) -> None:
+    frame = tables["calmness"]
+    assert (frame["change"] <= frame["bound"] * (1 + 1e-6)).all()
+    assert (frame["bound"] <= frame["modulus"] * frame["size"] * (1 + 1e-9)).all()
+    assert set(frame["direction"]) == {"noise", "merge", "split"}
+
+
+def test_the_chosen_setting_has_the_largest_radius(tables: dict[str, pd.DataFrame]) -> None:
+    for _, part in tables["defence"].groupby("parameter"):
+        chosen = part[part["chosen"] == 1]
+        assert len(chosen) == 1
+        assert chosen["radius"].item() == part["radius"].max()
+
+
+def test_the_same_again_gives_the_same_files(inputs: Path, tables: dict[str, pd.DataFrame]) -> None:
+    again = inputs / "again/interval.csv"
+    bilevel_certify(
+        data=inputs / "blobs.npz", path=inputs / "path.npz", name="blobs", settings=JOB, out=again
+    )
+    for kind in tables:
+        before = (inputs / f"blobs/{kind}.csv").read_bytes()
+        assert again.with_name(f"{kind}.csv").read_bytes() == before
+
+
+def test_a_path_of_other_points_is_refused(inputs: Path, tmp_path: Path) -> None:
+    other = load(BlobsSettings(points=24, clusters=2), 12)
+    save(tmp_path / "other.npz", other)
+    with pytest.raises(UserError, match="not of these 24 points"):
+        bilevel_certify(
+            data=tmp_path / "other.npz",
+            path=inputs / "path.npz",
+            name="blobs",
+            settings=JOB,
+            out=tmp_path / "interval.csv",
+        )

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
+
+from advlearn.data.tabular import read
+from advlearn.learners.convex import Graph, solve
+from advlearn.settings.bilevel_data import (
+    BilevelDataJob,
+    BilevelPathJob,
+    BlobsSettings,
+    CsvSettings,
+    GraphSettings,
+    PathSettings,
+    PointSet,
+)
+from advlearn.stages.bilevel_data import bilevel_data
+from advlearn.stages.bilevel_path import COLUMNS, TRAJECTORY_COLUMNS, bilevel_path, choose
+from advlearn.support.errors import UserError
+from advlearn.support.io import read_csv, read_npz
+
+
+def job(trajectories: bool = False, **path: object) -> BilevelPathJob:
+    values = {"gammas": 13, "range": (0.1, 1e4), **path}
+    return BilevelPathJob(
+        graph=GraphSettings(),
+        path=PathSettings.model_validate(values),
+        trajectories=trajectories,
+    )
+
+
+def run(folder: Path, data: PointSet, settings: BilevelPathJob) -> Path:
+    bilevel_data(settings=BilevelDataJob(data=data), out=folder / "data.npz")
+    out = folder / "path" / "points.csv"
+    bilevel_path(data=folder / "data.npz", name="points", settings=settings, out=out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("blobs")
+    return run(folder, BlobsSettings(points=36, separation=5.0), job(trajectories=True))
+
+
+def test_one_row_a_gamma_and_the_last_ones_are_one_cluster(made: Path) -> None:
+    table, arrays = read_csv(made), read_npz(made.with_suffix(".npz"))
+    assert list(table) == COLUMNS
+    assert len(table) == len(arrays["gammas"]) in (13, 14)
+    assert (np.diff(table["gamma"]) > 0).all()
+    assert table["gamma"].iloc[[0, -1]].tolist() == pytest.approx([0.1, 1e4])
+    assert (table["gap"] <= 1e-8).all()
+    assert table["n_clusters"].iloc[0] > 3
+    assert table["n_clusters"].iloc[-1] == 1
+    assert set(table["dataset"]) == {"points"}
+    truth = read(made.parents[1] / "data.npz").truth
+    for row, labels in zip(table.to_dict("records"), arrays["labels"], strict=True):
+        assert row["n_clusters"] == len(set(labels.tolist()))
+        assert row["ari_truth"] == pytest.approx(adjusted_rand_score(truth, labels), abs=1e-9)
+
+
+def test_every_partition_is_that_of_a_cold_start(made: Path) -> None:
+    arrays = read_npz(made.with_suffix(".npz"))
+    points = read(made.parents[1] / "data.npz").points
+    graph = Graph(len(points), arrays["edges"], arrays["weights"])
+    # The last gammas are not solved but known: the same flow proves them.
+    for gamma, labels in list(zip(arrays["gammas"], arrays["labels"], strict=True))[::2]:
+        assert (solve(points, graph, float(gamma)).labels == labels).all(), gamma
+
+
+def test_the_chosen_gamma_is_the_centre_of_its_interval(made: Path) -> None:
+    table, arrays = read_csv(made), read_npz(made.with_suffix(".npz"))
+    (row,) = np.flatnonzero(table["chosen"])
+    assert row == arrays["chosen"]
+    assert arrays["gamma"] == arrays["gammas"][row]
+    assert (arrays["chosen_labels"] == arrays["labels"][row]).all()
+    assert table["n_clusters"][row] == 3
+    points = read(made.parents[1] / "data.npz").points
+    graph = Graph(len(points), arrays["edges"], arrays["weights"])
+
+    def same(gamma: float) -> bool:
+        return bool((solve(points, graph, gamma).labels == arrays["chosen_labels"]).all())
+
+    ends = []
+    for factor in (0.97, 1.03):
+        gamma = float(arrays["gamma"])
+        while same(gamma * factor):
+            gamma *= factor
+        ends.append(gamma)
+    assert np.sqrt(np.prod(ends)) == pytest.approx(float(arrays["gamma"]), rel=0.05)
+
+
+def test_trajectories_start_at_the_data_and_end_in_its_mean(made: Path) -> None:
+    ways = read_csv(made.with_suffix(".trajectories.csv"))
+    arrays = read_npz(made.with_suffix(".npz"))
+    points = read(made.parents[1] / "data.npz").points
+    assert list(ways) == TRAJECTORY_COLUMNS
+    assert len(ways) == arrays["labels"].size
+    assert ways["label"].tolist() == arrays["labels"].ravel().tolist()
+    first = ways[ways["gamma"] == ways["gamma"].min()][["x", "y"]].to_numpy()
+    plane = PCA(2).fit_transform(points)
+    # Small gammas move no point far; the sign of an axis is free.
+    assert np.abs(np.abs(first) - np.abs(plane)).max() < 1.5
+    last = ways[ways["gamma"] == ways["gamma"].max()][["x", "y"]].to_numpy()
+    np.testing.assert_allclose(last, 0, atol=1e-6)
+
+
+def test_without_trajectories_the_file_has_a_header_alone(tmp_path: Path) -> None:
+    out = run(tmp_path, BlobsSettings(points=12), job(gammas=5))
+    ways = read_csv(out.with_suffix(".trajectories.csv"))
+    assert list(ways) == TRAJECTORY_COLUMNS
+    assert ways.empty
+
+
+def test_points_without_classes_and_of_one_column(tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    places = [0, 0.1, 0.2, 5, 5.1, 5.2, 5.3]
+    table.write_text("x\n" + "\n".join(map(str, places)) + "\n", encoding="utf-8")
+    data = CsvSettings(path=table)
+    out = run(tmp_path, data, job(trajectories=True, n_clusters=(2, 3), range=(1e-3, 1e3)))
+    frame = read_csv(out)
+    assert frame["ari_truth"].isna().all()
+    assert 2 <= frame.loc[frame["chosen"] == 1, "n_clusters"].item() <= 3
+    assert (read_csv(out.with_suffix(".trajectories.csv"))["y"] == 0).all()
+
+
+def test_a_path_of_one_cluster_names_the_keys_to_change(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no gamma gives more than one cluster") as error:
+        run(tmp_path, BlobsSettings(points=12, separation=2.0), job(gammas=3, range=(1e5, 1e6)))
+    assert "bilevel.path.range" in error.value.remedy
+
+
+def test_same_inputs_same_bytes_but_for_the_seconds(made: Path, tmp_path: Path) -> None:
+    again = run(tmp_path, BlobsSettings(points=36, separation=5.0), job(trajectories=True))
+    for suffix in (".npz", ".trajectories.csv"):
+        assert again.with_suffix(suffix).read_bytes() == made.with_suffix(suffix).read_bytes()
+    first, second = (read_csv(path).drop(columns="seconds") for path in (made, again))
+    assert first.equals(second)
+
+
+def rows(*counts: int) -> np.ndarray:
+    """Partitions of 6 points into so many clusters."""
+    return np.array([np.minimum(np.arange(6), count - 1) for count in counts])
+
+
+@pytest.mark.parametrize(
+    ("counts", "classes", "between", "expected"),
+    [
+        ((6, 4, 3, 3, 2, 2, 2, 1), 3, (2, 6), (2, 3)),
+        ((6, 4, 3, 3, 2, 2, 2, 1), None, (2, 6), (4, 6)),
+        ((6, 4, 3, 3, 2, 2, 2, 1), 5, (3, 6), (2, 3)),
+        ((6, 4, 3, 3, 2, 2, 1, 1), 5, (2, 6), (2, 3)),  # as long: the first
+        ((6, 6, 6, 2, 1), 6, (2, 6), (3, 3)),  # every point alone is no clustering
+        ((6, 6, 5, 1), 3, (2, 3), (2, 2)),  # nothing in the range: the next best
+        ((6, 6, 1, 1), 1, (1, 6), None),
+    ],
+)
+def test_which_stretch_is_chosen(
+    counts: tuple[int, ...],
+    classes: int | None,
+    between: tuple[int, int],
+    expected: tuple[int, int] | None,
+) -> None:
+    assert choose(rows(*counts), classes, between) == expected
+
+
+def test_the_same_number_of_other_clusters_is_another_stretch() -> None:
+    labels = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]])
+    assert choose(labels, 2, (2, 3)) == (1, 2)

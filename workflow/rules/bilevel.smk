@@ -1,0 +1,236 @@
+# Study 3: the bilevel model, convex clustering, its certificates and the delta-measure.
+
+
+rule bilevel_data:
+    input:
+        PLAN.bilevel_own,
+    output:
+        "<run>/bilevel/data/{dataset}.npz",
+    log:
+        "<logs>/bilevel_data/{dataset}.log",
+    benchmark:
+        "<run>/benchmarks/bilevel_data/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        settings=PLAN.bilevel_data,
+        code=PLAN.code("bilevel_data"),
+        lock=LOCK,
+    message:
+        "Make the point set {wildcards.dataset}"
+    shell:
+        "python -m advlearn bilevel_data --settings {params.settings:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule bilevel_path:
+    input:
+        data=rules.bilevel_data.output,
+    output:
+        table="<run>/bilevel/path/{dataset}.csv",
+        arrays="<run>/bilevel/path/{dataset}.npz",
+        trajectories="<run>/bilevel/path/{dataset}.trajectories.csv",
+    log:
+        "<logs>/bilevel_path/{dataset}.log",
+    benchmark:
+        "<run>/benchmarks/bilevel_path/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        dataset=lambda wildcards: wildcards.dataset,
+        settings=PLAN.bilevel_path,
+        code=PLAN.code("bilevel_path"),
+        lock=LOCK,
+    message:
+        "Follow the clusterpath of {wildcards.dataset}"
+    shell:
+        "python -m advlearn bilevel_path --data {input.data:q} --name {params.dataset}"
+        " --settings {params.settings:q} --out {output.table:q} 2>&1 | tee {log:q}"
+
+
+rule bilevel_certify:
+    input:
+        data=rules.bilevel_data.output,
+        path=rules.bilevel_path.output.arrays,
+    output:
+        interval="<run>/bilevel/certify/{dataset}/interval.csv",
+        sandwich="<run>/bilevel/certify/{dataset}/sandwich.csv",
+        calmness="<run>/bilevel/certify/{dataset}/calmness.csv",
+        defence="<run>/bilevel/certify/{dataset}/defence.csv",
+    log:
+        "<logs>/bilevel_certify/{dataset}.log",
+    benchmark:
+        "<run>/benchmarks/bilevel_certify/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        dataset=lambda wildcards: wildcards.dataset,
+        settings=PLAN.bilevel_certify(),
+        code=PLAN.code("bilevel_certify"),
+        lock=LOCK,
+    message:
+        "Certify the clustering of {wildcards.dataset}"
+    shell:
+        "python -m advlearn bilevel_certify --data {input.data:q} --path {input.path:q}"
+        " --name {params.dataset} --settings {params.settings:q}"
+        " --out {output.interval:q} 2>&1 | tee {log:q}"
+
+
+rule bilevel_attack:
+    input:
+        data=rules.bilevel_data.output,
+        path=rules.bilevel_path.output.arrays,
+    output:
+        attacks="<run>/bilevel/attack/{dataset}/seed{seed}.csv",
+        staircase="<run>/bilevel/attack/{dataset}/seed{seed}.staircase.csv",
+    log:
+        "<logs>/bilevel_attack/{dataset}/seed{seed}.log",
+    benchmark:
+        "<run>/benchmarks/bilevel_attack/{dataset}-seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        dataset=lambda wildcards: wildcards.dataset,
+        seed=lambda wildcards: wildcards.seed,
+        settings=PLAN.bilevel_attack(),
+        code=PLAN.code("bilevel_attack"),
+        lock=LOCK,
+    message:
+        "Attack the clustering of {wildcards.dataset}, seed {wildcards.seed}"
+    shell:
+        "python -m advlearn bilevel_attack --data {input.data:q} --path {input.path:q}"
+        " --name {params.dataset} --settings {params.settings:q} --seed {params.seed}"
+        " --out {output.attacks:q} 2>&1 | tee {log:q}"
+
+
+rule bilevel_blackbox:
+    input:
+        data=rules.bilevel_data.output,
+        path=rules.bilevel_path.output.arrays,
+    output:
+        "<run>/bilevel/blackbox/{dataset}/seed{seed}.csv",
+    log:
+        "<logs>/bilevel_blackbox/{dataset}/seed{seed}.log",
+    benchmark:
+        "<run>/benchmarks/bilevel_blackbox/{dataset}-seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        dataset=lambda wildcards: wildcards.dataset,
+        seed=lambda wildcards: wildcards.seed,
+        settings=PLAN.bilevel_blackbox(),
+        code=PLAN.code("bilevel_blackbox"),
+        lock=LOCK,
+    message:
+        "Attack clusterings of {wildcards.dataset} by their labels alone, seed {wildcards.seed}"
+    shell:
+        "python -m advlearn bilevel_blackbox --data {input.data:q} --path {input.path:q}"
+        " --name {params.dataset} --settings {params.settings:q} --seed {params.seed}"
+        " --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule bilevel_onepoint:
+    output:
+        "<run>/bilevel/onepoint.csv",
+    log:
+        "<logs>/bilevel_onepoint.log",
+    benchmark:
+        "<run>/benchmarks/bilevel_onepoint/bilevel_onepoint.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=120,
+    params:
+        settings=PLAN.bilevel_onepoint(),
+        code=PLAN.code("bilevel_onepoint"),
+        lock=LOCK,
+    message:
+        "Move one digit and count those that change their cluster"
+    shell:
+        "python -m advlearn bilevel_onepoint --settings {params.settings:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule bilevel_delta:
+    output:
+        formulas="<run>/bilevel/delta/formulas.csv",
+        moved="<run>/bilevel/delta/moved.csv",
+        monotone="<run>/bilevel/delta/monotone.csv",
+        agreement="<run>/bilevel/delta/agreement.csv",
+    log:
+        "<logs>/bilevel_delta.log",
+    benchmark:
+        "<run>/benchmarks/bilevel_delta/bilevel_delta.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        settings=PLAN.bilevel_delta(),
+        code=PLAN.code("bilevel_delta"),
+        lock=LOCK,
+    message:
+        "Measure the delta-measure and its alternatives"
+    shell:
+        "python -m advlearn bilevel_delta --settings {params.settings:q}"
+        " --out {output.formulas:q} 2>&1 | tee {log:q}"
+
+
+rule bilevel_collect:
+    input:
+        PLAN.bilevel_results(),
+        data=PLAN.bilevel_point_sets(),
+        choices=f"{PLAN.published_folder}/bilevel_choices.csv",
+    output:
+        formulas="<run>/tidy/bilevel_formulas.csv",
+        moved="<run>/tidy/bilevel_moved.csv",
+        monotone="<run>/tidy/bilevel_monotone.csv",
+        agreement="<run>/tidy/bilevel_agreement.csv",
+        path="<run>/tidy/bilevel_path.csv",
+        trajectories="<run>/tidy/bilevel_trajectories.csv",
+        intervals="<run>/tidy/bilevel_intervals.csv",
+        sandwich="<run>/tidy/bilevel_sandwich.csv",
+        attacks="<run>/tidy/bilevel_attacks.csv",
+        staircase="<run>/tidy/bilevel_staircase.csv",
+        calmness="<run>/tidy/bilevel_calmness.csv",
+        blackbox="<run>/tidy/bilevel_blackbox.csv",
+        onepoint="<run>/tidy/bilevel_onepoint.csv",
+        defence="<run>/tidy/bilevel_defence.csv",
+        choices="<run>/tidy/bilevel_choices.csv",
+        study="<run>/tidy/bilevel_study.json",
+    log:
+        "<logs>/bilevel_collect.log",
+    benchmark:
+        "<run>/benchmarks/bilevel_collect/bilevel_collect.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        run=lambda wildcards, output: Path(output.study).parents[1],
+        settings=PLAN.bilevel_collect(),
+        code=PLAN.code("bilevel_collect"),
+        lock=LOCK,
+    message:
+        "Gather the tidy tables of study 3"
+    shell:
+        "python -m advlearn bilevel_collect --run {params.run:q} --choices {input.choices:q}"
+        " --settings {params.settings:q} --out {output.study:q} 2>&1 | tee {log:q}"
