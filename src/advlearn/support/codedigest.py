@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 from functools import cache
 from importlib.util import find_spec
@@ -40,19 +41,22 @@ def code_digest(module: str, root: Path | None = None) -> str:
     Raises:
         ModuleNotFoundError: there is no such module in the package.
     """
-    root = root or package_root()
+    files = _files(root or package_root())
     total = hashlib.blake2b(digest_size=8)
-    for name in sorted(dependencies(module, root)):
+    for name in sorted(_dependencies(module, files)):
         total.update(name.encode())
-        total.update(_digest_of_file(_file_of(name, root), root))
+        total.update(_digest_of_file(files[name]))
     return total.hexdigest()
 
 
 def dependencies(module: str, root: Path | None = None) -> set[str]:
     """Names of all modules of this package that ``module`` reaches by imports, itself included."""
-    root = root or package_root()
-    if _file_of(module, root) is None:
-        raise ModuleNotFoundError(f"no module {module} below {root}")
+    return _dependencies(module, _files(root or package_root()))
+
+
+def _dependencies(module: str, files: dict[str, Path]) -> set[str]:
+    if module not in files:
+        raise ModuleNotFoundError(f"no module {module} in the package")
     found: set[str] = set()
     parts = module.split(".")
     waiting = [".".join(parts[:length]) for length in range(2, len(parts) + 1)]
@@ -61,36 +65,40 @@ def dependencies(module: str, root: Path | None = None) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        waiting.extend(_imports(name, root))
+        waiting.extend(_imports(files[name], files))
     return found
 
 
-def _file_of(module: str, root: Path) -> Path | None:
-    parts = module.split(".")[1:]
-    for candidate in (
-        root.joinpath(*parts, "__init__.py"),
-        root.joinpath(*parts).with_suffix(".py"),
-    ):
-        if candidate.is_file():
-            return candidate
-    return None
+def _files(root: Path) -> dict[str, Path]:
+    """Module -> its file, for all modules of the package but the package itself."""
+    files = {}
+    for folder, _, names in os.walk(root):
+        parts = Path(folder).relative_to(root).parts
+        for name in names:
+            stem, extension = os.path.splitext(name)  # noqa: PTH122 (a Path for each takes long)
+            if extension == ".py":
+                own = parts if stem == "__init__" else (*parts, stem)
+                files[".".join((PACKAGE, *own))] = Path(folder, name)
+    files.pop(PACKAGE, None)
+    return files
 
 
-def _imports(module: str, root: Path) -> set[str]:
-    file = _file_of(module, root)
-    assert file is not None
+def _imports(file: Path, files: dict[str, Path]) -> set[str]:
     state = file.stat()
     reached: set[str] = set()
     for name in _names(file, (state.st_mtime_ns, state.st_size)):
         if name.endswith("."):
             # The fixed part of a name that is completed when the module is imported.
-            folder = root.joinpath(*name.split(".")[1:-1])
-            reached.update(name + path.stem for path in folder.glob("[a-z]*.py"))
+            reached.update(
+                other
+                for other in files
+                if other.startswith(name) and re.fullmatch("[a-z][^.]*", other[len(name) :])
+            )
             continue
         parts = name.split(".")
         for length in range(2, len(parts) + 1):
             prefix = ".".join(parts[:length])
-            if _file_of(prefix, root) is not None:
+            if prefix in files:
                 reached.add(prefix)
     return reached
 
@@ -111,8 +119,7 @@ def _names(file: Path, _stamp: tuple[int, int]) -> frozenset[str]:
     return frozenset(name for name in names if _MODULE.fullmatch(name))
 
 
-def _digest_of_file(file: Path | None, root: Path) -> bytes:
-    assert file is not None
+def _digest_of_file(file: Path) -> bytes:
     state = file.stat()
     data: tuple[tuple[str, int, int], ...] = ()
     if file.name == "__init__.py":
