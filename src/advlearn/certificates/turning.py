@@ -126,13 +126,19 @@ def turns(
     for _ in range(_ROUNDS):
         turn[a, b] = turn[b, a] = x
         pushes = gamma * (centres.between * turn + change)
-        others_a = (pushes[a].sum(axis=1) - pushes[a, b]) / sizes[a]
-        others_b = (pushes[b].sum(axis=1) - pushes[a, b]) / sizes[b]
-        moved_pair = own + others_a + others_b
+        moved_pair = own + _others(pushes, a, b) / sizes[a] + _others(pushes, b, a) / sizes[b]
         x = np.minimum(x, _chord(moved_pair, whole))
     turn[a, b] = turn[b, a] = x
     apart = np.maximum(r - t, r - moved_pair - gamma * change[a, b] * shares)
     return Turns(turn, apart)
+
+
+def _others(pushes: np.ndarray, of: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """Sum of each row ``of`` but for one entry: left out, since a difference could be negative."""
+    rows = pushes[of]
+    rows[np.arange(len(of)), without] = 0.0
+    sums: np.ndarray = rows.sum(axis=1)
+    return sums
 
 
 def _chord(moved: np.ndarray, length: np.ndarray) -> np.ndarray:
