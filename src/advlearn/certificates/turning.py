@@ -14,7 +14,7 @@ import numpy as np
 
 from advlearn.certificates.blocks import Blocks
 from advlearn.certificates.reach import Reach
-from advlearn.learners.convex.reduced import newton, reduce
+from advlearn.learners.convex import certify_partition
 
 _ROUNDS = 6
 
@@ -70,16 +70,19 @@ class Turns:
 
 
 def centres(blocks: Blocks, gamma: float) -> Centres | None:
-    """Solve the centroid problem; none where joined centroids coincide at the optimum."""
-    problem = reduce(blocks.points, blocks.graph, blocks.labels)
-    solved = newton(problem, gamma)
-    if not solved.exact:
+    """Solve the centroid problem; none where joined centroids coincide or a cluster falls apart."""
+    # Steps of a search for a flow are of no use here: only the centroids are taken.
+    found = certify_partition(
+        blocks.points, blocks.graph, gamma, blocks.labels, max_iter=0
+    ).centroids
+    if found is None:
         return None
-    found = solved.centroids
     between = blocks.between(blocks.pulls(blocks.graph.weights))
     a, b = blocks.pairs.T
     differences = found[a] - found[b]
     distances = np.linalg.norm(differences, axis=1)
+    if not (distances > 0).all():
+        return None
     directions = differences / distances[:, None]
     residual = blocks.sizes[:, None] * (found - blocks.means)
     pull = gamma * between[a, b][:, None] * directions
