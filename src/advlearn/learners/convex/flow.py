@@ -101,7 +101,8 @@ def certify_partition(
         gamma: penalty, > 0.
         labels: (n,) integers, any numbering.
         directions: unit vectors (x_i - x_j) / |x_i - x_j| of the crossing edges in the graph's
-            order, (crossing edges, d); by default those of the exact centroids.
+            order, (crossing edges, d); by default those of the exact centroids. With others the
+            result says whether flows exist for these, which is no proof of the partition.
         centroids: where Newton starts, (K, d) with clusters numbered by first point; the means of
             the clusters by default.
         dual: where the flow starts, (m, d); 0 by default.
