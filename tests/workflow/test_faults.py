@@ -152,6 +152,31 @@ DAMAGES = [
         "topk_figures", f"{LOGS}/figures/topk.log",
         id="tidy arrays of study 2",
     ),
+    pytest.param(
+        "bilevel/data/blobs.npz", cut,
+        f"{RUN}/bilevel/path/blobs.npz", f"{LOGS}/bilevel_path/blobs.log",
+        id="point set",
+    ),
+    pytest.param(
+        "bilevel/path/blobs.npz", flip,
+        f"{RUN}/bilevel/certify/blobs/sandwich.csv", f"{LOGS}/bilevel_certify/blobs.log",
+        id="clusterpath",
+    ),
+    pytest.param(
+        "bilevel/attack/blobs/seed0.staircase.csv", lose_rows,
+        "bilevel_tables", f"{LOGS}/bilevel_collect.log",
+        id="rows of the staircase",
+    ),
+    pytest.param(
+        "bilevel/certify/blobs/sandwich.csv", lose_rows,
+        "bilevel_tables", f"{LOGS}/bilevel_collect.log",
+        id="rows of the certificates",
+    ),
+    pytest.param(
+        "tidy/bilevel_sandwich.csv", change_digit,
+        "bilevel_figures", f"{LOGS}/figures/bilevel.log",
+        id="another number in a tidy table of study 3",
+    ),
 ]  # fmt: skip
 
 

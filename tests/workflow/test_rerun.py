@@ -89,13 +89,16 @@ CODE = {
         "src/advlearn/learners/clusterers/dbscan.py",
         "_SAMPLED = 500",
         "_SAMPLED = 501",
-        selective("download", "prepare", "calibrate", "pretrain", "craft", "embed"),
+        {
+            **selective("download", "prepare", "calibrate", "pretrain", "craft", "embed"),
+            **bilevel("bilevel_data", "bilevel_path", "bilevel_delta"),
+        },
     ),
     "a network": (
         "src/advlearn/learners/networks/mlp.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nWIDTH = 1\n",
-        images("download", "prepare"),
+        {**images("download", "prepare"), "bilevel_tables": 1, "bilevel_figures": 1},
     ),
     "how retrained models are trained": (
         "src/advlearn/training/adversarial.py",
@@ -131,7 +134,7 @@ CODE = {
         "src/advlearn/learners/convex/ama.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nSTEP = 1\n",
-        bilevel("bilevel_data", "bilevel_onepoint", "bilevel_delta"),
+        bilevel("bilevel_data", "bilevel_delta"),
     ),
     "a certificate": (
         "src/advlearn/certificates/radius.py",

@@ -104,6 +104,38 @@ def test_tidy_tables_of_study_2_hold_every_experiment_and_method(smoke: Project)
     assert any(float(row["value"]) > 0.5 for row in shares if row["n"] != "0")
 
 
+def test_tidy_tables_of_study_3_keep_what_must_hold(smoke: Project) -> None:
+    def rows(name: str) -> list[dict[str, str]]:
+        with (smoke.root / RUN / "tidy" / f"bilevel_{name}.csv").open(encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
+
+    assert {float(row["max_error"]) for row in rows("formulas")} == {0.0}
+    assert {row["violations_inside"] for row in rows("monotone")} == {"0"}
+    certified: dict[tuple[str, str], float] = {}
+    for row in rows("sandwich"):
+        if row["kind"] == "certified":
+            cell = (row["weights"], row["gamma"])
+            certified[cell] = max(certified.get(cell, 0.0), float(row["epsilon"]))
+    # A smoke run in which nothing is certified or attacked would show nothing.
+    assert max(certified.values()) > 0
+    attacked = [row for row in rows("sandwich") if row["kind"] == "attacked"]
+    assert attacked
+    for row in attacked:
+        assert float(row["epsilon"]) >= certified[row["weights"], row["gamma"]]
+    for row in rows("calmness"):
+        assert float(row["change"]) <= float(row["bound"]) * (1 + 1e-9) + 1e-9
+    values: dict[str, list[float]] = {}
+    for row in rows("staircase"):
+        if row["curve"] == "value":
+            values.setdefault(row["deviation"], []).append(float(row["value"]))
+    assert len(values) == 8
+    for deviation, curve in values.items():
+        assert curve == sorted(curve), f"v(tau) of {deviation} falls"
+        assert curve[0] == 0 < curve[-1]
+    assert [row["chosen"] for row in rows("path")].count("1") == 1
+    assert any(row["reached"] == "1" for row in rows("attacks"))
+
+
 class Sources(HTMLParser):
     """Collects what a page loads."""
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from advlearn.certificates.blocks import Blocks
 from advlearn.certificates.reach import Reach
-from advlearn.learners.convex.reduced import newton, reduce
+from advlearn.learners.convex import certify_partition
 
 _ROUNDS = 6
 
@@ -70,16 +70,19 @@ class Turns:
 
 
 def centres(blocks: Blocks, gamma: float) -> Centres | None:
-    """Solve the centroid problem; none where joined centroids coincide at the optimum."""
-    problem = reduce(blocks.points, blocks.graph, blocks.labels)
-    solved = newton(problem, gamma)
-    if not solved.exact:
+    """Solve the centroid problem; none where joined centroids coincide or a cluster falls apart."""
+    # Steps of a search for a flow are of no use here: only the centroids are taken.
+    found = certify_partition(
+        blocks.points, blocks.graph, gamma, blocks.labels, max_iter=0
+    ).centroids
+    if found is None:
         return None
-    found = solved.centroids
     between = blocks.between(blocks.pulls(blocks.graph.weights))
     a, b = blocks.pairs.T
     differences = found[a] - found[b]
     distances = np.linalg.norm(differences, axis=1)
+    if not (distances > 0).all():
+        return None
     directions = differences / distances[:, None]
     residual = blocks.sizes[:, None] * (found - blocks.means)
     pull = gamma * between[a, b][:, None] * directions
@@ -126,13 +129,19 @@ def turns(
     for _ in range(_ROUNDS):
         turn[a, b] = turn[b, a] = x
         pushes = gamma * (centres.between * turn + change)
-        others_a = (pushes[a].sum(axis=1) - pushes[a, b]) / sizes[a]
-        others_b = (pushes[b].sum(axis=1) - pushes[a, b]) / sizes[b]
-        moved_pair = own + others_a + others_b
+        moved_pair = own + _others(pushes, a, b) / sizes[a] + _others(pushes, b, a) / sizes[b]
         x = np.minimum(x, _chord(moved_pair, whole))
     turn[a, b] = turn[b, a] = x
     apart = np.maximum(r - t, r - moved_pair - gamma * change[a, b] * shares)
     return Turns(turn, apart)
+
+
+def _others(pushes: np.ndarray, of: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """Sum of each row ``of`` but for one entry: left out, since a difference could be negative."""
+    rows = pushes[of]
+    rows[np.arange(len(of)), without] = 0.0
+    sums: np.ndarray = rows.sum(axis=1)
+    return sums
 
 
 def _chord(moved: np.ndarray, length: np.ndarray) -> np.ndarray:

@@ -225,3 +225,17 @@ def test_bad_input_is_refused(generator: np.random.Generator) -> None:
 
 def test_shorter_than_the_radius_is_what_the_campaign_tries() -> None:
     assert 0.99 < SHORT < 1
+
+
+def test_a_huge_change_of_one_weight_hides_no_other(generator: np.random.Generator) -> None:
+    points, labels = blobs(generator, [4, 5, 3], 2, 6.0, 0.3)
+    graph = gaussian_graph(points, 0.02)
+    cut = blocks(points, labels, graph)
+    solved = centres(cut, 0.05)
+    assert solved is not None
+    high = solved.between.copy()
+    high[0, 1] = high[1, 0] = 1e30
+    found = turns(solved, reach(cut, "per_point"), 0.1, solved.between, high)
+    calm = turns(solved, reach(cut, "per_point"), 0.1, solved.between, solved.between)
+    assert (found.turn >= calm.turn).all()
+    assert (found.apart <= calm.apart).all()

@@ -9,7 +9,7 @@ where such graphs have small separators, and dear in many dimensions.
 
 from __future__ import annotations
 
-import clarabel
+import clarabel  # type: ignore[import-untyped]
 import numpy as np
 from scipy import sparse
 
@@ -17,15 +17,20 @@ from advlearn.learners.convex.graph import Graph
 
 
 def interior_point(
-    points: np.ndarray, graph: Graph, gamma: float, tol: float
-) -> tuple[np.ndarray, int]:
-    """A nearly optimal dual Z (m, d), not yet projected, and the number of steps.
+    points: np.ndarray,
+    graph: Graph,
+    gamma: float,
+    tol: float,
+    masses: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Nearly optimal X (n, d) and Z (m, d), Z not yet projected, and the number of steps.
 
     Args:
         points: A, (n, d) finite, each component of the graph centred.
         graph: on n points, with at least one edge.
         gamma: penalty, > 0.
         tol: Clarabel's relative gap and feasibility.
+        masses: weight of each point's squared distance, (n,), > 0; 1 by default.
     """
     n, d = points.shape
     size = float(np.abs(points).max()) or 1.0
@@ -45,7 +50,8 @@ def interior_point(
     data, row, column = (np.concatenate(parts) for parts in zip(*entries, strict=True))
     shape = (unknowns + edges * (d + 1), 2 * unknowns + edges)
     constraints = sparse.csc_matrix((data, (row, column)), shape=shape)
-    squares = np.concatenate([np.zeros(unknowns), ones, np.zeros(edges)])
+    weight = ones if masses is None else np.repeat(masses, d)
+    squares = np.concatenate([np.zeros(unknowns), weight, np.zeros(edges)])
     linear = np.concatenate([np.zeros(2 * unknowns), gamma / size * graph.weights])
     right = np.zeros(shape[0])
     right[:unknowns] = points.ravel() / size
@@ -61,4 +67,5 @@ def interior_point(
         sparse.diags(squares).tocsc(), linear, constraints, right, cones, settings
     ).solve()
     multipliers = np.array(found.z)[unknowns:].reshape(edges, d + 1)
-    return -size * multipliers[:, 1:], int(found.iterations)
+    solution = size * np.array(found.x)[:unknowns].reshape(n, d)
+    return solution, -size * multipliers[:, 1:], int(found.iterations)

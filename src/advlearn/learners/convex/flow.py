@@ -31,6 +31,21 @@ from advlearn.learners.convex.solution import lengths
 _ROUNDING = 1e-11
 # Dual steps between two looks at the flow.
 _BLOCK = 25
+# The pieces of a cluster are read from a witness whose gap is this small beside it.
+_SETTLED = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """How clusters fall apart that no flow holds together.
+
+    Attributes:
+        labels: the finer partition, (n,) int64 by first point.
+        shift: what to add to the old centroid of each point, (n, d).
+    """
+
+    labels: np.ndarray
+    shift: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +67,8 @@ class FlowCertificate:
             the optimum where joined centroids coincide.
         dual: Z (m, d) with |Z_e| <= gamma w_e; where valid, X = A - B^T Z to rounding, elsewhere
             the best guess; None for a disconnected cluster.
+        overloaded: edges (m,) bool of which the best flow found asks too much.
+        split: how clusters fall apart, where a witness rules their flow out.
     """
 
     valid: bool
@@ -61,6 +78,8 @@ class FlowCertificate:
     reason: str
     centroids: np.ndarray | None = None
     dual: np.ndarray | None = None
+    overloaded: np.ndarray | None = None
+    split: Split | None = None
 
 
 def certify_partition(
@@ -82,7 +101,8 @@ def certify_partition(
         gamma: penalty, > 0.
         labels: (n,) integers, any numbering.
         directions: unit vectors (x_i - x_j) / |x_i - x_j| of the crossing edges in the graph's
-            order, (crossing edges, d); by default those of the exact centroids.
+            order, (crossing edges, d); by default those of the exact centroids. With others the
+            result says whether flows exist for these, which is no proof of the partition.
         centroids: where Newton starts, (K, d) with clusters numbered by first point; the means of
             the clusters by default.
         dual: where the flow starts, (m, d); 0 by default.
@@ -96,7 +116,9 @@ def certify_partition(
     centre = points.mean(axis=0)
     if centroids is not None:
         centroids = centroids - centre
-    found = examine(points - centre, graph, gamma, labels, directions, centroids, dual, max_iter)
+    found = examine(
+        points - centre, graph, gamma, labels, directions, centroids, dual, max_iter, patient=True
+    )
     if found.centroids is None:
         return found
     return replace(found, centroids=found.centroids + centre)
@@ -111,14 +133,15 @@ def examine(
     centroids: np.ndarray | None,
     dual: np.ndarray | None,
     max_iter: int,
+    *,
+    patient: bool = False,
 ) -> FlowCertificate:
     """`certify_partition` of checked, centred points and labels numbered by first point."""
     inside = labels[graph.edges[:, 0]] == labels[graph.edges[:, 1]]
     if not np.array_equal(connected(graph.n, graph.edges[inside]), labels):
         return FlowCertificate(False, np.nan, np.nan, True, "disconnected cluster")
     problem = reduce(points, graph, labels)
-    solved = newton(problem, gamma, centroids)
-    found = solved.centroids
+    found, exact = newton(problem, gamma, centroids, patient=patient)
 
     radius = gamma * graph.weights
     whole = np.zeros((graph.m, points.shape[1]))
@@ -128,21 +151,33 @@ def examine(
     demand = points - graph.incidence().T @ whole - found[labels]
     joined = found[problem.edges[:, 0]] - found[problem.edges[:, 1]]
     separation = float(lengths(joined).min()) if len(joined) else np.inf
-    margin, splits = 1.0, False
+    margin, split = 1.0, None
+    overloaded = np.zeros(graph.m, dtype=bool)
     if inside.any():
         within = Within(graph.incidence()[inside], labels, radius[inside])
         start = None if dual is None else dual[inside]
-        flow, margin, splits = within.route(demand, start, max_iter if solved.exact else 0)
+        flow, margin, split = within.route(demand, start, max_iter if exact else 0)
+        overloaded[inside] = lengths(flow) > within.capacity
         if margin < 0:
             clip(flow, within.capacity)
         whole[inside] = flow
     reason = ""
-    if not solved.exact:
+    if not exact:
         margin, separation, reason = np.nan, 0.0, "joined centroids coincide"
-    elif margin < 0 or splits:
-        reason = "cluster splits" if splits else "undecided"
+    elif margin < 0 or split is not None:
+        reason = "undecided" if split is None else "cluster splits"
     refuted = reason not in ("", "undecided")
-    return FlowCertificate(not reason, margin, separation, refuted, reason, found, whole)
+    return FlowCertificate(
+        not reason,
+        margin,
+        separation,
+        refuted,
+        reason,
+        found,
+        whole,
+        overloaded,
+        split,
+    )
 
 
 class Within:
@@ -182,8 +217,8 @@ class Within:
 
     def route(
         self, demand: np.ndarray, start: np.ndarray | None, max_iter: int
-    ) -> tuple[np.ndarray, float, bool]:
-        """A flow with divergence ``demand``, its margin, and whether none can fit.
+    ) -> tuple[np.ndarray, float, Split | None]:
+        """A flow with divergence ``demand``, its margin, and how clusters split that have none.
 
         First the electrical flow, or the correction of ``start`` by one. Where a cluster's edge is
         overloaded, accelerated dual steps on these clusters' flow, corrected again, until it fits,
@@ -197,7 +232,7 @@ class Within:
             flow = start + self.solver(self.capacity)(demand - self.incidence.T @ start)
         over = lengths(flow) > self.capacity
         if not over.any() or not max_iter:
-            return flow, self.margin(flow), False
+            return flow, self.margin(flow), None
         bad = np.zeros(self.count, dtype=bool)
         bad[self.cluster[over]] = True
         nodes, edges = bad[self.labels], bad[self.cluster]
@@ -207,13 +242,20 @@ class Within:
             self.capacity[edges],
         )
         begin = flow if start is None else start
-        flow[edges], margin, splits = part.search(demand[nodes], begin[edges], max_iter)
-        return flow, min(margin, self.margin(flow)), splits
+        flow[edges], margin, pieces, residual = part.search(demand[nodes], begin[edges], max_iter)
+        margin = min(margin, self.margin(flow))
+        if pieces is None:
+            return flow, margin, None
+        labels = self.labels.copy()
+        labels[nodes] = self.count + pieces
+        shift = np.zeros_like(demand)
+        shift[nodes] = residual
+        return flow, margin, Split(by_first_point(labels), shift)
 
     def search(
         self, demand: np.ndarray, start: np.ndarray, max_iter: int
-    ) -> tuple[np.ndarray, float, bool]:
-        """A flow by dual steps, its margin, and whether none can fit.
+    ) -> tuple[np.ndarray, float, np.ndarray | None, np.ndarray]:
+        """A flow by dual steps, its margin, pieces (n,) of what splits, and the last residual.
 
         ``demand`` sums to 0 in each cluster.
         """
@@ -227,17 +269,24 @@ class Within:
             if (found := self.margin(tried)) > margin:
                 best, margin = tried, found
             if margin >= 0:
-                return best, margin, False
+                return best, margin, None, residual
             differences = self.incidence @ residual
             price = self.capacity * lengths(differences)
             prices = np.bincount(self.cluster, price, minlength=self.count)
             paid = np.einsum("ij,ij->i", demand, residual)
             worth = np.bincount(self.labels, paid, minlength=self.count)
             sure = _ROUNDING * np.bincount(self.labels, np.abs(paid), minlength=self.count)
-            if (worth > prices + sure).any():
-                return ascent.dual, margin, True
+            splits = worth > prices + sure
+            loose = (price - np.einsum("ij,ij->i", ascent.dual, differences)).sum()
+            settled = loose <= _SETTLED * np.square(residual).sum()
+            if splits.any() and (settled or ascent.iterations >= max_iter):
+                # Only what is refuted falls apart; the other clusters stay as they are.
+                whole = ascent.fused(differences) | ~splits[self.cluster]
+                residual[~splits[self.labels]] = 0
+                joined = self.incidence.indices.reshape(-1, 2)[whole]
+                return best, margin, connected(len(demand), joined), residual
             if ascent.iterations >= max_iter:
-                return best, margin, False
+                return best, margin, None, residual
 
 
 class ElectricalFlow:

@@ -27,6 +27,11 @@ _DIRECT_DIMENSIONS = 3
 _CG_TOLERANCE = 1e-4
 _CG_ITERATIONS = 200
 _BLUR = 1e-9
+_COINCIDENT = 1e-13
+# Newton's steps before it is given up, on each smoothed problem, and the last smoothing.
+_STEPS = 12
+_FOLLOWING = 10
+_NARROW = 1e-10
 _EPSILON = 4 * float(np.finfo(np.float64).eps)
 
 
@@ -91,42 +96,61 @@ def unit_directions(problem: Reduced, centroids: np.ndarray) -> np.ndarray:
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class Newton:
-    """Where `newton` stopped.
-
-    Attributes:
-        centroids: (K, d).
-        exact: they are the optimum, and joined centroids are distinct there.
-        value: objective at them.
-        flipped: pairs of clusters (P,) bool that the next full step would turn around: the
-            candidates to coincide at the optimum; all False where ``exact``.
-    """
-
-    centroids: np.ndarray
-    exact: bool
-    value: float
-    flipped: np.ndarray
-
-
 def newton(
     problem: Reduced,
     gamma: float,
     start: np.ndarray | None = None,
     *,
-    max_iter: int = 60,
+    patient: bool = False,
     tol: float = 1e-13,
-) -> Newton:
+) -> tuple[np.ndarray, bool]:
     """Solve the centroid problem by damped Newton with backtracking on the objective.
 
     Where joined centroids coincide at the optimum the objective has a kink, and Newton stops short
-    of it. ``tol`` bounds the gradient at each cluster, relative to the forces on it.
+    of it.
+
+    Args:
+        problem: the centroid problem.
+        gamma: penalty, > 0.
+        start: centroids (K, d) to start from, joined ones distinct; the means by default.
+        patient: where that fails, follow the optimum of the problem with distances
+            (r^2 + s^2)^(1/2) as s goes to 0: surer and dearer from a start far off.
+        tol: bound on the gradient at each cluster, relative to the forces on it.
+
+    Returns:
+        Centroids (K, d), and whether they are the optimum with joined centroids distinct.
     """
-    centroids = np.array(problem.means if start is None else start)
+    begin = problem.means if start is None else start
+    if not len(problem.edges):
+        return problem.means, True
+    found, exact = _descend(problem, gamma, begin, 0.0, tol, _STEPS)
+    if exact or not patient:
+        return found, exact
+    differences = begin[problem.edges[:, 0]] - begin[problem.edges[:, 1]]
+    smooth = 0.1 * float(np.median(lengths(differences)))
+    smallest = _NARROW * float(np.abs(problem.means - problem.means.mean(axis=0)).max())
+    at = begin
+    while smooth > smallest:
+        at, _ = _descend(problem, gamma, at, smooth, 1e-4, _FOLLOWING)
+        smooth /= 10
+        found, exact = _descend(problem, gamma, at, 0.0, tol, _FOLLOWING, damped=False)
+        if exact:
+            break
+    return found, exact
+
+
+def _descend(
+    problem: Reduced,
+    gamma: float,
+    start: np.ndarray,
+    smooth: float,
+    tol: float,
+    steps: int,
+    *,
+    damped: bool = True,
+) -> tuple[np.ndarray, bool]:
+    centroids = np.array(start)
     pulls = gamma * problem.weights
-    flipped = np.zeros(len(pulls), dtype=bool)
-    if not len(pulls):
-        return Newton(problem.means, True, 0.0, flipped)
     incidence = Graph(len(centroids), problem.edges, problem.weights).incidence()
     transposed = incidence.T.tocsr()
     size = np.abs(problem.means - problem.means.mean(axis=0)).max()
@@ -134,12 +158,19 @@ def newton(
     forces = np.bincount(ends, np.repeat(pulls, 2), minlength=len(centroids))
     forces += problem.sizes * size
 
-    before = value(problem, gamma, centroids)
-    for _ in range(max_iter):
+    def distances(differences: np.ndarray) -> np.ndarray:
+        found = lengths(differences)
+        return np.hypot(found, smooth) if smooth else found
+
+    def value(at: np.ndarray) -> float:
+        squares = np.square(at - problem.means).sum(axis=1)
+        return float(0.5 * problem.sizes @ squares + pulls @ distances(incidence @ at))
+
+    before = value(centroids)
+    for _ in range(steps):
         differences = incidence @ centroids
-        distance = lengths(differences)
-        if distance.min() <= 1e-13 * size:
-            flipped = distance <= 1e-13 * size
+        distance = distances(differences)
+        if distance.min() <= _COINCIDENT * size:
             break
         units = differences / distance[:, None]
         gradient = problem.sizes[:, None] * (centroids - problem.means)
@@ -149,32 +180,21 @@ def newton(
         blur = np.bincount(ends, np.repeat(stiffness, 2), minlength=len(centroids))
         bound = tol * forces + np.minimum(_EPSILON * size * blur, _BLUR * forces)
         if (lengths(gradient) <= bound).all():
-            return Newton(centroids, True, before, np.zeros_like(flipped))
+            return centroids, True
         step = _solve(problem, incidence, stiffness, units, gradient)
         slope = np.vdot(gradient, step)
-        turned = np.einsum("ij,ij->i", differences, incidence @ (centroids - step))
-        flipped = turned <= 0
         length = 1.0
         while length > 1e-4:
             tried = centroids - length * step
-            after = value(problem, gamma, tried)
+            after = value(tried)
             # Rounding of the objective must not stop the last, quadratic steps.
             if after <= before - 1e-4 * length * slope + 1e-14 * abs(before):
                 break
-            length /= 2
+            length = length / 2 if damped else 0.0
         else:
             break
         centroids, before = tried, after
-    return Newton(centroids, False, before, flipped)
-
-
-def value(problem: Reduced, gamma: float, centroids: np.ndarray) -> float:
-    """Objective of the centroid problem at (K, d)."""
-    differences = centroids[problem.edges[:, 0]] - centroids[problem.edges[:, 1]]
-    return float(
-        0.5 * problem.sizes @ np.square(centroids - problem.means).sum(axis=1)
-        + gamma * problem.weights @ lengths(differences)
-    )
+    return centroids, False
 
 
 def hessian(problem: Reduced, stiffness: np.ndarray, units: np.ndarray) -> np.ndarray:

@@ -10,19 +10,26 @@ from advlearn.learners.convex.ama import DualAscent
 from advlearn.learners.convex.flow import FlowCertificate, examine
 from advlearn.learners.convex.graph import Graph, check_points, connected
 from advlearn.learners.convex.reduced import cluster_means
+from advlearn.learners.convex.sieve import sieve
 from advlearn.learners.convex.solution import Solution, duality_gap, lengths, objective
 from advlearn.support.errors import UserError, unknown_name
 
 SOLVERS = ("auto", "ama", "clarabel")
 MAX_ITER = 20_000
-import os
 
-USE = bool(os.environ.get("USE"))
-TRACE: list = []
+# Dual steps between two looks at the gap, and the first look at the partition.
 _CHECK_EVERY = 20
+_FIRST_LOOK = 40
 _FLOW_STEPS = 200
-# Below this relative gap rounding has the word: a partition without proof is taken as it is.
+# With "auto" interior points solve problems of so many unknowns at most. In the plane and in space
+# a step costs little more than linear time; above, its matrix is nearly full (measured by
+# benchmarks/convex.py: docs/performance.md).
+_LOW_DIMENSIONS = 3
+_FULL_UNKNOWNS = 2000
+# Below this relative gap rounding has the word.
 _SMALLEST_GAP = 1e-14
+# An unproved partition is taken at this part of the asked gap, so that it does not hang on it.
+_UNPROVED = 1e-4
 
 
 def solve(
@@ -45,10 +52,17 @@ def solve(
         points: A, (n, d) finite.
         graph: on n points.
         gamma: penalty, finite and > 0.
-        solver: "ama", "clarabel" or "auto".
-        tol: relative duality gap, in (0, 1), at which an unproved partition may be taken.
+        solver: "ama": accelerated dual ascent, which asks for the proof now and then. "clarabel":
+            dual ascent only finds points that are fused in all likelihood, and the problem of
+            these pieces is solved by interior points (`sieve`). "auto": both, interior points
+            where they are cheap: in at most 3 dimensions, or for at most 2,000 unknowns.
+        tol: relative duality gap, in (0, 1), that is reached at least; a solution without proof
+            has 1e-4 of it, unless ``max_iter`` came first.
         start: solution of a neighbouring problem on the same edges, for a warm start.
-        max_iter: most steps of the first-order method.
+        max_iter: most steps of dual ascent.
+
+    Returns:
+        The solution; its ``solver`` is the method that closed the gap.
 
     Raises:
         UserError: bad points, gamma or tol, a graph of another size, an unknown solver.
@@ -58,7 +72,15 @@ def solve(
     offset = cluster_means(points, graph.components(), int(graph.components().max()) + 1)
     centred = points - offset[graph.components()]
     state = DualAscent(centred, graph.incidence(), gamma * graph.weights, _dual(start, graph))
-    found = _ama(centred, graph, gamma, state, max_iter, "ama")
+    largest = 0
+    if solver == "clarabel" or points.shape[1] <= _LOW_DIMENSIONS:
+        largest = points.size
+    elif solver == "auto":
+        largest = _FULL_UNKNOWNS
+    if solver == "ama" or not graph.m:
+        largest = 0
+    stop = max(_UNPROVED * tol, _SMALLEST_GAP)
+    found = _search(centred, graph, gamma, state, largest, stop, max_iter)
     return _shifted(found, offset[graph.components()])
 
 
@@ -118,54 +140,67 @@ def _dual(start: Solution | None, graph: Graph) -> np.ndarray | None:
     return start.dual
 
 
-def _ama(
+def _search(
     points: np.ndarray,
     graph: Graph,
     gamma: float,
     state: DualAscent,
+    largest: int,
+    stop: float,
     max_iter: int,
-    solver: str,
 ) -> Solution:
-    attempt, wait = state.iterations + 2 * _CHECK_EVERY, 2 * _CHECK_EVERY
+    """Ascend; after ever more steps look for the partition and its proof."""
+    look, wait, steps = _FIRST_LOOK, _FIRST_LOOK, 0
+    fused = np.zeros(graph.m, dtype=bool)
     while True:
         solution = state.primal()
         differences = state.incidence @ solution
         slack = state.radius * lengths(differences)
-        penalty = slack.sum()
+        penalty = float(slack.sum())
         slack -= np.einsum("ij,ij->i", state.dual, differences)
-        value = float(0.5 * np.square(solution - points).sum() + penalty)
+        value = float(0.5 * np.square(solution - points).sum()) + penalty
         gap = max(float(slack.sum()), 0.0) / value if value > 0 else 0.0
-        done = state.iterations >= max_iter or gap <= _SMALLEST_GAP
-        if state.iterations >= attempt or done:
-            labels = connected(graph.n, graph.edges[state.fused(differences)])
+        done = state.iterations >= max_iter or gap <= stop
+        before, fused = fused, state.fused(differences)
+        if state.iterations >= look or done:
+            labels = connected(graph.n, graph.edges[fused])
             centroids = cluster_means(solution, labels, int(labels.max()) + 1)
             proof = examine(points, graph, gamma, labels, None, centroids, state.dual, _FLOW_STEPS)
             if proof.valid:
-                return _proved(points, graph, gamma, labels, proof, state.iterations, solver)
+                return _proved(points, graph, gamma, labels, proof, state.iterations + steps, "ama")
+            if largest and (state.iterations > _FIRST_LOOK or done):
+                pieces = connected(graph.n, graph.edges[fused & before])
+                sieved, finer, dual, used = sieve(
+                    points,
+                    graph,
+                    gamma,
+                    pieces,
+                    state.dual,
+                    largest=largest,
+                    flow_steps=_FLOW_STEPS,
+                )
+                steps += used
+                if sieved is not None and sieved.valid:
+                    count = state.iterations + steps
+                    return _proved(points, graph, gamma, finer, sieved, count, "clarabel")
+                guess = points - state.transposed @ dual
+                if np.vdot(guess, guess) < np.vdot(solution, solution):
+                    state.restart(dual)
             if done:
                 return Solution(
-                    solution,
-                    state.dual,
-                    labels,
-                    centroids,
-                    value,
-                    gap,
-                    state.iterations,
-                    solver,
-                    False,
-                    gamma,
+                    points_hat=solution,
+                    dual=state.dual,
+                    labels=labels,
+                    centroids=centroids,
+                    objective=value,
+                    gap=gap,
+                    iterations=state.iterations + steps,
+                    solver="ama",
+                    certified=False,
+                    gamma=gamma,
                 )
-            better = False
-            if proof.dual is not None and USE:
-                guess = points - state.transposed @ proof.dual
-                better = bool(np.vdot(guess, guess) < np.vdot(solution, solution))
-                if better:
-                    state.restart(proof.dual)
-            TRACE.append(
-                (state.iterations, int(labels.max()) + 1, proof.reason, proof.margin, better, gap)
-            )
-            wait = 2 * wait
-            attempt = state.iterations + wait
+            wait *= 2
+            look = state.iterations + wait
         state.advance(min(_CHECK_EVERY, max_iter - state.iterations))
 
 

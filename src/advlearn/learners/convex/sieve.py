@@ -1,0 +1,110 @@
+"""Solve a smaller problem: points that are fused in all likelihood enter as one, with their mass.
+
+Derived here; the idea of a reduced problem that is enlarged until it is proved right is adaptive
+sieving (Yuan, Lin, Sun & Toh 2022). A partition into pieces that is finer than the true one loses
+nothing: the problem of the pieces, with masses and added weights, has the same optimum. So the
+pieces of a few dual steps are solved by interior points, and a flow in each cluster (`flow`) says
+whether its pieces were right. The pieces of clusters without a flow fall apart, and it goes on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from advlearn.learners.convex.ama import project
+from advlearn.learners.convex.conic import interior_point
+from advlearn.learners.convex.flow import FlowCertificate, examine
+from advlearn.learners.convex.graph import Graph, by_first_point, connected
+from advlearn.learners.convex.reduced import cluster_means, reduce
+from advlearn.learners.convex.solution import lengths
+
+# Clarabel's tolerance in the first and in the last round: later rounds tell narrower borders apart.
+_FIRST, _LAST = 1e-9, 1e-13
+_ROUNDS = 5
+
+
+def sieve(
+    points: np.ndarray,
+    graph: Graph,
+    gamma: float,
+    pieces: np.ndarray,
+    dual: np.ndarray,
+    *,
+    largest: int,
+    flow_steps: int,
+) -> tuple[FlowCertificate | None, np.ndarray, np.ndarray, int]:
+    """Solve on pieces until a flow proves the partition, or it does not get further.
+
+    Args:
+        points: A, (n, d), each component of the graph centred.
+        graph: on n points.
+        gamma: penalty, > 0.
+        pieces: (n,) int64 by first point, each connected in the graph.
+        dual: Z, (m, d) feasible, where the flows inside the pieces start.
+        largest: most unknowns (pieces times d) of a problem of pieces.
+        flow_steps: most steps of the search for flows in a round.
+
+    Returns:
+        The last certificate (None: already the first problem was too large), the partition it is
+        about, a feasible dual, and the steps of the interior points.
+    """
+    found, labels, steps, tol = None, pieces, 0, _FIRST
+    for _ in range(_ROUNDS):
+        if (int(pieces.max()) + 1) * points.shape[1] > largest:
+            break
+        labels, centroids, dual, used = _solve_pieces(points, graph, gamma, pieces, dual, tol)
+        steps += used
+        found = examine(points, graph, gamma, labels, None, centroids, dual, flow_steps)
+        if found.split is not None and found.centroids is not None:
+            # The last borders can be narrower than interior points see: the witness shows them.
+            finer = found.split.labels
+            moved = found.centroids[labels] + found.split.shift
+            start = cluster_means(moved, finer, int(finer.max()) + 1)
+            again = examine(
+                points, graph, gamma, finer, None, start, dual, flow_steps, patient=True
+            )
+            if again.valid:
+                return again, finer, dual, steps
+        if found.valid or found.overloaded is None:
+            break
+        ends = graph.edges[found.overloaded].ravel()
+        whole = np.bincount(pieces)[pieces] > 1
+        loose = whole & np.isin(pieces, pieces[ends])
+        if not loose.any():
+            loose = whole & np.isin(labels, labels[ends])
+        pieces = by_first_point(np.where(loose, len(points) + np.arange(len(points)), pieces))
+        tol = max(tol / 100, _LAST)
+    return found, labels, dual, steps
+
+
+def _solve_pieces(
+    points: np.ndarray,
+    graph: Graph,
+    gamma: float,
+    pieces: np.ndarray,
+    dual: np.ndarray,
+    tol: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Partition (n,), centroids (K, d), dual (m, d) and steps of the problem of the pieces."""
+    problem = reduce(points, graph, pieces)
+    count = len(problem.sizes)
+    if not len(problem.edges):
+        return pieces, problem.means, dual, 0
+    small = Graph(count, problem.edges, problem.weights)
+    solution, forces, steps = interior_point(problem.means, small, gamma, tol, problem.sizes)
+    radius = gamma * problem.weights
+    forces = project(forces, radius)
+    differences = small.incidence() @ solution
+    # The prox step of dual ascent on this problem (`ama`): zero where the edge is fused.
+    degree = np.bincount(problem.edges.ravel(), minlength=count) / problem.sizes
+    step = 1 / (degree[problem.edges[:, 0]] + degree[problem.edges[:, 1]])
+    fused = lengths(forces + step[:, None] * differences) < radius
+    together = connected(count, problem.edges[fused])
+    masses = np.bincount(together, problem.sizes)
+    centroids = cluster_means(problem.sizes[:, None] * solution, together, len(masses))
+    centroids *= (np.bincount(together) / masses)[:, None]
+    whole = dual.copy()
+    share = gamma * graph.weights[problem.crossing] / radius[problem.pair]
+    share *= np.where(problem.forward, 1.0, -1.0)
+    whole[problem.crossing] = share[:, None] * forces[problem.pair]
+    return together[pieces], centroids, whole, steps

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from advlearn.learners.convex import ConvexClustering, knn_graph, solve
+from advlearn.support.errors import UserError
+
+
+# Every check applies and passes: no list of expected failures.
+@parametrize_with_checks([ConvexClustering()])
+def test_scikit_learns_checks(estimator: ConvexClustering, check: object) -> None:
+    check(estimator)  # type: ignore[operator]
+
+
+def test_fit_gives_what_solve_gives() -> None:
+    points, _ = make_blobs(90, random_state=0)
+    model = ConvexClustering(2.0, n_neighbors=8, phi=0.3).fit(points)
+    found = solve(points, knn_graph(points, 8, 0.3), 2.0)
+    np.testing.assert_array_equal(model.labels_, found.labels)
+    np.testing.assert_array_equal(model.centroids_, found.centroids)
+    assert model.certified_
+    assert model.gap_ <= 1e-8
+    assert model.n_features_in_ == 2
+    np.testing.assert_array_equal(clone(model).fit_predict(points), model.labels_)
+
+
+def test_three_blobs_are_three_clusters_for_each_kind_of_weights() -> None:
+    points, truth = make_blobs(60, centers=[[0, 0], [20, 0], [0, 20]], random_state=0)
+    _, first = np.unique(truth, return_index=True)
+    truth = np.argsort(np.argsort(first))[truth]
+    for weights, gamma in (("knn", 5.0), ("gaussian", 5.0), ("unit", 0.2)):
+        labels = ConvexClustering(gamma, weights=weights, phi=0.05).fit_predict(points)
+        np.testing.assert_array_equal(labels, truth, err_msg=weights)
+
+
+def test_bad_parameters_are_refused() -> None:
+    points, _ = make_blobs(20, random_state=0)
+    with pytest.raises(UserError, match="gamma"):
+        ConvexClustering(0.0).fit(points)
+    with pytest.raises(UserError, match="weights"):
+        ConvexClustering(weights="cosine").fit(points)
