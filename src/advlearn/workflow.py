@@ -287,7 +287,8 @@ class Plan:
         if topk.dataset == "scenes":
             return 4000
         batch = max(topk.batch_size, self._topk_model(wildcards).training.batch_size)
-        return 2000 + round(3.3e-3 * topk.photos.size**2 * batch)
+        side = topk.photos.size or 448  # the largest that a data set has of its own
+        return 2000 + round(3.3e-3 * side**2 * batch)
 
     def topk_transfer(self) -> str:
         """Parameters of topk_transfer."""
