@@ -22,7 +22,7 @@ class DefenceSettings(Settings):
     n_neighbors: Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], EachOnce] = Field(
         (5, 10, 15, 20), description="numbers of neighbours"
     )
-    gammas: int = Field(8, ge=1, le=1000, description="gammas tried for each of them")
+    gammas: int = Field(6, ge=1, le=1000, description="gammas tried for each of them")
 
 
 class CertifySettings(Settings):

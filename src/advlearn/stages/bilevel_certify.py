@@ -123,6 +123,12 @@ class _Study:
         most = max(self.settings.max_clusters, int(counts[self.chosen]))
         return [int(row) for row in np.flatnonzero((counts > 1) & (counts <= most))]
 
+    def picked(self, count: int) -> list[int]:
+        """At most ``count`` of these rows, evenly spread, and the chosen one."""
+        rows = self.rows()
+        places = np.linspace(0, len(rows) - 1, min(count, len(rows)))
+        return sorted({rows[round(place)] for place in places} | {self.chosen})
+
     def intervals(self) -> list[dict[str, Any]]:
         n, d = self.points.shape
         labels = self.labels[self.chosen]
@@ -161,12 +167,9 @@ class _Study:
         return rows
 
     def sandwich(self) -> list[dict[str, Any]]:
-        rows = self.rows()
-        places = np.linspace(0, len(rows) - 1, min(self.settings.gammas, len(rows)))
-        picked = sorted({rows[round(place)] for place in places} | {self.chosen})
         found: list[dict[str, Any]] = []
         sizes: list[tuple[int | None, str, str, float]]
-        for row in picked:
+        for row in self.picked(self.settings.gammas):
             gamma = float(self.gammas[row])
             for weights in WEIGHTS:
                 certified = {
@@ -219,7 +222,7 @@ class _Study:
     def defence(self) -> list[dict[str, Any]]:
         rows = [
             self._setting("gamma", float(self.gammas[row]), float(self.gammas[row]), row=row)
-            for row in self.rows()
+            for row in self.picked(self.settings.defence.gammas)
         ]
         base, defence = self.job.graph, self.settings.defence
         for phi in defence.phis:

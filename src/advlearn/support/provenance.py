@@ -14,7 +14,7 @@ import advlearn
 
 PACKAGES = (
     "snakemake", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "hdbscan", "pandas",
-    "matplotlib", "fastcluster", "openTSNE", "safetensors", "pydantic",
+    "clarabel", "matplotlib", "fastcluster", "openTSNE", "safetensors", "pydantic",
 )  # fmt: skip
 
 
