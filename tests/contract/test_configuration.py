@@ -126,7 +126,7 @@ def test_rows_say_type_default_and_range() -> None:
         "| `bilevel.datasets.NAME.noise` | number | `0.05` | at least 0 |",
         "| `bilevel.path.range` | list of numbers | `[0.1, 10000.0]` | 2 entries |",
         "| `bilevel.experiments.attack` | list of texts or null | `null` |  |",
-        "| `bilevel.certify.defence.gammas` | whole number | `8` | 1 to 1,000 |",
+        "| `bilevel.graph.phi` | number | `0.5` | 0 to 1,000 |",
     ):
         assert row in text, row
 

@@ -169,13 +169,14 @@ class _Gathered:
             "onepoint": _rows(self.folder / "onepoint.csv", pairs * ONEPOINT_METHODS),
         }
 
-    def _certified_gammas(self, name: str) -> np.ndarray:
-        """Gammas of the path with more than one cluster and not too many."""
+    def _certified_gammas(self, name: str, count: int) -> list[float]:
+        """The gammas that bilevel_certify takes: few clusters, evenly spread, the attacked one."""
         path = self.paths[name]
-        counts = path["labels"].max(axis=1) + 1
-        most = max(self.study.certify.max_clusters, counts[path["chosen"]])
-        gammas: np.ndarray = path["gammas"][(counts > 1) & (counts <= most)]
-        return gammas
+        counts, chosen = path["labels"].max(axis=1) + 1, int(path["chosen"])
+        most = max(self.study.certify.max_clusters, counts[chosen])
+        rows = np.flatnonzero((counts > 1) & (counts <= most))
+        places = np.linspace(0, len(rows) - 1, min(count, len(rows)))
+        return _written(path["gammas"][sorted({rows[round(place)] for place in places} | {chosen})])
 
     def _check_intervals(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         complete = self.paths[name]["labels"].shape[1] <= self.study.certify.complete_up_to
@@ -189,10 +190,7 @@ class _Gathered:
 
     def _check_sandwich(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         certify = self.study.certify
-        gammas = frame["gamma"].unique()
-        wanted = min(certify.gammas, len(self._certified_gammas(name)))
-        if len(gammas) not in (wanted, wanted + 1):  # the attacked one may be one more
-            raise _incomplete(path, f"{len(gammas)} gammas", f"{wanted} or {wanted + 1}")
+        gammas = self._certified_gammas(name, certify.gammas)
         for kind, methods in (("certified", certify.methods), ("unchanged", certify.attacks)):
             part = frame[frame["kind"] == kind]
             _each(path, part, gamma=gammas, weights=WEIGHTS, method=methods)
@@ -204,7 +202,8 @@ class _Gathered:
 
     def _check_defence(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         defence, parameter = self.study.certify.defence, frame["parameter"]
-        _each(path, frame[parameter == "gamma"], value=_written(self._certified_gammas(name)))
+        gammas = self._certified_gammas(name, defence.gammas)
+        _each(path, frame[parameter == "gamma"], value=gammas)
         for key, values in (("phi", defence.phis), ("n_neighbors", defence.n_neighbors)):
             # A value with which no gamma gives a few clusters has no row.
             found = set(frame.loc[parameter == key, "value"])

@@ -9,6 +9,8 @@ whether its pieces were right. The pieces of clusters without a flow fall apart,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from advlearn.learners.convex.ama import project
@@ -16,11 +18,37 @@ from advlearn.learners.convex.conic import interior_point
 from advlearn.learners.convex.flow import FlowCertificate, examine
 from advlearn.learners.convex.graph import Graph, by_first_point, connected
 from advlearn.learners.convex.reduced import cluster_means, reduce
-from advlearn.learners.convex.solution import lengths
+from advlearn.learners.convex.solution import duality_gap, lengths, objective
 
 # Clarabel's tolerance in the first and in the last round: later rounds tell narrower borders apart.
 _FIRST, _LAST = 1e-9, 1e-13
 _ROUNDS = 5
+#: Larger problems (clusters times d) are taken at their gap where their proof is not soon found.
+PROOF_UNKNOWNS = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Sieved:
+    """The best of the rounds of `sieve`.
+
+    Attributes:
+        proof: certificate of ``labels``, None where no problem was small enough.
+        labels: (n,) int64 by first point.
+        solution: X, (n, d).
+        dual: Z, (m, d), feasible.
+        gap: relative duality gap of both, inf where there is no proof.
+        steps: of the interior points, so far.
+    """
+
+    proof: FlowCertificate | None
+    labels: np.ndarray
+    solution: np.ndarray
+    dual: np.ndarray
+    gap: float
+    steps: int
+
+    def __lt__(self, other: Sieved) -> bool:
+        return self.gap < other.gap
 
 
 def sieve(
@@ -32,7 +60,8 @@ def sieve(
     *,
     largest: int,
     flow_steps: int,
-) -> tuple[FlowCertificate | None, np.ndarray, np.ndarray, int]:
+    tol: float,
+) -> Sieved:
     """Solve on pieces until a flow proves the partition, or it does not get further.
 
     Args:
@@ -43,18 +72,21 @@ def sieve(
         dual: Z, (m, d) feasible, where the flows inside the pieces start.
         largest: most unknowns (pieces times d) of a problem of pieces.
         flow_steps: most steps of the search for flows in a round.
-
-    Returns:
-        The last certificate (None: already the first problem was too large), the partition it is
-        about, a feasible dual, and the steps of the interior points.
+        tol: relative gap at which a problem of more than 20,000 unknowns need not be proved.
     """
-    found, labels, steps, tol = None, pieces, 0, _FIRST
+    steps, accuracy = 0, _FIRST
+    best = Sieved(None, pieces, points, dual, np.inf, 0)
     for _ in range(_ROUNDS):
         if (int(pieces.max()) + 1) * points.shape[1] > largest:
             break
-        labels, centroids, dual, used = _solve_pieces(points, graph, gamma, pieces, dual, tol)
+        labels, centroids, dual, used = _solve_pieces(points, graph, gamma, pieces, dual, accuracy)
         steps += used
         found = examine(points, graph, gamma, labels, None, centroids, dual, flow_steps)
+        best = min(best, _weigh(points, graph, gamma, found, labels, centroids, dual, steps))
+        if found.valid or found.overloaded is None:
+            break
+        if best.gap <= tol and centroids.size > PROOF_UNKNOWNS:
+            break
         if found.split is not None and found.centroids is not None:
             # The last borders can be narrower than interior points see: the witness shows them.
             finer = found.split.labels
@@ -64,17 +96,39 @@ def sieve(
                 points, graph, gamma, finer, None, start, dual, flow_steps, patient=True
             )
             if again.valid:
-                return again, finer, dual, steps
-        if found.valid or found.overloaded is None:
-            break
+                return _weigh(points, graph, gamma, again, finer, start, dual, steps)
         ends = graph.edges[found.overloaded].ravel()
         whole = np.bincount(pieces)[pieces] > 1
         loose = whole & np.isin(pieces, pieces[ends])
         if not loose.any():
             loose = whole & np.isin(labels, labels[ends])
         pieces = by_first_point(np.where(loose, len(points) + np.arange(len(points)), pieces))
-        tol = max(tol / 100, _LAST)
-    return found, labels, dual, steps
+        accuracy = max(accuracy / 100, _LAST)
+    return best
+
+
+def _weigh(
+    points: np.ndarray,
+    graph: Graph,
+    gamma: float,
+    found: FlowCertificate,
+    labels: np.ndarray,
+    centroids: np.ndarray,
+    dual: np.ndarray,
+    steps: int,
+) -> Sieved:
+    """The better of the interior points' pair and the certificate's, with its gap."""
+    pairs = [(centroids, dual)]
+    if found.centroids is not None and found.dual is not None:
+        pairs.append((found.centroids, found.dual))
+    weighed = []
+    for each, forces in pairs:
+        solution = each[labels]
+        value = objective(points, graph, gamma, solution)
+        gap = duality_gap(points, graph, gamma, solution, forces)
+        relative = gap / value if value > 0 else 0.0
+        weighed.append(Sieved(found, labels, solution, forces, relative, steps))
+    return min(reversed(weighed))
 
 
 def _solve_pieces(

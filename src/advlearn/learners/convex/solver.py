@@ -10,7 +10,7 @@ from advlearn.learners.convex.ama import DualAscent
 from advlearn.learners.convex.flow import FlowCertificate, examine
 from advlearn.learners.convex.graph import Graph, check_points, connected
 from advlearn.learners.convex.reduced import cluster_means
-from advlearn.learners.convex.sieve import sieve
+from advlearn.learners.convex.sieve import PROOF_UNKNOWNS, Sieved, sieve
 from advlearn.learners.convex.solution import Solution, duality_gap, lengths, objective
 from advlearn.support.errors import UserError, unknown_name
 
@@ -56,8 +56,9 @@ def solve(
             dual ascent only finds points that are fused in all likelihood, and the problem of
             these pieces is solved by interior points (`sieve`). "auto": both, interior points
             where they are cheap: in at most 3 dimensions, or for at most 2,000 unknowns.
-        tol: relative duality gap, in (0, 1), that is reached at least; a solution without proof
-            has 1e-4 of it, unless ``max_iter`` came first.
+        tol: relative duality gap, in (0, 1), that is reached at least, unless ``max_iter`` comes
+            first. A solution of up to 20,000 unknowns (clusters times d) without proof has 1e-4
+            of it, so that its labels do not hang on it; a larger one is taken at ``tol``.
         start: solution of a neighbouring problem on the same edges, for a warm start.
         max_iter: most steps of dual ascent.
 
@@ -79,8 +80,7 @@ def solve(
         largest = _FULL_UNKNOWNS
     if solver == "ama" or not graph.m:
         largest = 0
-    stop = max(_UNPROVED * tol, _SMALLEST_GAP)
-    found = _search(centred, graph, gamma, state, largest, stop, max_iter)
+    found = _search(centred, graph, gamma, state, largest, tol, max_iter)
     return _shifted(found, offset[graph.components()])
 
 
@@ -146,10 +146,11 @@ def _search(
     gamma: float,
     state: DualAscent,
     largest: int,
-    stop: float,
+    tol: float,
     max_iter: int,
 ) -> Solution:
     """Ascend; after ever more steps look for the partition and its proof."""
+    stop = max(_UNPROVED * tol, _SMALLEST_GAP)
     look, wait, steps = _FIRST_LOOK, _FIRST_LOOK, 0
     fused = np.zeros(graph.m, dtype=bool)
     while True:
@@ -170,7 +171,7 @@ def _search(
                 return _proved(points, graph, gamma, labels, proof, state.iterations + steps, "ama")
             if largest and (state.iterations > _FIRST_LOOK or done):
                 pieces = connected(graph.n, graph.edges[fused & before])
-                sieved, finer, dual, used = sieve(
+                sieved = sieve(
                     points,
                     graph,
                     gamma,
@@ -178,14 +179,20 @@ def _search(
                     state.dual,
                     largest=largest,
                     flow_steps=_FLOW_STEPS,
+                    tol=tol,
                 )
-                steps += used
-                if sieved is not None and sieved.valid:
-                    count = state.iterations + steps
-                    return _proved(points, graph, gamma, finer, sieved, count, "clarabel")
-                guess = points - state.transposed @ dual
+                steps += sieved.steps
+                count = state.iterations + steps
+                if sieved.proof is not None and sieved.proof.valid:
+                    return _proved(
+                        points, graph, gamma, sieved.labels, sieved.proof, count, "clarabel"
+                    )
+                unknowns = (int(sieved.labels.max()) + 1) * points.shape[1]
+                if sieved.gap <= (tol if unknowns > PROOF_UNKNOWNS else stop):
+                    return _unproved(points, graph, gamma, sieved, count)
+                guess = points - state.transposed @ sieved.dual
                 if np.vdot(guess, guess) < np.vdot(solution, solution):
-                    state.restart(dual)
+                    state.restart(sieved.dual)
             if done:
                 return Solution(
                     points_hat=solution,
@@ -220,6 +227,24 @@ def _proved(
     gap = duality_gap(points, graph, gamma, solution, proof.dual) / value if value > 0 else 0.0
     return Solution(
         solution, proof.dual, labels, proof.centroids, value, gap, iterations, solver, True, gamma
+    )
+
+
+def _unproved(
+    points: np.ndarray, graph: Graph, gamma: float, sieved: Sieved, iterations: int
+) -> Solution:
+    _, first = np.unique(sieved.labels, return_index=True)
+    return Solution(
+        points_hat=sieved.solution,
+        dual=sieved.dual,
+        labels=sieved.labels,
+        centroids=sieved.solution[first],
+        objective=objective(points, graph, gamma, sieved.solution),
+        gap=sieved.gap,
+        iterations=iterations,
+        solver="clarabel",
+        certified=False,
+        gamma=gamma,
     )
 
 
