@@ -1,4 +1,5 @@
-"""Tiny runs of the stages up to selection and of study 2, made once, for tests of later stages."""
+"""Tiny runs of the stages up to selection and of study 2, and a clustering for the attacks of
+study 3, made once, for tests of later stages."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from advlearn.attacks.clustering.setting import Setting
+from advlearn.data.tabular import load, read, save
+from advlearn.learners.convex import Graph, knn_graph, solve
 from advlearn.settings.attack import FgsmSettings
+from advlearn.settings.bilevel_data import BlobsSettings
 from advlearn.settings.data import DataSettings, SourceSettings
 from advlearn.settings.jobs import CraftJob, PretrainJob, RetrainJob
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
@@ -30,7 +35,7 @@ from advlearn.stages.topk_attack import topk_attack
 from advlearn.stages.topk_data import topk_data
 from advlearn.stages.topk_pretrain import topk_pretrain
 from advlearn.stages.topk_transfer import topk_transfer
-from advlearn.support.io import write_parquet
+from advlearn.support.io import read_npz, write_npz, write_parquet
 
 
 @dataclass(frozen=True)
@@ -253,3 +258,36 @@ def topk(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> TinyTopk:
                 run.attack(run.outcomes(name, job, seed), run.job(job), name, seed)
         run.transfer(run.folder / "topk" / "transfer" / f"seed{seed}.csv", seed)
     return run
+
+
+@pytest.fixture(scope="session")
+def clustered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two blobs whose graph connects them, and a clusterpath whose gamma keeps them apart."""
+    folder = tmp_path_factory.mktemp("attack")
+    data = load(BlobsSettings(points=20, clusters=2, separation=4.0), 14)
+    save(folder / "blobs.npz", data)
+    graph = knn_graph(data.points, 14, 0.5)
+    labels, gamma = next(
+        (labels, gamma)
+        for gamma in np.geomspace(0.05, 30, 30)
+        if (labels := solve(data.points, graph, gamma).labels).max() == 1
+        and np.bincount(labels).min() > 5
+    )
+    write_npz(
+        folder / "path.npz",
+        {
+            "edges": graph.edges,
+            "weights": graph.weights,
+            "chosen_labels": labels,
+            "gamma": np.array(gamma),
+        },
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def setting(clustered: Path) -> Setting:
+    path = read_npz(clustered / "path.npz")
+    points = read(clustered / "blobs.npz").points
+    graph = Graph(len(points), path["edges"], path["weights"])
+    return Setting(points, graph, float(path["gamma"]), 0.5)

@@ -23,8 +23,8 @@ from advlearn.learners.convex.solution import duality_gap, lengths, objective
 # Clarabel's tolerance in the first and in the last round: later rounds tell narrower borders apart.
 _FIRST, _LAST = 1e-9, 1e-13
 _ROUNDS = 5
-#: Larger problems (clusters times d) are taken at their gap where their proof is not soon found.
-PROOF_UNKNOWNS = 20_000
+# At a larger gap there are more wrong pieces than a witness of some clusters can mend.
+_NEAR = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +61,7 @@ def sieve(
     largest: int,
     flow_steps: int,
     tol: float,
+    provable: int,
 ) -> Sieved:
     """Solve on pieces until a flow proves the partition, or it does not get further.
 
@@ -72,22 +73,24 @@ def sieve(
         dual: Z, (m, d) feasible, where the flows inside the pieces start.
         largest: most unknowns (pieces times d) of a problem of pieces.
         flow_steps: most steps of the search for flows in a round.
-        tol: relative gap at which a problem of more than 20,000 unknowns need not be proved.
+        tol: relative gap at which a larger problem than ``provable`` need not be proved.
+        provable: unknowns (clusters times d) up to which the proof is sought.
     """
     steps, accuracy = 0, _FIRST
     best = Sieved(None, pieces, points, dual, np.inf, 0)
     for _ in range(_ROUNDS):
         if (int(pieces.max()) + 1) * points.shape[1] > largest:
             break
-        labels, centroids, dual, used = _solve_pieces(points, graph, gamma, pieces, dual, accuracy)
+        labels, solution, dual, used = _solve_pieces(points, graph, gamma, pieces, dual, accuracy)
         steps += used
+        centroids = cluster_means(solution, labels, int(labels.max()) + 1)
         found = examine(points, graph, gamma, labels, None, centroids, dual, flow_steps)
-        best = min(best, _weigh(points, graph, gamma, found, labels, centroids, dual, steps))
+        best = min(best, _weigh(points, graph, gamma, found, labels, solution, dual, steps))
         if found.valid or found.overloaded is None:
             break
-        if best.gap <= tol and centroids.size > PROOF_UNKNOWNS:
+        if best.gap <= tol and centroids.size > provable:
             break
-        if found.split is not None and found.centroids is not None:
+        if found.split is not None and found.centroids is not None and best.gap <= _NEAR:
             # The last borders can be narrower than interior points see: the witness shows them.
             finer = found.split.labels
             moved = found.centroids[labels] + found.split.shift
@@ -96,7 +99,7 @@ def sieve(
                 points, graph, gamma, finer, None, start, dual, flow_steps, patient=True
             )
             if again.valid:
-                return _weigh(points, graph, gamma, again, finer, start, dual, steps)
+                return _weigh(points, graph, gamma, again, finer, moved, dual, steps)
         ends = graph.edges[found.overloaded].ravel()
         whole = np.bincount(pieces)[pieces] > 1
         loose = whole & np.isin(pieces, pieces[ends])
@@ -113,21 +116,20 @@ def _weigh(
     gamma: float,
     found: FlowCertificate,
     labels: np.ndarray,
-    centroids: np.ndarray,
+    solution: np.ndarray,
     dual: np.ndarray,
     steps: int,
 ) -> Sieved:
     """The better of the interior points' pair and the certificate's, with its gap."""
-    pairs = [(centroids, dual)]
+    pairs = [(solution, dual)]
     if found.centroids is not None and found.dual is not None:
-        pairs.append((found.centroids, found.dual))
+        pairs.append((found.centroids[labels], found.dual))
     weighed = []
     for each, forces in pairs:
-        solution = each[labels]
-        value = objective(points, graph, gamma, solution)
-        gap = duality_gap(points, graph, gamma, solution, forces)
+        value = objective(points, graph, gamma, each)
+        gap = duality_gap(points, graph, gamma, each, forces)
         relative = gap / value if value > 0 else 0.0
-        weighed.append(Sieved(found, labels, solution, forces, relative, steps))
+        weighed.append(Sieved(found, labels, each, forces, relative, steps))
     return min(reversed(weighed))
 
 
@@ -139,11 +141,11 @@ def _solve_pieces(
     dual: np.ndarray,
     tol: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Partition (n,), centroids (K, d), dual (m, d) and steps of the problem of the pieces."""
+    """Partition (n,), X (n, d), dual (m, d) and steps of the problem of the pieces."""
     problem = reduce(points, graph, pieces)
     count = len(problem.sizes)
     if not len(problem.edges):
-        return pieces, problem.means, dual, 0
+        return pieces, problem.means[pieces], dual, 0
     small = Graph(count, problem.edges, problem.weights)
     solution, forces, steps = interior_point(problem.means, small, gamma, tol, problem.sizes)
     radius = gamma * problem.weights
@@ -154,11 +156,8 @@ def _solve_pieces(
     step = 1 / (degree[problem.edges[:, 0]] + degree[problem.edges[:, 1]])
     fused = lengths(forces + step[:, None] * differences) < radius
     together = connected(count, problem.edges[fused])
-    masses = np.bincount(together, problem.sizes)
-    centroids = cluster_means(problem.sizes[:, None] * solution, together, len(masses))
-    centroids *= (np.bincount(together) / masses)[:, None]
     whole = dual.copy()
     share = gamma * graph.weights[problem.crossing] / radius[problem.pair]
     share *= np.where(problem.forward, 1.0, -1.0)
     whole[problem.crossing] = share[:, None] * forces[problem.pair]
-    return together[pieces], centroids, whole, steps
+    return together[pieces], solution[pieces], whole, steps

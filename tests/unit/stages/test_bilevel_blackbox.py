@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from advlearn.attacks.clustering.setting import Setting
+from advlearn.paper.tidy_bilevel import SHAPES, checked
+from advlearn.settings.bilevel_attack import BilevelBlackboxJob, BlackboxSettings
+from advlearn.settings.bilevel_data import GraphSettings
+from advlearn.stages.bilevel_blackbox import bilevel_blackbox
+from advlearn.support.io import read_csv
+
+BOX = BilevelBlackboxJob(
+    graph=GraphSettings(n_neighbors=14),
+    blackbox=BlackboxSettings(
+        victims=("convex", "ward", "dbscan"), surrogates=("merge",), tau=1.2, generations=3
+    ),
+)
+
+
+def box(clustered: Path, out: Path, job: BilevelBlackboxJob = BOX) -> pd.DataFrame:
+    bilevel_blackbox(
+        data=clustered / "blobs.npz",
+        path=clustered / "path.npz",
+        name="blobs",
+        settings=job,
+        seed=1,
+        out=out,
+    )
+    return read_csv(out)
+
+
+def test_every_perturbation_is_given_to_every_clusterer(
+    clustered: Path, setting: Setting, tmp_path: Path
+) -> None:
+    frame = box(clustered, tmp_path / "box.csv")
+    assert list(frame.columns) == list(SHAPES["bilevel_blackbox"].columns)
+    checked(frame, SHAPES["bilevel_blackbox"], Path("blackbox"))
+    made = set(zip(frame["source"], frame["method"], strict=True))
+    victims = ["convex", "ward", "dbscan"]
+    assert made == {("convex", "merge"), ("none", "noise"), *((v, "genetic") for v in victims)}
+    assert (frame.groupby(["source", "method"])["target"].nunique() == 3).all()
+    assert (frame["epsilon"] <= 1.2 * setting.unit * (1 + 1e-9)).all()
+    own = frame[(frame["source"] == frame["target"]) & (frame["method"] == "genetic")]
+    assert (own["queries"] >= 4).all()
+    assert (frame[frame["source"] != frame["target"]]["queries"] == 1).all()
+    assert (frame["reached"].astype(int) == (frame["delta"] > 0)).all()
+    merged = frame[(frame["method"] == "merge") & (frame["target"] == "convex")]
+    assert (merged["matching_error"] > 0.3).all()
+    again = box(clustered, tmp_path / "again.csv")
+    pd.testing.assert_frame_equal(frame, again)
+
+
+def test_the_surrogate_need_not_be_a_victim(clustered: Path, tmp_path: Path) -> None:
+    settings = BlackboxSettings(victims=("ward",), surrogates=("cut",), generations=1)
+    job = BilevelBlackboxJob(graph=BOX.graph, blackbox=settings)
+    frame = box(clustered, tmp_path / "box.csv", job)
+    assert set(frame["target"]) == {"ward"}
+    assert set(frame["source"]) == {"convex", "ward", "none"}
