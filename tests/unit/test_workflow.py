@@ -65,8 +65,8 @@ def test_an_unknown_model_is_named() -> None:
 
 
 def test_the_study_has_its_own_seeds_or_those_of_the_run() -> None:
-    assert plan().topk_seeds == (0,)
-    assert plan(topk={"seeds": None}).topk_seeds == (0, 1)
+    assert plan(seeds=[5, 6]).topk_seeds == (0,)
+    assert plan(seeds=[5, 6], topk={"seeds": None}).topk_seeds == (5, 6)
 
 
 def test_collect_asks_for_every_file_it_reads() -> None:
@@ -197,7 +197,7 @@ def test_only_drawn_point_sets_keep_their_trajectories() -> None:
 
 
 def test_study_3_has_its_own_seeds_or_those_of_the_run() -> None:
-    assert plan(bilevel={"seeds": None}).bilevel_seeds == (0, 1)
+    assert plan(seeds=[5, 6], bilevel={"seeds": None}).bilevel_seeds == (5, 6)
     assert bilevel().bilevel_seeds == (3, 4)
 
 

@@ -42,7 +42,10 @@ class Project:
         root.mkdir(parents=True)
         for name in SOURCES:
             _copy(ROOT / name, root / name)
-        return cls(root)
+        project = cls(root)
+        # Of all that depends on several seeds something must be seen; a user's smoke run has one.
+        project.edit(SMOKE, "\nseeds: [0]\n", "\nseeds: [0, 1]\n")
+        return project
 
     def moved(self, root: Path) -> Project:
         """Copy this copy with its results and what Snakemake knows of them, times included."""
