@@ -75,9 +75,13 @@ class DualAscent:
         found: np.ndarray = self.target - self.transposed @ self.dual
         return found
 
-    def fused(self, differences: np.ndarray) -> np.ndarray:
-        """Edges whose prox output is zero, (m,) bool; ``differences`` is B X at `primal`."""
-        found: np.ndarray = lengths(self.dual + self.steps[:, None] * differences) < self.radius
+    def load(self, differences: np.ndarray) -> np.ndarray:
+        """Length before projection over radius, (m,): the prox output is zero where it is below 1.
+
+        ``differences`` is B X at `primal`.
+        """
+        proposed = self.dual + self.steps[:, None] * differences
+        found: np.ndarray = lengths(proposed) / self.radius
         return found
 
 

@@ -281,7 +281,7 @@ class Within:
             settled = loose <= _SETTLED * np.square(residual).sum()
             if splits.any() and (settled or ascent.iterations >= max_iter):
                 # Only what is refuted falls apart; the other clusters stay as they are.
-                whole = ascent.fused(differences) | ~splits[self.cluster]
+                whole = (ascent.load(differences) < 1) | ~splits[self.cluster]
                 residual[~splits[self.labels]] = 0
                 joined = self.incidence.indices.reshape(-1, 2)[whole]
                 return best, margin, connected(len(demand), joined), residual

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advlearn.learners.convex.ama import project
+from advlearn.learners.convex.ama import clip, project
 from advlearn.learners.convex.conic import interior_point
-from advlearn.learners.convex.flow import FlowCertificate, examine
+from advlearn.learners.convex.flow import FlowCertificate, Within, examine
 from advlearn.learners.convex.graph import Graph, by_first_point, connected
 from advlearn.learners.convex.reduced import cluster_means, reduce
-from advlearn.learners.convex.solution import duality_gap, lengths, objective
+from advlearn.learners.convex.solution import lengths, relative_gap
 
 # Clarabel's tolerance in the first and in the last round: later rounds tell narrower borders apart.
 _FIRST, _LAST = 1e-9, 1e-13
 _ROUNDS = 5
-# At a larger gap there are more wrong pieces than a witness of some clusters can mend.
-_NEAR = 1e-5
+# Where the pieces are more of the points than this, wrong ones cost more than all of them save.
+_WORTHWHILE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,60 +77,58 @@ def sieve(
         provable: unknowns (clusters times d) up to which the proof is sought.
     """
     steps, accuracy = 0, _FIRST
+    if int(pieces.max()) + 1 > _WORTHWHILE * graph.n and points.size <= largest:
+        pieces = np.arange(graph.n)
     best = Sieved(None, pieces, points, dual, np.inf, 0)
     for _ in range(_ROUNDS):
         if (int(pieces.max()) + 1) * points.shape[1] > largest:
             break
-        labels, solution, dual, used = _solve_pieces(points, graph, gamma, pieces, dual, accuracy)
-        steps += used
+        solved = _solve_pieces(points, graph, gamma, pieces, dual, accuracy, flow_steps)
+        dual = solved.dual
+        steps += solved.steps
+        labels, solution = solved.labels, solved.solution
+        gap = relative_gap(points, graph, gamma, solution, dual)
+        best = min(best, Sieved(None, labels, solution, dual, gap, steps))
+        if solved.overloaded.any():
+            pieces = _apart(graph, pieces, pieces, solved.overloaded)
+            continue
         centroids = cluster_means(solution, labels, int(labels.max()) + 1)
+        enough = gap <= tol and centroids.size > provable
         found = examine(points, graph, gamma, labels, None, centroids, dual, flow_steps)
-        best = min(best, _weigh(points, graph, gamma, found, labels, solution, dual, steps))
-        if found.valid or found.overloaded is None:
-            break
-        if best.gap <= tol and centroids.size > provable:
-            break
-        if found.split is not None and found.centroids is not None and best.gap <= _NEAR:
+        if found.split is not None and found.centroids is not None and not enough:
             # The last borders can be narrower than interior points see: the witness shows them.
-            finer = found.split.labels
-            moved = found.centroids[labels] + found.split.shift
-            start = cluster_means(moved, finer, int(finer.max()) + 1)
-            again = examine(
-                points, graph, gamma, finer, None, start, dual, flow_steps, patient=True
+            labels = found.split.labels
+            moved = cluster_means(
+                found.centroids[solved.labels] + found.split.shift, labels, int(labels.max()) + 1
             )
-            if again.valid:
-                return _weigh(points, graph, gamma, again, finer, moved, dual, steps)
-        ends = graph.edges[found.overloaded].ravel()
-        whole = np.bincount(pieces)[pieces] > 1
-        loose = whole & np.isin(pieces, pieces[ends])
-        if not loose.any():
-            loose = whole & np.isin(labels, labels[ends])
-        pieces = by_first_point(np.where(loose, len(points) + np.arange(len(points)), pieces))
+            found = examine(
+                points, graph, gamma, labels, None, moved, dual, flow_steps, patient=True
+            )
+        if found.valid and found.centroids is not None and found.dual is not None:
+            solution = found.centroids[labels]
+            gap = relative_gap(points, graph, gamma, solution, found.dual)
+            return Sieved(found, labels, solution, found.dual, gap, steps)
+        if enough or accuracy <= _LAST:
+            break
         accuracy = max(accuracy / 100, _LAST)
     return best
 
 
-def _weigh(
-    points: np.ndarray,
-    graph: Graph,
-    gamma: float,
-    found: FlowCertificate,
-    labels: np.ndarray,
-    solution: np.ndarray,
-    dual: np.ndarray,
-    steps: int,
-) -> Sieved:
-    """The better of the interior points' pair and the certificate's, with its gap."""
-    pairs = [(solution, dual)]
-    if found.centroids is not None and found.dual is not None:
-        pairs.append((found.centroids[labels], found.dual))
-    weighed = []
-    for each, forces in pairs:
-        value = objective(points, graph, gamma, each)
-        gap = duality_gap(points, graph, gamma, each, forces)
-        relative = gap / value if value > 0 else 0.0
-        weighed.append(Sieved(found, labels, each, forces, relative, steps))
-    return min(reversed(weighed))
+def _apart(
+    graph: Graph, pieces: np.ndarray, among: np.ndarray, overloaded: np.ndarray
+) -> np.ndarray:
+    """Pieces whose group in ``among`` has an overloaded edge fall apart into points."""
+    loose = np.isin(among, among[graph.edges[overloaded].ravel()])
+    return by_first_point(np.where(loose, graph.n + np.arange(graph.n), pieces))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pieces:
+    labels: np.ndarray
+    solution: np.ndarray
+    dual: np.ndarray
+    overloaded: np.ndarray
+    steps: int
 
 
 def _solve_pieces(
@@ -139,25 +137,41 @@ def _solve_pieces(
     gamma: float,
     pieces: np.ndarray,
     dual: np.ndarray,
-    tol: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Partition (n,), X (n, d), dual (m, d) and steps of the problem of the pieces."""
+    accuracy: float,
+    flow_steps: int,
+) -> _Pieces:
+    """The problem of the pieces: partition (n,), X (n, d), feasible Z (m, d).
+
+    ``overloaded`` (m,) are the edges in pieces that no flow holds together.
+    """
     problem = reduce(points, graph, pieces)
     count = len(problem.sizes)
-    if not len(problem.edges):
-        return pieces, problem.means[pieces], dual, 0
-    small = Graph(count, problem.edges, problem.weights)
-    solution, forces, steps = interior_point(problem.means, small, gamma, tol, problem.sizes)
-    radius = gamma * problem.weights
-    forces = project(forces, radius)
-    differences = small.incidence() @ solution
-    # The prox step of dual ascent on this problem (`ama`): zero where the edge is fused.
-    degree = np.bincount(problem.edges.ravel(), minlength=count) / problem.sizes
-    step = 1 / (degree[problem.edges[:, 0]] + degree[problem.edges[:, 1]])
-    fused = lengths(forces + step[:, None] * differences) < radius
-    together = connected(count, problem.edges[fused])
     whole = dual.copy()
-    share = gamma * graph.weights[problem.crossing] / radius[problem.pair]
-    share *= np.where(problem.forward, 1.0, -1.0)
-    whole[problem.crossing] = share[:, None] * forces[problem.pair]
-    return together[pieces], solution[pieces], whole, steps
+    labels, solution, steps = pieces, problem.means, 0
+    if len(problem.edges):
+        small = Graph(count, problem.edges, problem.weights)
+        solution, forces, steps = interior_point(
+            problem.means, small, gamma, accuracy, problem.sizes
+        )
+        radius = gamma * problem.weights
+        forces = project(forces, radius)
+        # The prox step of dual ascent on this problem (`ama`): zero where the edge is fused.
+        degree = np.bincount(problem.edges.ravel(), minlength=count) / problem.sizes
+        step = 1 / (degree[problem.edges[:, 0]] + degree[problem.edges[:, 1]])
+        proposed = forces + step[:, None] * (small.incidence() @ solution)
+        labels = connected(count, problem.edges[lengths(proposed) < radius])[pieces]
+        share = gamma * graph.weights[problem.crossing] / radius[problem.pair]
+        share *= np.where(problem.forward, 1.0, -1.0)
+        whole[problem.crossing] = share[:, None] * forces[problem.pair]
+    solution = solution[pieces]
+    overloaded = np.zeros(graph.m, dtype=bool)
+    inside = ~problem.crossing
+    if inside.any():
+        whole[inside] = 0
+        demand = points - graph.incidence().T @ whole - solution
+        within = Within(graph.incidence()[inside], pieces, gamma * graph.weights[inside])
+        flow, _, _ = within.route(demand, dual[inside], flow_steps)
+        overloaded[inside] = lengths(flow) > within.capacity * (1 + 1e-9)
+        clip(flow, within.capacity)
+        whole[inside] = flow
+    return _Pieces(labels, solution, whole, overloaded, steps)

@@ -61,6 +61,14 @@ def duality_gap(
     return float(0.5 * np.square(residual).sum() + np.maximum(slack, 0).sum())
 
 
+def relative_gap(
+    points: np.ndarray, graph: Graph, gamma: float, solution: np.ndarray, dual: np.ndarray
+) -> float:
+    """`duality_gap` divided by the objective of X; 0 where that is 0."""
+    value = objective(points, graph, gamma, solution)
+    return duality_gap(points, graph, gamma, solution, dual) / value if value > 0 else 0.0
+
+
 def lengths(rows: np.ndarray) -> np.ndarray:
     """Euclidean length of each row, (m,)."""
     found: np.ndarray = np.sqrt(np.einsum("ij,ij->i", rows, rows))

@@ -11,7 +11,7 @@ from advlearn.learners.convex.flow import FlowCertificate, examine
 from advlearn.learners.convex.graph import Graph, check_points, connected
 from advlearn.learners.convex.reduced import cluster_means
 from advlearn.learners.convex.sieve import Sieved, sieve
-from advlearn.learners.convex.solution import Solution, duality_gap, lengths, objective
+from advlearn.learners.convex.solution import Solution, lengths, objective, relative_gap
 from advlearn.support.errors import UserError, unknown_name
 
 SOLVERS = ("auto", "ama", "clarabel")
@@ -21,6 +21,9 @@ MAX_ITER = 20_000
 _CHECK_EVERY = 20
 _FIRST_LOOK = 40
 _FLOW_STEPS = 200
+# Edges under this load, twice, make a piece: in the plane a third more pieces than clusters, and
+# hardly one that joins what is apart.
+_SURE = 0.7
 # With "auto" interior points solve problems of so many unknowns at most. In the plane and in space
 # a step costs little more than linear time; above, its matrix is nearly full (measured by
 # benchmarks/convex.py: docs/performance.md).
@@ -158,8 +161,8 @@ def _search(
 ) -> Solution:
     """Ascend; after ever more steps look for the partition and its proof."""
     stop = max(_UNPROVED * tol, _SMALLEST_GAP) if provable else tol
-    look, wait, steps = _FIRST_LOOK, _FIRST_LOOK, 0
-    fused = np.zeros(graph.m, dtype=bool)
+    look, wait, steps = _FIRST_LOOK, 2 * _FIRST_LOOK, 0
+    load = np.full(graph.m, np.inf)
     while True:
         solution = state.primal()
         differences = state.incidence @ solution
@@ -169,13 +172,12 @@ def _search(
         value = float(0.5 * np.square(solution - points).sum()) + penalty
         gap = max(float(slack.sum()), 0.0) / value if value > 0 else 0.0
         done = state.iterations >= max_iter or gap <= stop
-        before, fused = fused, state.fused(differences)
+        before, load = load, state.load(differences)
         if state.iterations >= look or done:
-            labels = connected(graph.n, graph.edges[fused])
+            labels = connected(graph.n, graph.edges[load < 1])
             centroids = cluster_means(solution, labels, int(labels.max()) + 1)
-            pieces = connected(graph.n, graph.edges[fused & before])
             # Where interior points are cheap, Newton is left alone until the partition is steady.
-            if done or largest < points.size or np.array_equal(pieces, labels):
+            if done or largest < points.size or _steady(graph, before, labels):
                 proof = examine(
                     points, graph, gamma, labels, None, centroids, state.dual, _FLOW_STEPS
                 )
@@ -183,6 +185,7 @@ def _search(
                     count = state.iterations + steps
                     return _proved(points, graph, gamma, labels, proof, count, "ama")
             if largest and (state.iterations > _FIRST_LOOK or done):
+                pieces = connected(graph.n, graph.edges[np.maximum(load, before) < _SURE])
                 sieved = sieve(
                     points,
                     graph,
@@ -224,6 +227,10 @@ def _search(
         state.advance(min(_CHECK_EVERY, max_iter - state.iterations))
 
 
+def _steady(graph: Graph, before: np.ndarray, labels: np.ndarray) -> bool:
+    return np.array_equal(connected(graph.n, graph.edges[before < 1]), labels)
+
+
 def _proved(
     points: np.ndarray,
     graph: Graph,
@@ -237,7 +244,7 @@ def _proved(
     assert proof.dual is not None
     solution = proof.centroids[labels]
     value = objective(points, graph, gamma, solution)
-    gap = duality_gap(points, graph, gamma, solution, proof.dual) / value if value > 0 else 0.0
+    gap = relative_gap(points, graph, gamma, solution, proof.dual)
     return Solution(
         solution, proof.dual, labels, proof.centroids, value, gap, iterations, solver, True, gamma
     )
