@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import cvxpy
 import numpy as np
 import pytest
@@ -258,3 +260,31 @@ def test_too_few_steps_say_so() -> None:
     assert found.iterations == 3
     assert not found.certified
     assert found.gap > 1e-6
+
+
+# --- large problems -------------------------------------------------------------------------------
+
+
+def test_without_proof_the_gap_is_what_was_asked() -> None:
+    a = blobs((150, 150), seed=2)
+    graph = knn_graph(a)
+    exact = solve(a, graph, 0.5)
+    found = solve(a, graph, 0.5, prove=False)
+    assert found.gap <= 1e-8
+    assert found.objective == pytest.approx(exact.objective, rel=2e-8)
+    np.testing.assert_allclose(found.points_hat, exact.points_hat, atol=1e-2)
+
+
+def test_memory_grows_with_edges_and_not_with_their_square() -> None:
+    """Peak of numpy's allocations; a dense matrix of 4,000 points alone would be 128 MB."""
+    peaks = []
+    for n in (1000, 4000):
+        a = np.random.default_rng(0).normal(size=(n, 2))
+        graph = knn_graph(a)
+        graph.incidence()
+        tracemalloc.start()
+        solve(a, graph, 5.0, solver="ama", max_iter=60)
+        peaks.append(tracemalloc.get_traced_memory()[1] / graph.m)
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
+    assert max(peaks) < 3000
