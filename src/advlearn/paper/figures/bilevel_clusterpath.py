@@ -101,4 +101,13 @@ def _numbers(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
     text = f"K = {int(near['n_clusters'])}"
     if not pd.isna(near["ari_truth"]):
         text += f"\nARI {near['ari_truth']:.2f}"
-    axis.text(0.98, 0.97, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5)
+    axis.text(
+        0.98,
+        0.97,
+        text,
+        transform=axis.transAxes,
+        ha="right",
+        va="top",
+        fontsize=6.5,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+    )

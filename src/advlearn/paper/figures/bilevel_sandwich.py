@@ -50,7 +50,9 @@ def draw(tidy: Tidy) -> Figure:
         row[0].set_yscale("log")
         row[0].set_xlim(*log_span(list(here["gamma"])))
         sizes = here[["certified", "attacked", "noise"]].to_numpy(float)
-        row[0].set_ylim(*log_span(sizes[np.isfinite(sizes)].tolist()))
+        low, high = log_span(sizes[np.isfinite(sizes)].tolist())
+        # Whole markers, and not halves of them, at either end.
+        row[0].set_ylim(low / 1.5, high * 1.5)
         gamma = tidy.bilevel_study.datasets.get(name, {}).get("gamma")
         for axis, kind in zip(row, kinds, strict=True):
             _panel(axis, here[here["weights"] == kind].sort_values("gamma"), gamma)
