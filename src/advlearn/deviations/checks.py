@@ -66,8 +66,25 @@ def check_formulas(cases: int, seed: int) -> list[FormulaCheck]:
             `EXHAUSTIVE` points instead.
         seed: decides the partitions.
     """
+    found = []
+    for name, clusters, where, plan in _plans():
+        generator = np.random.default_rng(derive_seed(seed, "formula", name))
+        drawn = plan(generator)
+        chosen = drawn if plan is _two_clusters else itertools.islice(drawn, cases)
+        errors = [abs(float(value - _of(table))) for value, table in chosen]
+        found.append(FormulaCheck(name, clusters, where, len(errors), max(errors)))
+    return found
+
+
+def formulas() -> list[str]:
+    """Names of the closed forms, in the order of `check_formulas`."""
+    return [name for name, *_ in _plans()]
+
+
+def _plans() -> list[tuple[str, str, str, Callable[[np.random.Generator], Iterator[_Case]]]]:
+    """Name, clusters, range and cases of each closed form."""
     several = f"2 to {MOST_CLUSTERS}"
-    plans: list[tuple[str, str, str, Callable[[np.random.Generator], Iterator[_Case]]]] = [
+    return [
         ("contingency", f"1 to {MOST_CLUSTERS}", "any K and K'", _contingency),
         ("pairs", f"1 to {MOST_CLUSTERS}", "any K and K'", _pairs),
         ("flows", several, "any sizes and flows", _flows),
@@ -84,14 +101,6 @@ def check_formulas(cases: int, seed: int) -> list[FormulaCheck]:
         ("pluck", several, "one point on its own", _pluck),
         ("increment", several, "any sizes and flows, one more move", _increment),
     ]
-    found = []
-    for name, clusters, where, plan in plans:
-        generator = np.random.default_rng(derive_seed(seed, "formula", name))
-        drawn = plan(generator)
-        chosen = drawn if plan is _two_clusters else itertools.islice(drawn, cases)
-        errors = [abs(float(value - _of(table))) for value, table in chosen]
-        found.append(FormulaCheck(name, clusters, where, len(errors), max(errors)))
-    return found
 
 
 def _of(table: np.ndarray) -> int:

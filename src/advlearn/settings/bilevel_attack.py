@@ -15,6 +15,7 @@ from advlearn.settings.bilevel_data import GraphSettings
 
 Attack = Literal["noise", "smoothed", "merge", "cut", "transfer", "genetic", "one_point"]
 Weights = Literal["fixed", "recomputed"]
+WEIGHTS: tuple[Weights, ...] = ("fixed", "recomputed")
 Victim = Literal["convex", "kmeans", "ward", "spectral", "dbscan", "hdbscan"]
 Budget = Literal["per_point", "frobenius", "linf", "few_points_1", "few_points_5", "few_points_10"]
 Direction = Literal["noise", "merge", "split", "transfer"]
@@ -33,7 +34,7 @@ class BilevelAttackSettings(Settings):
         description="attacks",
     )
     weights: Annotated[tuple[Weights, ...], EachOnce] = Field(
-        ("fixed", "recomputed"), min_length=1, description="attackers"
+        WEIGHTS, min_length=1, description="attackers"
     )
     targets: Annotated[tuple[_Share, ...], EachOnce] = Field(
         (0.1, 0.25),

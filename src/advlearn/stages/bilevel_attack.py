@@ -20,14 +20,14 @@ from advlearn.attacks.clustering.search import efforts
 from advlearn.attacks.clustering.setting import Setting, budget
 from advlearn.attacks.clustering.transfer import displacement
 from advlearn.budgets.points import PerPoint
+from advlearn.data import clusterpath
 from advlearn.data.tabular import read
 from advlearn.deviations.partitions import DEVIATIONS, delta, matching_error
 from advlearn.learners.convex import Graph
 from advlearn.learners.partitioners import Weights
 from advlearn.problem import Attack, BilevelProblem
 from advlearn.settings.bilevel_attack import DIRECTIONS, BilevelAttackJob
-from advlearn.support.errors import UserError
-from advlearn.support.io import read_npz, write_csv
+from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
 
@@ -89,23 +89,10 @@ def load_setting(data: Path, path: Path, phi: float) -> Setting:
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
-    points, walked = read(data).points, read_npz(path)
-    try:
-        labels, gamma = walked["chosen_labels"], float(walked["gamma"])
-        edges, weights = walked["edges"], walked["weights"]
-    except KeyError as error:
-        raise UserError(
-            f"is no clusterpath: the array {error} is missing",
-            where=str(path),
-            remedy="delete the file and run the workflow again: it is made anew",
-        ) from error
-    if len(labels) != len(points):
-        raise UserError(
-            "the clusterpath belongs to other points",
-            where=f"{path}: {len(labels)} points; {data}: {len(points)}",
-            remedy="run bilevel_path again on these points",
-        )
-    return Setting(points, Graph(len(points), edges, weights), gamma, phi)
+    points = read(data).points
+    walked = clusterpath.read(path, len(points))
+    graph = Graph(len(points), walked.edges, walked.weights)
+    return Setting(points, graph, walked.gamma, phi)
 
 
 @dataclass(frozen=True, eq=False)

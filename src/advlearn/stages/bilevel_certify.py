@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ import typer
 from advlearn.attacks.clustering import build
 from advlearn.budgets.points import PerPoint
 from advlearn.certificates import bound, electrical, modulus, radius, sun_toh_yuan, true_interval
+from advlearn.certificates.radius import Method
+from advlearn.data import clusterpath
+from advlearn.data.clusterpath import Clusterpath
 from advlearn.data.tabular import Points, read
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex import (
@@ -27,9 +31,9 @@ from advlearn.learners.convex import (
 )
 from advlearn.learners.partitioners import ConvexPartitioner
 from advlearn.problem import Attack, BilevelProblem
+from advlearn.settings.bilevel_attack import WEIGHTS, Weights
 from advlearn.settings.bilevel_certify import BilevelCertifyJob, CertifySettings
-from advlearn.support.errors import UserError
-from advlearn.support.io import read_npz, write_csv
+from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
 
@@ -38,8 +42,6 @@ SANDWICH_COLUMNS = "dataset weights gamma seed kind method epsilon".split()
 CALMNESS_COLUMNS = "dataset weights seed direction size change bound modulus".split()
 DEFENCE_COLUMNS = "dataset parameter value gamma radius n_clusters ari_truth chosen".split()
 
-Weights = Literal["fixed", "recomputed"]
-WEIGHTS: tuple[Weights, ...] = ("fixed", "recomputed")
 _EXACT = 1e-10
 # Where nothing is certified, attacks begin at this share of the largest size and grow faster.
 _FIRST = 1e-3
@@ -85,29 +87,27 @@ def bilevel_certify(
 
 
 @dataclass(frozen=True, eq=False)
+class _Clustering:
+    """Convex clustering of the clean points in one setting, and its partition."""
+
+    labels: np.ndarray
+    """(n,)."""
+    graph: Graph
+    gamma: float
+    phi: float
+
+
+@dataclass(frozen=True, eq=False)
 class _Study:
     name: str
     data: Points
-    graph: Graph
-    gammas: np.ndarray
-    labels: np.ndarray
-    """One partition a gamma, (g, n)."""
-    chosen: int
+    path: Clusterpath
     job: BilevelCertifyJob
 
     @classmethod
     def load(cls, data: Path, path: Path, name: str, job: BilevelCertifyJob) -> _Study:
-        points, arrays = read(data), read_npz(path)
-        n = len(points.points)
-        if arrays["labels"].shape[1:] != (n,):
-            raise UserError(
-                f"the clusterpath is not of these {n} points",
-                where=str(path),
-                remedy="delete the file and run the workflow again: it is made anew",
-            )
-        graph = Graph(n, arrays["edges"], arrays["weights"])
-        chosen = int(arrays["chosen"])
-        return cls(name, points, graph, arrays["gammas"], arrays["labels"], chosen, job)
+        points = read(data)
+        return cls(name, points, clusterpath.read(path, len(points.points)), job)
 
     @property
     def settings(self) -> CertifySettings:
@@ -117,24 +117,24 @@ class _Study:
     def points(self) -> np.ndarray:
         return self.data.points
 
-    def rows(self) -> list[int]:
-        """Rows of the path with more than one cluster and not too many."""
-        counts = self.labels.max(axis=1) + 1
-        most = max(self.settings.max_clusters, int(counts[self.chosen]))
-        return [int(row) for row in np.flatnonzero((counts > 1) & (counts <= most))]
+    @cached_property
+    def graph(self) -> Graph:
+        return Graph(len(self.points), self.path.edges, self.path.weights)
 
-    def picked(self, count: int) -> list[int]:
-        """At most ``count`` of these rows, evenly spread, and the chosen one."""
-        rows = self.rows()
-        places = np.linspace(0, len(rows) - 1, min(count, len(rows)))
-        return sorted({rows[round(place)] for place in places} | {self.chosen})
+    def clustering(self, row: int) -> _Clustering:
+        """What the path found at its gamma of that row."""
+        gamma = float(self.path.gammas[row])
+        return _Clustering(self.path.labels[row], self.graph, gamma, self.job.graph.phi)
+
+    def picked(self, count: int) -> list[_Clustering]:
+        """Clusterings of the path with few clusters, at most ``count`` and the chosen one."""
+        rows = self.path.picked(count, self.settings.max_clusters)
+        return [self.clustering(row) for row in rows]
 
     def intervals(self) -> list[dict[str, Any]]:
         n, d = self.points.shape
-        labels = self.labels[self.chosen]
-        graphs: dict[str, tuple[Graph, float | None]] = {
-            "knn": (self.graph, float(self.gammas[self.chosen]))
-        }
+        labels = self.path.chosen_labels
+        graphs: dict[str, tuple[Graph, float | None]] = {"knn": (self.graph, self.path.gamma)}
         if n <= self.settings.complete_up_to:
             graphs["unit"] = (unit_graph(n), None)
             graphs["gaussian"] = (gaussian_graph(self.points, self.job.graph.phi), None)
@@ -169,11 +169,11 @@ class _Study:
     def sandwich(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         sizes: list[tuple[int | None, str, str, float]]
-        for row in self.picked(self.settings.gammas):
-            gamma = float(self.gammas[row])
+        for clustering in self.picked(self.settings.gammas):
+            gamma = clustering.gamma
             for weights in WEIGHTS:
                 certified = {
-                    method: self._radius(self.labels[row], gamma, weights, method)
+                    method: self._radius(clustering, weights, method)
                     for method in self.settings.methods
                 }
                 sizes = [(None, "certified", method, size) for method, size in certified.items()]
@@ -191,7 +191,7 @@ class _Study:
         return found
 
     def calmness(self) -> list[dict[str, Any]]:
-        gamma, phi = float(self.gammas[self.chosen]), self.job.graph.phi
+        gamma, phi = self.path.gamma, self.job.graph.phi
         clean = solve(self.points, self.graph, gamma, tol=_EXACT)
         rows = []
         for weights in WEIGHTS:
@@ -221,8 +221,8 @@ class _Study:
 
     def defence(self) -> list[dict[str, Any]]:
         rows = [
-            self._setting("gamma", float(self.gammas[row]), float(self.gammas[row]), row=row)
-            for row in self.picked(self.settings.defence.gammas)
+            self._setting("gamma", clustering.gamma, clustering)
+            for clustering in self.picked(self.settings.defence.gammas)
         ]
         base, defence = self.job.graph, self.settings.defence
         for phi in defence.phis:
@@ -242,65 +242,43 @@ class _Study:
         self, parameter: str, value: float, graph: Graph, phi: float, factor: float
     ) -> list[dict[str, Any]]:
         """The gamma of the largest radius on another graph; no row where none has few clusters."""
-        rows = self.rows()
-        lowest, highest = self.gammas[rows[0]] * factor, self.gammas[rows[-1]] * factor
-        counts = self.labels[rows].max(axis=1) + 1
+        rows = self.path.rows(self.settings.max_clusters)
+        most = self.path.most_clusters(self.settings.max_clusters)
+        lowest, highest = self.path.gammas[rows[0]] * factor, self.path.gammas[rows[-1]] * factor
         start: Solution | None = None
         found = []
         for gamma in np.geomspace(lowest, highest, self.settings.defence.gammas).tolist():
             start = solve(self.points, graph, gamma, tol=_EXACT, start=start)
-            if 1 < len(start.centroids) <= max(self.settings.max_clusters, int(counts.max())):
-                found.append(
-                    self._setting(
-                        parameter, value, gamma, labels=start.labels, graph=graph, phi=phi
-                    )
-                )
+            if 1 < len(start.centroids) <= most:
+                clustering = _Clustering(start.labels, graph, gamma, phi)
+                found.append(self._setting(parameter, value, clustering))
         return [max(found, key=lambda row: row["radius"])] if found else []
 
-    def _setting(
-        self,
-        parameter: str,
-        value: float,
-        gamma: float,
-        *,
-        row: int | None = None,
-        labels: np.ndarray | None = None,
-        graph: Graph | None = None,
-        phi: float | None = None,
-    ) -> dict[str, Any]:
-        """One row of the defence table, of a row of the path or of another graph."""
-        partition = self.labels[row] if labels is None else labels
-        truth = self.data.truth
+    def _setting(self, parameter: str, value: float, clustering: _Clustering) -> dict[str, Any]:
+        """One row of the defence table."""
+        labels, truth = clustering.labels, self.data.truth
         return {
             "dataset": self.name,
             "parameter": parameter,
             "value": value,
-            "gamma": gamma,
-            "radius": self._radius(partition, gamma, "recomputed", None, graph, phi),
-            "n_clusters": int(partition.max()) + 1,
+            "gamma": clustering.gamma,
+            "radius": self._radius(clustering, "recomputed", "exact_directions"),
+            "n_clusters": int(labels.max()) + 1,
             "ari_truth": (
-                None if truth is None else 1.0 - DEVIATIONS["one_minus_ari"](truth, partition)
+                None if truth is None else 1.0 - DEVIATIONS["one_minus_ari"](truth, labels)
             ),
             "chosen": 0,
         }
 
-    def _radius(
-        self,
-        labels: np.ndarray,
-        gamma: float,
-        weights: Weights,
-        method: Any = None,
-        graph: Graph | None = None,
-        phi: float | None = None,
-    ) -> float:
+    def _radius(self, clustering: _Clustering, weights: Weights, method: Method) -> float:
         return radius(
             self.points,
-            labels,
-            self.graph if graph is None else graph,
-            gamma,
-            method=method or "exact_directions",
+            clustering.labels,
+            clustering.graph,
+            clustering.gamma,
+            method=method,
             weights=weights,
-            phi=self.job.graph.phi if phi is None else phi,
+            phi=clustering.phi,
             sweeps=self.settings.sweeps,
         ).value
 

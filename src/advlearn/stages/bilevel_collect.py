@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 import typer
 
+from advlearn.data import clusterpath
 from advlearn.data.tabular import read
 from advlearn.deviations.agreement import KINDS, REACHES
-from advlearn.deviations.delta import PATTERNS
+from advlearn.deviations.checks import formulas
 from advlearn.deviations.moves import moved_points
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.settings.bilevel import BilevelCollectSettings
+from advlearn.settings.bilevel_attack import WEIGHTS
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
-from advlearn.support.errors import UserError
-from advlearn.support.io import read_csv, read_npz, write_csv, write_json
+from advlearn.support.io import read_csv, write_csv, write_json
 from advlearn.support.provenance import versions
+from advlearn.support.rows import check_rows, incomplete, read_rows
 
 TABLES = (
     "formulas moved monotone agreement path trajectories intervals sandwich attacks staircase"
     " calmness blackbox onepoint defence choices"
 ).split()
 """What is written as bilevel_NAME.csv, besides bilevel_study.json with the checksums of these."""
-WEIGHTS = ("fixed", "recomputed")
 ONEPOINT_METHODS = 2
 """The attack and the noise beside it."""
-FORMULAS = 11 + len(PATTERNS)
-"""Closed forms that bilevel_delta checks."""
 
 
 def bilevel_collect(
@@ -78,20 +75,24 @@ class _Gathered:
     def __init__(self, folder: Path, settings: BilevelCollectSettings) -> None:
         self.folder, self.settings = folder, settings
         self.study = settings.study
-        self.paths = {name: read_npz(folder / f"path/{name}.npz") for name in settings.datasets}
+        self.data = {name: read(folder / f"data/{name}.npz") for name in settings.datasets}
+        self.paths = {
+            name: clusterpath.read(folder / f"path/{name}.npz", len(data.points))
+            for name, data in self.data.items()
+        }
 
     def described(self, name: str) -> dict[str, Any]:
         """What the record says of one point set."""
-        data, path = read(self.folder / f"data/{name}.npz"), self.paths[name]
+        data, path = self.data[name], self.paths[name]
         return {
             "n": len(data.points),
             "d": data.points.shape[1],
             "classes": len(data.classes),
             "scale": data.scale,
             "dropped": list(data.dropped),
-            "edges": len(path["edges"]),
-            "gamma": float(path["gamma"]),
-            "n_clusters": int(path["chosen_labels"].max()) + 1,
+            "edges": len(path.edges),
+            "gamma": path.gamma,
+            "n_clusters": int(path.chosen_labels.max()) + 1,
         }
 
     def delta(self) -> dict[str, pd.DataFrame]:
@@ -99,24 +100,25 @@ class _Gathered:
         delta = self.study.delta
         scenarios = len(delta.agreement_clusters) * 2 * len(REACHES) * len(KINDS)
         wanted = {
-            "formulas": FORMULAS,
+            "formulas": len(formulas()),
             "moved": len(moved_points(delta.sizes)),
             "monotone": len(delta.monotone_clusters) * len(delta.imbalances) * delta.bins,
             "agreement": scenarios * len(DEVIATIONS) * len(delta.seeds),
         }
         return {
-            name: _rows(self.folder / f"delta/{name}.csv", count) for name, count in wanted.items()
+            name: read_rows(self.folder / f"delta/{name}.csv", count)
+            for name, count in wanted.items()
         }
 
     def clusterpaths(self) -> dict[str, pd.DataFrame]:
         """Tables of bilevel_path."""
         paths, ways = [], []
         for name in self.settings.datasets:
-            n_gammas, n = self.paths[name]["labels"].shape
+            n_gammas, n = self.paths[name].labels.shape
             file = self.folder / f"path/{name}.csv"
-            paths.append(_rows(file, n_gammas))
+            paths.append(read_rows(file, n_gammas))
             drawn = n_gammas * n if name in self.settings.trajectories else 0
-            ways.append(_rows(file.with_suffix(".trajectories.csv"), drawn))
+            ways.append(read_rows(file.with_suffix(".trajectories.csv"), drawn))
         return {"path": _joined(paths), "trajectories": _joined(ways)}
 
     def certificates(self) -> dict[str, pd.DataFrame]:
@@ -151,14 +153,16 @@ class _Gathered:
         for name in settings.attack:
             for seed in settings.seeds:
                 path = self.folder / f"attack/{name}/seed{seed}.csv"
-                attacks.append(_rows(path, wanted))
+                attacks.append(read_rows(path, wanted))
                 path = path.with_suffix(".staircase.csv")
                 curve = read_csv(path)
                 directions = sorted({"value", "noise", "merge", "transfer", *curve["direction"]})
-                _each(path, curve, attack.staircase, direction=directions, deviation=DEVIATIONS)
+                check_rows(
+                    path, curve, attack.staircase, direction=directions, deviation=DEVIATIONS
+                )
                 curves.append(curve)
         boxes = [
-            _rows(self.folder / f"blackbox/{name}/seed{seed}.csv", handed)
+            read_rows(self.folder / f"blackbox/{name}/seed{seed}.csv", handed)
             for name in settings.blackbox
             for seed in settings.seeds
         ]
@@ -166,92 +170,48 @@ class _Gathered:
             "attacks": _joined(attacks),
             "staircase": _joined(curves),
             "blackbox": _joined(boxes),
-            "onepoint": _rows(self.folder / "onepoint.csv", pairs * ONEPOINT_METHODS),
+            "onepoint": read_rows(self.folder / "onepoint.csv", pairs * ONEPOINT_METHODS),
         }
 
     def _certified_gammas(self, name: str, count: int) -> list[float]:
-        """The gammas that bilevel_certify takes: few clusters, evenly spread, the attacked one."""
+        """The gammas that bilevel_certify takes."""
         path = self.paths[name]
-        counts, chosen = path["labels"].max(axis=1) + 1, int(path["chosen"])
-        most = max(self.study.certify.max_clusters, counts[chosen])
-        rows = np.flatnonzero((counts > 1) & (counts <= most))
-        places = np.linspace(0, len(rows) - 1, min(count, len(rows)))
-        return _written(path["gammas"][sorted({rows[round(place)] for place in places} | {chosen})])
+        rows = path.picked(count, self.study.certify.max_clusters)
+        return [float(path.gammas[row]) for row in rows]
 
     def _check_intervals(self, path: Path, frame: pd.DataFrame, name: str) -> None:
-        complete = self.paths[name]["labels"].shape[1] <= self.study.certify.complete_up_to
+        complete = len(self.data[name].points) <= self.study.certify.complete_up_to
         graphs = ("knn", "unit", "gaussian") if complete else ("knn",)
         bounds = ("sun_toh_yuan", "electrical", "reweighted")
-        _each(path, frame[frame["bound"] != "true"], weights=graphs, bound=bounds)
+        check_rows(path, frame[frame["bound"] != "true"], weights=graphs, bound=bounds)
         # Of a complete graph no true interval is known where nothing is certified.
         best = frame[frame["bound"] == "reweighted"].set_index("weights")
         sure = [each for each in graphs if each == "knn" or best["low"][each] < best["high"][each]]
-        _each(path, frame[frame["bound"] == "true"], weights=sure)
+        check_rows(path, frame[frame["bound"] == "true"], weights=sure)
 
     def _check_sandwich(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         certify = self.study.certify
         gammas = self._certified_gammas(name, certify.gammas)
         for kind, methods in (("certified", certify.methods), ("unchanged", certify.attacks)):
             part = frame[frame["kind"] == kind]
-            _each(path, part, gamma=gammas, weights=WEIGHTS, method=methods)
+            check_rows(path, part, gamma=gammas, weights=WEIGHTS, method=methods)
 
     def _check_calmness(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         directions = sorted({"noise", "merge", *frame["direction"]})
         sizes = self.study.certify.calmness
-        _each(path, frame, sizes, weights=WEIGHTS, direction=directions)
+        check_rows(path, frame, sizes, weights=WEIGHTS, direction=directions)
 
     def _check_defence(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         defence, parameter = self.study.certify.defence, frame["parameter"]
         gammas = self._certified_gammas(name, defence.gammas)
-        _each(path, frame[parameter == "gamma"], value=gammas)
+        check_rows(path, frame[parameter == "gamma"], value=gammas)
         for key, values in (("phi", defence.phis), ("n_neighbors", defence.n_neighbors)):
             # A value with which no gamma gives a few clusters has no row.
             found = set(frame.loc[parameter == key, "value"])
             if len(found) != (parameter == key).sum() or not found <= set(map(float, values)):
-                raise _incomplete(path, f"{key}: {sorted(found)}", sorted(values))
-
-
-def _rows(path: Path, wanted: int) -> pd.DataFrame:
-    """A table of so many rows; a mean over those that happen to be there would be wrong."""
-    frame = read_csv(path)
-    if len(frame) != wanted:
-        raise _incomplete(path, len(frame), wanted)
-    return frame
-
-
-def _each(path: Path, frame: pd.DataFrame, count: int = 1, /, **values: Iterable[object]) -> None:
-    """See that every combination of the columns' values has ``count`` rows, and no other has one.
-
-    Raises:
-        UserError: one has not.
-    """
-    levels = [list(each) for each in values.values()]
-    wanted = pd.MultiIndex.from_product(levels, names=list(values))
-    found = frame.groupby(list(values), sort=False).size()
-    if len(values) == 1:
-        found.index = pd.MultiIndex.from_arrays([found.index], names=list(values))
-    counts = found.reindex(wanted, fill_value=0)
-    wrong = counts[counts != count]
-    if len(wrong):
-        cell = ", ".join(map(str, wrong.index[0]))
-        raise _incomplete(path, f"{wrong.iloc[0]} of {cell}", count)
-    if len(frame) != count * len(wanted):
-        raise _incomplete(path, len(frame), count * len(wanted))
-
-
-def _written(values: np.ndarray) -> list[float]:
-    """The numbers as they are read again from a table of ours."""
-    return [float(f"{value:.10g}") for value in values]
+                raise incomplete(path, f"{key}: {sorted(found)}", sorted(values))
 
 
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else frames[0]
-
-
-def _incomplete(path: Path, found: object, wanted: object) -> UserError:
-    return UserError(
-        f"{path.name} has not the rows that the run asks for: {found} instead of {wanted}",
-        where=str(path),
-        remedy="delete the file and run the workflow again: it is made anew",
-    )

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 import typer
 
+from advlearn.data.clusterpath import Clusterpath, save
 from advlearn.data.tabular import Points, read
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex import Graph, Solution, knn_graph, solve
 from advlearn.settings.bilevel_data import BilevelPathJob
 from advlearn.support.errors import UserError
-from advlearn.support.io import write_csv, write_npz
+from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 
 COLUMNS = "dataset gamma n_clusters ari_truth gap certified chosen seconds".split()
@@ -65,7 +66,7 @@ def bilevel_path(
             remedy="widen bilevel.path.range, or take more bilevel.path.gammas",
         )
     chosen = walk.centre(*run)
-    solutions, seconds, labels = walk.solutions, walk.seconds, walk.labels
+    solutions, seconds = walk.solutions, walk.seconds
     rows = [
         {
             "dataset": name,
@@ -80,18 +81,9 @@ def bilevel_path(
         for number, solution in enumerate(solutions)
     ]
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
-    write_npz(
-        out.with_suffix(".npz"),
-        {
-            "edges": graph.edges,
-            "weights": graph.weights,
-            "gammas": np.array([solution.gamma for solution in solutions]),
-            "labels": labels,
-            "chosen": np.array(chosen),
-            "gamma": np.array(solutions[chosen].gamma),
-            "chosen_labels": labels[chosen],
-        },
-    )
+    gammas = np.array([solution.gamma for solution in solutions])
+    walked = Clusterpath(graph.edges, graph.weights, gammas, walk.labels, chosen)
+    save(out.with_suffix(".npz"), walked)
     shown = solutions if settings.trajectories else []
     write_csv(out.with_suffix(".trajectories.csv"), _trajectories(name, points, shown))
 

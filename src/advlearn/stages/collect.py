@@ -13,7 +13,7 @@ from advlearn.data.store import load_info, load_split
 from advlearn.settings.collect import CollectedJob, CollectSettings
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
-from advlearn.support.errors import UserError
+from advlearn.support.errors import MADE_ANEW, UserError
 from advlearn.support.io import (
     read_csv,
     read_npy,
@@ -99,7 +99,7 @@ def _check_complete(path: Path, frame: pd.DataFrame, run: Path) -> None:
         raise UserError(
             f"{path.name} has {len(frame)} rows, and its selection asks for {wanted}",
             where=str(path),
-            remedy="delete the file and run the workflow again: it is made anew",
+            remedy=MADE_ANEW,
         )
 
 

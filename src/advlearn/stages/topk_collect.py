@@ -14,7 +14,6 @@ from advlearn.data.multilabel.store import MultiLabelInfo, load_multilabel
 from advlearn.settings.topk import CollectedAttack, TopkCell, TopkCollectSettings
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
-from advlearn.support.errors import UserError
 from advlearn.support.io import (
     read_csv,
     read_npy,
@@ -24,6 +23,7 @@ from advlearn.support.io import (
     write_npz,
 )
 from advlearn.support.provenance import versions
+from advlearn.support.rows import incomplete, read_rows
 
 FILES = (
     "topk_metrics.csv topk_images.csv topk_models.csv topk_transfer.csv topk_examples.npz"
@@ -63,7 +63,7 @@ def topk_collect(
     flags = {name: per_image[name].astype(int) for name in ("success", "stealth")}
     write_csv(out.with_name("topk_images.csv"), per_image.drop(columns="preset").assign(**flags))
     models = [
-        _rows(run / f"topk/models/{model}/seed{seed}.metrics.csv", 2 * (2 + info.n_classes))
+        read_rows(run / f"topk/models/{model}/seed{seed}.metrics.csv", 2 * (2 + info.n_classes))
         for model in settings.models
         for seed in settings.seeds
     ]
@@ -72,7 +72,9 @@ def topk_collect(
     methods = len(_transfer(settings).cells) + 1
     wanted = len(settings.models) ** 2 * methods * TRANSFER_ROWS
     transfer = [
-        _rows(run / f"topk/transfer/seed{seed}.csv", wanted).assign(dataset=info.name, seed=seed)
+        read_rows(run / f"topk/transfer/seed{seed}.csv", wanted).assign(
+            dataset=info.name, seed=seed
+        )
         for seed in settings.seeds
     ]
     write_csv(out.with_name("topk_transfer.csv"), pd.concat(transfer, ignore_index=True))
@@ -81,22 +83,6 @@ def topk_collect(
     write_csv(out.with_name("topk_choices.csv"), questions)
     files = sha256_of_all(out.with_name(name) for name in FILES)
     write_json(out.with_name("topk_study.json"), {**_study(info, settings), "files": files})
-
-
-def _rows(path: Path, wanted: int) -> pd.DataFrame:
-    """A table of so many rows; a mean over those that happen to be there would be wrong."""
-    frame = read_csv(path)
-    if len(frame) != wanted:
-        raise _incomplete(path, len(frame), wanted)
-    return frame
-
-
-def _incomplete(path: Path, found: object, wanted: object) -> UserError:
-    return UserError(
-        f"{path.name} has not the rows that the run asks for: {found} instead of {wanted}",
-        where=str(path),
-        remedy="delete the file and run the workflow again: it is made anew",
-    )
 
 
 def _transfer(settings: TopkCollectSettings) -> CollectedAttack:
@@ -117,10 +103,10 @@ def _outcomes(
             stem = _stem(run, attack.model, attack.job, seed)
             outcomes = read_parquet(stem.with_suffix(".parquet"))
             outcomes["l2_255"] = outcomes["l2"] * 255
-            counts = _rows(stem.with_suffix(".csv"), len(attack.cells))
+            counts = read_rows(stem.with_suffix(".csv"), len(attack.cells))
             found = [int((outcomes["cell"] == number).sum()) for number in range(len(counts))]
             if found != counts["n"].tolist():
-                raise _incomplete(stem.with_suffix(".parquet"), found, counts["n"].tolist())
+                raise incomplete(stem.with_suffix(".parquet"), found, counts["n"].tolist())
             for number, cell in enumerate(attack.cells):
                 keys = {
                     "dataset": info.name,

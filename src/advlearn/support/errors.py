@@ -22,6 +22,10 @@ class UserError(Exception):
         return f"{self.what}\n  where:  {self.where}\n  remedy: {self.remedy}"
 
 
+MADE_ANEW = "delete the file and run the workflow again: it is made anew"
+"""The remedy for a damaged file that the workflow itself has made."""
+
+
 class BudgetViolation(RuntimeError):
     """A perturbation left its ball or its box: a defect of an attack, never a result."""
 

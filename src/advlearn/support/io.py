@@ -15,8 +15,9 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from advlearn.support.errors import UserError
+from advlearn.support.errors import MADE_ANEW, UserError
 
+_FLOATS = "%.10g"
 _DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile, zlib.error)
 """What numpy raises for files that are missing, cut short, altered or of another kind."""
 
@@ -78,7 +79,12 @@ def read_json(path: Path) -> Any:
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write ``frame`` without its index; floats have ten significant digits."""
     with atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
+        frame.to_csv(temporary, index=False, float_format=_FLOATS, lineterminator="\n")
+
+
+def as_written(value: float) -> float:
+    """The number that is read again where ``write_csv`` has written ``value``."""
+    return float(_FLOATS % value)
 
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
@@ -148,5 +154,5 @@ def _unreadable(path: Path, error: Exception) -> UserError:
     return UserError(
         f"{path.name} cannot be read: {error}",
         where=str(path),
-        remedy="delete the file and run the workflow again: it is made anew",
+        remedy=MADE_ANEW,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from advlearn.deviations import delta as forms
-from advlearn.deviations.checks import brute_force, check_formulas, labels_of
+from advlearn.deviations.checks import brute_force, check_formulas, formulas, labels_of
 
 
 def test_brute_force_is_the_frobenius_norm_of_the_membership_matrices() -> None:
@@ -20,8 +20,9 @@ def test_every_closed_form_is_exact_on_new_cases() -> None:
     found = check_formulas(60, seed=11)
     assert {check.max_error for check in found} == {0.0}
     assert [check.cases for check in found if check.formula != "two_clusters"] == [60] * 17
-    names = {check.formula for check in found}
-    assert {f"three_clusters_{name}" for name in forms.PATTERNS} < names
+    names = [check.formula for check in found]
+    assert names == formulas()
+    assert {f"three_clusters_{name}" for name in forms.PATTERNS} < set(names)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from advlearn.attacks.clustering.setting import Setting
-from advlearn.data.tabular import load, read, save
-from advlearn.learners.convex import Graph, knn_graph, solve
+from advlearn.data import clusterpath
+from advlearn.data.clusterpath import Clusterpath
+from advlearn.data.tabular import load, save
+from advlearn.learners.convex import knn_graph, solve
 from advlearn.settings.attack import FgsmSettings
 from advlearn.settings.bilevel_data import BlobsSettings
 from advlearn.settings.data import DataSettings, SourceSettings
@@ -25,6 +27,7 @@ from advlearn.settings.topk import (
     TopkTransferJob,
 )
 from advlearn.settings.topk_study import JOBS, TopkSettings
+from advlearn.stages.bilevel_attack import load_setting
 from advlearn.stages.craft import craft
 from advlearn.stages.download import download
 from advlearn.stages.prepare import prepare
@@ -35,7 +38,7 @@ from advlearn.stages.topk_attack import topk_attack
 from advlearn.stages.topk_data import topk_data
 from advlearn.stages.topk_pretrain import topk_pretrain
 from advlearn.stages.topk_transfer import topk_transfer
-from advlearn.support.io import read_npz, write_npz, write_parquet
+from advlearn.support.io import write_parquet
 
 
 @dataclass(frozen=True)
@@ -273,21 +276,11 @@ def clustered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (labels := solve(data.points, graph, gamma).labels).max() == 1
         and np.bincount(labels).min() > 5
     )
-    write_npz(
-        folder / "path.npz",
-        {
-            "edges": graph.edges,
-            "weights": graph.weights,
-            "chosen_labels": labels,
-            "gamma": np.array(gamma),
-        },
-    )
+    walked = Clusterpath(graph.edges, graph.weights, np.array([gamma]), labels[None], 0)
+    clusterpath.save(folder / "path.npz", walked)
     return folder
 
 
 @pytest.fixture(scope="session")
 def setting(clustered: Path) -> Setting:
-    path = read_npz(clustered / "path.npz")
-    points = read(clustered / "blobs.npz").points
-    graph = Graph(len(points), path["edges"], path["weights"])
-    return Setting(points, graph, float(path["gamma"]), 0.5)
+    return load_setting(clustered / "blobs.npz", clustered / "path.npz", 0.5)

@@ -128,9 +128,9 @@ def test_same_seed_same_tables(clustered: Path, tmp_path: Path) -> None:
 
 def test_the_path_must_be_of_the_same_points(clustered: Path, tmp_path: Path) -> None:
     arrays = read_npz(clustered / "path.npz")
-    write_npz(tmp_path / "short.npz", {**arrays, "chosen_labels": arrays["chosen_labels"][:-1]})
+    write_npz(tmp_path / "short.npz", {**arrays, "labels": arrays["labels"][:, :-1]})
     write_npz(tmp_path / "other.npz", {"edges": arrays["edges"]})
-    for name, message in (("short", "other points"), ("other", "no clusterpath")):
+    for name, message in (("short", "not of these 20 points"), ("other", "no clusterpath")):
         with pytest.raises(UserError, match=message):
             bilevel_attack(
                 data=clustered / "blobs.npz",

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from advlearn.data import clusterpath
+from advlearn.data.clusterpath import Clusterpath
 from advlearn.data.tabular import load, save
 from advlearn.learners.convex import knn_graph, solve
 from advlearn.paper.tidy_bilevel import SHAPES
@@ -15,7 +17,6 @@ from advlearn.settings.bilevel_certify import BilevelCertifyJob, CertifySettings
 from advlearn.settings.bilevel_data import BlobsSettings, GraphSettings
 from advlearn.stages.bilevel_certify import bilevel_certify
 from advlearn.support.errors import UserError
-from advlearn.support.io import write_npz
 
 JOB = BilevelCertifyJob(
     graph=GraphSettings(n_neighbors=12),
@@ -42,16 +43,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = np.stack([solve(data.points, graph, gamma).labels for gamma in gammas])
     two = np.flatnonzero(labels.max(axis=1) == 1)
     assert len(two), "the fixture needs a gamma with two clusters"
-    write_npz(
-        folder / "path.npz",
-        {
-            "edges": graph.edges,
-            "weights": graph.weights,
-            "gammas": gammas,
-            "labels": labels,
-            "chosen": np.array(two[len(two) // 2]),
-        },
-    )
+    walked = Clusterpath(graph.edges, graph.weights, gammas, labels, int(two[len(two) // 2]))
+    clusterpath.save(folder / "path.npz", walked)
     return folder
 
 

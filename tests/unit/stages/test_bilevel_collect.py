@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from advlearn.deviations.checks import check_formulas
 from advlearn.paper.tidy import Tidy
 from advlearn.settings.bilevel import BilevelCollectSettings
 from advlearn.settings.bilevel_attack import (
@@ -236,12 +234,3 @@ def test_a_missing_file_names_itself(run: Path, tmp_path: Path) -> None:
     (again / "bilevel/path/moons.npz").unlink()
     with pytest.raises(UserError, match=r"moons\.npz cannot be read"):
         collect(again, tmp_path / "out")
-
-
-def test_formulas_are_counted_as_the_stage_writes_them() -> None:
-    assert len(check_formulas(1, 0)) == stage.FORMULAS
-
-
-def test_numbers_are_compared_as_they_are_written() -> None:
-    (found,) = stage._written(pd.Series([math.pi * 1e3]).to_numpy())
-    assert found == 3141.592654

@@ -1,4 +1,5 @@
 import errno
+import math
 import os
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def test_files_get_the_usual_permissions(tmp_path: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
     assert (tmp_path / "out.txt").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_numbers_are_known_as_they_are_written(tmp_path: Path) -> None:
+    numbers = [math.pi * 1e3, 1 / 3, 1e-300, 5.0, float("inf")]
+    io.write_csv(tmp_path / "a.csv", pd.DataFrame({"value": numbers}))
+    found = io.read_csv(tmp_path / "a.csv")["value"].tolist()
+    assert found == [io.as_written(number) for number in numbers]
+    assert found[0] == 3141.592654
 
 
 def test_round_trips(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from advlearn.learners.networks import build
 from advlearn.settings.network import AnyNetworkSettings, network_settings
-from advlearn.support.errors import UserError
+from advlearn.support.errors import MADE_ANEW, UserError
 from advlearn.support.io import atomic_path
 
 State = dict[str, torch.Tensor]
@@ -72,7 +72,7 @@ def load_networks(path: Path) -> tuple[nn.Module, dict[str, State]]:
         raise UserError(
             f"cannot read network weights: {error}",
             where=str(path),
-            remedy="delete the file and run the workflow again: it is made anew",
+            remedy=MADE_ANEW,
         ) from error
     return network, states
 
