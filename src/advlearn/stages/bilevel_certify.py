@@ -66,9 +66,10 @@ def bilevel_certify(
     Written beside each other: interval.csv, for which gamma the chosen partition is certified and
     for which it is true, on the graph of the path and (small sets) on complete graphs;
     sandwich.csv, at some gammas the certified radius of each method, the smallest size at which
-    an attack changed the partition and the largest at which it did not (size: the longest move of
-    a point); calmness.csv, how far solutions moved beside the bounds; defence.csv, the certified
-    radius of other gammas, weights and graphs and their agreement with the truth.
+    an attack changed the partition (empty where none did) and the largest at which it did not
+    (size: the longest move of a point); calmness.csv, how far solutions moved beside the bounds;
+    defence.csv, the certified radius of other gammas, weights and graphs and their agreement with
+    the truth, each weights and graph at its safest gamma (empty where none gives a few clusters).
 
     Raises:
         UserError: a file is damaged, or the path is of other points.
@@ -168,7 +169,7 @@ class _Study:
 
     def sandwich(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        sizes: list[tuple[int | None, str, str, float]]
+        sizes: list[tuple[int | None, str, str, float | None]]
         for clustering in self.picked(self.settings.gammas):
             gamma = clustering.gamma
             for weights in WEIGHTS:
@@ -181,8 +182,7 @@ class _Study:
                     attacked, below = self._attacked(
                         gamma, weights, method, max(certified.values())
                     )
-                    if attacked is not None:
-                        sizes.append((self.settings.seed, "attacked", method, attacked))
+                    sizes.append((self.settings.seed, "attacked", method, attacked))
                     sizes.append((self.settings.seed, "unchanged", method, below))
                 found += [
                     dict(zip(SANDWICH_COLUMNS, (self.name, weights, gamma, *cells), strict=True))
@@ -228,20 +228,23 @@ class _Study:
         for phi in defence.phis:
             graph = knn_graph(self.points, base.n_neighbors, phi)
             # An edge of length 1 keeps its pull gamma w: the gammas of one graph fit the other.
-            rows += self._best("phi", phi, graph, phi, math.exp(phi - base.phi))
+            rows.append(self._best("phi", phi, graph, phi, math.exp(phi - base.phi)))
         for k in defence.n_neighbors:
             graph = knn_graph(self.points, k, base.phi)
-            rows += self._best("n_neighbors", float(k), graph, base.phi, base.n_neighbors / k)
+            factor = base.n_neighbors / k
+            rows.append(self._best("n_neighbors", float(k), graph, base.phi, factor))
         for parameter in ("gamma", "phi", "n_neighbors"):
-            here = [row for row in rows if row["parameter"] == parameter]
+            here = [
+                row for row in rows if row["parameter"] == parameter and row["radius"] is not None
+            ]
             if here:
                 max(here, key=lambda row: row["radius"])["chosen"] = 1
         return rows
 
     def _best(
         self, parameter: str, value: float, graph: Graph, phi: float, factor: float
-    ) -> list[dict[str, Any]]:
-        """The gamma of the largest radius on another graph; no row where none has few clusters."""
+    ) -> dict[str, Any]:
+        """The gamma of the largest radius on another graph; empty where none has few clusters."""
         rows = self.path.rows(self.settings.max_clusters)
         most = self.path.most_clusters(self.settings.max_clusters)
         lowest, highest = self.path.gammas[rows[0]] * factor, self.path.gammas[rows[-1]] * factor
@@ -252,7 +255,10 @@ class _Study:
             if 1 < len(start.centroids) <= most:
                 clustering = _Clustering(start.labels, graph, gamma, phi)
                 found.append(self._setting(parameter, value, clustering))
-        return [max(found, key=lambda row: row["radius"])] if found else []
+        # Without a row, a value that was tried in vain could not be told from a lost one.
+        keys = {"dataset": self.name, "parameter": parameter, "value": value, "chosen": 0}
+        nothing = {**dict.fromkeys(DEFENCE_COLUMNS), **keys}
+        return max(found, key=lambda row: row["radius"], default=nothing)
 
     def _setting(self, parameter: str, value: float, clustering: _Clustering) -> dict[str, Any]:
         """One row of the defence table."""

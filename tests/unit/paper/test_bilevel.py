@@ -268,6 +268,34 @@ def test_sandwich_without_attacks(copy: Path, published: Path) -> None:
         assert_nothing_cut(FIGURES["bilevel_sandwich"].draw(tidy))
 
 
+def test_what_was_tried_in_vain_is_not_drawn(small: Tidy, copy: Path, published: Path) -> None:
+    """An attack that never succeeded and a graph that gives no few clusters have empty rows."""
+    keys = {"dataset": "blobs", "seed": 0, "kind": "attacked", "method": "split"}
+    values = {
+        "sandwich": {**keys, "weights": "fixed", "gamma": 1.0},
+        "defence": {"dataset": "blobs", "parameter": "phi", "value": 0.7, "chosen": 0},
+    }
+    for name, row in values.items():
+        frame = pd.read_csv(copy / f"bilevel_{name}.csv")
+        more = pd.concat([frame, pd.DataFrame([row])], ignore_index=True)
+        more.to_csv(copy / f"bilevel_{name}.csv", index=False)
+    tidy = Tidy(copy, published)
+    assert len(tidy.bilevel_defence) == len(small.bilevel_defence) + 1
+    assert headline_rows(tidy) == headline_rows(small)
+    assert sentences(tidy) == sentences(small)
+    with figure_style():
+        for name in ("bilevel_sandwich", "bilevel_defence"):
+            before, after = (
+                [
+                    line.get_xydata().tolist()
+                    for axis in FIGURES[name].draw(run).axes
+                    for line in axis.lines
+                ]
+                for run in (small, tidy)
+            )
+            np.testing.assert_equal(after, before)
+
+
 def test_nothing_certified(copy: Path, published: Path) -> None:
     path = copy / "bilevel_sandwich.csv"
     frame = pd.read_csv(path)

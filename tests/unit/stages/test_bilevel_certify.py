@@ -101,6 +101,30 @@ def test_the_chosen_setting_has_the_largest_radius(tables: dict[str, pd.DataFram
         assert chosen["radius"].item() == part["radius"].max()
 
 
+def test_what_was_tried_in_vain_has_a_row(inputs: Path, tmp_path: Path) -> None:
+    # One round of noise changes nothing, and a graph of nearest pairs has too many components.
+    certify = {
+        "gammas": 1, "rounds": 1, "attacks": ["noise"], "calmness": 0, "max_clusters": 2,
+        "complete_up_to": 0, "defence": {"phis": [], "n_neighbors": [1], "gammas": 2},
+    }  # fmt: skip
+    bilevel_certify(
+        data=inputs / "blobs.npz",
+        path=inputs / "path.npz",
+        name="blobs",
+        settings=BilevelCertifyJob.model_validate({"graph": JOB.graph, "certify": certify}),
+        out=tmp_path / "interval.csv",
+    )
+    sandwich = pd.read_csv(tmp_path / "sandwich.csv")
+    attacked = sandwich[sandwich["kind"] == "attacked"]
+    assert len(attacked) == (sandwich["kind"] == "unchanged").sum() > 0
+    assert attacked["epsilon"].isna().all()
+    defence = pd.read_csv(tmp_path / "defence.csv").set_index("parameter")
+    row = defence.loc["n_neighbors"]
+    assert (row["dataset"], row["value"], row["chosen"]) == ("blobs", 1, 0)
+    assert row[["gamma", "radius", "n_clusters", "ari_truth"]].isna().all()
+    assert defence.loc[["gamma"], "chosen"].sum() == 1
+
+
 def test_the_same_again_gives_the_same_files(inputs: Path, tables: dict[str, pd.DataFrame]) -> None:
     again = inputs / "again/interval.csv"
     bilevel_certify(

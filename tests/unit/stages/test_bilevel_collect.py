@@ -218,6 +218,30 @@ def test_lost_and_repeated_rows_are_an_error(
     assert not (tmp_path / "out" / "bilevel_study.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "column", "kind"),
+    [
+        ("sandwich", "kind", "certified"), ("sandwich", "kind", "attacked"),
+        ("sandwich", "kind", "unchanged"), ("defence", "parameter", "gamma"),
+        ("defence", "parameter", "phi"), ("defence", "parameter", "n_neighbors"),
+    ],
+)  # fmt: skip
+def test_a_lost_row_is_not_taken_for_a_failure(
+    run: Path, tmp_path: Path, file: str, column: str, kind: str
+) -> None:
+    again = tmp_path / "run"
+    shutil.copytree(run, again)
+    path = again / f"bilevel/certify/blobs/{file}.csv"
+    frame = read_csv(path)
+    lost = frame.index[frame[column] == kind][-1]
+    write_csv(path, frame.drop(index=lost))
+    with pytest.raises(
+        UserError, match=rf"{file}.csv has not the rows .*: 0 of .* instead of 1"
+    ) as error:
+        collect(again, tmp_path / "out")
+    assert error.value.where == str(path)
+
+
 @pytest.mark.parametrize("file", FILES[2:4] + FILES[6:])
 def test_a_table_without_its_last_row_is_an_error(run: Path, tmp_path: Path, file: str) -> None:
     again = tmp_path / "run"

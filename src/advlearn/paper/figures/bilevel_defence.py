@@ -39,7 +39,8 @@ def draw(tidy: Tidy) -> Figure:
     Raises:
         UserError: the tidy table is missing, has no rows or is damaged.
     """
-    frame = tidy.bilevel_defence
+    # A value with which no gamma gives a few clusters has no radius.
+    frame = tidy.bilevel_defence.dropna(subset=["radius"])
     names = datasets(frame["dataset"])
     marks = {
         name: _PARAMETERS.get(name, Mark(ORANGE, "P", "-", name.replace("_", " ")))
