@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from advlearn.paper import bilevel_verdict
+from advlearn.paper import bilevel_verdict, topk_verdict, verdict
 from advlearn.paper.bilevel import datasets
+from advlearn.paper.page import Rows
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk_verdict import headline_rows, sentences
-from advlearn.paper.verdict import headline
 from advlearn.paper.writers import pipe_table
 from advlearn.support.io import write_text
 
@@ -25,6 +25,25 @@ REFERENCE = ROOT / "results" / "reference"
 PUBLISHED = ROOT / "config" / "published"
 PAGES = ("README.md", "docs/selective-training.md", "docs/topk.md", "docs/bilevel.md")
 MARKERS = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+
+
+def record_of(study: str) -> dict[str, Any]:
+    """The record of the run that made a study: its own, or that of all studies together."""
+    own = REFERENCE / f"run-{study}.json"
+    return _json(own if own.is_file() else REFERENCE / "run.json")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _bullets(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _piped(rows: Rows) -> str:
+    return "\n".join(pipe_table(*rows))
 
 
 def _made(record: dict[str, Any]) -> str:
@@ -60,15 +79,13 @@ def topk_line(record: dict[str, Any], study: dict[str, Any]) -> str:
 
 def topk_sections() -> dict[str, str]:
     """What study 2 puts between markers."""
-    own = REFERENCE / "run-topk.json"
-    record = json.loads((own if own.is_file() else REFERENCE / "run.json").read_text("utf-8"))
-    study = json.loads((REFERENCE / "tidy" / "topk_study.json").read_text(encoding="utf-8"))
     tidy = Tidy(REFERENCE / "tidy", PUBLISHED)
-    overview = "\n".join(pipe_table(*headline_rows(tidy)))
-    said = "\n".join(f"- {sentence}" for sentence in sentences(tidy))
+    line = topk_line(record_of("topk"), _json(REFERENCE / "tidy" / "topk_study.json"))
+    overview = _piped(topk_verdict.headline_rows(tidy))
+    said = _bullets(topk_verdict.sentences(tidy))
     names = ("models", "relaxation", "alpha", "transfer", "unknown_labels")
     return {
-        "topk": f"{topk_line(record, study)}\n\n{overview}\n\n{said}\n",
+        "topk": f"{line}\n\n{overview}\n\n{said}\n",
         **{f"topk_{name}": table(f"topk_{name}") + "\n" for name in names},
     }
 
@@ -92,15 +109,13 @@ def bilevel_sections() -> dict[str, str]:
     if not path.is_file():
         absent = "The shipped reference run has no study 3; `make paper` or `make demo` makes it.\n"
         return {"bilevel": absent, **{f"bilevel_{name}": absent for name in names}}
-    own = REFERENCE / "run-bilevel.json"
-    record = json.loads((own if own.is_file() else REFERENCE / "run.json").read_text("utf-8"))
-    study = json.loads(path.read_text(encoding="utf-8"))
     tidy = Tidy(REFERENCE / "tidy", PUBLISHED)
-    overview = "\n".join(pipe_table(*bilevel_verdict.headline_rows(tidy)))
-    claims = "\n".join(pipe_table(*bilevel_verdict.verdict_rows(tidy)))
-    said = "\n".join(f"- {sentence}" for sentence in bilevel_verdict.sentences(tidy))
+    line = bilevel_line(record_of("bilevel"), _json(path))
+    overview = _piped(bilevel_verdict.headline_rows(tidy))
+    said = _bullets(bilevel_verdict.sentences(tidy))
+    claims = _piped(bilevel_verdict.verdict_rows(tidy))
     return {
-        "bilevel": f"{bilevel_line(record, study)}\n\n{overview}\n\n{said}\n\n{claims}\n",
+        "bilevel": f"{line}\n\n{overview}\n\n{said}\n\n{claims}\n",
         **{f"bilevel_{name}": table(f"bilevel_{name}") + "\n" for name in names},
     }
 
@@ -119,13 +134,10 @@ def first_universe(text: str) -> str:
 
 def sections() -> dict[str, str]:
     """What goes between each pair of markers."""
-    record = json.loads((REFERENCE / "run.json").read_text(encoding="utf-8"))
-    study = json.loads((REFERENCE / "tidy" / "study.json").read_text(encoding="utf-8"))
-    said = headline(REFERENCE / "tidy", PUBLISHED).split("\n\n")
-    sentences = "\n".join(f"- {line}" for part in said[2:] for line in part.splitlines() if line)
+    line = run_line(_json(REFERENCE / "run.json"), _json(REFERENCE / "tidy" / "study.json"))
+    said = _bullets(verdict.sentences(Tidy(REFERENCE / "tidy", PUBLISHED)))
     return {
-        "results": f"{run_line(record, study)}\n\n"
-        f"{first_universe(table('selective_baselines'))}\n\n{sentences}\n",
+        "results": f"{line}\n\n{first_universe(table('selective_baselines'))}\n\n{said}\n",
         "table1": first_universe(table("selective_table1_fgsm")) + "\n",
         "table2": first_universe(table("selective_table2_pgd")) + "\n",
         "table3": table("selective_table3_overall") + "\n",

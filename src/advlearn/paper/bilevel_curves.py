@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
+from advlearn.paper.axes import column_figure, log_ticks
 from advlearn.paper.bilevel import DATASET_LABELS, METHOD_LABELS, datasets, label
 from advlearn.paper.style import (
     BLACK,
     BLUE,
-    COLUMN_WIDTH,
     GREEN,
     GREY,
     ORANGE,
@@ -26,7 +24,6 @@ from advlearn.paper.style import (
     VERMILION,
     Mark,
 )
-from advlearn.paper.topk_curves import PAGE_HEIGHT, log_ticks
 
 Share = Literal["none", "row", "all"]
 
@@ -82,28 +79,8 @@ def grid(
         share: panels that share their horizontal axis.
         y: panels that share their vertical axis.
     """
-    figure = Figure(figsize=(COLUMN_WIDTH, min(head + height * rows, PAGE_HEIGHT)))
+    figure = column_figure(head + height * rows)
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=y)
-
-
-def key(marks: Iterable[Mark], *, line: bool = True) -> list[Line2D]:
-    """Legend entries of the marks."""
-    return [
-        Line2D(
-            [],
-            [],
-            color=mark.colour,
-            marker=mark.marker,
-            ls=mark.line if line else "none",
-            label=mark.label,
-        )
-        for mark in marks
-    ]
-
-
-def legend(figure: Figure, handles: Sequence[Artist], columns: int = 3) -> None:
-    """The legend above all panels."""
-    figure.legend(handles=list(handles), loc="outside upper center", ncols=columns)
 
 
 def decades(side: Axis) -> None:

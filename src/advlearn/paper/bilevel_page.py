@@ -6,8 +6,7 @@ from advlearn.paper import sections
 from advlearn.paper.bilevel import DATASET_LABELS, NO_PUBLISHED, datasets, label
 from advlearn.paper.bilevel_checks import checks
 from advlearn.paper.bilevel_verdict import headline_rows, sentences, verdict_rows
-from advlearn.paper.html import table_html
-from advlearn.paper.page import Page, Section
+from advlearn.paper.page import Page
 from advlearn.paper.tidy import Tidy
 
 KNOWN = (
@@ -39,21 +38,12 @@ def page(run: Tidy) -> Page:
         sentences=sentences(run),
         comparisons=verdict_rows(run),
         sections=[
-            Section(
-                id="bilevel-choices",
-                title="What the paper leaves open",
-                text="Each choice is a configuration key; changing it gives another study.",
-                html=f'<div class="wrap">{table_html(*sections.choices(run, "bilevel"))}</div>\n',
-            ),
-            Section(
-                id="bilevel-data",
-                title="Data sets and settings",
-                text="Points, features, classes, the γ of the attacks and the resolved settings.",
-                html='<div class="wrap">'
-                + table_html(
-                    *sections.record({"datasets": study.datasets, "settings": study.settings})
-                )
-                + "</div>\n",
+            sections.choices_section(run, "bilevel"),
+            sections.record_section(
+                "bilevel-data",
+                "Data sets and settings",
+                "Points, features, classes, the γ of the attacks and the resolved settings.",
+                {"datasets": study.datasets, "settings": study.settings},
             ),
         ],
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,7 @@ from advlearn.paper.summary import over_seeds
 from advlearn.paper.tables import bilevel_gamma_interval, bilevel_onepoint
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.topk import groups, records
-from advlearn.paper.writers import ABSENT, number, plain_table, with_interval
+from advlearn.paper.writers import ABSENT, number, plain_text, with_interval
 
 
 def sentences(tidy: Tidy) -> list[str]:
@@ -92,21 +91,16 @@ def verdict_rows(tidy: Tidy) -> Rows:
     return ["claim", "whose", "cases", "not so in"], rows
 
 
-def headline(tidy: Path, published: Path) -> str:
+def headline(tidy: Tidy) -> str:
     """The headline table and the verdict, as plain text for a terminal.
-
-    Args:
-        tidy: folder of the tidy tables.
-        published: folder of the published numbers.
 
     Raises:
         UserError: a file or a column is missing.
     """
-    run = Tidy(tidy, published)
-    names = ", ".join(label(DATASET_LABELS, name) for name in datasets(run.bilevel_study.datasets))
-    title = f"Convex clustering, certified and attacked: run {run.bilevel_study.run}, {names}"
-    lines = [title, "", *plain_table(*headline_rows(run)), "", *sentences(run), NO_PUBLISHED]
-    return "\n".join(lines) + "\n"
+    study = tidy.bilevel_study
+    names = ", ".join(label(DATASET_LABELS, name) for name in datasets(study.datasets))
+    title = f"Convex clustering, certified and attacked: run {study.run}, {names}"
+    return plain_text(title, headline_rows(tidy), [*sentences(tidy), NO_PUBLISHED])
 
 
 def _certificates(tidy: Tidy) -> list[str]:

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from advlearn.paper.axes import column_figure, key, legend
 from advlearn.paper.selective import (
     METRIC_LABELS,
     METRICS,
@@ -23,7 +24,6 @@ from advlearn.paper.selective import (
 )
 from advlearn.paper.style import (
     CLUSTERERS,
-    COLUMN_WIDTH,
     GREY,
     REDUCTIONS,
     Mark,
@@ -33,7 +33,6 @@ from advlearn.paper.summary import over_seeds
 from advlearn.paper.tidy import Tidy
 
 _BAND = 0.18
-_PAGE_HEIGHT = 9.0
 _DODGE = 0.12
 
 
@@ -48,7 +47,7 @@ def draw_clusters(tidy: Tidy, published_name: str, attack: str) -> Figure:
     ours = curves(tidy, attack, "pca")
     published = tidy.published(published_name)
     by_algorithm = {name: CLUSTERERS[name] for name in ("kmeans", "agglomerative")}
-    handles = _line_handles(by_algorithm)
+    handles = key(by_algorithm.values())
     handles += [
         Line2D(
             [], [], color=GREY, marker="o", markerfacecolor="white", ls="none", label="published"
@@ -71,7 +70,7 @@ def draw_reductions(tidy: Tidy, attack: str, clusterer: str) -> Figure:
         parts.append(part[part["algorithm"] == clusterer].assign(reduction=reduction))
     ours = pd.concat(parts, ignore_index=True)
     marks = {name: mark for name, mark in REDUCTIONS.items() if name in set(ours["reduction"])}
-    return _grid(tidy, ours, "reduction", marks, METRICS, attack, _line_handles(marks), None)
+    return _grid(tidy, ours, "reduction", marks, METRICS, attack, key(marks.values()), None)
 
 
 def _grid(
@@ -94,8 +93,7 @@ def _grid(
     universes = list(dict.fromkeys(universe for universe, _ in pairs))
     protocols = list(dict.fromkeys(protocol for _, protocol in pairs))
     rows = [(universe, metric) for universe in universes for metric in metrics]
-    # Column width always, so that no figure has to be shrunk on the page; at most a page high.
-    figure = Figure(figsize=(COLUMN_WIDTH, min(0.8 + 1.2 * len(rows), _PAGE_HEIGHT)))
+    figure = column_figure(0.8 + 1.2 * len(rows))
     axes = figure.subplots(len(rows), len(protocols), sharex=True, squeeze=False)
     for row, (universe, metric) in enumerate(rows):
         for column, protocol in enumerate(protocols):
@@ -117,7 +115,7 @@ def _grid(
     shown: list[Artist] = list(handles)
     if ours["ci_low"].notna().any():
         shown.append(Patch(color=GREY, alpha=_BAND * 2, lw=0, label="95 % interval"))
-    figure.legend(handles=shown, loc="outside upper center", ncols=3)
+    legend(figure, shown)
     return figure
 
 
@@ -181,10 +179,3 @@ def _at(frame: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
     for name, value in where.items():
         keep &= frame[name] == value
     return frame[keep]
-
-
-def _line_handles(marks: Mapping[str, Mark]) -> list[Line2D]:
-    return [
-        Line2D([], [], color=mark.colour, marker=mark.marker, ls=mark.line, label=mark.label)
-        for mark in marks.values()
-    ]

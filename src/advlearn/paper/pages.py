@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from advlearn.paper import (
     bilevel_page,
@@ -23,9 +22,9 @@ PAGES: dict[str, Callable[[Tidy], Page]] = {
 }
 """Study name -> its part of the report, in the order of the papers."""
 
-HEADLINES: dict[str, Callable[[Path, Path], str]] = {
+HEADLINES: dict[str, Callable[[Tidy], str]] = {
     "selective": verdict.headline,
     "topk": topk_verdict.headline,
     "bilevel": bilevel_verdict.headline,
 }
-"""Study name -> its headline for a terminal, from the folders of tidy and published numbers."""
+"""Study name -> its headline for a terminal."""

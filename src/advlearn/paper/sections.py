@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from advlearn.paper.page import Rows
+from advlearn.paper.html import table_html
+from advlearn.paper.page import Rows, Section
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.writers import ABSENT, number, pipe_table
 
 QUANTITIES = ("classic_clean", "classic_fgsm", "classic_pgd", "at_clean", "at_fgsm", "at_pgd")
+CHOICES_TITLE = "What the paper leaves open"
 
 
 def choices(tidy: Tidy, study: str = "selective") -> Rows:
@@ -36,16 +38,31 @@ def choices(tidy: Tidy, study: str = "selective") -> Rows:
     return [*heads, "the paper says", *names, "where"], rows
 
 
+def choices_section(tidy: Tidy, study: str = "selective") -> Section:
+    """The section 'What the paper leaves open' of a study's part of the report."""
+    return Section(
+        id=f"{study}-choices",
+        title=CHOICES_TITLE,
+        text=f"Each choice is a configuration key; changing it gives another {_whole(study)}.",
+        html=_wrapped(choices(tidy, study)),
+    )
+
+
+def record_section(anchor: str, title: str, text: str, content: Mapping[str, Any]) -> Section:
+    """A section that shows a record; ``anchor`` is its id."""
+    return Section(id=anchor, title=title, text=text, html=_wrapped(record(content)))
+
+
 def choices_markdown(tidy: Tidy, studies: Sequence[str] = ("selective",)) -> str:
     """The sections 'What the paper leaves open' of the studies as Markdown."""
     parts = []
     for study in studies:
         header, rows = choices(tidy, study)
         lines = [
-            "## What the paper leaves open" + (f": {study}" if len(studies) > 1 else ""),
+            f"## {CHOICES_TITLE}" + (f": {study}" if len(studies) > 1 else ""),
             "",
             "Each choice is a key of the configuration. Changing it gives another"
-            f" {'universe' if study == 'selective' else 'study'}, not a bug.",
+            f" {_whole(study)}, not a bug.",
             "",
             *pipe_table(header, rows),
         ]
@@ -146,6 +163,16 @@ def record(content: Mapping[str, Any]) -> Rows:
 
     visit("", content)
     return ["key", "value"], rows
+
+
+def _whole(study: str) -> str:
+    """What another choice gives another one of."""
+    return "universe" if study == "selective" else "study"
+
+
+def _wrapped(rows: Rows) -> str:
+    """An HTML table whose long cells are broken into lines."""
+    return f'<div class="wrap">{table_html(*rows)}</div>\n'
 
 
 def _value(value: object) -> str:

@@ -55,12 +55,7 @@ def _sections(run: Tidy) -> list[Section]:
         nearest += f"<details><summary>All other universes</summary>\n{rest}</details>\n"
     failed = f"<h4>Failed checks</h4>\n{table_html(*failures)}" if failures[1] else ""
     return [
-        Section(
-            id="selective-choices",
-            title="What the paper leaves open",
-            text="Each choice is a configuration key; changing it gives another universe.",
-            html=f'<div class="wrap">{table_html(*sections.choices(run))}</div>\n',
-        ),
+        sections.choices_section(run),
         Section(
             id="selective-calibration",
             title="Calibration",
@@ -81,12 +76,10 @@ def _sections(run: Tidy) -> list[Section]:
             ),
             html=table_html(*counts) + failed,
         ),
-        Section(
-            id="selective-universes",
-            title="Settings of the universes",
-            text="The resolved settings under which each universe ran.",
-            html='<div class="wrap">'
-            + table_html(*sections.record(run.study.universes))
-            + "</div>\n",
+        sections.record_section(
+            "selective-universes",
+            "Settings of the universes",
+            "The resolved settings under which each universe ran.",
+            run.study.universes,
         ),
     ]

@@ -20,6 +20,7 @@ mpl.use("agg")
 
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
 TEXT_WIDTH = 7.0  # inches, the whole page
+PAGE_HEIGHT = 9.0  # inches that a figure may take of it
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"

@@ -1,4 +1,4 @@
-"""What the figures of study 2 share: a mark for each method, lines with intervals, legends."""
+"""What the figures of study 2 share: a mark for each method, lines with intervals."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis, XAxis
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from advlearn.paper.style import (
     BLACK,
@@ -25,7 +22,6 @@ from advlearn.paper.style import (
 )
 from advlearn.paper.topk import method_label, method_order
 
-PAGE_HEIGHT = 9.0
 FEW = 10
 """Below this number of images a mark is hollow."""
 
@@ -87,24 +83,6 @@ def draw_lines(
             )
 
 
-def log_ticks(side: Axis) -> None:
-    """Plain numbers at 1, 2 and 5 of each decade of a logarithmic axis."""
-    low, high = side.get_view_interval()
-    # Labels beside each other need more room than labels above each other.
-    crowded = isinstance(side, XAxis) and high > 100 * low
-    side.set_major_locator(LogLocator(subs=(1,) if crowded else (1, 2, 5)))
-    side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    side.set_minor_locator(NullLocator())
-
-
-def log_span(values: Sequence[float]) -> tuple[float, float]:
-    """Limits of a logarithmic axis: all values above zero with some air, at least a factor of 5."""
-    some = [value for value in values if np.isfinite(value) and value > 0] or [1.0]
-    low, high = min(some) / 1.15, max(some) * 1.15
-    wider = max(1.0, 5 * low / high) ** 0.5
-    return low / wider, high * wider
-
-
 def empty_places(axis: Axes, places: Sequence[float]) -> None:
     """Write ``n = 0`` where no image could be measured."""
     for place in places:
@@ -119,15 +97,6 @@ def empty_places(axis: Axes, places: Sequence[float]) -> None:
             fontsize=6,
             color="#555555",
         )
-
-
-def legend(figure: Figure, marks: Mapping[str, Mark], *more: Line2D, columns: int = 3) -> None:
-    """The legend above all panels."""
-    handles = [
-        Line2D([], [], color=mark.colour, marker=mark.marker, ls=mark.line, label=mark.label)
-        for mark in marks.values()
-    ]
-    figure.legend(handles=[*handles, *more], loc="outside upper center", ncols=columns)
 
 
 def few_key() -> Line2D:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from advlearn.paper import sections
-from advlearn.paper.html import table_html
-from advlearn.paper.page import Page, Section
+from advlearn.paper.page import Page
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.topk import NO_PUBLISHED
 from advlearn.paper.topk_verdict import headline_rows, sentences, verdict_rows
@@ -39,30 +38,19 @@ def page(run: Tidy) -> Page:
         sentences=sentences(run),
         comparisons=verdict_rows(run),
         sections=[
-            Section(
-                id="topk-choices",
-                title="What the paper leaves open",
-                text="Each choice is a configuration key; changing it gives another study.",
-                html=f'<div class="wrap">{table_html(*sections.choices(run, "topk"))}</div>\n',
-            ),
-            Section(
-                id="topk-data",
-                title="Data, label sets and settings",
-                text="What was found, what was skipped, and the resolved settings.",
-                html='<div class="wrap">'
-                + table_html(
-                    *sections.record(
-                        {
-                            "dataset": data,
-                            "labels": {
-                                name: [study.class_names[i] for i in labels]
-                                for name, labels in study.label_sets.items()
-                            },
-                            "settings": study.settings,
-                        }
-                    )
-                )
-                + "</div>\n",
+            sections.choices_section(run, "topk"),
+            sections.record_section(
+                "topk-data",
+                "Data, label sets and settings",
+                "What was found, what was skipped, and the resolved settings.",
+                {
+                    "dataset": data,
+                    "labels": {
+                        name: [study.class_names[i] for i in labels]
+                        for name, labels in study.label_sets.items()
+                    },
+                    "settings": study.settings,
+                },
             ),
         ],
     )

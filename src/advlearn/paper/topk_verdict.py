@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -26,7 +25,7 @@ from advlearn.paper.topk import (
 from advlearn.paper.writers import (
     ABSENT,
     number,
-    plain_table,
+    plain_text,
     plus_minus,
     with_interval,
 )
@@ -178,20 +177,15 @@ def verdict_rows(tidy: Tidy) -> Rows:
     return ["labels", "comparison", "quantity", "difference", "images", "TkMIA is"], rows
 
 
-def headline(tidy: Path, published: Path) -> str:
+def headline(tidy: Tidy) -> str:
     """The headline table and the verdict, as plain text for a terminal.
-
-    Args:
-        tidy: folder of the tidy tables.
-        published: folder of the published numbers.
 
     Raises:
         UserError: a file or a column is missing.
     """
-    run = Tidy(tidy, published)
-    study = run.topk_study
+    study = tidy.topk_study
     title = f"Top-k attacks: run {study.run}, {study.dataset['name']}, model {study.primary_model}"
-    return "\n".join([title, "", *plain_table(*headline_rows(run)), "", *sentences(run)]) + "\n"
+    return plain_text(title, headline_rows(tidy), sentences(tidy))
 
 
 def _named(row: dict[str, Any]) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import pandas as pd
 
 from advlearn.paper.selective import CLUSTERER_LABELS, POOLED, attack_label, scope_label, scopes
 from advlearn.paper.tables import selective_baselines, selective_controls
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.writers import ABSENT, number, plain_table, signed, with_interval
+from advlearn.paper.writers import ABSENT, number, plain_text, signed, with_interval
 
 _FLOOR = 0.02  # adversarial accuracy below which differences cannot show
 _AGAINST = {
@@ -154,23 +153,17 @@ def _primary(tidy: Tidy) -> tuple[str, str]:
     return tidy.study.primary.universe, tidy.study.primary.protocol
 
 
-def headline(tidy: Path, published: Path) -> str:
+def headline(tidy: Tidy) -> str:
     """The published and reproduced baselines and the verdict, as plain text for a terminal.
-
-    Args:
-        tidy: folder of the tidy tables.
-        published: folder of the published numbers.
 
     Raises:
         UserError: a file or a column is missing.
     """
-    run = Tidy(tidy, published)
-    header, rows = headline_rows(run)
     title = (
-        f"Published against reproduced: run {run.study.run}, {run.study.dataset},"
-        f" {scope_label(_primary(run))}"
+        f"Published against reproduced: run {tidy.study.run}, {tidy.study.dataset},"
+        f" {scope_label(_primary(tidy))}"
     )
-    return "\n".join([title, "", *plain_table(header, rows), "", *sentences(run)]) + "\n"
+    return plain_text(title, headline_rows(tidy), sentences(tidy))
 
 
 def headline_rows(tidy: Tidy) -> tuple[list[str], list[list[str]]]:

@@ -216,6 +216,13 @@ def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
     ]
 
 
+def plain_text(
+    title: str, table: tuple[Sequence[str], Sequence[Sequence[str]]], lines: Sequence[str]
+) -> str:
+    """A title, a table (header, rows) and lines below it as plain text for a terminal."""
+    return "\n".join([title, "", *plain_table(*table), "", *lines]) + "\n"
+
+
 def escape_latex(text: str) -> str:
     """``text`` with every character that LaTeX would read as a command made harmless."""
     return "".join(_TEX.get(character, character) for character in text)

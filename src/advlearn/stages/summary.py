@@ -27,8 +27,9 @@ def summary(
             where=str(run),
             remedy="run the workflow first, for example: make demo",
         )
-    for study in Tidy(run / "tidy", published).studies:
-        print(HEADLINES[study](run / "tidy", published))
+    tidy = Tidy(run / "tidy", published)
+    for study in tidy.studies:
+        print(HEADLINES[study](tidy))
     print()
     print(f"report   {report}")
     print(f"tables   {run / 'paper' / 'tables'}")

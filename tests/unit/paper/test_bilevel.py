@@ -438,7 +438,7 @@ def test_headline(full: Tidy) -> None:
     assert len(rows) == 8
     assert {len(row) for row in rows} == {len(header)}
     assert rows[0][:7] == ["iris", "fixed", "3", "1.00", "0.210", "0.231", "cut"]
-    text = headline(full.folder, full.published_folder)
+    text = headline(full)
     assert "no number of it" in text
     assert "|" not in text
     assert "nan" not in text

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from advlearn.metrics.intervals import mean_interval, wilson_interval
+from advlearn.paper.axes import log_span
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.figures.topk_examples import ranked
 from advlearn.paper.save import save_figure
@@ -18,7 +19,6 @@ from advlearn.paper.style import COLUMN_WIDTH, figure_style
 from advlearn.paper.tables import TABLES, topk_cardinality, topk_global, topk_random
 from advlearn.paper.tidy import Tidy, of_study
 from advlearn.paper.topk import compare, over_images, relevance_groups, summarise
-from advlearn.paper.topk_curves import log_span
 from advlearn.paper.topk_page import page
 from advlearn.paper.topk_verdict import comparisons, headline, outcome, sentences
 from advlearn.paper.writers import latex, plus_minus, write_table
@@ -195,7 +195,7 @@ def test_sentences(full: Tidy, small: Tidy) -> None:
     assert any("inferred labels, 50 % hidden" in text for text in said)
     assert any("random noise of the same norm on 0.031" in text for text in said)
     assert any("one seed, intervals over images" in text for text in sentences(small))
-    text = headline(full.folder, PUBLISHED)
+    text = headline(full)
     assert "ML-CW-U (b)" in text
     assert "|" not in text
 

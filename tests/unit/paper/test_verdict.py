@@ -45,7 +45,7 @@ def test_run_that_selects_everything(tmp_path: Path) -> None:
 
 
 def test_headline_is_plain_text(full_folder: Path) -> None:
-    text = headline(full_folder, PUBLISHED)
+    text = headline(Tidy(full_folder, PUBLISHED))
     assert "0.3016" in text
     assert "0.9701" in text
     assert "One random cluster against an equally large random subset" in text

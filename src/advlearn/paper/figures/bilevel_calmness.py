@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from advlearn.paper.axes import key, legend, log_span
 from advlearn.paper.bilevel import WEIGHTS_LABELS, in_order, label
-from advlearn.paper.bilevel_curves import dataset_marks, decades, grid, key, legend
+from advlearn.paper.bilevel_curves import dataset_marks, decades, grid
 from advlearn.paper.style import GREY, Mark
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk_curves import log_span
 
 TITLE = "Calmness of the solution"
 CAPTION = (

@@ -9,17 +9,16 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from advlearn.paper.axes import legend, log_span
 from advlearn.paper.bilevel import DATASET_LABELS, datasets, label
 from advlearn.paper.bilevel_curves import (
     CLUSTER_COLOURS,
     CLUSTER_MARKERS,
     decades,
     grid,
-    legend,
 )
 from advlearn.paper.style import BLACK, ORANGE
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk_curves import log_span
 
 TITLE = "Clusterpath"
 CAPTION = (

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from advlearn.paper.axes import key, legend
 from advlearn.paper.bilevel import DATASET_LABELS, datasets, in_order, label
-from advlearn.paper.bilevel_curves import grid, key, legend, say
+from advlearn.paper.bilevel_curves import grid, say
 from advlearn.paper.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Mark
 from advlearn.paper.tidy import Tidy
 

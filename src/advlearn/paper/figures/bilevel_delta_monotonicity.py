@@ -9,9 +9,9 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.paper.style import BLACK, BLUE, COLUMN_WIDTH
+from advlearn.paper.axes import column_figure, legend
+from advlearn.paper.style import BLACK, BLUE
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk_curves import PAGE_HEIGHT
 
 TITLE = "Growth of the delta-measure with the moved points"
 CAPTION = (
@@ -34,7 +34,7 @@ def draw(tidy: Tidy) -> Figure:
     frame = tidy.bilevel_monotone
     frame = frame[frame["moves"] > 0]
     counts = sorted(frame["n_clusters"].unique())
-    figure = Figure(figsize=(COLUMN_WIDTH, min(0.95 + 1.35 * len(counts), PAGE_HEIGHT)))
+    figure = column_figure(0.95 + 1.35 * len(counts))
     axes = figure.subplots(len(counts), 1, sharex=True, squeeze=False)[:, 0]
     for axis, count in zip(axes, counts, strict=True):
         part = frame[frame["n_clusters"] == count]
@@ -44,13 +44,13 @@ def draw(tidy: Tidy) -> Figure:
         axis.set_ylabel("imbalance")
     axes[-1].set_xlabel("share of the points moved before")
     figure.colorbar(mesh, ax=list(axes), location="bottom", aspect=40, pad=0.02, label=_WORD)
-    figure.legend(
-        handles=[
+    legend(
+        figure,
+        [
             Line2D([], [], color=BLACK, lw=1.2, label="all in the region"),
             Line2D([], [], color=BLUE, lw=1.2, ls="--", label="none in the region"),
         ],
-        loc="outside upper center",
-        ncols=2,
+        2,
     )
     return figure
 

@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from advlearn.deviations.delta import balanced, count_order_bound, curvature_range, two_clusters
+from advlearn.paper.axes import column_figure, legend
 from advlearn.paper.bilevel import in_order
 from advlearn.paper.style import (
     BLACK,
     BLUE,
-    COLUMN_WIDTH,
     GREEN,
     GREY,
     ORANGE,
@@ -25,7 +25,6 @@ from advlearn.paper.style import (
     Mark,
 )
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk_curves import PAGE_HEIGHT
 
 TITLE = "Delta-measure against the number of moved points"
 CAPTION = (
@@ -63,8 +62,7 @@ def draw(tidy: Tidy) -> Figure:
     panels = [part for _, part in frame[frame["n_clusters"] == 2].groupby(points, sort=True)]
     three = frame[frame["n_clusters"] == 3]
     panels += [part for _, part in three.groupby("sizes", sort=False)]
-    height = min(0.55 + 1.75 * len(panels), PAGE_HEIGHT)
-    figure = Figure(figsize=(COLUMN_WIDTH, height))
+    figure = column_figure(0.55 + 1.75 * len(panels))
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, part in zip(axes, panels, strict=True):
         if part["n_clusters"].iloc[0] == 2:
@@ -74,7 +72,7 @@ def draw(tidy: Tidy) -> Figure:
         axis.set_ylabel("δ²")
         axis.set_ylim(bottom=-0.03 * float(part["delta_squared"].max()))
     axes[-1].set_xlabel("moved points m")
-    figure.legend(handles=_key(frame), loc="outside upper center", ncols=4)
+    legend(figure, _key(frame), 4)
     return figure
 
 

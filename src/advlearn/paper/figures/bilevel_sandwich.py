@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from advlearn.paper.axes import legend, log_span
 from advlearn.paper.bilevel import (
     DATASET_LABELS,
     WEIGHTS_LABELS,
@@ -17,10 +18,9 @@ from advlearn.paper.bilevel import (
     label,
     sandwich,
 )
-from advlearn.paper.bilevel_curves import decades, grid, legend, say
+from advlearn.paper.bilevel_curves import decades, grid, say
 from advlearn.paper.style import BLUE, GREY, ORANGE, VERMILION
 from advlearn.paper.tidy import Tidy
-from advlearn.paper.topk_curves import log_span
 
 TITLE = "Certified, true and attacked radius"
 CAPTION = (

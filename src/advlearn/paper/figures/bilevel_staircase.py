@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from advlearn.paper.axes import key, legend
 from advlearn.paper.bilevel import (
     DATASET_LABELS,
     METHODS,
@@ -14,7 +15,7 @@ from advlearn.paper.bilevel import (
     label,
     normalised_delta,
 )
-from advlearn.paper.bilevel_curves import grid, key, legend, method_mark, say
+from advlearn.paper.bilevel_curves import grid, method_mark, say
 from advlearn.paper.style import BLACK, Mark
 from advlearn.paper.tidy import Tidy
 from advlearn.support.errors import UserError

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from advlearn.paper.axes import column_figure, frame_only, legend
 from advlearn.paper.selective import CLUSTERER_LABELS, REDUCTION_LABELS, attack_label
 from advlearn.paper.style import (
     BLUE,
@@ -38,7 +39,7 @@ def draw(tidy: Tidy) -> Figure:
     """One panel for each (reduction, clusterer) of the sampled maps."""
     frame = tidy.embedding
     if frame.empty:
-        figure = Figure(figsize=(COLUMN_WIDTH, 1.0))
+        figure = column_figure(1.0)
         figure.text(0.5, 0.5, "this run has no two-dimensional map", ha="center", va="center")
         return figure
     first = frame.iloc[0]
@@ -53,7 +54,7 @@ def draw(tidy: Tidy) -> Figure:
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
     height = COLUMN_WIDTH / columns * 0.92 + 0.3
-    figure = Figure(figsize=(COLUMN_WIDTH, min(height * rows + 0.4, 9.0)))
+    figure = column_figure(height * rows + 0.4)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, (key, part) in zip(axes, panels, strict=False):
         reduction, clusterer, setting = (str(value) for value in key)
@@ -68,7 +69,7 @@ def draw(tidy: Tidy) -> Figure:
     handles = [Line2D([], [], ls="none", marker="o", color=GREY, label="a cluster"), chosen]
     if (frame["cluster"] < 0).any():
         handles.append(Line2D([], [], ls="none", marker="x", color=GREY, label="noise"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=3)
+    legend(figure, handles)
     what = f"{attack_label(str(first['attack']))} images, seed {first['seed']}"
     figure.supxlabel(what, fontsize=6.5)
     return figure
@@ -111,12 +112,7 @@ def _panel(axis: Axes, part: pd.DataFrame) -> None:
             fontweight="bold" if chosen else "normal",
             path_effects=[patheffects.withStroke(linewidth=2, foreground="white")],
         )
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.grid(False)
-    for spine in axis.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#BBBBBB")
+    frame_only(axis)
 
 
 def _prefer(values: pd.Series, wanted: str) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from advlearn.paper.axes import show_image
 from advlearn.paper.selective import attack_label
 from advlearn.paper.style import COLUMN_WIDTH, VERMILION
 from advlearn.paper.tidy import Tidy
@@ -42,32 +43,21 @@ def draw(tidy: Tidy) -> Figure:
     figure = Figure(figsize=(COLUMN_WIDTH, rows * (side + 0.06) + 0.2 * (1 + len(attacks)) + 0.1))
     axes = figure.subplots(rows, count, squeeze=False)
     for i in range(count):
-        _image(axes[0, i], clean[i], 0, 1)
+        show_image(axes[0, i], clean[i])
         _verdict(axes[0, i], int(arrays["clean_prediction"][i]), int(labels[i]))
         for j, attack in enumerate(attacks):
             image = arrays[prefix + attack][i]
-            _image(axes[1 + 2 * j, i], image, 0, 1)
+            show_image(axes[1 + 2 * j, i], image)
             _verdict(axes[1 + 2 * j, i], int(arrays[f"prediction_{attack}"][i]), int(labels[i]))
             change = image.astype(float) - clean[i]
             largest = float(np.abs(arrays[prefix + attack][:count] - clean[:count]).max()) or 1.0
             # Shown on [0, 1] with grey for no change, so that colour images work the same way.
-            _image(axes[2 + 2 * j, i], 0.5 + change / (2 * largest), 0, 1)
+            show_image(axes[2 + 2 * j, i], 0.5 + change / (2 * largest))
     _row_label(axes[0, 0], "clean")
     for j, attack in enumerate(attacks):
         _row_label(axes[1 + 2 * j, 0], attack_label(attack))
         _row_label(axes[2 + 2 * j, 0], "difference")
     return figure
-
-
-def _image(axis: Axes, image: np.ndarray, low: float, high: float) -> None:
-    shown = image[0] if image.shape[0] == 1 else np.moveaxis(image, 0, -1)
-    axis.imshow(np.clip(shown, low, high), vmin=low, vmax=high, interpolation="nearest")
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.grid(False)
-    for spine in axis.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#BBBBBB")
 
 
 def _verdict(axis: Axes, prediction: int, label: int) -> None:

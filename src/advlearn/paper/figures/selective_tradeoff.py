@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from advlearn.paper.axes import column_figure, legend
 from advlearn.paper.selective import (
     PROTOCOL_LABELS,
     RULE_LABELS,
@@ -19,7 +20,7 @@ from advlearn.paper.selective import (
     cells,
     scopes,
 )
-from advlearn.paper.style import CLUSTERERS, COLUMN_WIDTH, GREY, RULE_MARKERS, limits
+from advlearn.paper.style import CLUSTERERS, GREY, RULE_MARKERS, limits
 from advlearn.paper.summary import over_seeds
 from advlearn.paper.tidy import Tidy
 
@@ -47,7 +48,7 @@ def draw(tidy: Tidy) -> Figure:
     means = frame.groupby([*keys, "metric"], sort=True)["value"].mean().unstack("metric")
     means = means.reset_index()
     single = over_seeds(baselines(tidy), ["universe", "protocol", "attack", "rule", "metric"])
-    figure = Figure(figsize=(COLUMN_WIDTH, min(1.5 + 1.6 * len(rows), 9.0)))
+    figure = column_figure(1.5 + 1.6 * len(rows))
     axes = figure.subplots(len(rows), len(attacks), squeeze=False)
     for row, (universe, protocol) in enumerate(rows):
         for column, attack in enumerate(attacks):
@@ -86,7 +87,7 @@ def draw(tidy: Tidy) -> Figure:
         ),
         _key("published", "o", color=GREY, hollow=True, size=4.5),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    legend(figure, handles, 2)
     return figure
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from advlearn.paper.axes import show_image
 from advlearn.paper.style import BLUE, COLUMN_WIDTH, GREY, VERMILION
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.topk import method_label
@@ -49,7 +50,8 @@ def draw(tidy: Tidy) -> Figure:
         for axis, image in zip(
             axes[row], (clean, adversarial, 0.5 + factor * change), strict=False
         ):
-            _image(axis, image)
+            show_image(axis, image)
+            axis.set_anchor("N")
         method = method_label(str(arrays["method"][row]))
         axes[row, 1].set_xlabel(method, fontsize=6, labelpad=1.5)
         axes[row, 2].set_xlabel(f"× {factor:g}", fontsize=6, labelpad=1.5)
@@ -122,15 +124,3 @@ def _ranking(
         )
     if k <= len(pairs):
         axis.axhline(1 - k * step, xmin=0.02, xmax=0.95, color="black", lw=0.6)
-
-
-def _image(axis: Axes, image: np.ndarray) -> None:
-    shown = image[0] if image.shape[0] == 1 else np.moveaxis(image, 0, -1)
-    axis.imshow(np.clip(shown, 0, 1), vmin=0, vmax=1, interpolation="nearest")
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.set_anchor("N")
-    axis.grid(False)
-    for spine in axis.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#BBBBBB")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from advlearn.paper.style import COLUMN_WIDTH
+from advlearn.paper.axes import column_figure, key, legend
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.topk import MEASURES, over_images, primary_images, scheme_label
-from advlearn.paper.topk_curves import PAGE_HEIGHT, draw_lines, few_key, legend, method_marks
+from advlearn.paper.topk_curves import draw_lines, few_key, method_marks
 
 TITLE = "Change of the ranking measures"
 CAPTION = (
@@ -28,7 +28,7 @@ def draw(tidy: Tidy) -> Figure:
     schemes = sorted(images["scheme"].unique())
     ks = sorted(images["k"].unique())
     marks = method_marks(list(images["method"]))
-    figure = Figure(figsize=(COLUMN_WIDTH, min(1.1 + 1.3 * len(MEASURES), PAGE_HEIGHT)))
+    figure = column_figure(1.1 + 1.3 * len(MEASURES))
     axes = figure.subplots(len(MEASURES), len(schemes), sharex=True, sharey="row", squeeze=False)
     for row, (measure, label) in zip(axes, MEASURES.items(), strict=True):
         table = over_images(images, ["scheme", "k", "method"], measure)
@@ -43,5 +43,5 @@ def draw(tidy: Tidy) -> Figure:
     for axis in axes[-1]:
         axis.set_xlabel("k")
     figure.align_ylabels(axes[:, 0])
-    legend(figure, marks, few_key())
+    legend(figure, [*key(marks.values()), few_key()])
     return figure

@@ -8,19 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.paper.style import COLUMN_WIDTH
+from advlearn.paper.axes import column_figure, key, legend, log_span, log_ticks
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.topk import set_label, summarise
-from advlearn.paper.topk_curves import (
-    PAGE_HEIGHT,
-    draw_lines,
-    empty_places,
-    few_key,
-    legend,
-    log_span,
-    log_ticks,
-    method_marks,
-)
+from advlearn.paper.topk_curves import draw_lines, empty_places, few_key, method_marks
 from advlearn.support.errors import UserError
 
 TITLE = "Size of the perturbation against k"
@@ -62,7 +53,7 @@ def draw(tidy: Tidy) -> Figure:
     ]
     columns = [column for column in columns if column]
     rows = list(zip_longest(*columns))
-    figure = Figure(figsize=(COLUMN_WIDTH, min(1.1 + 1.35 * len(rows), PAGE_HEIGHT)))
+    figure = column_figure(1.1 + 1.35 * len(rows))
     axes = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
     for row, panels in zip(axes, rows, strict=True):
         for axis, part in zip(row, panels, strict=True):
@@ -82,7 +73,7 @@ def draw(tidy: Tidy) -> Figure:
     # A wide interval of few images may run out of the panel; the means never do.
     arms = table["ci_high"].clip(upper=2 * table["mean"].max())
     axes[0, 0].set_ylim(*log_span([*table["mean"], *arms, *(table["mean"] ** 2 / arms)]))
-    legend(figure, marks, few_key())
+    legend(figure, [*key(marks.values()), few_key()])
     return figure
 
 

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from advlearn.paper.style import COLUMN_WIDTH, Mark
+from advlearn.paper.axes import column_figure, key, legend, log_span, log_ticks
+from advlearn.paper.style import Mark
 from advlearn.paper.tidy import Tidy
 from advlearn.paper.topk import primary_images, scheme_label
-from advlearn.paper.topk_curves import PAGE_HEIGHT, legend, log_span, log_ticks, method_marks
+from advlearn.paper.topk_curves import method_marks
 
 TITLE = "Success rate against the size of the perturbation"
 CAPTION = (
@@ -32,7 +33,7 @@ def draw(tidy: Tidy) -> Figure:
     schemes = sorted(images["scheme"].unique())
     ks = sorted(images["k"].unique())
     marks = method_marks(list(images["method"]))
-    figure = Figure(figsize=(COLUMN_WIDTH, min(1.1 + 1.35 * len(ks), PAGE_HEIGHT)))
+    figure = column_figure(1.1 + 1.35 * len(ks))
     axes = figure.subplots(len(ks), len(schemes), sharex=True, sharey=True, squeeze=False)
     span = log_span(list(images.loc[images["success"], "l2"]))
     for row, k in zip(axes, ks, strict=True):
@@ -44,7 +45,7 @@ def draw(tidy: Tidy) -> Figure:
         row[0].set_ylabel("success rate")
     for axis in axes[-1]:
         axis.set_xlabel("L2 norm")
-    legend(figure, marks)
+    legend(figure, key(marks.values()))
     return figure
 
 
