@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from advlearn.data.catalogue import check_settings
 from advlearn.data.catalogue import get as dataset
-from advlearn.settings.base import EachOnce, Settings, validation_error
+from advlearn.settings.base import EachOnce, Settings, plain_names, validation_error
 from advlearn.settings.bilevel import BilevelSettings
 from advlearn.settings.calibrate import CalibrateSettings
 from advlearn.settings.cluster import ClusterSettings
@@ -58,10 +58,7 @@ class SelectiveSettings(Settings):
     @field_validator("universes")
     @classmethod
     def _plain_names(cls, universes: dict[str, UniverseSettings]) -> dict[str, UniverseSettings]:
-        for name in universes:
-            if not name.replace("_", "").isalnum():
-                raise ValueError(f"universe name {name!r}: use letters, digits and underscores")
-        return universes
+        return plain_names(universes, "universe name")
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from advlearn.support.errors import UserError
 
+_Value = TypeVar("_Value")
 _Values = TypeVar("_Values", bound=Sequence[Hashable])
 
 
@@ -43,6 +44,32 @@ def _each_once(values: _Values) -> _Values:
 
 EachOnce = AfterValidator(_each_once)
 """In ``Annotated``: a list in which no value stands twice; the same work would be done twice."""
+
+
+def without_null(named: Any) -> Any:
+    """Leave out the names whose value is null, before a mapping is validated.
+
+    A configuration is laid over another one and has no other way to take a name away.
+    """
+    if not isinstance(named, dict):
+        return named
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def plain_names(named: dict[str, _Value], what: str = "name") -> dict[str, _Value]:
+    """See that names can stand in tables and paths.
+
+    Args:
+        named: a mapping by name.
+        what: what the names are called in the error.
+
+    Raises:
+        ValueError: a name has other characters than letters, digits and underscores.
+    """
+    for name in named:
+        if not name.replace("_", "").isalnum():
+            raise ValueError(f"{what} {name!r}: use letters, digits and underscores")
+    return named
 
 
 def validation_error(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.base import EachOnce, Settings, plain_names, without_null
 from advlearn.settings.topk import (
     METHODS,
     PRESETS,
@@ -107,18 +107,12 @@ class TopkSettings(Settings):
     @field_validator("models", "label_sets", mode="before")
     @classmethod
     def _without_null(cls, named: Any) -> Any:
-        """A configuration is laid over another one and has no other way to take a name away."""
-        if not isinstance(named, dict):
-            return named
-        return {name: value for name, value in named.items() if value is not None}
+        return without_null(named)
 
     @field_validator("models", "label_sets")
     @classmethod
     def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
-        for name in named:
-            if not name.replace("_", "").isalnum():
-                raise ValueError(f"name {name!r}: use letters, digits and underscores")
-        return named
+        return plain_names(named)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

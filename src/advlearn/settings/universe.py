@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from advlearn.settings.attack import AttackSettings
-from advlearn.settings.base import Settings
+from advlearn.settings.base import Settings, plain_names
 from advlearn.settings.jobs import Protocol
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
 
@@ -27,7 +27,4 @@ class UniverseSettings(Settings):
     @field_validator("attacks")
     @classmethod
     def _plain_names(cls, attacks: dict[str, AttackSettings]) -> dict[str, AttackSettings]:
-        for name in attacks:
-            if not name.replace("_", "").isalnum():
-                raise ValueError(f"attack name {name!r}: use letters, digits and underscores")
-        return attacks
+        return plain_names(attacks, "attack name")

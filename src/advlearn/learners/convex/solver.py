@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -269,15 +270,6 @@ def _unproved(
 
 def _shifted(found: Solution, offset: np.ndarray) -> Solution:
     _, first = np.unique(found.labels, return_index=True)
-    return Solution(
-        found.points_hat + offset,
-        found.dual,
-        found.labels,
-        found.centroids + offset[first],
-        found.objective,
-        found.gap,
-        found.iterations,
-        found.solver,
-        found.certified,
-        found.gamma,
+    return replace(
+        found, points_hat=found.points_hat + offset, centroids=found.centroids + offset[first]
     )
