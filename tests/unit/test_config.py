@@ -176,3 +176,16 @@ def test_file_that_is_no_configuration(tmp_path: Path) -> None:
 def test_resolved_configuration_is_itself_valid(full: dict[str, Any]) -> None:
     config = load(full, "config.yaml")
     assert Config.from_json(config.to_json()) == config
+
+
+def test_names_stand_in_paths(full: dict[str, Any]) -> None:
+    selective = full["selective"]
+    universe = selective["universes"][selective["primary"]]
+    attack = next(iter(universe["attacks"].values()))
+    wrong = {
+        "universe": {"universes": {"a b": universe}},
+        "attack": {"universes": {"other": merged(universe, {"attacks": {"a/b": attack}})}},
+    }
+    for kind, change in wrong.items():
+        with pytest.raises(UserError, match=f"{kind} name '.*': use letters, digits and under"):
+            load(merged(full, {"selective": change}), "config.yaml")
