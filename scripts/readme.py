@@ -29,7 +29,7 @@ MARKERS = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 def _made(record: dict[str, Any]) -> str:
     machine = record["machine"]
-    hours = sum(stage["seconds"] for stage in record["stages"].values()) / 3600
+    hours = sum(stage["seconds"] for stage in record["stages"].values() if stage) / 3600
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB,"
         f" recorded {record['recorded'][:10]}; {hours:.1f} job hours in all."
