@@ -40,7 +40,10 @@ STAGES = {
     "figures": "make the paper's figures",
     "report": "make one self-contained page of everything",
 }
-HELPERS = {"summary": "print where a run's results are and its headline table"}
+HELPERS = {
+    "summary": "print where a run's results are and its headline table",
+    "explain": "print what a figure, a table or one of its numbers was made of",
+}
 
 
 USAGE = "usage: python -m advlearn STAGE [OPTIONS]   (STAGE --help lists the options)"

@@ -86,7 +86,7 @@ class _Images:
             self._rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
         else:
             with path.open("wb") as stream:
-                np.save(stream, np.zeros(shape, dtype=np.float32))
+                np.save(stream, np.zeros(shape, dtype=np.float32), allow_pickle=False)
 
     def sink(self, positions: list[int]) -> Sink | None:
         """Writes the images at ``positions`` to the next rows, in this order."""

@@ -125,7 +125,10 @@ def read_npy(path: Path, *, mmap: bool = False) -> np.ndarray:
         UserError: the file is missing, damaged or holds pickled objects.
     """
     try:
-        array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        array = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            array.close()
+            raise ValueError("it is an archive, not one array")
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
     return array
@@ -145,9 +148,14 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
+        # numpy hands over the bytes of what is no array.
+        strange = [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]
+        if strange:
+            raise ValueError(f"{strange[0]!r} is no array")
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
+    return arrays
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
