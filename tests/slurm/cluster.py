@@ -119,7 +119,14 @@ class Cluster:
         files = {"key": key, "socket": munge / "munge.socket", "pid": munge / "munged.pid"}
         options = [f"--{name}-file={path}" for name, path in files.items() if name != "socket"]
         options += [f"--log-file={munge}/munged.log", f"--seed-file={munge}/munged.seed"]
-        self._daemon("munged", "--foreground", "--force", f"--socket={files['socket']}", *options)
+        self._daemon(
+            "munged",
+            "--foreground",
+            "--force",
+            "--num-threads=10",
+            f"--socket={files['socket']}",
+            *options,
+        )
         self.wait("munge's socket", files["socket"].exists, 10)
         self._daemon("slurmctld", "-D", "-c")
         self._daemon("slurmd", "-D")

@@ -24,7 +24,8 @@ class Submission:
 
     def __init__(self, cluster: Cluster, project: Project, *arguments: str) -> None:
         self._cluster = cluster
-        self._log = project.root / "submission.log"
+        earlier = list(project.root.glob("submission*.log"))
+        self._log = project.root / f"submission{len(earlier)}.log"
         snakemake = Path(sys.executable).with_name("snakemake")
         command = [str(snakemake), *arguments, "--nocolor", *PROFILE, "--configfile", SMOKE]
         with self._log.open("w") as log:
