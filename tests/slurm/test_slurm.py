@@ -45,7 +45,7 @@ def test_smoke_run_with_a_drained_node_has_the_bytes_of_a_local_one(
         assert waiting.items() <= cluster.queue().items()
         assert run.running()
         cluster.resume()
-        assert run.wait(900) == 0, run.output[-5000:]
+        assert run.wait(1800) == 0, run.output[-5000:]
     assert not cluster.queue()
     # Every stage but those that run where the workflow was started went through the queue.
     assert len(run.job_ids()) > 20
@@ -68,7 +68,7 @@ def test_cancelled_run_leaves_an_empty_queue_and_is_completed_by_the_same_comman
     assert not (project.root / f"{RUN}/paper").exists()
 
     with Submission(cluster, project, "bilevel") as again:
-        assert again.wait(600) == 0, again.output[-5000:]
+        assert again.wait(1200) == 0, again.output[-5000:]
     assert "unlock" not in again.output
     # What was finished before was not done again.
     finished, planned = run.steps()
