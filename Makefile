@@ -37,10 +37,10 @@ REFERENCE := results/reference
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-.PHONY: help env demo smoke paper figures report why explain test lint clean distclean
+.PHONY: help env demo smoke paper figures report why explain test slurm-test lint clean distclean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: CORES=$(CORES) CONFIG=$(CONFIG) PYTHON=$(PYTHON)"
 
 # --- environment ----------------------------------------------------------------------------------
@@ -89,6 +89,9 @@ explain: $(STAMP)  ## what is behind a figure, table or number: make explain WHA
 
 test: lint  ## lint, then contract, unit and workflow tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
+
+slurm-test: $(STAMP)  ## the workflow on a real SLURM of this machine's own, started and stopped for it (root)
+	$(BIN)/python -m pytest tests/slurm
 
 lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(BIN)/ruff check

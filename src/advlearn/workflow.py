@@ -81,6 +81,9 @@ class Plan:
         self.raw = _raw_name(self.config)
         self.published_folder = _shown(lock.parent / "config" / "published")
         self.seeds = self.config.seeds
+        # Only a GPU that was asked for by name is asked of the scheduler: the machine on which the
+        # graph is built need not be the one that computes, so `auto` cannot know.
+        self.gpus = int(self.config.device == "cuda")
         self._jobs = {(job.universe, job.attack, job.reduction): job for job in self.config.jobs()}
         topk = self.config.topk
         self.topk_seeds = self.seeds if topk.seeds is None else topk.seeds

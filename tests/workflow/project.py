@@ -52,15 +52,19 @@ class Project:
         _copy(self.root, root)
         return Project(root)
 
-    def run(self, *command: str | Path, environment: dict[str, str] | None = None) -> Finished:
-        """Run a command in the copy, on the copy's own package."""
+    def environment(self) -> dict[str, str]:
+        """Environment of a command in the copy: the copy's own package, nothing of an outer run."""
         given = {
             name: value
             for name, value in os.environ.items()
             # What an outer make, Snakemake or user has set must not reach the tests.
             if not name.startswith(("MAKE", "MFLAGS", "SNAKEMAKE", "ADVLEARN", "PYTEST"))
         }
-        given |= {"PYTHONPATH": str(self.root / "src"), "PYTHONUNBUFFERED": "1"}
+        return given | {"PYTHONPATH": str(self.root / "src"), "PYTHONUNBUFFERED": "1"}
+
+    def run(self, *command: str | Path, environment: dict[str, str] | None = None) -> Finished:
+        """Run a command in the copy, on the copy's own package."""
+        given = self.environment()
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         done = subprocess.run(
             [str(part) for part in command],
