@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +30,7 @@ from advlearn.learners.convex import (
 from advlearn.learners.partitioners import ConvexPartitioner
 from advlearn.problem import Attack, BilevelProblem
 from advlearn.settings.bilevel_certify import BilevelCertifyJob, CertifySettings
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_npz, write_csv
 from advlearn.support.progress import Progress
@@ -71,7 +74,8 @@ def bilevel_certify(
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
-    study = _Study.load(data, path, name, settings)
+    checkpoint = Checkpoint(out, "bilevel_certify", (name, settings), (data, path))
+    study = _Study.load(data, path, name, settings, checkpoint)
     steps = {
         "interval": (study.intervals, INTERVAL_COLUMNS),
         "sandwich": (study.sandwich, SANDWICH_COLUMNS),
@@ -82,6 +86,7 @@ def bilevel_certify(
     for kind, (make, columns) in steps.items():
         write_csv(out.with_name(f"{kind}{out.suffix}"), pd.DataFrame(make(), columns=columns))
         progress.advance()
+    checkpoint.finish()
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +99,12 @@ class _Study:
     """One partition a gamma, (g, n)."""
     chosen: int
     job: BilevelCertifyJob
+    checkpoint: Checkpoint
 
     @classmethod
-    def load(cls, data: Path, path: Path, name: str, job: BilevelCertifyJob) -> _Study:
+    def load(
+        cls, data: Path, path: Path, name: str, job: BilevelCertifyJob, checkpoint: Checkpoint
+    ) -> _Study:
         points, arrays = read(data), read_npz(path)
         n = len(points.points)
         if arrays["labels"].shape[1:] != (n,):
@@ -107,7 +115,11 @@ class _Study:
             )
         graph = Graph(n, arrays["edges"], arrays["weights"])
         chosen = int(arrays["chosen"])
-        return cls(name, points, graph, arrays["gammas"], arrays["labels"], chosen, job)
+        return cls(name, points, graph, arrays["gammas"], arrays["labels"], chosen, job, checkpoint)
+
+    def once(self, name: str, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Rows of a table that are made once, whatever happens to the job."""
+        return [dict(row) for row in self.checkpoint.once(name, lambda: {"rows": make()})["rows"]]
 
     @property
     def settings(self) -> CertifySettings:
@@ -130,7 +142,7 @@ class _Study:
         return sorted({rows[round(place)] for place in places} | {self.chosen})
 
     def intervals(self) -> list[dict[str, Any]]:
-        n, d = self.points.shape
+        n = len(self.points)
         labels = self.labels[self.chosen]
         graphs: dict[str, tuple[Graph, float | None]] = {
             "knn": (self.graph, float(self.gammas[self.chosen]))
@@ -138,57 +150,67 @@ class _Study:
         if n <= self.settings.complete_up_to:
             graphs["unit"] = (unit_graph(n), None)
             graphs["gaussian"] = (gaussian_graph(self.points, self.job.graph.phi), None)
-        rows = []
-        for weights, (graph, gamma) in graphs.items():
-            found = {
-                "sun_toh_yuan": sun_toh_yuan(self.points, labels, graph),
-                "electrical": electrical(self.points, labels, graph, sweeps=0),
-                "reweighted": electrical(self.points, labels, graph, sweeps=self.settings.sweeps),
+        return [
+            row
+            for weights, (graph, gamma) in graphs.items()
+            for row in self.once(
+                f"interval {weights}", partial(self._interval, labels, weights, graph, gamma)
+            )
+        ]
+
+    def _interval(
+        self, labels: np.ndarray, weights: str, graph: Graph, gamma: float | None
+    ) -> list[dict[str, Any]]:
+        n, d = self.points.shape
+        found = {
+            "sun_toh_yuan": sun_toh_yuan(self.points, labels, graph),
+            "electrical": electrical(self.points, labels, graph, sweeps=0),
+            "reweighted": electrical(self.points, labels, graph, sweeps=self.settings.sweeps),
+        }
+        sure = found["reweighted"]
+        # On a complete graph nobody knows a gamma with this partition unless it is certified.
+        if gamma is not None or sure.low < sure.high:
+            found["true"] = true_interval(self.points, labels, graph, 1e-3, gamma=gamma, span=_SPAN)
+        return [
+            {
+                "dataset": self.name,
+                "weights": weights,
+                "n": n,
+                "d": d,
+                "n_clusters": int(labels.max()) + 1,
+                "bound": kind,
+                "low": interval.low,
+                "high": interval.high,
             }
-            sure = found["reweighted"]
-            # On a complete graph nobody knows a gamma with this partition unless it is certified.
-            if gamma is not None or sure.low < sure.high:
-                found["true"] = true_interval(
-                    self.points, labels, graph, 1e-3, gamma=gamma, span=_SPAN
-                )
-            rows += [
-                {
-                    "dataset": self.name,
-                    "weights": weights,
-                    "n": n,
-                    "d": d,
-                    "n_clusters": int(labels.max()) + 1,
-                    "bound": kind,
-                    "low": interval.low,
-                    "high": interval.high,
-                }
-                for kind, interval in found.items()
-            ]
-        return rows
+            for kind, interval in found.items()
+        ]
 
     def sandwich(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        sizes: list[tuple[int | None, str, str, float]]
-        for row in self.picked(self.settings.gammas):
-            gamma = float(self.gammas[row])
-            for weights in WEIGHTS:
-                certified = {
-                    method: self._radius(self.labels[row], gamma, weights, method)
-                    for method in self.settings.methods
-                }
-                sizes = [(None, "certified", method, size) for method, size in certified.items()]
-                for method in self.settings.attacks:
-                    attacked, below = self._attacked(
-                        gamma, weights, method, max(certified.values())
-                    )
-                    if attacked is not None:
-                        sizes.append((self.settings.seed, "attacked", method, attacked))
-                    sizes.append((self.settings.seed, "unchanged", method, below))
-                found += [
-                    dict(zip(SANDWICH_COLUMNS, (self.name, weights, gamma, *cells), strict=True))
-                    for cells in sizes
-                ]
-        return found
+        return [
+            cell
+            for row in self.picked(self.settings.gammas)
+            for weights in WEIGHTS
+            for cell in self.once(f"sandwich {row} {weights}", partial(self._sizes, row, weights))
+        ]
+
+    def _sizes(self, row: int, weights: Weights) -> list[dict[str, Any]]:
+        gamma = float(self.gammas[row])
+        certified = {
+            method: self._radius(self.labels[row], gamma, weights, method)
+            for method in self.settings.methods
+        }
+        sizes: list[tuple[int | None, str, str, float]] = [
+            (None, "certified", method, size) for method, size in certified.items()
+        ]
+        for method in self.settings.attacks:
+            attacked, below = self._attacked(gamma, weights, method, max(certified.values()))
+            if attacked is not None:
+                sizes.append((self.settings.seed, "attacked", method, attacked))
+            sizes.append((self.settings.seed, "unchanged", method, below))
+        return [
+            dict(zip(SANDWICH_COLUMNS, (self.name, weights, gamma, *cells), strict=True))
+            for cells in sizes
+        ]
 
     def calmness(self) -> list[dict[str, Any]]:
         gamma, phi = float(self.gammas[self.chosen]), self.job.graph.phi
@@ -197,46 +219,62 @@ class _Study:
         for weights in WEIGHTS:
             steepest = modulus(self.points, self.graph, gamma, phi, weights)
             for direction, unit in self._directions(clean).items():
-                for size in np.geomspace(1e-3, 1.0, self.settings.calmness):
-                    moved = self.points + size * unit
-                    graph = (
-                        reweighted(self.graph, moved, phi)
-                        if weights == "recomputed"
-                        else self.graph
-                    )
-                    after = solve(moved, graph, gamma, tol=_EXACT)
-                    rows.append(
-                        {
-                            "dataset": self.name,
-                            "weights": weights,
-                            "seed": self.settings.seed,
-                            "direction": direction,
-                            "size": float(np.linalg.norm(size * unit)),
-                            "change": float(np.linalg.norm(after.points_hat - clean.points_hat)),
-                            "bound": bound(self.points, moved, self.graph, gamma, phi, weights),
-                            "modulus": steepest,
-                        }
-                    )
+                rows += self.once(
+                    f"calmness {weights} {direction}",
+                    partial(self._moved, weights, direction, unit, clean, steepest),
+                )
+        return rows
+
+    def _moved(
+        self, weights: Weights, direction: str, unit: np.ndarray, clean: Solution, steepest: float
+    ) -> list[dict[str, Any]]:
+        gamma, phi = clean.gamma, self.job.graph.phi
+        rows = []
+        for size in np.geomspace(1e-3, 1.0, self.settings.calmness):
+            moved = self.points + size * unit
+            graph = reweighted(self.graph, moved, phi) if weights == "recomputed" else self.graph
+            after = solve(moved, graph, gamma, tol=_EXACT)
+            rows.append(
+                {
+                    "dataset": self.name,
+                    "weights": weights,
+                    "seed": self.settings.seed,
+                    "direction": direction,
+                    "size": float(np.linalg.norm(size * unit)),
+                    "change": float(np.linalg.norm(after.points_hat - clean.points_hat)),
+                    "bound": bound(self.points, moved, self.graph, gamma, phi, weights),
+                    "modulus": steepest,
+                }
+            )
         return rows
 
     def defence(self) -> list[dict[str, Any]]:
         rows = [
-            self._setting("gamma", float(self.gammas[row]), float(self.gammas[row]), row=row)
+            found
             for row in self.picked(self.settings.defence.gammas)
+            for found in self.once(f"defence gamma {row}", partial(self._at, row))
         ]
         base, defence = self.job.graph, self.settings.defence
         for phi in defence.phis:
             graph = knn_graph(self.points, base.n_neighbors, phi)
             # An edge of length 1 keeps its pull gamma w: the gammas of one graph fit the other.
-            rows += self._best("phi", phi, graph, phi, math.exp(phi - base.phi))
+            factor = math.exp(phi - base.phi)
+            make = partial(self._best, "phi", phi, graph, phi, factor)
+            rows += self.once(f"defence phi {phi}", make)
         for k in defence.n_neighbors:
             graph = knn_graph(self.points, k, base.phi)
-            rows += self._best("n_neighbors", float(k), graph, base.phi, base.n_neighbors / k)
+            factor = base.n_neighbors / k
+            make = partial(self._best, "n_neighbors", float(k), graph, base.phi, factor)
+            rows += self.once(f"defence n_neighbors {k}", make)
         for parameter in ("gamma", "phi", "n_neighbors"):
             here = [row for row in rows if row["parameter"] == parameter]
             if here:
                 max(here, key=lambda row: row["radius"])["chosen"] = 1
         return rows
+
+    def _at(self, row: int) -> list[dict[str, Any]]:
+        gamma = float(self.gammas[row])
+        return [self._setting("gamma", gamma, gamma, row=row)]
 
     def _best(
         self, parameter: str, value: float, graph: Graph, phi: float, factor: float

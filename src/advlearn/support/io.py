@@ -22,10 +22,11 @@ _DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile,
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, keep: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that becomes ``path`` when the block ends well.
 
-    When the block fails the temporary file is removed and an older ``path`` stays as it was.
+    When the block fails the temporary file is removed and an older ``path`` stays as it was. With
+    ``keep`` it has a name of its own and is not removed: the next attempt finds what is in it.
 
     Raises:
         UserError: the folder cannot be written to, or the disk is full.
@@ -33,11 +34,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent
-        )
-        os.close(handle)
-        temporary = Path(name)
+        if keep:
+            temporary = path.with_name(f".{path.stem}.kept{path.suffix}")
+        else:
+            handle, name = tempfile.mkstemp(
+                prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent
+            )
+            os.close(handle)
+            temporary = Path(name)
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
@@ -50,7 +54,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             remedy="make the folder writable and free some space; nothing half-written was left",
         ) from error
     finally:
-        if temporary is not None:
+        if temporary is not None and not keep:
             temporary.unlink(missing_ok=True)
 
 

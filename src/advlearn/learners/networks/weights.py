@@ -12,6 +12,7 @@ from torch import nn
 
 from advlearn.learners.networks import build
 from advlearn.settings.network import AnyNetworkSettings, network_settings
+from advlearn.support.codedigest import external_digest
 from advlearn.support.errors import UserError
 from advlearn.support.io import atomic_path
 
@@ -69,12 +70,22 @@ def load_networks(path: Path) -> tuple[nn.Module, dict[str, State]]:
                 name, _, parameter = key.partition("/")
                 states[name][parameter] = archive.get_tensor(key)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise UserError(
-            f"cannot read network weights: {error}",
-            where=str(path),
-            remedy="delete the file and run the workflow again: it is made anew",
-        ) from error
+        raise _unreadable(path, error) from error
     return network, states
+
+
+def own_digest(path: Path) -> str | None:
+    """Digest of the source of a user's own network in a file, none for the registered ones.
+
+    Raises:
+        UserError: the file is damaged, or the network's module is not on Python's path.
+    """
+    try:
+        with safe_open(path, framework="pt") as archive:
+            name = json.loads((archive.metadata() or {})["advlearn"])["architecture"]["name"]
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return external_digest(name)
 
 
 def load_network(path: Path, name: str = "classifier") -> nn.Module:
@@ -92,3 +103,11 @@ def load_network(path: Path, name: str = "classifier") -> nn.Module:
         )
     network.load_state_dict(states[name])
     return network.eval()
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"cannot read network weights: {error}",
+        where=str(path),
+        remedy="delete the file and run the workflow again: it is made anew",
+    )
