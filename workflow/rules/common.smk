@@ -64,5 +64,13 @@ wildcard_constraints:
     dataset=r"\w+",
 
 
+# Snakemake's own lock outlives a killed run; this one does not (profiles/default has `nolock`).
+onstart:
+    try:
+        PLAN.begin()
+    except UserError as error:
+        raise WorkflowError(f"\nerror: {error}")
+
+
 onsuccess:
     shell("echo finished: results are in {PLAN.run_folder}")

@@ -69,7 +69,7 @@ def bilevel_attack(
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
-    checkpoint = Checkpoint(out, "bilevel_attack", (name, settings, seed), (data, path))
+    checkpoint = Checkpoint(out, __name__, (name, settings, seed), (data, path))
     study = _Study(name, load_setting(data, path, settings.graph.phi), settings, seed)
     attack = settings.attack
     steps = len(attack.weights) * len(attack.methods) + 1

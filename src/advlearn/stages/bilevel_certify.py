@@ -74,7 +74,7 @@ def bilevel_certify(
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
-    checkpoint = Checkpoint(out, "bilevel_certify", (name, settings), (data, path))
+    checkpoint = Checkpoint(out, __name__, (name, settings), (data, path))
     study = _Study.load(data, path, name, settings, checkpoint)
     steps = {
         "interval": (study.intervals, INTERVAL_COLUMNS),

@@ -56,7 +56,7 @@ def bilevel_onepoint(
         for method in METHODS
     ]
     progress = Progress("bilevel_onepoint", len(cases), "attacks")
-    checkpoint = Checkpoint(out, "bilevel_onepoint", (settings,), ())
+    checkpoint = Checkpoint(out, __name__, (settings,), ())
     rows = []
     for case in cases:
         rows.append(checkpoint.once(str(case), partial(_row, *case, settings)))

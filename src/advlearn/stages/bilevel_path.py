@@ -50,7 +50,7 @@ def bilevel_path(
     Raises:
         UserError: the data are damaged, or no gamma gives more than one cluster and fewer than n.
     """
-    checkpoint = Checkpoint(out, "bilevel_path", (name, settings), (data,))
+    checkpoint = Checkpoint(out, __name__, (name, settings), (data,))
     points = read(data)
     graph = knn_graph(points.points, settings.graph.n_neighbors, settings.graph.phi)
     walk = _Walk(points.points, graph, settings.path.tolerance, checkpoint)

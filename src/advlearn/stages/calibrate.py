@@ -65,7 +65,7 @@ def calibrate(
     """
     where = configure(threads, device)
     own = [external_digest(model.name) for model in settings.models]
-    checkpoint = Checkpoint(out, "calibrate", (settings, own, seed, threads, where), (data.parent,))
+    checkpoint = Checkpoint(out, __name__, (settings, own, seed, threads, where), (data.parent,))
     info = load_info(data.parent)
     train, held_out = _on(data, "train", where), _on(data, "validation", where)
     combinations = (

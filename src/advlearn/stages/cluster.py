@@ -39,7 +39,7 @@ def cluster(
     """
     own = settings.own.get(clusterer)
     parameters = (settings, clusterer, own and external_digest(own.function), seed)
-    checkpoint = Checkpoint(out, "cluster", parameters, (embedding,))
+    checkpoint = Checkpoint(out, __name__, parameters, (embedding,))
 
     def once(setting: str, make: Callable[[], np.ndarray]) -> np.ndarray:
         labels: np.ndarray = checkpoint.once(setting, lambda: {"labels": make()})["labels"]

@@ -39,7 +39,7 @@ def craft(
     """Craft adversarial images of each split against the pretrained classifier."""
     where = configure(threads, device)
     parameters = (settings, own_digest(weights), seed, threads, where)
-    checkpoint = Checkpoint(out, "craft", parameters, (data.parent, weights))
+    checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     network = load_network(weights).to(where)
     attack = build(settings.attack)
     frames = []

@@ -49,7 +49,7 @@ def evaluate(
     where = configure(threads, device)
     checkpoint = Checkpoint(
         out,
-        "evaluate",
+        __name__,
         (settings, own_digest(weights), seed, threads, where),
         (data.parent, weights, adversarial.parent, selection, retrained),
     )

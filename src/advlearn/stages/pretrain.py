@@ -35,7 +35,7 @@ def pretrain(
     """Train the classifier on the clean training split; training.csv is written beside it."""
     where = configure(threads, device)
     parameters = (settings, external_digest(settings.model.name), seed, threads, where)
-    checkpoint = Checkpoint(out, "pretrain", parameters, (data.parent,))
+    checkpoint = Checkpoint(out, __name__, parameters, (data.parent,))
     info = load_info(data.parent)
     train, validation = load_split(data.parent, "train"), load_split(data.parent, "validation")
     torch.manual_seed(derive_seed(seed, "pretrain", "weights"))

@@ -46,7 +46,7 @@ def retrain(
     sets_file = selection.with_suffix(".npz")
     parameters = (model, external_digest(model.name), settings, seed, threads, where)
     inputs = (data.parent, weights, adversarial, sets_file)
-    checkpoint = Checkpoint(out, "retrain", parameters, inputs)
+    checkpoint = Checkpoint(out, __name__, parameters, inputs)
     info = load_info(data.parent)
     split = load_split(data.parent, "train")
     images = torch.from_numpy(split.images).to(where)

@@ -49,7 +49,7 @@ def topk_attack(
     """
     where = configure(threads, device)
     parameters = (settings, own_digest(weights), seed, threads, where)
-    checkpoint = Checkpoint(out, "topk_attack", parameters, (data.parent, weights))
+    checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     multilabel = load_multilabel(data)
     test = multilabel.split("test")
     network = load_network(weights).to(where)

@@ -72,7 +72,7 @@ def topk_pretrain(
         network_settings = network_settings.model_copy(update={"weights": path})
     parameters = (network_settings, settings, model, seed, threads, where)
     own = external_digest(network_settings.name)
-    checkpoint = Checkpoint(out, "topk_pretrain", (*parameters, own), (data.parent,))
+    checkpoint = Checkpoint(out, __name__, (*parameters, own), (data.parent,))
     torch.manual_seed(derive_seed(seed, "topk", model, "weights"))
     network = build(network_settings, info.shape, info.n_classes).to(where)
     progress = Progress(f"topk_pretrain {model} seed {seed}", settings.training.epochs, "epochs")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +25,9 @@ from advlearn.support.provenance import processor, versions
 Part = dict[str, Any]
 """What one step of a job came to: numpy arrays, and values that JSON can hold."""
 
+VARIABLE = "ADVLEARN_SAVE_SECONDS"
+"""Seconds from one save to the next, at least; 20 where the environment does not say."""
+
 _EVERY = 20.0
 # A save waits at least as many times as long as the last one took: progress costs at most 1 %.
 _SHARE = 100.0
@@ -40,20 +45,20 @@ class Checkpoint:
 
     Args:
         out: output of the job.
-        stage: name of the stage, whose code the progress depends on.
+        module: module of the stage, on whose code the progress depends.
         parameters: all else that the result depends on; its ``repr`` counts.
         inputs: files, or folders of which every file counts.
     """
 
     def __init__(
-        self, out: Path, stage: str, parameters: Iterable[object], inputs: Iterable[Path]
+        self, out: Path, module: str, parameters: Iterable[object], inputs: Iterable[Path]
     ) -> None:
         self.path: Path | None = out.with_name(f".{out.name}.progress")
-        self._every = _EVERY
+        self._least = self._every = _seconds()
         self._saved = time.monotonic()
         self._parts: dict[str, Part] = {}
         # The code is read now: an edit during the job must not be taken for what made the parts.
-        own = (stage, code_digest(f"advlearn.stages.{stage}"), *parameters, versions(), processor())
+        own = (module, code_digest(module), *parameters, versions(), processor())
         self._own = repr(own)
         self._inputs = [file for path in inputs for file in _files(path)]
         self._stamps = [_stamp(file) for file in self._inputs]
@@ -65,7 +70,7 @@ class Checkpoint:
     def off(cls) -> Checkpoint:
         """A checkpoint that keeps nothing, for callers without a job."""
         made = cls.__new__(cls)
-        made.path, made._parts, made._saved, made._every = None, {}, 0.0, float("inf")
+        made.path, made._parts, made._saved, made._every = None, {}, 0.0, math.inf
         return made
 
     @property
@@ -117,7 +122,7 @@ class Checkpoint:
             self._stop(error.what)
             return
         self._saved = time.monotonic()
-        self._every = max(_EVERY, _SHARE * (self._saved - started))
+        self._every = max(self._least, _SHARE * (self._saved - started))
 
     def finish(self) -> None:
         """Remove the progress: the outputs are there."""
@@ -153,6 +158,21 @@ class Checkpoint:
                 _say(f"resumed from {path}: {len(self._parts)} parts are done or in hand")
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             _say(f"{path} cannot be read ({error}): the job starts anew")
+
+
+def _seconds() -> float:
+    given = os.environ.get(VARIABLE)
+    try:
+        seconds = float(given) if given else _EVERY
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise UserError(
+            "the seconds between two saves of progress must be a number from 0 on",
+            where=f"environment variable {VARIABLE}={given}",
+            remedy="correct it or take it away",
+        )
+    return seconds
 
 
 def _say(text: str) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from advlearn.support.errors import UserError
+from advlearn.support.leftovers import MARK
 
 _DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile, zlib.error)
 """What numpy raises for files that are missing, cut short, altered or of another kind."""
@@ -38,7 +39,7 @@ def atomic_path(path: Path, *, keep: bool = False) -> Iterator[Path]:
             temporary = path.with_name(f".{path.stem}.kept{path.suffix}")
         else:
             handle, name = tempfile.mkstemp(
-                prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent
+                prefix=f".{path.stem}.", suffix=f"{MARK}{path.suffix}", dir=path.parent
             )
             os.close(handle)
             temporary = Path(name)

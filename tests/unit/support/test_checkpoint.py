@@ -30,7 +30,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def opened(data: Path, parameters: tuple[object, ...] = ("seed", 1)) -> Checkpoint:
-    return Checkpoint(data.parent / "out.csv", "retrain", parameters, (data,))
+    return Checkpoint(data.parent / "out.csv", "advlearn.stages.retrain", parameters, (data,))
 
 
 def filled(data: Path) -> Path:
@@ -118,7 +118,7 @@ def test_progress_of_other_code_packages_or_processors_is_not_used(
 
 def test_progress_of_another_stage_is_not_used(data: Path) -> None:
     filled(data)
-    other = Checkpoint(data.parent / "out.csv", "evaluate", ("seed", 1), (data,))
+    other = Checkpoint(data.parent / "out.csv", "advlearn.stages.evaluate", ("seed", 1), (data,))
     assert other.get("empty") is None
 
 
@@ -187,6 +187,17 @@ def test_saves_are_rare(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert writes[0] == 20
     assert np.diff(writes).min() >= 150
     assert 1.5 * len(writes) < 0.02 * now[0]
+
+
+def test_seconds_between_saves_can_be_given(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(checkpoint.VARIABLE, "3600")
+    assert not filled(data).exists()
+    monkeypatch.setenv(checkpoint.VARIABLE, "0")
+    assert filled(data).exists()
+    for wrong in ("often", "-1", "nan"):
+        monkeypatch.setenv(checkpoint.VARIABLE, wrong)
+        with pytest.raises(UserError, match="seconds between two saves"):
+            opened(data)
 
 
 def test_without_a_job_nothing_is_kept(tmp_path: Path) -> None:
