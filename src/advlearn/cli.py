@@ -8,7 +8,7 @@ from importlib import import_module
 
 import typer
 
-from advlearn.support import runlock
+from advlearn.support import runlock, sums
 from advlearn.support.errors import BudgetViolation, UserError
 
 STAGES = {
@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
         except SystemExit as ended:
             if not ended.code and lock:
                 runlock.tick(lock)
+                sums.seal()
             raise
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -39,13 +39,21 @@ class Campaign:
 
 
 def killed_run(
-    project: Project, targets: tuple[str, ...], cores: int, kills: int, draw: random.Random
+    project: Project,
+    targets: tuple[str, ...],
+    cores: int,
+    kills: int,
+    draw: random.Random,
+    least: float = 1.0,
 ) -> Campaign:
-    """Run the targets, killed at most ``kills`` times, until they are made."""
+    """Run the targets, killed at most ``kills`` times, until they are made.
+
+    A kill comes ``least`` to 15 seconds after the start.
+    """
     campaign = Campaign()
     while True:
         # Starting takes a while: with less than this nothing would ever be done.
-        patience = draw.uniform(1.0, 15.0) if len(campaign.met) < kills else 3600.0
+        patience = draw.uniform(least, 15.0) if len(campaign.met) < kills else 3600.0
         log = project.root / f"attempt{len(campaign.met)}.log"
         status = attempt(project, targets, cores, patience, log)
         output = log.read_text(encoding="utf-8", errors="replace")

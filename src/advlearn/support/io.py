@@ -17,6 +17,7 @@ import pandas as pd
 
 from advlearn.support.errors import UserError
 from advlearn.support.leftovers import MARK
+from advlearn.support.sums import note, verify
 
 _DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile, zlib.error)
 """What numpy raises for files that are missing, cut short, altered or of another kind."""
@@ -48,6 +49,7 @@ def atomic_path(path: Path, *, keep: bool = False) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+        note(path)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}",
@@ -76,7 +78,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
+    """Read a JSON file.
+
+    Raises:
+        UserError: it is not what a job of this run has written.
+    """
+    verify(path)
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -87,7 +94,12 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a CSV file of ours; 'none' and 'NA' stay strings, empty cells are missing."""
+    """Read a CSV file of ours; 'none' and 'NA' stay strings, empty cells are missing.
+
+    Raises:
+        UserError: it is not what a job of this run has written.
+    """
+    verify(path)
     frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], **options)
     return frame
 
@@ -102,8 +114,9 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """Read a parquet file.
 
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: the file is missing, damaged or not what a job of this run has written.
     """
+    verify(path)
     try:
         frame: pd.DataFrame = pd.read_parquet(path)
     except _DAMAGED as error:  # pyarrow's own errors are ValueErrors
@@ -123,6 +136,7 @@ def read_npy(path: Path, *, mmap: bool = False) -> np.ndarray:
     Raises:
         UserError: the file is missing, damaged or holds pickled objects.
     """
+    verify(path)
     try:
         array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
     except _DAMAGED as error:
@@ -142,6 +156,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is missing, damaged or holds pickled objects.
     """
+    verify(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

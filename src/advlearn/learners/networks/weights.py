@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -33,6 +34,11 @@ def save_networks(
     architecture = settings.model_dump(mode="json")
     if "weights" in architecture:
         architecture["weights"] = None
+    tensors = {
+        f"{name}/{key}": value.detach().cpu().contiguous()
+        for name, state in states.items()
+        for key, value in state.items()
+    }
     # One entry: safetensors writes several in an order that changes from run to run.
     header = {
         "advlearn": json.dumps(
@@ -41,14 +47,10 @@ def save_networks(
                 "shape": shape,
                 "n_classes": n_classes,
                 "names": list(states),
+                "digest": _digest(tensors),
             },
             sort_keys=True,
         )
-    }
-    tensors = {
-        f"{name}/{key}": value.detach().cpu().contiguous()
-        for name, state in states.items()
-        for key, value in state.items()
     }
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=header)
@@ -69,6 +71,9 @@ def load_networks(path: Path) -> tuple[nn.Module, dict[str, State]]:
             for key in archive.keys():  # noqa: SIM118 (safe_open is no mapping)
                 name, _, parameter = key.partition("/")
                 states[name][parameter] = archive.get_tensor(key)
+            tensors = {f"{name}/{key}": v for name, one in states.items() for key, v in one.items()}
+            if header.get("digest", "") not in ("", _digest(tensors)):
+                raise ValueError("the weights are not those that were written")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise _unreadable(path, error) from error
     return network, states
@@ -103,6 +108,16 @@ def load_network(path: Path, name: str = "classifier") -> nn.Module:
         )
     network.load_state_dict(states[name])
     return network.eval()
+
+
+def _digest(tensors: State) -> str:
+    """Hexadecimal digest of named tensors, whatever their order."""
+    total = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        total.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
