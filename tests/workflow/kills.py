@@ -2,7 +2,8 @@
 
     PYTHONPATH=src:. python -m tests.workflow.kills --kills 50 --folder /tmp/kills
 
-makes an undisturbed smoke run and then runs that are killed, until there were so many kills, each
+makes an undisturbed run of the smoke configuration (or of the targets that are named, such as
+``bilevel``) and then runs that are killed, until there were so many kills, each
 by SIGKILL to all its processes at a random moment; prints a line a kill and a verdict a run.
 """
 
@@ -21,7 +22,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.workflow.compare import differences
+from tests.workflow.compare import COMPARED, differences
 from tests.workflow.project import SMOKE, Project
 
 # Progress is saved all the time, so that short jobs have some, too.
@@ -116,10 +117,11 @@ def main(arguments: list[str]) -> int:
     targets = tuple(given.targets)
     whole = Project(given.folder / "undisturbed")
     if not whole.root.exists():
-        done = Project.copy(whole.root).snakemake("smoke", cores=given.cores)
+        done = Project.copy(whole.root).snakemake(*targets, cores=given.cores)
         if done.status:
             print(done.output)
             return 1
+    patterns = [pattern for pattern in COMPARED if any(whole.root.glob(pattern))]
     print(f"undisturbed run: {whole.root}", flush=True)
     kills, bad, number = 0, 0, 0
     resumed: Counter[str] = Counter()
@@ -136,7 +138,7 @@ def main(arguments: list[str]) -> int:
         resumed += campaign.resumed
         for met in campaign.met:
             print(f"  killed during {', '.join(met) or 'start'}")
-        wrong = [campaign.output] if campaign.status else differences(project, whole)
+        wrong = [campaign.output] if campaign.status else differences(project, whole, *patterns)
         left = leftovers(project)
         verdict = "OTHER RESULTS" if wrong else "same results"
         print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -396,6 +397,25 @@ def test_lost_evaluations_are_measured_again_when_they_are_asked_for(
     file = "results/smoke/evaluation/closest/seed1/fgsm/tsne.csv"
     (project.root / file).unlink()
     assert project.would_run(file) == {"evaluate": 1}
+
+
+def test_why_says_in_words_what_would_run(smoke: Project, tmp_path: Path) -> None:
+    project = smoke.moved(tmp_path / "copy")
+
+    def why() -> str:
+        command = (sys.executable, "scripts/why.py", "smoke", "--configfile", SMOKE)
+        done = project.run(*command)
+        assert done.status == 0, done.output
+        return done.output
+
+    assert "Nothing would run: every result is there and up to date." in why()
+    project.edit(SMOKE, "fgsm: {epsilon: 0.1}", "fgsm: {epsilon: 0.2}")
+    (project.root / "results/smoke/report.html").unlink()
+    said = {line.split()[0]: line for line in why().splitlines()}
+    assert "2 jobs" in said["craft"]
+    assert "a setting, a seed, the code of the stage or the lock has changed" in said["craft"]
+    assert "an earlier step of this list will change its input" in said["embed"]
+    assert "its result does not exist yet" in said["report"]
 
 
 def test_a_published_number_draws_the_paper_anew_and_computes_nothing(

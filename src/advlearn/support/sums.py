@@ -15,15 +15,16 @@ from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
 from advlearn.support.runlock import VARIABLE
 
-# Network weights are not among them: they carry their own digest, also through the cache, which
-# puts files in place without a job.
+# The between-workflow cache puts files in place without a job. Of what it holds, network weights
+# carry their own digest, and the manifest of a download those of its files.
 _SUFFIXES = frozenset((".csv", ".json", ".npy", ".npz", ".parquet"))
+_CACHED = "manifest.json"
 _written: dict[Path, None] = {}
 
 
 def note(path: Path) -> None:
     """Remember that this job has written ``path``; what was noted of an older file goes."""
-    if path.suffix in _SUFFIXES:
+    if path.suffix in _SUFFIXES and path.name != _CACHED:
         _written[path.absolute()] = None
         if sums := _sums(path):
             sums.unlink(missing_ok=True)

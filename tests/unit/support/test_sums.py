@@ -64,6 +64,13 @@ def test_a_file_that_is_written_again_is_the_new_one(run: Path) -> None:
         io.read_csv(path)
 
 
+def test_what_the_cache_may_put_in_place_is_not_noted(run: Path) -> None:
+    io.write_json(run / "manifest.json", {"files": []})
+    sums.seal()
+    (run / "manifest.json").write_text('{"files": [1]}', encoding="utf-8")
+    assert io.read_json(run / "manifest.json") == {"files": [1]}
+
+
 def test_what_no_job_wrote_is_read_as_it_is(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     FRAME.to_csv(run / "own.csv", index=False)
     assert len(io.read_csv(run / "own.csv")) == 2
