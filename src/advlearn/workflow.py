@@ -29,8 +29,10 @@ from advlearn.settings.topk import (
 )
 from advlearn.settings.topk_study import JOBS
 from advlearn.settings.universe import UniverseSettings
+from advlearn.support import runlock
 from advlearn.support.codedigest import code_digest, external_digest, package_root
 from advlearn.support.errors import UserError
+from advlearn.support.leftovers import remove_leftovers
 from advlearn.support.provenance import lock_digest
 
 HELPERS = {"explain", "summary"}
@@ -96,6 +98,16 @@ class Plan:
             f"set -euo pipefail; export OMP_WAIT_POLICY=passive PATH={python}:$PATH"
             f" PYTHONPATH={source}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
         )
+
+    def begin(self) -> None:
+        """Take this folder for the run that begins now, and clear what killed jobs have left.
+
+        Raises:
+            UserError: another run works here, or the clock was set back.
+        """
+        runlock.begin()
+        remove_leftovers(Path(self.run_folder))
+        runlock.share()
 
     def code(self, stage: str) -> str:
         """Digest of everything of the package that a stage can reach."""

@@ -65,14 +65,16 @@ wildcard_constraints:
     dataset=r"\w+",
 
 
+# Snakemake's own lock outlives a killed run; this one does not (the profiles have `nolock`).
 onstart:
-    if workflow.executor_plugin.name == "slurm":
-        options = workflow.executor_settings
-        command = options.status_command or "squeue"
-        try:
+    try:
+        PLAN.begin()
+        if workflow.executor_plugin.name == "slurm":
+            options = workflow.executor_settings
+            command = options.status_command or "squeue"
             check_status_query(command, options.init_seconds_before_status_checks)
-        except UserError as error:
-            raise WorkflowError(f"\nerror: {error}")
+    except UserError as error:
+        raise WorkflowError(f"\nerror: {error}")
 
 
 onsuccess:

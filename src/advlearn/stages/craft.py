@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 import torch
 import typer
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from advlearn.attacks import build
 from advlearn.data.splits import SPLITS
 from advlearn.data.store import load_split
 from advlearn.deviations import margin
-from advlearn.learners.networks.weights import load_network
+from advlearn.learners.networks.weights import load_network, own_digest
 from advlearn.metrics.accuracy import all_logits
 from advlearn.settings.jobs import CraftJob
+from advlearn.support.checkpoint import Checkpoint, Part
 from advlearn.support.determinism import configure
 from advlearn.support.io import write_npy, write_parquet
 from advlearn.support.progress import Progress
@@ -36,6 +38,8 @@ def craft(
 ) -> None:
     """Craft adversarial images of each split against the pretrained classifier."""
     where = configure(threads, device)
+    parameters = (settings, own_digest(weights), seed, threads, where)
+    checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     network = load_network(weights).to(where)
     attack = build(settings.attack)
     frames = []
@@ -43,9 +47,13 @@ def craft(
         part = load_split(data.parent, split)
         images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
         progress = Progress(f"craft {settings.attack.name} seed {seed}, {split}", 1, "splits")
-        made = attack.run(
-            network, images.to(where), labels.to(where), derive_seed(seed, "craft", split)
-        ).cpu()
+
+        def perturbed(split: str = split, images: Tensor = images, labels: Tensor = labels) -> Part:
+            own_seed = derive_seed(seed, "craft", split)
+            found = attack.run(network, images.to(where), labels.to(where), own_seed, checkpoint)
+            return {"images": found.cpu().numpy()}
+
+        made = torch.from_numpy(checkpoint.once(split, perturbed)["images"])
         progress.advance()
         logits = all_logits(network, made)
         change = (made - images).flatten(1)
@@ -66,3 +74,4 @@ def craft(
         )
         write_npy(out.with_name(f"{split}.npy"), made.numpy())
     write_parquet(out, pd.concat(frames, ignore_index=True))
+    checkpoint.finish()

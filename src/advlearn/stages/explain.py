@@ -31,7 +31,7 @@ from advlearn.paper.tidy import Tidy
 from advlearn.paper.writers import write_table
 from advlearn.settings.topk_study import JOBS
 from advlearn.support.checksums import sha256_of
-from advlearn.support.errors import UserError
+from advlearn.support.errors import MADE_ANEW, UserError
 from advlearn.support.io import read_json
 
 DATA = ("prepare", "topk_data", "bilevel_data")
@@ -208,7 +208,7 @@ def _number(
         raise UserError(
             "the table has other lines than its tidy tables give",
             where=str(csv),
-            remedy="delete the file and run the workflow again: it is made anew",
+            remedy=MADE_ANEW,
         )
     line = {str(name): value for name, value in frame.iloc[cell.row].items()}
     parts: list[dict[str, Any]] = []

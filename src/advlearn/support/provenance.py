@@ -74,7 +74,7 @@ def machine() -> dict[str, Any]:
     """Processor, cores, memory, graphics processors and system of this machine."""
     return {
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gib": _memory_gib(),
         "accelerators": _accelerators(),
@@ -86,7 +86,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _processor() -> str | None:
+def processor() -> str | None:
+    """Model of the processor, none where the system does not say."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
