@@ -114,10 +114,12 @@ def measure_large(n: int, gamma: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--points", type=int, nargs="*", default=[1000, 10_000], metavar="N")
+    parser.add_argument(
+        "--points", type=int, nargs="*", default=[1000, 1500, 2000, 5000, 10_000], metavar="N"
+    )
     parser.add_argument("--large", type=int, nargs="*", default=[25_000, 50_000, 100_000])
     parser.add_argument("--gammas", type=float, nargs="+", default=[0.5, 5.0, 50.0])
-    parser.add_argument("--digits-gammas", type=float, nargs="*", default=[5.0])
+    parser.add_argument("--digits-gammas", type=float, nargs="*", default=[1.0, 5.0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/convex.csv"))
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)

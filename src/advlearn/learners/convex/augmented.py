@@ -20,7 +20,7 @@ import numpy as np
 from advlearn.learners.convex.ama import project
 from advlearn.learners.convex.graph import Graph
 from advlearn.learners.convex.hessian import elimination, newton_step
-from advlearn.learners.convex.reduced import Reduced
+from advlearn.learners.convex.reduced import Reduced, ascent_steps
 from advlearn.learners.convex.solution import lengths
 
 # First stiffness in units of the step of dual ascent, and its growth at each outer step.
@@ -82,8 +82,7 @@ def augmented_newton(
     radius = gamma * problem.weights
     incidence = Graph(len(mass), problem.edges, problem.weights).incidence()
     transposed = incidence.T.tocsr()
-    degree = np.bincount(problem.edges.ravel(), minlength=len(mass)) / problem.sizes
-    unit = 1 / (degree[problem.edges[:, 0]] + degree[problem.edges[:, 1]])
+    unit = ascent_steps(problem.edges, problem.sizes)
 
     def at(centroids: np.ndarray, dual: np.ndarray, stiffness: np.ndarray) -> _State:
         differences = incidence @ centroids

@@ -70,6 +70,13 @@ def reduce(points: np.ndarray, graph: Graph, labels: np.ndarray) -> Reduced:
     )
 
 
+def ascent_steps(edges: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Step of dual ascent (`ama`) on each pair (P, 2) of clusters of these sizes (K,): (P,)."""
+    degree = np.bincount(edges.ravel(), minlength=len(sizes)) / sizes
+    found: np.ndarray = 1 / (degree[edges[:, 0]] + degree[edges[:, 1]])
+    return found
+
+
 def unit_directions(problem: Reduced, centroids: np.ndarray) -> np.ndarray:
     """Unit vectors (x_i - x_j) / |x_i - x_j| of the crossing edges, (crossing edges, d)."""
     differences = centroids[problem.edges[:, 0]] - centroids[problem.edges[:, 1]]

@@ -21,7 +21,7 @@ from advlearn.learners.convex.augmented import SOFT, augmented_newton
 from advlearn.learners.convex.conic import interior_point
 from advlearn.learners.convex.flow import FlowCertificate, Within, examine
 from advlearn.learners.convex.graph import Graph, by_first_point, connected
-from advlearn.learners.convex.reduced import Reduced, cluster_means, reduce
+from advlearn.learners.convex.reduced import Reduced, ascent_steps, cluster_means, reduce
 from advlearn.learners.convex.solution import lengths, relative_gap
 
 # Relative gap at which wrong pieces show, in the first round with right ones, in that of Newton
@@ -100,6 +100,7 @@ def sieve(
         if (few or many) and points.size <= largest:
             phase, pieces = "interior", np.arange(graph.n)
     hardness, steps, split = again, 0, False
+    central: np.ndarray | None = None
     best = Sieved(None, pieces, points, dual, np.inf, 0)
     for _ in range(_ROUNDS):
         if (int(pieces.max()) + 1) * points.shape[1] > largest:
@@ -112,20 +113,24 @@ def sieve(
         labels, solution = solved.labels, solved.solution
         gap = relative_gap(points, graph, gamma, solution, dual)
         best = min(best, Sieved(None, labels, solution, dual, gap, steps))
-        wrong = solved.overloaded.any()
+        wrong = bool(solved.overloaded.any())
         if wrong:
             count = int(pieces.max()) + 1
             pieces = _apart(graph, solved.finer, solved.overloaded)
             local = int(pieces.max()) + 1 - count <= _LOCAL * graph.n
         if phase == "interior" and (not wrong or local):
-            phase, accuracy = "newton", _CROSSED
-            again = hardness = _FEW_CROSSOVER if few else _CROSSOVER
+            phase, accuracy, again = "newton", _CROSSED, _FEW_CROSSOVER if few else _CROSSOVER
+            hardness, central = again, dual
             if few and not wrong:
-                held = lengths(dual) < _HELD * gamma * graph.weights
-                pieces = connected(graph.n, graph.edges[held])
+                # The prox step of Newton's first problem, with a margin.
+                stiff = hardness * ascent_steps(graph.edges, np.ones(graph.n))
+                pull = lengths(dual + stiff[:, None] * (graph.incidence() @ solution))
+                pieces = connected(graph.n, graph.edges[pull < _HELD * gamma * graph.weights])
             continue
         if wrong or phase == "look":
             phase, hardness = "interior" if phase == "look" else phase, again
+            # Flows of wrong pieces are a bad start: that of interior points is better.
+            dual = dual if central is None else central
             continue
         if accuracy > _FIRST:
             accuracy = _FIRST
@@ -190,8 +195,7 @@ def _clarabel(problem: Reduced, gamma: float, accuracy: float, hardness: float) 
     radius = gamma * problem.weights
     forces = project(forces, radius)
     # The prox step of dual ascent on this problem (`ama`): zero where the edge is fused.
-    degree = np.bincount(problem.edges.ravel(), minlength=small.n) / problem.sizes
-    step = 1 / (degree[problem.edges[:, 0]] + degree[problem.edges[:, 1]])
+    step = ascent_steps(problem.edges, problem.sizes)
     proposed = forces + step[:, None] * (small.incidence() @ centroids)
     return _Inner(centroids, forces, lengths(proposed) < radius, steps, hardness)
 

@@ -65,9 +65,9 @@ def solve(
             these pieces is solved by semismooth Newton on the augmented Lagrangian (`sieve`).
             "clarabel": the same, but interior points come first. "auto": "clarabel" in at most 3
             dimensions with at most 20 edges a point, elsewhere "newton" for up to 1,000 pieces
-            and "ama" for more. Measured on the benchmark's data, Newton alone takes 1.1 to 2.9
-            times as long at 1,000 points in the plane, and 1.3 to 1.6 times at 10,000; on all
-            pairs of 300 points interior points take three times as long (docs/performance.md).
+            and "ama" for more. Measured on the benchmark's data, Newton alone takes 1 to 3 times
+            as long at 1,000 points in the plane, and 1.3 to 1.6 times at 10,000; on all pairs of
+            300 points interior points take three times as long (docs/performance.md).
         tol: relative duality gap, in (0, 1), that is reached at least, unless ``max_iter`` comes
             first. A solution of up to 20,000 unknowns (clusters times d) without proof has 1e-4
             of it, so that its labels do not hang on it; a larger one is taken at ``tol``.
@@ -171,7 +171,9 @@ def _search(
     """Ascend; after ever more steps look for the partition and its proof."""
     stop = max(_UNPROVED * tol, _SMALLEST_GAP) if provable else tol
     early = method == "clarabel" and graph.m <= FEW_EDGES
-    look, wait, steps = _CHECK_EVERY if early else _FIRST_LOOK, 2 * _FIRST_LOOK, 0
+    # Interior points on all points need no ascent; a warm start may need no interior points.
+    first = 0 if early and not state.dual.any() else _FIRST_LOOK
+    look, wait, steps = first, 2 * _FIRST_LOOK, 0
     load = np.full(graph.m, np.inf)
     while True:
         solution = state.primal()

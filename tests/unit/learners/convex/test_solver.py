@@ -119,6 +119,19 @@ def test_last_borders_are_found_where_many_clusters_nearly_touch() -> None:
     check_optimality(a, knn_graph(a), found)
 
 
+@pytest.mark.parametrize(("n", "gamma"), [(900, 0.5), (2500, 5.0)])
+def test_auto_in_the_plane_finds_the_partition_of_newton(n: int, gamma: float) -> None:
+    """On few edges interior points take all points, on more they take pieces."""
+    a = blobs((n // 3, n - n // 3), seed=3)
+    graph = knn_graph(a)
+    found = solve(a, graph, gamma)
+    assert found.certified
+    assert found.solver == "clarabel"
+    other = solve(a, graph, gamma, solver="newton")
+    np.testing.assert_array_equal(found.labels, other.labels)
+    check_optimality(a, graph, found)
+
+
 def test_path_with_warm_starts_is_that_without() -> None:
     a = blobs(d=3)
     graph = gaussian_graph(a, 0.1)
