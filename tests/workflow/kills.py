@@ -19,7 +19,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.workflow.compare import COMPARED, differences
@@ -31,7 +33,7 @@ SAVING = {"ADVLEARN_SAVE_SECONDS": "0.05"}
 
 @dataclass
 class Campaign:
-    """What happened to one run: the jobs that each kill met, jobs that went on, the last output."""
+    """What happened to one run: the jobs that each kill met, how many went on, the last output."""
 
     met: list[list[str]] = field(default_factory=list)
     resumed: Counter[str] = field(default_factory=Counter)
@@ -40,27 +42,31 @@ class Campaign:
 
 
 def killed_run(
-    project: Project,
-    targets: tuple[str, ...],
-    cores: int,
-    kills: int,
-    draw: random.Random,
-    least: float = 1.0,
+    project: Project, targets: tuple[str, ...], cores: int, kills: int, draw: random.Random
 ) -> Campaign:
     """Run the targets, killed at most ``kills`` times, until they are made.
 
-    A kill comes ``least`` to 15 seconds after the start.
+    What a kill waits for does not depend on the speed of the machine: nothing, one to four jobs
+    that have begun, or a job that has saved its progress; then it comes within some seconds.
     """
     campaign = Campaign()
     while True:
-        # Starting takes a while: with less than this nothing would ever be done.
-        patience = draw.uniform(least, 15.0) if len(campaign.met) < kills else 3600.0
         log = project.root / f"attempt{len(campaign.met)}.log"
-        status = attempt(project, targets, cores, patience, log)
+        moment = draw.choice(["start", *3 * ["jobs"], *3 * ["progress"]])
+        jobs, patience = draw.randint(1, 4), draw.uniform(0.0, 6.0)
+
+        def due(moment: str = moment, jobs: int = jobs, log: Path = log) -> bool:
+            if moment == "progress":
+                return any((project.root / "results").rglob(".*.progress"))
+            wanted = jobs if moment == "jobs" else 0
+            return len(begun(log.read_text(encoding="utf-8", errors="replace"))) >= wanted
+
+        # Progress of an earlier attempt must not count for this one.
+        if moment == "progress" and due():
+            moment, due = "jobs", partial(due, "jobs", jobs, log)
+        status = attempt(project, targets, cores, due, log, patience, len(campaign.met) < kills)
         output = log.read_text(encoding="utf-8", errors="replace")
-        campaign.resumed.update(
-            re.findall(r"resumed from \S*?results/smoke/(\w+(?:/\w+)?)", output)
-        )
+        campaign.resumed.update(re.findall(r"resumed from results/smoke/(\S+)/\.", output))
         if status is not None:
             campaign.output, campaign.status = output, status
             return campaign
@@ -68,9 +74,15 @@ def killed_run(
 
 
 def attempt(
-    project: Project, targets: tuple[str, ...], cores: int, patience: float, log: Path
+    project: Project,
+    targets: tuple[str, ...],
+    cores: int,
+    due: Callable[[], bool],
+    log: Path,
+    patience: float,
+    kill: bool,
 ) -> int | None:
-    """Start the run; its status, none when it took longer than ``patience`` and was killed."""
+    """Start the run; its status, none when it was killed, ``patience`` seconds after ``due``."""
     command = (
         str(Path(sys.executable).with_name("snakemake")), "--cores", str(cores), "--nocolor",
         *targets, "--configfile", SMOKE,
@@ -85,22 +97,25 @@ def attempt(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        while kill and process.poll() is None and not due():
+            time.sleep(0.05)
         try:
-            return process.wait(patience)
+            return process.wait(patience if kill else None)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return None
 
 
+def begun(output: str) -> dict[str, str]:
+    """Number -> message of the jobs that have begun."""
+    return dict(re.findall(r"^Job (\d+): (.*)$", output, re.MULTILINE))
+
+
 def running(output: str) -> list[str]:
-    """Rules of the jobs that had begun and not ended."""
-    begun = dict.fromkeys(re.findall(r"jobid: (\d+)", output))
-    rules = dict(
-        zip(begun, re.findall(r"^(?:local)?rule (\w+):", output, re.MULTILINE), strict=False)
-    )
+    """Messages of the jobs that had begun and not ended."""
     ended = set(re.findall(r"Finished jobid: (\d+)", output))
-    return [rule for job, rule in rules.items() if job not in ended]
+    return [message for job, message in begun(output).items() if job not in ended]
 
 
 def main(arguments: list[str]) -> int:
@@ -137,7 +152,7 @@ def main(arguments: list[str]) -> int:
         kills += len(campaign.met)
         resumed += campaign.resumed
         for met in campaign.met:
-            print(f"  killed during {', '.join(met) or 'start'}")
+            print(f"  killed during: {'; '.join(met) or 'the start'}")
         wrong = [campaign.output] if campaign.status else differences(project, whole, *patterns)
         left = leftovers(project)
         verdict = "OTHER RESULTS" if wrong else "same results"

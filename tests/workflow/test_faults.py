@@ -196,7 +196,7 @@ FLIPS = {
         f"{RUN}/adversarial/closest/seed0/fgsm/outcomes.parquet", "craft/closest/seed0/fgsm",
     ),
     "data/train_images.npy": (
-        f"{RUN}/adversarial/closest/seed0/fgsm/outcomes.parquet", "craft/closest/seed0/fgsm",
+        f"{RUN}/models/closest/seed0/classifier.safetensors", "pretrain/closest/seed0",
     ),
     "adversarial/closest/seed0/fgsm/train.npy": (f"{RUN}/embeddings/{LINE}.npy", f"embed/{LINE}"),
     f"embeddings/{LINE}.npy": (

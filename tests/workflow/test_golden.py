@@ -5,21 +5,21 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tests.workflow.golden import GOLDEN, TABLES, TOLERANCES, differences
+from tests.workflow.golden import GOLDEN, KEPT, TABLES, differences, kept
 from tests.workflow.project import Project
 
 pytestmark = pytest.mark.xdist_group("smoke")
 
 
-@pytest.mark.parametrize("name", TOLERANCES)
+@pytest.mark.parametrize("name", KEPT)
 def test_the_smoke_run_gives_the_kept_numbers(smoke: Project, name: str) -> None:
-    found, golden = (pd.read_csv(folder / name) for folder in (smoke.root / TABLES, GOLDEN))
-    wrong = differences(found, golden, *TOLERANCES[name])
+    found, golden = kept(smoke.root / TABLES, name), kept(GOLDEN, name)
+    wrong = differences(found, golden, KEPT[name].absolute, KEPT[name].relative)
     assert not wrong, "\n".join(wrong[:20])
 
 
 def test_all_that_is_kept_is_compared() -> None:
-    assert {path.name for path in GOLDEN.iterdir()} == set(TOLERANCES)
+    assert {path.name for path in GOLDEN.iterdir()} == set(KEPT)
 
 
 def test_more_than_the_tolerance_is_found() -> None:
