@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,19 +10,24 @@ import numpy as np
 import pandas as pd
 import torch
 import typer
+from torch import nn
 from torch.nn.functional import cross_entropy
 
-from advlearn.attacks import build
-from advlearn.data.splits import SPLITS
-from advlearn.data.store import load_split
+from advlearn.attacks import Attack, build
+from advlearn.data.splits import SPLITS, SplitName
+from advlearn.data.store import StoredSplit, open_split
 from advlearn.deviations import margin
 from advlearn.learners.networks.weights import load_network
 from advlearn.metrics.accuracy import all_logits
 from advlearn.settings.jobs import CraftJob
 from advlearn.support.determinism import configure
-from advlearn.support.io import write_npy, write_parquet
+from advlearn.support.io import write_npy_blocks, write_parquet
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
+
+#: Images in memory at a time. Every split of the data sets known here is one block, so that random
+#: starts, which are drawn for a block, are those of the split.
+BLOCK = 65_536
 
 
 def craft(
@@ -38,23 +44,40 @@ def craft(
     where = configure(threads, device)
     network = load_network(weights).to(where)
     attack = build(settings.attack)
-    frames = []
+    frames: list[pd.DataFrame] = []
     for split in SPLITS:
-        part = load_split(data.parent, split)
-        images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+        source = open_split(data.parent, split)
         progress = Progress(f"craft {settings.attack.name} seed {seed}, {split}", 1, "splits")
-        made = attack.run(
-            network, images.to(where), labels.to(where), derive_seed(seed, "craft", split)
-        ).cpu()
+        blocks = _crafted(attack, network, source, split, seed, where, frames)
+        write_npy_blocks(out.with_name(f"{split}.npy"), source.shape, np.float32, blocks)
         progress.advance()
+    write_parquet(out, pd.concat(frames, ignore_index=True))
+
+
+def _crafted(
+    attack: Attack,
+    network: nn.Module,
+    source: StoredSplit,
+    split: SplitName,
+    seed: int,
+    where: torch.device,
+    frames: list[pd.DataFrame],
+) -> Iterator[np.ndarray]:
+    """Adversarial images block by block; the outcomes of each block are added to ``frames``."""
+    for start in range(0, len(source), BLOCK):
+        rows = slice(start, start + BLOCK)
+        images = torch.from_numpy(source.images(rows))
+        labels = torch.from_numpy(source.labels[rows])
+        own_seed = derive_seed(seed, "craft", split, *([start] if start else []))
+        made = attack.run(network, images.to(where), labels.to(where), own_seed).cpu()
         logits = all_logits(network, made)
         change = (made - images).flatten(1)
         frames.append(
             pd.DataFrame(
                 {
                     "split": split,
-                    "position": np.arange(len(labels)),
-                    "label": part.labels,
+                    "position": np.arange(start, start + len(labels)),
+                    "label": labels.numpy(),
                     "clean_prediction": all_logits(network, images).argmax(1).numpy(),
                     "adversarial_prediction": logits.argmax(1).numpy(),
                     "loss": cross_entropy(logits, labels, reduction="none").numpy(),
@@ -64,5 +87,4 @@ def craft(
                 }
             )
         )
-        write_npy(out.with_name(f"{split}.npy"), made.numpy())
-    write_parquet(out, pd.concat(frames, ignore_index=True))
+        yield made.numpy()
