@@ -5,6 +5,7 @@
 #   CONFIG=config/demo.yaml    configuration for report and why (the full run by default)
 #   RUN=demo                   short for CONFIG=config/demo.yaml
 #   TARGET=selective           what `make why` explains
+#   WHAT=selective_table1_fgsm what `make explain` explains, with RUN (the shipped full run by default)
 #   PYTHON=python3.12          Python from which .venv is made (3.11 or newer)
 
 .DEFAULT_GOAL := help
@@ -36,10 +37,10 @@ REFERENCE := results/reference
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-.PHONY: help env demo smoke paper figures report why test lint clean distclean
+.PHONY: help env demo smoke paper figures report why explain test slurm-test lint clean distclean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: CORES=$(CORES) CONFIG=$(CONFIG) PYTHON=$(PYTHON)"
 
 # --- environment ----------------------------------------------------------------------------------
@@ -81,10 +82,16 @@ report: $(STAMP)  ## the HTML report of a run: make report RUN=demo
 why: $(STAMP)  ## what would run and why, without running it: make why RUN=demo
 	@$(BIN)/python scripts/why.py $(TARGET) --configfile $(CONFIG)
 
+explain: $(STAMP)  ## what is behind a figure, table or number: make explain WHAT=topk_global RUN=demo
+	@$(BIN)/python -m advlearn explain '$(WHAT)' --run $(if $(wildcard results/$(RUN)/run.json),results/$(RUN),$(REFERENCE))
+
 # --- checks ---------------------------------------------------------------------------------------
 
 test: lint  ## lint, then contract, unit and workflow tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
+
+slurm-test: $(STAMP)  ## the workflow on a real SLURM of this machine's own, started and stopped for it (root)
+	$(BIN)/python -m pytest tests/slurm
 
 lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(BIN)/ruff check

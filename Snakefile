@@ -30,6 +30,7 @@ include: "workflow/rules/paper.smk"
 
 
 localrules:
+    download,  # the nodes of a cluster often have no network
     all,
     paper,
     demo,

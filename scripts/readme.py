@@ -48,7 +48,7 @@ def _piped(rows: Rows) -> str:
 
 def _made(record: dict[str, Any]) -> str:
     machine = record["machine"]
-    hours = sum(stage["seconds"] for stage in record["stages"].values()) / 3600
+    hours = sum(stage["seconds"] for stage in record["stages"].values() if stage) / 3600
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB,"
         f" recorded {record['recorded'][:10]}; {hours:.1f} job hours in all."

@@ -8,6 +8,7 @@ from importlib import import_module
 
 import typer
 
+from advlearn.support import runlock, sums
 from advlearn.support.errors import BudgetViolation, UserError
 
 STAGES = {
@@ -40,7 +41,10 @@ STAGES = {
     "figures": "make the paper's figures",
     "report": "make one self-contained page of everything",
 }
-HELPERS = {"summary": "print where a run's results are and its headline table"}
+HELPERS = {
+    "summary": "print where a run's results are and its headline table",
+    "explain": "print what a figure, a table or one of its numbers was made of",
+}
 
 
 USAGE = "usage: python -m advlearn STAGE [OPTIONS]   (STAGE --help lists the options)"
@@ -62,7 +66,14 @@ def main(arguments: list[str] | None = None) -> None:
     # Only the stage that runs is imported: torch alone costs more than a small stage.
     application.command()(getattr(import_module(f"advlearn.stages.{name}"), name))
     try:
-        application(args=options, prog_name=f"advlearn {name}")
+        lock = runlock.join()
+        try:
+            application(args=options, prog_name=f"advlearn {name}")
+        except SystemExit as ended:
+            if not ended.code and lock:
+                runlock.tick(lock)
+                sums.seal()
+            raise
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -101,7 +101,10 @@ class Config(Settings):
     threads: int = Field(
         1, ge=1, description="torch threads of a job: part of the result, never the core count"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where torch computes")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="where torch computes; with `cuda` every job with a network asks for a GPU",
+    )
     sources: SourceSettings = SourceSettings()
     data: DataSettings = DataSettings()
     selective: SelectiveSettings

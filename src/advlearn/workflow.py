@@ -29,9 +29,15 @@ from advlearn.settings.topk import (
 )
 from advlearn.settings.topk_study import JOBS
 from advlearn.settings.universe import UniverseSettings
+from advlearn.support import runlock
 from advlearn.support.codedigest import code_digest, external_digest, package_root
 from advlearn.support.errors import UserError
+from advlearn.support.leftovers import remove_leftovers
 from advlearn.support.provenance import lock_digest
+
+HELPERS = {"explain", "summary"}
+"""Modules beside the stages that no rule runs: a result cannot depend on them."""
+_BRACES = {"{", "}"}
 
 
 class Wildcards(Protocol):
@@ -49,10 +55,17 @@ class Plan:
         lock: lock file of the environment.
 
     Raises:
-        UserError: the configuration is wrong.
+        UserError: the configuration is wrong, or the project's folder has braces in its name.
     """
 
     def __init__(self, values: Mapping[str, Any], files: Sequence[Any], lock: Path) -> None:
+        folder = lock.resolve().parent
+        if _BRACES & set(str(folder)):
+            raise UserError(
+                "Snakemake cannot work in a folder with braces in its name",
+                where=str(folder),
+                remedy="rename the folder, or move the project to another one",
+            )
         where = " + ".join(str(file) for file in files) or "configuration"
         given = {key: value for key, value in values.items() if key != "pathvars"}
         self.config: Config = load(given, where)
@@ -70,27 +83,40 @@ class Plan:
         self.raw = _raw_name(self.config)
         self.published_folder = _shown(lock.parent / "config" / "published")
         self.seeds = self.config.seeds
+        # Only a GPU that was asked for by name is asked of the scheduler: the machine on which the
+        # graph is built need not be the one that computes, so `auto` cannot know.
+        self.gpus = int(self.config.device == "cuda")
         self._jobs = {(job.universe, job.attack, job.reduction): job for job in self.config.jobs()}
         topk = self.config.topk
         self.topk_seeds = self.seeds if topk.seeds is None else topk.seeds
         self.bilevel_seeds = self.config.bilevel.seeds or self.seeds
         self._topk_attacks = [(job, model) for job in JOBS for model in topk.models_of(job)]
-        python = shlex.quote(str(Path(sys.executable).parent))
-        source = shlex.quote(str(package_root().parent))
+        python = _in_prefix(Path(sys.executable).parent)
+        source = _in_prefix(package_root().parent)
         # Idle threads of OpenMP spin by default and take the core from the job beside.
         self.shell_prefix = (
             f"set -euo pipefail; export OMP_WAIT_POLICY=passive PATH={python}:$PATH"
             f" PYTHONPATH={source}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
         )
 
+    def begin(self) -> None:
+        """Take this folder for the run that begins now, and clear what killed jobs have left.
+
+        Raises:
+            UserError: another run works here, or the clock was set back.
+        """
+        runlock.begin()
+        remove_leftovers(Path(self.run_folder))
+        runlock.share()
+
     def code(self, stage: str) -> str:
         """Digest of everything of the package that a stage can reach."""
         return code_digest(f"advlearn.stages.{stage}")
 
     def digests(self) -> str:
-        """Code digests of all stages, JSON."""
-        stages = sorted(path.stem for path in (package_root() / "stages").glob("[a-z]*.py"))
-        return json.dumps({stage: self.code(stage) for stage in stages})
+        """Code digests of all stages that rules run, JSON."""
+        modules = {path.stem for path in (package_root() / "stages").glob("[a-z]*.py")}
+        return json.dumps({stage: self.code(stage) for stage in sorted(modules - HELPERS)})
 
     def resolved(self) -> str:
         """The whole configuration with every default, JSON.
@@ -233,7 +259,9 @@ class Plan:
     def own_arrays(self) -> list[str]:
         """The user's own array file, an input of download; nothing for every other data set."""
         root = self.config.sources.root
-        return [str(root)] if self.dataset == "arrays" and root else []
+        if self.dataset != "arrays" or root is None:
+            return []
+        return [_as_input(root, "sources.root")]
 
     # Study 2.
 
@@ -365,7 +393,9 @@ class Plan:
     def bilevel_own(self, wildcards: Wildcards) -> list[str]:
         """The user's own table, an input of bilevel_data; nothing for every other point set."""
         data = self._point_set(wildcards)
-        return [str(data.path)] if isinstance(data, CsvSettings) else []
+        if not isinstance(data, CsvSettings):
+            return []
+        return [_as_input(data.path, f"bilevel.datasets.{wildcards.dataset}.path")]
 
     def bilevel_path(self, wildcards: Wildcards) -> str:
         """Parameters of bilevel_path."""
@@ -493,6 +523,22 @@ def _shown(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def _in_prefix(path: Path) -> str:
+    """A path in the prefix of all shell commands, which Snakemake formats once."""
+    return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
+
+
+def _as_input(path: Path, key: str) -> str:
+    """A file of the user's own as an input of a rule."""
+    if _BRACES & set(str(path)):
+        raise UserError(
+            "Snakemake takes braces in the name of a file for wildcards",
+            where=f"configuration key '{key}': {path}",
+            remedy="rename the file or its folder, or give a link to it",
+        )
+    return str(path)
 
 
 def _raw_name(config: Config) -> str:

@@ -1,5 +1,6 @@
 """The rules of the workflow, read as data."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from snakemake.api import OutputSettings, ResourceSettings, SnakemakeApi
 from snakemake.caching.rule import CacheFlag
 from snakemake.settings.types import ConfigSettings, Quietness
 
-from advlearn.cli import STAGES
+from advlearn import workflow
+from advlearn.cli import HELPERS, STAGES
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
 from advlearn.paper.tidy import of_study
@@ -50,14 +52,19 @@ def cached(rule: Any) -> bool:
 
 
 def test_rules_commands_and_modules_have_the_same_names(stages: dict[str, Any]) -> None:
-    modules = {path.stem for path in (package_root() / "stages").glob("[a-z]*.py")} - {"summary"}
+    modules = {path.stem for path in (package_root() / "stages").glob("[a-z]*.py")} - set(HELPERS)
     assert {stage_of(name) for name in stages} == set(STAGES) == modules
     assert set(PARTS) <= set(stages)
 
 
+def test_the_record_has_a_digest_of_every_stage_and_of_no_helper(stages: dict[str, Any]) -> None:
+    assert set(json.loads(stages["record"].params.digests)) == set(STAGES)
+    assert set(HELPERS) == workflow.HELPERS
+
+
 def test_every_stage_has_a_test_module(stages: dict[str, Any]) -> None:
     tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests/unit/stages").glob("*.py")}
-    assert {stage_of(name) for name in stages} <= tests
+    assert {stage_of(name) for name in stages} | set(HELPERS) <= tests
 
 
 def test_every_rule_runs_its_own_stage_and_nothing_else(stages: dict[str, Any]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import snakemake.utils
 import yaml
 
 from advlearn.settings.bilevel import BilevelCollectSettings
@@ -207,3 +209,19 @@ def test_the_resolved_configuration_leaves_out_the_same_point_sets() -> None:
     again = Plan(merged(base, json.loads(here.resolved())), [], ROOT / "requirements.txt")
     assert again.config == here.config
     assert set(again.config.bilevel.datasets) == {"blobs", "moons", "mine"}
+
+
+def test_braces_in_the_projects_folder_are_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("advlearn.workflow.package_root", lambda: Path("/a {b}'s/src/advlearn"))
+    monkeypatch.setattr("sys.executable", "/a {b}'s/.venv/bin/python")
+    monkeypatch.setattr("advlearn.workflow.code_digest", lambda module: "0")
+    # Snakemake formats the prefix once, bash reads what comes out.
+    prefix = snakemake.utils.format(plan().shell_prefix)
+    done = subprocess.run(
+        ["bash", "-c", f'{prefix} printf "%s\\n" "$PATH" "$PYTHONPATH"'],
+        env={"PATH": "/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "/a {b}'s/.venv/bin:/bin\n/a {b}'s/src\n"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.workflow.project import Finished, Project
+
+TRACES = "traces"
+"""Folder in the smoke project with what each of its jobs has loaded."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +31,14 @@ def smoke_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple
     with (shared / "smoke.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not record.is_file():
-            done = Project.copy(root).snakemake("smoke", cores=2)
+            project = Project.copy(root)
+            (root / TRACES).mkdir()
+            path = (str(root / "src"), str(Path(__file__).with_name("tracing")))
+            done = project.snakemake(
+                "smoke",
+                cores=2,
+                environment={"PYTHONPATH": os.pathsep.join(path), "TRACED": str(root / TRACES)},
+            )
             record.write_text(json.dumps(vars(done)), encoding="utf-8")
     return Project(root), Finished(**json.loads(record.read_text(encoding="utf-8")))
 

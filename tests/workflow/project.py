@@ -54,18 +54,11 @@ class Project:
 
     def run(self, *command: str | Path, environment: dict[str, str] | None = None) -> Finished:
         """Run a command in the copy, on the copy's own package."""
-        given = {
-            name: value
-            for name, value in os.environ.items()
-            # What an outer make, Snakemake or user has set must not reach the tests.
-            if not name.startswith(("MAKE", "MFLAGS", "SNAKEMAKE", "ADVLEARN", "PYTEST"))
-        }
-        given |= {"PYTHONPATH": str(self.root / "src"), "PYTHONUNBUFFERED": "1"}
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         done = subprocess.run(
             [str(part) for part in command],
             cwd=self.root,
-            env=given | (environment or {}),
+            env=self.environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -80,6 +73,17 @@ class Project:
             time.monotonic() - start,
             after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         )
+
+    def environment(self, more: dict[str, str] | None = None) -> dict[str, str]:
+        """Environment of a command on the copy's own package."""
+        given = {
+            name: value
+            for name, value in os.environ.items()
+            # What an outer make, Snakemake or user has set must not reach the tests.
+            if not name.startswith(("MAKE", "MFLAGS", "SNAKEMAKE", "ADVLEARN", "PYTEST"))
+        }
+        given |= {"PYTHONPATH": str(self.root / "src"), "PYTHONUNBUFFERED": "1"}
+        return given | (more or {})
 
     def snakemake(
         self,

@@ -84,11 +84,39 @@ def test_cached_weights_are_those_of_their_seed_universe_and_settings(small: Pro
     changed, _ = pretrain(small, weights("closest", 0))
     assert changed[weights("closest", 0)] not in first.values()
 
-    # A change of code is a change, too: what the cache holds was made by the old code.
-    small.edit(
+
+# Each: file, text that occurs once in it, its replacement.
+CHANGES = {
+    "code": (
         "src/advlearn/training/clean.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nNEW = 1\n",
-    )
-    _, said = pretrain(small, weights("closest", 0))
-    assert "[pretrain" in said, "weights made by other code were taken from the cache"
+    ),
+    "code that the stage's code imports": (
+        "src/advlearn/support/seeds.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nNEW = 1\n",
+    ),
+    "a pin of the lock": ("requirements.txt", "\nnumpy==", "\nnumpy==9"),
+    "the number of threads": ("config/config.yaml", "\nthreads: 1 ", "\nthreads: 2 "),
+    "the draw of the splits": ("config/config.yaml", "split_seed: 0", "split_seed: 1"),
+    "the command": (
+        "workflow/rules/models.smk",
+        " --out {output.weights:q}",
+        "  --out {output.weights:q}",
+    ),
+}
+
+
+def test_nothing_that_was_made_otherwise_is_taken_from_the_cache(small: Project) -> None:
+    file = weights("closest", 0)
+    pretrain(small, file)
+    for what, (path, old, new) in CHANGES.items():
+        before = (small.root / path).read_text(encoding="utf-8")
+        small.edit(path, old, new)
+        _, said = pretrain(small, file)
+        assert "[pretrain" in said, f"weights of another state were taken: {what}"
+        (small.root / path).write_text(before, encoding="utf-8")
+    # All as it was: then the first ones are right again.
+    _, said = pretrain(small, file)
+    assert "[pretrain" not in said, "the cache was not used"

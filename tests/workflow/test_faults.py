@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,6 +51,12 @@ def change_digit(content: bytes) -> bytes:
         + (b"1" if content[place : place + 1] != b"1" else b"2")
         + (content[place + 1 :])
     )
+
+
+def flip_one(content: bytes) -> bytes:
+    """As after a defect of the disk: one byte is another."""
+    place = len(content) // 2
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
 def damaged(
@@ -179,6 +190,33 @@ DAMAGES = [
     ),
 ]  # fmt: skip
 
+# Each: the file of which one byte changes, the result that is asked for, the log of its job.
+FLIPS = {
+    "models/closest/seed0/classifier.safetensors": (
+        f"{RUN}/adversarial/closest/seed0/fgsm/outcomes.parquet", "craft/closest/seed0/fgsm",
+    ),
+    "data/train_images.npy": (
+        f"{RUN}/adversarial/closest/seed0/fgsm/outcomes.parquet", "craft/closest/seed0/fgsm",
+    ),
+    "adversarial/closest/seed0/fgsm/train.npy": (f"{RUN}/embeddings/{LINE}.npy", f"embed/{LINE}"),
+    f"embeddings/{LINE}.npy": (
+        f"{RUN}/clusters/{LINE}/kmeans.parquet", f"cluster/{LINE}/kmeans",
+    ),
+    f"clusters/{LINE}/kmeans.parquet": (f"{RUN}/selections/{LINE}.csv", f"select/{LINE}"),
+    f"selections/{LINE}.csv": (f"{RUN}/retrained/{LINE}.csv", f"retrain/{LINE}"),
+    f"retrained/{LINE}.safetensors": (f"{RUN}/evaluation/{LINE}.csv", f"evaluate/{LINE}"),
+    f"evaluation/{LINE}.csv": ("selective_tables", "collect"),
+    "calibration/seed0.csv": ("selective_tables", "collect"),
+    "topk/models/resnet/seed0.metrics.csv": ("topk_tables", "topk_collect"),
+    "topk/attacks/resnet/global/seed0.parquet": ("topk_tables", "topk_collect"),
+    "bilevel/path/blobs.csv": ("bilevel_tables", "bilevel_collect"),
+    "bilevel/onepoint.csv": ("bilevel_tables", "bilevel_collect"),
+}  # fmt: skip
+DAMAGES += [
+    pytest.param(file, flip_one, target, f"{LOGS}/{log}.log", id=f"a byte of {file}")
+    for file, (target, log) in FLIPS.items()
+]
+
 
 @pytest.mark.parametrize(("file", "damage", "target", "log"), DAMAGES)
 def test_a_damaged_file_stops_the_job_that_reads_it(
@@ -238,3 +276,114 @@ def test_results_that_cannot_be_written_are_an_error(project: Project) -> None:
     done = project.snakemake("--until", "download")
     assert done.status != 0
     assert "results" in done.output
+
+
+@pytest.mark.parametrize("lost", ["models/closest/seed1/classifier.safetensors", f"{LINE}.npy"])
+def test_a_lost_intermediate_is_made_again_when_it_is_needed(
+    smoke: Project, tmp_path: Path, lost: str
+) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    # As long as nothing is to be made from it, nobody misses it.
+    path = project.root / RUN / (lost if lost.startswith("models") else f"embeddings/{lost}")
+    path.unlink()
+    assert project.would_run() == {}
+    rule = "pretrain" if lost.startswith("models") else "embed"
+    assert project.would_run(str(path.relative_to(project.root))) == {rule: 1}
+
+
+@contextmanager
+def mounted(folder: Path, *mount: str) -> Iterator[None]:
+    """A file system on ``folder``; the test is skipped where none can be mounted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["mount", *mount, folder], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_is_an_error_and_room_is_the_remedy(project: Project) -> None:
+    with mounted(project.root / "results", "-t", "tmpfs", "-o", "size=40k", "none"):
+        done = project.snakemake("--until", "prepare")
+        assert done.status != 0
+        assert "No space left on device" in done.output
+        assert "free some space" in done.output
+        assert "Traceback" not in done.output
+        assert not list((project.root / RUN).glob("data/dataset.json"))
+    done = project.snakemake("--until", "prepare")
+    assert done.status == 0, done.output
+
+
+def test_a_read_only_folder_is_an_error_and_nothing_else_happens(
+    smoke: Project, tmp_path: Path
+) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    results = project.root / "results"
+    tables = project.bytes_of(f"{RUN}/paper/tables/*")
+    project.edit("src/advlearn/metrics/accuracy.py", "int = 500", "int = 501")
+    with mounted(results, "--bind", str(results)):
+        subprocess.run(["mount", "-o", "remount,bind,ro", results], check=True)
+        done = project.snakemake()
+        assert done.status != 0
+        assert "Read-only file system" in done.output
+    assert project.bytes_of(f"{RUN}/paper/tables/*") == tables
+
+
+def test_two_runs_at_once_are_refused_and_the_first_goes_on(project: Project) -> None:
+    log = project.root / "first.log"
+    with log.open("wb") as stream:
+        first = subprocess.Popen(
+            [
+                Path(sys.executable).with_name("snakemake"), "--cores", "1", "--nocolor",
+                "--until", "prepare", "--configfile", "config/smoke.yaml",
+            ],
+            cwd=project.root, env=project.environment(), stdin=subprocess.DEVNULL,
+            stdout=stream, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    lock = project.root / ".snakemake" / "advlearn.lock"
+    until = time.monotonic() + 120
+    while not lock.exists() and first.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    second = project.snakemake("--until", "prepare")
+    assert first.wait(300) == 0, log.read_text(encoding="utf-8")
+    assert second.status != 0
+    assert "another run is at work in this folder" in second.output
+    assert str(first.pid) in second.output
+    assert "remedy:" in second.output
+    assert "Traceback" not in second.output
+    assert project.would_run("--until", "prepare") == {}
+
+
+def test_a_clock_set_back_stops_the_run_before_any_job(smoke: Project, tmp_path: Path) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    lock = project.root / ".snakemake" / "advlearn.lock"
+    later = time.time() + 86400
+    os.utime(lock, (later, later))
+    project.edit("src/advlearn/paper/style.py", "COLUMN_WIDTH = 3.4", "COLUMN_WIDTH = 3.5")
+    done = project.snakemake()
+    assert done.status != 0
+    assert "the clock was set back" in done.output
+    assert "remedy:" in done.output
+    assert "Finished jobid" not in done.output
+
+
+def test_results_from_the_future_are_made_again_after_the_remedy(
+    smoke: Project, tmp_path: Path
+) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    later = time.time() + 86400
+    future = [project.root / RUN / "paper/tables/topk_global.csv"]
+    future.append(project.root / ".snakemake" / "advlearn.lock")
+    for path in future:
+        os.utime(path, (later, later))
+    done = project.snakemake("topk")
+    assert "the clock was set back" in done.output
+    for command in ("find results -type f -newermt now -delete", "rm .snakemake/advlearn.lock"):
+        assert command in done.output.replace(str(project.root) + "/", "")
+        assert project.run("sh", "-c", command).status == 0
+    assert not future[0].exists()
+    done = project.snakemake("topk")
+    assert done.status == 0, done.output
+    assert future[0].read_bytes() == (smoke.root / future[0].relative_to(project.root)).read_bytes()

@@ -8,12 +8,13 @@ import pytest
 
 from tests.workflow.project import ROOT, Project
 
-TARGETS = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
 
 def test_the_promised_targets_exist() -> None:
     promised = {
-        "env", "demo", "smoke", "paper", "figures", "report", "why", "test", "lint", "clean",
+        "env", "demo", "smoke", "paper", "figures", "report", "why", "test", "slurm-test", "lint",
+        "clean",
     }  # fmt: skip
     assert promised <= set(TARGETS)
 

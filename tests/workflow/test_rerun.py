@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.project import Project
+from advlearn.support.codedigest import dependencies
+from tests.workflow.conftest import TRACES
+from tests.workflow.project import ROOT, Project
 
 pytestmark = pytest.mark.xdist_group("smoke")
 
@@ -20,6 +23,42 @@ EVERYTHING = {
     "bilevel_path": 1, "bilevel_certify": 1, "bilevel_attack": 1, "bilevel_blackbox": 1,
     "bilevel_onepoint": 1, "bilevel_delta": 1, "bilevel_collect": 1, "bilevel_tables": 1,
     "bilevel_figures": 1, "record": 1, "report": 1,
+}  # fmt: skip
+STUDIES = ("selective", "topk", "bilevel")
+PARTS = {f"{study}_{kind}": kind for study in STUDIES for kind in ("tables", "figures")}
+# The rules whose results each rule reads.
+READS = {
+    "prepare": {"download"},
+    "pretrain": {"prepare"},
+    "calibrate": {"prepare"},
+    "craft": {"prepare", "pretrain"},
+    "embed": {"craft"},
+    "cluster": {"embed"},
+    "select": {"craft", "cluster"},
+    "retrain": {"prepare", "pretrain", "craft", "select"},
+    "evaluate": {"prepare", "pretrain", "craft", "select", "retrain"},
+    "collect": {"calibrate", "evaluate"},
+    "topk_data": {"prepare"},
+    "topk_pretrain": {"topk_data"},
+    "topk_attack": {"topk_data", "topk_pretrain"},
+    "topk_transfer": {"topk_data", "topk_pretrain", "topk_attack"},
+    "topk_collect": {"topk_data", "topk_pretrain", "topk_attack", "topk_transfer"},
+    "bilevel_path": {"bilevel_data"},
+    "bilevel_certify": {"bilevel_data", "bilevel_path"},
+    "bilevel_attack": {"bilevel_data", "bilevel_path"},
+    "bilevel_blackbox": {"bilevel_data", "bilevel_path"},
+    "bilevel_collect": {
+        "bilevel_data", "bilevel_path", "bilevel_certify", "bilevel_attack", "bilevel_blackbox",
+        "bilevel_onepoint", "bilevel_delta",
+    },
+    "selective_tables": {"collect"},
+    "selective_figures": {"collect"},
+    "topk_tables": {"topk_collect"},
+    "topk_figures": {"topk_collect"},
+    "bilevel_tables": {"bilevel_collect"},
+    "bilevel_figures": {"bilevel_collect"},
+    "record": {"collect", "topk_collect", "bilevel_collect"},
+    "report": {"record", *PARTS},
 }  # fmt: skip
 REPORT = {"record": 1, "report": 1}
 PAPER = {"collect": 1, "selective_tables": 1, "selective_figures": 1, **REPORT}
@@ -284,6 +323,56 @@ def test_a_changed_setting_runs_again_what_it_can_change(
     assert project.would_run() == expected
 
 
+def test_no_job_has_loaded_code_that_its_stage_is_not_known_to_use(smoke: Project) -> None:
+    """What was imported in earnest, however it was named, is in the digest that decides."""
+    # The command line itself: it finds the stage, and computes nothing.
+    frame = {"advlearn", "advlearn.__main__", "advlearn.cli"}
+    frame |= {f"advlearn.support{name}" for name in ("", ".errors", ".runlock")}
+    seen = set()
+    for trace in (smoke.root / TRACES).iterdir():
+        stage, *loaded = trace.read_text(encoding="utf-8").splitlines()
+        seen.add(stage)
+        known = dependencies(f"advlearn.stages.{stage}", smoke.root / "src/advlearn")
+        assert set(loaded) - frame <= known, stage
+    assert seen == {PARTS.get(rule, rule) for rule in EVERYTHING}
+
+
+# One module a package: what depends on it is found by the digests of the stages, and what follows
+# from these by the rules' inputs.
+SAMPLE = sorted(
+    {
+        path.parent: path
+        for path in sorted((ROOT / "src" / "advlearn").rglob("[a-z]*.py"))
+        if path.parent.name not in {"advlearn", "stages", "workflow"}
+    }.values()
+)
+
+
+@pytest.mark.parametrize("module", [str(path.relative_to(ROOT)) for path in SAMPLE])
+def test_an_edited_module_of_any_package_runs_again_exactly_its_stages(
+    smoke: Project, tmp_path: Path, module: str
+) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    name = module.removeprefix("src/").removesuffix(".py").replace("/", ".")
+    package = project.root / "src" / "advlearn"
+    stages = {PARTS.get(rule, rule) for rule in EVERYTHING} | {"summary"}
+    uses = {stage: dependencies(f"advlearn.stages.{stage}", package) for stage in stages}
+    file = project.root / module
+    file.write_text(file.read_text(encoding="utf-8") + "\n_EDITED = 1\n", encoding="utf-8")
+    changed = {rule for rule in EVERYTHING if name in uses[PARTS.get(rule, rule)]}
+    if any(name in known for known in uses.values()):
+        changed.add("record")  # it writes down the digests of all stages
+    assert set(project.would_run()) == followers(changed)
+
+
+def followers(rules: set[str]) -> set[str]:
+    """The rules with all that read their results, directly or not."""
+    found = set(rules)
+    while more := {rule for rule, read in READS.items() if read & found} - found:
+        found |= more
+    return found
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
@@ -308,6 +397,25 @@ def test_lost_evaluations_are_measured_again_when_they_are_asked_for(
     file = "results/smoke/evaluation/closest/seed1/fgsm/tsne.csv"
     (project.root / file).unlink()
     assert project.would_run(file) == {"evaluate": 1}
+
+
+def test_why_says_in_words_what_would_run(smoke: Project, tmp_path: Path) -> None:
+    project = smoke.moved(tmp_path / "copy")
+
+    def why() -> str:
+        command = (sys.executable, "scripts/why.py", "smoke", "--configfile", SMOKE)
+        done = project.run(*command)
+        assert done.status == 0, done.output
+        return done.output
+
+    assert "Nothing would run: every result is there and up to date." in why()
+    project.edit(SMOKE, "fgsm: {epsilon: 0.1}", "fgsm: {epsilon: 0.2}")
+    (project.root / "results/smoke/report.html").unlink()
+    said = {line.split()[0]: line for line in why().splitlines()}
+    assert "2 jobs" in said["craft"]
+    assert "a setting, a seed, the code of the stage or the lock has changed" in said["craft"]
+    assert "an earlier step of this list will change its input" in said["embed"]
+    assert "its result does not exist yet" in said["report"]
 
 
 def test_a_published_number_draws_the_paper_anew_and_computes_nothing(

@@ -18,6 +18,7 @@ rule craft:
     resources:
         mem_mb=3000,
         runtime=60,
+        gpu=PLAN.gpus,
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=PLAN.craft,

@@ -51,6 +51,9 @@ rule select:
         seed=lambda wildcards: wildcards.seed,
         settings=PLAN.select,
         clusterers=PLAN.clusterers,
+        clusters=lambda wildcards, input: [
+            part for path in input.clusters for part in ("--clusters", path)
+        ],
         single=PLAN.single,
         code=PLAN.code("select"),
         lock=LOCK,
@@ -58,6 +61,5 @@ rule select:
         "Choose images of {wildcards.universe}, {wildcards.attack}, seed {wildcards.seed}"
     shell:
         "python -m advlearn select --outcomes {input.outcomes:q}"
-        " $(printf -- '--clusters %q ' {input.clusters:q})"
-        " --settings {params.settings:q} --seed {params.seed} {params.single}"
+        " {params.clusters:q} --settings {params.settings:q} --seed {params.seed} {params.single}"
         " --out {output.cells:q} 2>&1 | tee {log:q}"

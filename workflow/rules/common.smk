@@ -11,6 +11,7 @@ if ROOT.joinpath("src").is_dir():
 import advlearn.workflow
 from snakemake.exceptions import WorkflowError
 from advlearn.support.errors import UserError
+from advlearn.support.slurm import check_status_query
 
 try:
     PLAN = advlearn.workflow.Plan(config, workflow.configfiles, ROOT.joinpath("requirements.txt"))
@@ -62,6 +63,18 @@ wildcard_constraints:
     model=r"\w+",
     job=r"\w+",
     dataset=r"\w+",
+
+
+# Snakemake's own lock outlives a killed run; this one does not (the profiles have `nolock`).
+onstart:
+    try:
+        PLAN.begin()
+        if workflow.executor_plugin.name == "slurm":
+            options = workflow.executor_settings
+            command = options.status_command or "squeue"
+            check_status_query(command, options.init_seconds_before_status_checks)
+    except UserError as error:
+        raise WorkflowError(f"\nerror: {error}")
 
 
 onsuccess:

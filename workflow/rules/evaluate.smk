@@ -24,6 +24,7 @@ rule evaluate:
     resources:
         mem_mb=4000,
         runtime=240,
+        gpu=PLAN.gpus,
     params:
         universe=lambda wildcards: wildcards.universe,
         attack=lambda wildcards: wildcards.attack,

@@ -14,6 +14,7 @@ rule pretrain:
     resources:
         mem_mb=3000,
         runtime=60,
+        gpu=PLAN.gpus,
     params:
         universe=lambda wildcards: wildcards.universe,
         seed=lambda wildcards: wildcards.seed,
@@ -49,6 +50,7 @@ rule calibrate:
     resources:
         mem_mb=4000,
         runtime=240,
+        gpu=PLAN.gpus,
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=PLAN.calibrate(),

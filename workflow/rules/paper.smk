@@ -98,6 +98,7 @@ rule record:
         rules.collect.output,
         rules.topk_collect.output,
         rules.bilevel_collect.output,
+        manifest=rules.download.output.manifest,
     output:
         record="<run>/run.json",
         config="<run>/config.yaml",
@@ -120,6 +121,7 @@ rule record:
     shell:
         "python -m advlearn record --run {params.run:q} --config {params.config:q}"
         " --digests {params.digests:q} --lock {params.lock_file:q}"
+        " --manifest {input.manifest:q}"
         " --out {output.record:q} 2>&1 | tee {log:q}"
 
 

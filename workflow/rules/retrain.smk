@@ -21,6 +21,7 @@ rule retrain:
     resources:
         mem_mb=4000,
         runtime=240,
+        gpu=PLAN.gpus,
     params:
         seed=lambda wildcards: wildcards.seed,
         model=PLAN.model,

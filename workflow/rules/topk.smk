@@ -49,6 +49,7 @@ rule topk_pretrain:
     resources:
         mem_mb=PLAN.topk_mem_mb,
         runtime=600,
+        gpu=PLAN.gpus,
     params:
         seed=lambda wildcards: wildcards.seed,
         model=lambda wildcards: wildcards.model,
@@ -88,6 +89,7 @@ rule topk_attack:
     resources:
         mem_mb=PLAN.topk_mem_mb,
         runtime=600,
+        gpu=PLAN.gpus,
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=PLAN.topk_attack,
@@ -121,6 +123,7 @@ rule topk_transfer:
     resources:
         mem_mb=4000,
         runtime=120,
+        gpu=PLAN.gpus,
     params:
         run=lambda wildcards, output: Path(output[0]).parents[2],
         seed=lambda wildcards: wildcards.seed,

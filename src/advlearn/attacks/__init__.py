@@ -11,6 +11,8 @@ from advlearn.support.errors import UserError, unknown_name
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from advlearn.support.checkpoint import Checkpoint
+
 __all__ = ["ATTACKS", "Attack", "build"]
 
 ATTACKS: dict[str, str] = {
@@ -23,8 +25,18 @@ ATTACKS: dict[str, str] = {
 class Attack(Protocol):
     """Whatever perturbs images."""
 
-    def run(self, model: nn.Module, images: Tensor, labels: Tensor, seed: int) -> Tensor:
-        """Adversarial images of the same shape, dtype and device as ``images`` (n, ...)."""
+    def run(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        seed: int,
+        checkpoint: Checkpoint | None = None,
+    ) -> Tensor:
+        """Adversarial images of the same shape, dtype and device as ``images`` (n, ...).
+
+        With a ``checkpoint`` a job that was killed goes on where it was.
+        """
         ...
 
 

@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from advlearn.budgets import Budget, LinfBall
 from advlearn.deviations import Deviation
 from advlearn.problem.evasion import MaxEffectProblem, frozen
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from advlearn.support.seeds import derive_seed
 
 Step = Callable[[Tensor, Tensor], Tensor]
+
+_STATE = "projected ascent"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,14 @@ class ProjectedAscent:
     restarts: int = 1
     batch_size: int = 250
 
-    def run(self, model: nn.Module, images: Tensor, labels: Tensor, seed: int) -> Tensor:
+    def run(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        seed: int,
+        checkpoint: Checkpoint | None = None,
+    ) -> Tensor:
         """The final iterates.
 
         The model is in evaluation mode while it is attacked and as before afterwards; the gradients
@@ -53,6 +63,7 @@ class ProjectedAscent:
             labels: int64 (n,).
             seed: decides the random starts; the start of an image depends on the seed, its
                 position and the number of images, not on ``batch_size`` or the device.
+            checkpoint: progress of the job, from which the attack goes on batch by batch.
 
         Returns:
             Adversarial images like ``images``.
@@ -65,20 +76,38 @@ class ProjectedAscent:
         problem = MaxEffectProblem(self.budget, self.deviation, model)
         best = images.clone()
         deviation = torch.full((len(images),), -torch.inf, device=images.device)
+        checkpoint = checkpoint or Checkpoint.off()
+        done = 0
+        if kept := checkpoint.get(_STATE):
+            done = kept["batches"]
+            best.copy_(torch.from_numpy(kept["best"]))
+            deviation.copy_(torch.from_numpy(kept["deviation"]))
+        firsts = range(0, len(images), self.batch_size)
         with frozen(model):
             for restart in range(self.restarts):
+                earlier = restart * len(firsts)
+                if done >= earlier + len(firsts):
+                    continue
                 starts = self.starts(images, seed, restart)
-                for first in range(0, len(images), self.batch_size):
+                for number, first in list(enumerate(firsts, start=earlier))[
+                    max(done - earlier, 0) :
+                ]:
                     part = slice(first, first + self.batch_size)
                     final = self._climb(problem, images[part], labels[part], starts[part])
                     if self.restarts == 1:
                         best[part] = final
-                        continue
-                    with torch.no_grad():
-                        reached = self.deviation(model(final), labels[part]).to(deviation.dtype)
-                    better = reached > deviation[part]
-                    best[part][better] = final[better]
-                    deviation[part][better] = reached[better]
+                    else:
+                        with torch.no_grad():
+                            reached = self.deviation(model(final), labels[part])
+                        reached = reached.to(deviation.dtype)
+                        better = reached > deviation[part]
+                        best[part][better] = final[better]
+                        deviation[part][better] = reached[better]
+                    if checkpoint.due:
+                        state = {"best": best, "deviation": deviation}
+                        arrays = {key: one.cpu().numpy().copy() for key, one in state.items()}
+                        checkpoint.put(_STATE, {"batches": number + 1, **arrays})
+        checkpoint.drop(_STATE)
         self.budget.check(images, best)
         return best
 

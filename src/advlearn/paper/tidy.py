@@ -104,6 +104,9 @@ class Tidy:
         folder: ``results/<run>/tidy``.
         published: folder of the published numbers, ``config/published``.
 
+    Attributes:
+        opened: the files read so far, in order: what a table or a figure was made of.
+
     Raises:
         UserError: ``folder`` or ``published`` is no folder; on access: a file or a column is
             missing, a file has no rows, or a value is out of range.
@@ -119,6 +122,7 @@ class Tidy:
                 )
         self.folder = folder
         self.published_folder = published
+        self.opened: list[Path] = []
 
     @property
     def studies(self) -> list[str]:
@@ -166,11 +170,14 @@ class Tidy:
         if packed.is_file() and not path.is_file():
             path = packed
         self._check_whole(path)
+        self._open(path)
         return _read(path, columns, rows=rows, **options)
 
     def published(self, name: str) -> pd.DataFrame:
         """The published numbers of table ``name``, one row a number, with its source."""
-        return _read(self.published_folder / f"{name}.csv", PUBLISHED_COLUMNS)
+        path = self.published_folder / f"{name}.csv"
+        self._open(path)
+        return _read(path, PUBLISHED_COLUMNS)
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -228,7 +235,7 @@ class Tidy:
     def study(self) -> Study:
         """``study.json``: the run's name, data, seeds, universes and the primary comparison."""
         path = self.folder / "study.json"
-        study = _settings(path, Study)
+        study = self._described(path, Study)
         if study.primary.universe not in study.universes:
             raise UserError(
                 f"the primary universe {study.primary.universe!r} is none of the universes",
@@ -298,7 +305,7 @@ class Tidy:
     @cached_property
     def topk_study(self) -> TopkStudy:
         """``topk_study.json``: the run's name, data, seeds, models and label sets."""
-        return _settings(self.folder / "topk_study.json", TopkStudy)
+        return self._described(self.folder / "topk_study.json", TopkStudy)
 
     @cached_property
     def bilevel_formulas(self) -> pd.DataFrame:
@@ -378,7 +385,7 @@ class Tidy:
     @cached_property
     def bilevel_study(self) -> BilevelStudy:
         """``bilevel_study.json``: the run's name, seeds, data sets and settings."""
-        return _settings(self.folder / "bilevel_study.json", BilevelStudy)
+        return self._described(self.folder / "bilevel_study.json", BilevelStudy)
 
     def _bilevel(self, name: str) -> pd.DataFrame:
         shape = SHAPES[name]
@@ -386,6 +393,14 @@ class Tidy:
             name, shape.columns, rows=shape.rows, dtype=dict.fromkeys(shape.text, str)
         )
         return checked(frame, shape, self.folder / f"{name}.csv")
+
+    def _open(self, path: Path) -> None:
+        if path not in self.opened:
+            self.opened.append(path)
+
+    def _described(self, path: Path, kind: type[Kind]) -> Kind:
+        self._open(path)
+        return _settings(path, kind)
 
     def _check_whole(self, path: Path) -> None:
         """A table whose end is missing may still be a table: only its checksum tells."""
@@ -404,6 +419,7 @@ class Tidy:
         if not path.is_file():
             raise _missing(path)
         self._check_whole(path)
+        self._open(path)
         arrays = read_npz(path)
         absent = [array for array in wanted if array not in arrays]
         if absent:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from advlearn.learners.convex import Graph
 from advlearn.learners.partitioners import Weights
 from advlearn.problem import Attack, BilevelProblem
 from advlearn.settings.bilevel_attack import DIRECTIONS, BilevelAttackJob
+from advlearn.support.checkpoint import Checkpoint, Part
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -67,6 +69,7 @@ def bilevel_attack(
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
+    checkpoint = Checkpoint(out, __name__, (name, settings, seed), (data, path))
     study = _Study(name, load_setting(data, path, settings.graph.phi), settings, seed)
     attack = settings.attack
     steps = len(attack.weights) * len(attack.methods) + 1
@@ -74,13 +77,25 @@ def bilevel_attack(
     rows: list[dict[str, Any]] = []
     for weights in attack.weights:
         for method in attack.methods:
-            rows += study.min_effort(weights, method)
-            rows += study.max_effect(weights, method)
+            makers = {
+                "min effort": partial(study.min_effort, weights, method),
+                **{
+                    f"max effect {kind}": partial(study.max_effect, weights, method, kind)
+                    for kind in attack.budgets
+                },
+            }
+            for form, make in makers.items():
+                rows += checkpoint.once(f"{weights} {method} {form}", partial(_part, make))["rows"]
             progress.advance()
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
-    curves = pd.DataFrame(study.staircase(), columns=STAIRCASE_COLUMNS)
-    write_csv(out.with_suffix(".staircase.csv"), curves)
+    curves = checkpoint.once("staircase", partial(_part, study.staircase))["rows"]
+    write_csv(out.with_suffix(".staircase.csv"), pd.DataFrame(curves, columns=STAIRCASE_COLUMNS))
     progress.advance()
+    checkpoint.finish()
+
+
+def _part(make: Callable[[], Iterator[dict[str, Any]]]) -> Part:
+    return {"rows": list(make())}
 
 
 def load_setting(data: Path, path: Path, phi: float) -> Setting:
@@ -128,25 +143,24 @@ class _Study:
                 "seconds": effort.seconds,
             }
 
-    def max_effect(self, weights: Weights, method: str) -> Iterator[dict[str, Any]]:
-        """One row a budget and radius; there is no target to be missed, so reached is empty."""
-        for kind in self.job.attack.budgets:
-            for tau in self.job.attack.taus:
-                problem = self._problem(weights, kind, tau * self.setting.unit)
-                started = time.process_time()
-                outcome = problem.max_effect(
-                    self._build(method), seed=self._derived("max_effect", weights, method, kind)
-                )
-                seconds = time.process_time() - started
-                target = f"{problem.budget.epsilon:.4g}"
-                yield {
-                    **self._keys(weights, method, "max_effect", kind, target),
-                    "epsilon": outcome.size,
-                    "reached": None,
-                    **self._change(problem, outcome.perturbation),
-                    "queries": outcome.queries,
-                    "seconds": seconds,
-                }
+    def max_effect(self, weights: Weights, method: str, kind: str) -> Iterator[dict[str, Any]]:
+        """One row a radius of a budget; there is no target to be missed, so reached is empty."""
+        for tau in self.job.attack.taus:
+            problem = self._problem(weights, kind, tau * self.setting.unit)
+            started = time.process_time()
+            outcome = problem.max_effect(
+                self._build(method), seed=self._derived("max_effect", weights, method, kind)
+            )
+            seconds = time.process_time() - started
+            target = f"{problem.budget.epsilon:.4g}"
+            yield {
+                **self._keys(weights, method, "max_effect", kind, target),
+                "epsilon": outcome.size,
+                "reached": None,
+                **self._change(problem, outcome.perturbation),
+                "queries": outcome.queries,
+                "seconds": seconds,
+            }
 
     def staircase(self) -> Iterator[dict[str, Any]]:
         """Deviations along fixed directions, and the value function of each deviation."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,7 @@ from advlearn.learners.partitioners import ConvexPartitioner
 from advlearn.problem import Attack, BilevelProblem
 from advlearn.settings.bilevel_attack import WEIGHTS, Weights
 from advlearn.settings.bilevel_certify import BilevelCertifyJob, CertifySettings
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -74,7 +76,8 @@ def bilevel_certify(
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
-    study = _Study.load(data, path, name, settings)
+    checkpoint = Checkpoint(out, __name__, (name, settings), (data, path))
+    study = _Study.load(data, path, name, settings, checkpoint)
     steps = {
         "interval": (study.intervals, INTERVAL_COLUMNS),
         "sandwich": (study.sandwich, SANDWICH_COLUMNS),
@@ -85,6 +88,7 @@ def bilevel_certify(
     for kind, (make, columns) in steps.items():
         write_csv(out.with_name(f"{kind}{out.suffix}"), pd.DataFrame(make(), columns=columns))
         progress.advance()
+    checkpoint.finish()
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +108,18 @@ class _Study:
     data: Points
     path: Clusterpath
     job: BilevelCertifyJob
+    checkpoint: Checkpoint
 
     @classmethod
-    def load(cls, data: Path, path: Path, name: str, job: BilevelCertifyJob) -> _Study:
+    def load(
+        cls, data: Path, path: Path, name: str, job: BilevelCertifyJob, checkpoint: Checkpoint
+    ) -> _Study:
         points = read(data)
-        return cls(name, points, clusterpath.read(path, len(points.points)), job)
+        return cls(name, points, clusterpath.read(path, len(points.points)), job, checkpoint)
+
+    def once(self, name: str, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Rows of a table that are made once, whatever happens to the job."""
+        return [dict(row) for row in self.checkpoint.once(name, lambda: {"rows": make()})["rows"]]
 
     @property
     def settings(self) -> CertifySettings:
@@ -133,62 +144,72 @@ class _Study:
         return [self.clustering(row) for row in rows]
 
     def intervals(self) -> list[dict[str, Any]]:
-        n, d = self.points.shape
+        n = len(self.points)
         labels = self.path.chosen_labels
         graphs: dict[str, tuple[Graph, float | None]] = {"knn": (self.graph, self.path.gamma)}
         if n <= self.settings.complete_up_to:
             graphs["unit"] = (unit_graph(n), None)
             graphs["gaussian"] = (gaussian_graph(self.points, self.job.graph.phi), None)
-        rows = []
-        for weights, (graph, gamma) in graphs.items():
-            found = {
-                "sun_toh_yuan": sun_toh_yuan(self.points, labels, graph),
-                "electrical": electrical(self.points, labels, graph, sweeps=0),
-                "reweighted": electrical(self.points, labels, graph, sweeps=self.settings.sweeps),
+        return [
+            row
+            for weights, (graph, gamma) in graphs.items()
+            for row in self.once(
+                f"interval {weights}", partial(self._interval, labels, weights, graph, gamma)
+            )
+        ]
+
+    def _interval(
+        self, labels: np.ndarray, weights: str, graph: Graph, gamma: float | None
+    ) -> list[dict[str, Any]]:
+        n, d = self.points.shape
+        found = {
+            "sun_toh_yuan": sun_toh_yuan(self.points, labels, graph),
+            "electrical": electrical(self.points, labels, graph, sweeps=0),
+            "reweighted": electrical(self.points, labels, graph, sweeps=self.settings.sweeps),
+        }
+        sure = found["reweighted"]
+        # On a complete graph nobody knows a gamma with this partition unless it is certified.
+        if gamma is not None or sure.low < sure.high:
+            found["true"] = true_interval(self.points, labels, graph, 1e-3, gamma=gamma, span=_SPAN)
+        return [
+            {
+                "dataset": self.name,
+                "weights": weights,
+                "n": n,
+                "d": d,
+                "n_clusters": int(labels.max()) + 1,
+                "bound": kind,
+                "low": interval.low,
+                "high": interval.high,
             }
-            sure = found["reweighted"]
-            # On a complete graph nobody knows a gamma with this partition unless it is certified.
-            if gamma is not None or sure.low < sure.high:
-                found["true"] = true_interval(
-                    self.points, labels, graph, 1e-3, gamma=gamma, span=_SPAN
-                )
-            rows += [
-                {
-                    "dataset": self.name,
-                    "weights": weights,
-                    "n": n,
-                    "d": d,
-                    "n_clusters": int(labels.max()) + 1,
-                    "bound": kind,
-                    "low": interval.low,
-                    "high": interval.high,
-                }
-                for kind, interval in found.items()
-            ]
-        return rows
+            for kind, interval in found.items()
+        ]
 
     def sandwich(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        sizes: list[tuple[int | None, str, str, float | None]]
-        for clustering in self.picked(self.settings.gammas):
-            gamma = clustering.gamma
-            for weights in WEIGHTS:
-                certified = {
-                    method: self._radius(clustering, weights, method)
-                    for method in self.settings.methods
-                }
-                sizes = [(None, "certified", method, size) for method, size in certified.items()]
-                for method in self.settings.attacks:
-                    attacked, below = self._attacked(
-                        gamma, weights, method, max(certified.values())
-                    )
-                    sizes.append((self.settings.seed, "attacked", method, attacked))
-                    sizes.append((self.settings.seed, "unchanged", method, below))
-                found += [
-                    dict(zip(SANDWICH_COLUMNS, (self.name, weights, gamma, *cells), strict=True))
-                    for cells in sizes
-                ]
-        return found
+        return [
+            row
+            for clustering in self.picked(self.settings.gammas)
+            for weights in WEIGHTS
+            for row in self.once(
+                f"sandwich {clustering.gamma} {weights}", partial(self._sizes, clustering, weights)
+            )
+        ]
+
+    def _sizes(self, clustering: _Clustering, weights: Weights) -> list[dict[str, Any]]:
+        gamma, seed = clustering.gamma, self.settings.seed
+        certified = {
+            method: self._radius(clustering, weights, method) for method in self.settings.methods
+        }
+        sizes: list[tuple[int | None, str, str, float | None]] = [
+            (None, "certified", method, size) for method, size in certified.items()
+        ]
+        for method in self.settings.attacks:
+            attacked, below = self._attacked(gamma, weights, method, max(certified.values()))
+            sizes += [(seed, "attacked", method, attacked), (seed, "unchanged", method, below)]
+        return [
+            dict(zip(SANDWICH_COLUMNS, (self.name, weights, gamma, *cells), strict=True))
+            for cells in sizes
+        ]
 
     def calmness(self) -> list[dict[str, Any]]:
         gamma, phi = self.path.gamma, self.job.graph.phi
@@ -197,42 +218,53 @@ class _Study:
         for weights in WEIGHTS:
             steepest = modulus(self.points, self.graph, gamma, phi, weights)
             for direction, unit in self._directions(clean).items():
-                for size in np.geomspace(1e-3, 1.0, self.settings.calmness):
-                    moved = self.points + size * unit
-                    graph = (
-                        reweighted(self.graph, moved, phi)
-                        if weights == "recomputed"
-                        else self.graph
-                    )
-                    after = solve(moved, graph, gamma, tol=_EXACT)
-                    rows.append(
-                        {
-                            "dataset": self.name,
-                            "weights": weights,
-                            "seed": self.settings.seed,
-                            "direction": direction,
-                            "size": float(np.linalg.norm(size * unit)),
-                            "change": float(np.linalg.norm(after.points_hat - clean.points_hat)),
-                            "bound": bound(self.points, moved, self.graph, gamma, phi, weights),
-                            "modulus": steepest,
-                        }
-                    )
+                rows += self.once(
+                    f"calmness {weights} {direction}",
+                    partial(self._moved, weights, direction, unit, clean, steepest),
+                )
+        return rows
+
+    def _moved(
+        self, weights: Weights, direction: str, unit: np.ndarray, clean: Solution, steepest: float
+    ) -> list[dict[str, Any]]:
+        gamma, phi = clean.gamma, self.job.graph.phi
+        rows = []
+        for size in np.geomspace(1e-3, 1.0, self.settings.calmness):
+            moved = self.points + size * unit
+            graph = reweighted(self.graph, moved, phi) if weights == "recomputed" else self.graph
+            after = solve(moved, graph, gamma, tol=_EXACT)
+            rows.append(
+                {
+                    "dataset": self.name,
+                    "weights": weights,
+                    "seed": self.settings.seed,
+                    "direction": direction,
+                    "size": float(np.linalg.norm(size * unit)),
+                    "change": float(np.linalg.norm(after.points_hat - clean.points_hat)),
+                    "bound": bound(self.points, moved, self.graph, gamma, phi, weights),
+                    "modulus": steepest,
+                }
+            )
         return rows
 
     def defence(self) -> list[dict[str, Any]]:
         rows = [
-            self._setting("gamma", clustering.gamma, clustering)
+            row
             for clustering in self.picked(self.settings.defence.gammas)
+            for row in self.once(f"defence gamma {clustering.gamma}", partial(self._at, clustering))
         ]
         base, defence = self.job.graph, self.settings.defence
         for phi in defence.phis:
             graph = knn_graph(self.points, base.n_neighbors, phi)
             # An edge of length 1 keeps its pull gamma w: the gammas of one graph fit the other.
-            rows.append(self._best("phi", phi, graph, phi, math.exp(phi - base.phi)))
+            factor = math.exp(phi - base.phi)
+            make = partial(self._best, "phi", phi, graph, phi, factor)
+            rows += self.once(f"defence phi {phi}", make)
         for k in defence.n_neighbors:
             graph = knn_graph(self.points, k, base.phi)
             factor = base.n_neighbors / k
-            rows.append(self._best("n_neighbors", float(k), graph, base.phi, factor))
+            make = partial(self._best, "n_neighbors", float(k), graph, base.phi, factor)
+            rows += self.once(f"defence n_neighbors {k}", make)
         for parameter in ("gamma", "phi", "n_neighbors"):
             here = [
                 row for row in rows if row["parameter"] == parameter and row["radius"] is not None
@@ -241,9 +273,12 @@ class _Study:
                 max(here, key=lambda row: row["radius"])["chosen"] = 1
         return rows
 
+    def _at(self, clustering: _Clustering) -> list[dict[str, Any]]:
+        return [self._setting("gamma", clustering.gamma, clustering)]
+
     def _best(
         self, parameter: str, value: float, graph: Graph, phi: float, factor: float
-    ) -> dict[str, Any]:
+    ) -> list[dict[str, Any]]:
         """The gamma of the largest radius on another graph; empty where none has few clusters."""
         rows = self.path.rows(self.settings.max_clusters)
         most = self.path.most_clusters(self.settings.max_clusters)
@@ -258,7 +293,7 @@ class _Study:
         # Without a row, a value that was tried in vain could not be told from a lost one.
         keys = {"dataset": self.name, "parameter": parameter, "value": value, "chosen": 0}
         nothing = {**dict.fromkeys(DEFENCE_COLUMNS), **keys}
-        return max(found, key=lambda row: row["radius"], default=nothing)
+        return [max(found, key=lambda row: row["radius"], default=nothing)]
 
     def _setting(self, parameter: str, value: float, clustering: _Clustering) -> dict[str, Any]:
         """One row of the defence table."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from advlearn.deviations.partitions import delta_squared, matching_error
 from advlearn.learners.partitioners import build as build_partitioner
 from advlearn.problem import Attack, BilevelProblem
 from advlearn.settings.bilevel_attack import OnepointSettings
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -54,11 +56,13 @@ def bilevel_onepoint(
         for method in METHODS
     ]
     progress = Progress("bilevel_onepoint", len(cases), "attacks")
+    checkpoint = Checkpoint(out, __name__, (settings,), ())
     rows = []
-    for pair, victim, method, seed in cases:
-        rows.append(_row(pair, victim, method, seed, settings))
+    for case in cases:
+        rows.append(checkpoint.once(str(case), partial(_row, *case, settings)))
         progress.advance()
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
+    checkpoint.finish()
 
 
 def _row(

@@ -18,6 +18,7 @@ from advlearn.data.tabular import Points, read
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex import Graph, Solution, knn_graph, solve
 from advlearn.settings.bilevel_data import BilevelPathJob
+from advlearn.support.checkpoint import Checkpoint, Part
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
@@ -50,9 +51,10 @@ def bilevel_path(
     Raises:
         UserError: the data are damaged, or no gamma gives more than one cluster and fewer than n.
     """
+    checkpoint = Checkpoint(out, __name__, (name, settings), (data,))
     points = read(data)
     graph = knn_graph(points.points, settings.graph.n_neighbors, settings.graph.phi)
-    walk = _Walk(points.points, graph, settings.path.tolerance)
+    walk = _Walk(points.points, graph, settings.path.tolerance, checkpoint)
     progress = Progress(f"bilevel_path {name}", settings.path.gammas, "gammas")
     for gamma in np.geomspace(*settings.path.range, settings.path.gammas).tolist():
         walk.step(gamma)
@@ -86,13 +88,17 @@ def bilevel_path(
     save(out.with_suffix(".npz"), walked)
     shown = solutions if settings.trajectories else []
     write_csv(out.with_suffix(".trajectories.csv"), _trajectories(name, points, shown))
+    checkpoint.finish()
 
 
 class _Walk:
     """Solutions by growing gamma, each with its processor time."""
 
-    def __init__(self, points: np.ndarray, graph: Graph, tolerance: float) -> None:
+    def __init__(
+        self, points: np.ndarray, graph: Graph, tolerance: float, checkpoint: Checkpoint
+    ) -> None:
         self.points, self.graph, self.tolerance = points, graph, tolerance
+        self.checkpoint = checkpoint
         self.n_components = int(graph.components().max()) + 1
         self.solutions: list[Solution] = []
         self.seconds: list[float] = []
@@ -104,9 +110,15 @@ class _Walk:
 
     def step(self, gamma: float) -> None:
         """Solve for a gamma above all before it."""
-        started = time.process_time()
-        self.solutions.append(self._solve(gamma, self.solutions[-1] if self.solutions else None))
-        self.seconds.append(time.process_time() - started)
+
+        def solved() -> Part:
+            started = time.process_time()
+            found = self._solve(gamma, self.solutions[-1] if self.solutions else None)
+            return {**vars(found), "seconds": time.process_time() - started}
+
+        part = dict(self.checkpoint.once(f"gamma {gamma}", solved))
+        self.seconds.append(part.pop("seconds"))
+        self.solutions.append(Solution(**part))
 
     def centre(self, first: int, last: int) -> int:
         """Find the ends of the stretch of gammas with one partition, and solve at its centre.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -20,6 +22,8 @@ from advlearn.metrics.accuracy import correct
 from advlearn.settings.attack import AttackSettings, FgsmSettings, PgdSettings
 from advlearn.settings.calibrate import CalibrateSettings
 from advlearn.settings.network import NetworkSettings, RetrainSettings
+from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.codedigest import external_digest
 from advlearn.support.determinism import configure
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
@@ -60,6 +64,8 @@ def calibrate(
     without a look at the test images.
     """
     where = configure(threads, device)
+    own = [external_digest(model.name) for model in settings.models]
+    checkpoint = Checkpoint(out, __name__, (settings, own, seed, threads, where), (data.parent,))
     info = load_info(data.parent)
     train, held_out = _on(data, "train", where), _on(data, "validation", where)
     combinations = (
@@ -67,12 +73,22 @@ def calibrate(
     )
     progress = Progress(f"calibrate seed {seed}", combinations, "model-attack pairs")
     rows: list[dict[str, Any]] = []
-    for model in settings.models:
+    for number, model in enumerate(settings.models):
         torch.manual_seed(derive_seed(seed, "pretrain", "weights"))
         network = build(model, info.shape, info.n_classes).to(where)
         torch.manual_seed(derive_seed(seed, "retrain", "weights"))
         untrained = build(model, info.shape, info.n_classes).to(where).state_dict()
-        train_clean(network, *train, settings.training, derive_seed(seed, "pretrain"))
+
+        def trained(network: nn.Module = network) -> Part:
+            own_seed = derive_seed(seed, "pretrain")
+            train_clean(network, *train, settings.training, own_seed, checkpoint=checkpoint)
+            state = network.state_dict()
+            # Copies: the network itself is trained further.
+            return {key: value.cpu().numpy().copy() for key, value in state.items()}
+
+        weights = checkpoint.once(f"model {number}", trained)
+        network.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+        network.eval()
         clean = float(correct(network, *held_out).mean())
         for epsilon in settings.epsilons:
 
@@ -85,6 +101,8 @@ def calibrate(
                     attack,
                     settings,
                     seed,
+                    lambda name, make: checkpoint.once(f"{number} {attack} {name}", make),  # noqa: B023
+                    checkpoint,
                 )
                 progress.advance()
                 return found
@@ -120,6 +138,7 @@ def calibrate(
                         for quantity, value in measured.items()
                     ]
     write_csv(out, pd.DataFrame(rows))
+    checkpoint.finish()
 
 
 def _baselines(
@@ -130,51 +149,64 @@ def _baselines(
     attack: AttackSettings,
     settings: CalibrateSettings,
     seed: int,
+    once: Callable[[str, Callable[[], Part]], Part],
+    checkpoint: Checkpoint,
 ) -> Baselines:
     solver = build_attack(attack)
     pretrained = {key: value.clone() for key, value in network.state_dict().items()}
-    static = solver.run(network, *train, derive_seed(seed, "craft", "train"))
-    transfer = solver.run(network, *held_out, derive_seed(seed, "craft", "validation"))
     evaluation_seed = derive_seed(seed, "evaluate", "validation")
+
+    @cache
+    def crafted() -> tuple[Tensor, Tensor]:
+        """Images made for the pretrained network; none when all is known from before a kill."""
+        network.load_state_dict(pretrained)
+        return (
+            solver.run(network, *train, derive_seed(seed, "craft", "train")),
+            solver.run(network, *held_out, derive_seed(seed, "craft", "validation")),
+        )
 
     def whitebox() -> float:
         result = robust_verdicts(network, *held_out, attack, evaluation_seed)
         return float(result.robust.float().mean())
 
-    classic = {
-        "transfer": float(correct(network, transfer, held_out[1]).mean()),
-        "whitebox": whitebox(),
-    }
+    def robust() -> Part:
+        transfer = float(correct(network, crafted()[1], held_out[1]).mean())
+        return {"transfer": transfer, "whitebox": whitebox()}
+
+    classic = once("classic", robust)
     everything = torch.arange(len(train[0]), device=train[0].device)
     found: Baselines = {}
     for schedule, start, crafting in product(
         settings.schedules, settings.starts, settings.craftings
     ):
-        network.load_state_dict(pretrained if start == "pretrained" else untrained)
-        retrain(
-            network,
-            *train,
-            static,
-            everything,
-            RetrainSettings(
-                schedule=schedule,
-                start=start,
-                crafting=crafting,
-                batch_size=settings.training.batch_size,
-                learning_rate=settings.training.learning_rate,
-                optimiser=settings.training.optimiser,
-            ),
-            derive_seed(seed, "retrain"),
-            online_attack(attack, settings.online_steps),
+        chosen = RetrainSettings(
+            schedule=schedule,
+            start=start,
+            crafting=crafting,
+            batch_size=settings.training.batch_size,
+            learning_rate=settings.training.learning_rate,
+            optimiser=settings.training.optimiser,
         )
-        clean = float(correct(network, *held_out).mean())
-        robust = {
-            "transfer": float(correct(network, transfer, held_out[1]).mean()),
-            "whitebox": whitebox(),
-        }
+
+        def retrained(chosen: RetrainSettings = chosen) -> Part:
+            static, _ = crafted()
+            network.load_state_dict(pretrained if chosen.start == "pretrained" else untrained)
+            retrain(
+                network,
+                *train,
+                static,
+                everything,
+                chosen,
+                derive_seed(seed, "retrain"),
+                online_attack(attack, settings.online_steps),
+                checkpoint,
+            )
+            return {"clean": float(correct(network, *held_out).mean()), **robust()}
+
+        after = once(f"{schedule} {start} {crafting}", retrained)
         for protocol in ("whitebox", "transfer"):
             key = (schedule, start, crafting, protocol)
-            found[key] = Baseline(classic[protocol], clean, robust[protocol])
+            found[key] = Baseline(classic[protocol], after["clean"], after[protocol])
     network.load_state_dict(pretrained)
     return found
 

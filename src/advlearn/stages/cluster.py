@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ import typer
 
 from advlearn.learners.clusterers import NOISE, fit
 from advlearn.settings.cluster import ClusterSettings
+from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.codedigest import external_digest
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_npy, write_csv, write_parquet
 
@@ -34,8 +37,16 @@ def cluster(
     Raises:
         UserError: unknown clusterer, bad points, or every setting finds only noise.
     """
+    own = settings.own.get(clusterer)
+    parameters = (settings, clusterer, own and external_digest(own.function), seed)
+    checkpoint = Checkpoint(out, __name__, parameters, (embedding,))
+
+    def once(setting: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        labels: np.ndarray = checkpoint.once(setting, lambda: {"labels": make()})["labels"]
+        return labels
+
     points = read_npy(embedding)
-    labels = fit(points, clusterer, settings, seed)
+    labels = fit(points, clusterer, settings, seed, once)
     kept = {setting: values for setting, values in labels.items() if values.max() > NOISE}
     if not kept:
         raise UserError(
@@ -47,6 +58,7 @@ def cluster(
         )
     write_csv(out.with_suffix(".csv"), _sizes(clusterer, labels))
     write_parquet(out, pd.DataFrame(kept))
+    checkpoint.finish()
 
 
 def _sizes(clusterer: str, labels: dict[str, np.ndarray]) -> pd.DataFrame:

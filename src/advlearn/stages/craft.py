@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 import torch
 import typer
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from advlearn.attacks import Attack, build
 from advlearn.data.splits import SPLITS, SplitName
 from advlearn.data.store import StoredSplit, open_split
 from advlearn.deviations import margin
-from advlearn.learners.networks.weights import load_network
+from advlearn.learners.networks.weights import load_network, own_digest
 from advlearn.metrics.accuracy import all_logits
 from advlearn.settings.jobs import CraftJob
+from advlearn.support.checkpoint import Checkpoint, Part
 from advlearn.support.determinism import configure
 from advlearn.support.io import write_npy_blocks, write_parquet
 from advlearn.support.progress import Progress
@@ -42,16 +43,21 @@ def craft(
 ) -> None:
     """Craft adversarial images of each split against the pretrained classifier."""
     where = configure(threads, device)
+    parameters = (settings, own_digest(weights), seed, threads, where)
+    checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     network = load_network(weights).to(where)
     attack = build(settings.attack)
     frames: list[pd.DataFrame] = []
     for split in SPLITS:
         source = open_split(data.parent, split)
         progress = Progress(f"craft {settings.attack.name} seed {seed}, {split}", 1, "splits")
-        blocks = _crafted(attack, network, source, split, seed, where, frames)
+        # What is kept for going on is kept in memory, too: that of many blocks would not fit.
+        kept = checkpoint if len(source) <= BLOCK else Checkpoint.off()
+        blocks = _crafted(attack, network, source, split, seed, where, frames, kept)
         write_npy_blocks(out.with_name(f"{split}.npy"), source.shape, np.float32, blocks)
         progress.advance()
     write_parquet(out, pd.concat(frames, ignore_index=True))
+    checkpoint.finish()
 
 
 def _crafted(
@@ -62,6 +68,7 @@ def _crafted(
     seed: int,
     where: torch.device,
     frames: list[pd.DataFrame],
+    checkpoint: Checkpoint,
 ) -> Iterator[np.ndarray]:
     """Adversarial images block by block; the outcomes of each block are added to ``frames``."""
     for start in range(0, len(source), BLOCK):
@@ -69,7 +76,14 @@ def _crafted(
         images = torch.from_numpy(source.images(rows))
         labels = torch.from_numpy(source.labels[rows])
         own_seed = derive_seed(seed, "craft", split, *([start] if start else []))
-        made = attack.run(network, images.to(where), labels.to(where), own_seed).cpu()
+
+        def perturbed(
+            images: Tensor = images, labels: Tensor = labels, seed: int = own_seed
+        ) -> Part:
+            found = attack.run(network, images.to(where), labels.to(where), seed, checkpoint)
+            return {"images": found.cpu().numpy()}
+
+        made = torch.from_numpy(checkpoint.once(split, perturbed)["images"])
         logits = all_logits(network, made)
         change = (made - images).flatten(1)
         frames.append(

@@ -15,9 +15,10 @@ from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
 from advlearn.data.splits import SplitName
 from advlearn.data.store import load_info, open_split
-from advlearn.learners.networks.weights import load_network, load_networks
+from advlearn.learners.networks.weights import load_network, load_networks, own_digest
 from advlearn.metrics.accuracy import correct
 from advlearn.settings.jobs import EvaluateJob
+from advlearn.support.checkpoint import Checkpoint, Part
 from advlearn.support.determinism import configure
 from advlearn.support.io import read_csv, read_npy, write_csv, write_npz
 from advlearn.support.progress import Progress
@@ -46,6 +47,12 @@ def evaluate(
 ) -> None:
     """Measure clean and adversarial accuracy of every retrained model, on validation and test."""
     where = configure(threads, device)
+    checkpoint = Checkpoint(
+        out,
+        __name__,
+        (settings, own_digest(weights), seed, threads, where),
+        (data.parent, weights, adversarial.parent, selection, retrained),
+    )
     info = load_info(data.parent)
     splits = {name: _split(data, adversarial, name, settings) for name in SPLITS}
     cells = read_csv(selection, dtype={"setting": str, "digest": str, "paired_digest": str})
@@ -57,19 +64,29 @@ def evaluate(
     verdicts: dict[str, Verdicts] = {}
     checks: list[dict[str, Any]] = []
     for digest in wanted:
-        model = classic
-        if digest != "classic":
-            network.load_state_dict(states[digest])
-            model = network
-        verdicts[digest] = _verdicts(model, splits, settings, seed)
-        name = _sanity_name(cells, digest)
-        if name:
+
+        def judged(digest: str = digest) -> Part:
+            model = classic
+            if digest != "classic":
+                network.load_state_dict(states[digest])
+                model = network
+            found = _verdicts(model, splits, settings, seed)
             clean, _, labels = splits["test"]
             some = slice(0, settings.evaluation.sanity_images)
-            checks += [
-                {"model": name, **check}
-                for check in _sanity(model, clean[some], labels[some], settings, seed)
-            ]
+            name = _sanity_name(cells, digest)
+            rows = _sanity(model, clean[some], labels[some], settings, seed) if name else []
+            return {
+                "checks": [{"model": name, **row} for row in rows],
+                **{f"{split}/{protocol}": bits for (split, protocol), bits in found.items()},
+            }
+
+        part = checkpoint.once(digest, judged)
+        checks += part["checks"]
+        verdicts[digest] = {
+            tuple(key.split("/")): bits  # type: ignore[misc]
+            for key, bits in part.items()
+            if key != "checks"
+        }
         progress.advance()
     keys = {
         "dataset": info.name,
@@ -97,6 +114,7 @@ def evaluate(
         pd.DataFrame([{**keys, **check} for check in checks], columns=sanity_columns),
     )
     write_csv(out, pd.DataFrame(rows))
+    checkpoint.finish()
 
 
 def _split(

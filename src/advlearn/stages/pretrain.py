@@ -14,6 +14,8 @@ from advlearn.learners.networks import build
 from advlearn.learners.networks.weights import save_networks
 from advlearn.metrics.accuracy import correct
 from advlearn.settings.jobs import PretrainJob
+from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.codedigest import external_digest
 from advlearn.support.determinism import configure
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
@@ -32,6 +34,8 @@ def pretrain(
 ) -> None:
     """Train the classifier on the clean training split; training.csv is written beside it."""
     where = configure(threads, device)
+    parameters = (settings, external_digest(settings.model.name), seed, threads, where)
+    checkpoint = Checkpoint(out, __name__, parameters, (data.parent,))
     info = load_info(data.parent)
     train, validation = load_split(data.parent, "train"), load_split(data.parent, "validation")
     torch.manual_seed(derive_seed(seed, "pretrain", "weights"))
@@ -39,23 +43,24 @@ def pretrain(
     images, labels = torch.from_numpy(train.images).to(where), torch.from_numpy(train.labels)
     held_out = torch.from_numpy(validation.images).to(where)
     progress = Progress(f"pretrain seed {seed}", settings.training.epochs, "epochs")
-    rows: list[dict[str, float]] = []
 
-    def after_epoch(epoch: int, loss: float) -> None:
+    def after_epoch(epoch: int, loss: float) -> dict[str, float]:
         network.eval()
         accuracy = correct(network, held_out, torch.from_numpy(validation.labels)).mean()
-        rows.append({"epoch": epoch, "loss": loss, "validation_accuracy": float(accuracy)})
         progress.advance()
+        return {"epoch": epoch, "loss": loss, "validation_accuracy": float(accuracy)}
 
-    train_clean(
+    rows = train_clean(
         network,
         images,
         labels.to(where),
         settings.training,
         derive_seed(seed, "pretrain"),
         after_epoch,
+        checkpoint,
     )
     write_csv(out.with_name("training.csv"), pd.DataFrame(rows))
     save_networks(
         out, {"classifier": network.state_dict()}, settings.model, info.shape, info.n_classes
     )
+    checkpoint.finish()

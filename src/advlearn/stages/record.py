@@ -9,8 +9,11 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from advlearn.data.fetch import read_manifest
+from advlearn.support.checksums import sha256_of_all
+from advlearn.support.codedigest import package_root
 from advlearn.support.io import read_csv, write_json, write_text
-from advlearn.support.provenance import lock_digest, machine, now, versions
+from advlearn.support.provenance import lock_digest, machine, now, source, versions
 
 
 def record(
@@ -19,11 +22,16 @@ def record(
     config: Annotated[str, typer.Option(help="resolved configuration, JSON")],
     digests: Annotated[str, typer.Option(help="code digests of the stages, JSON")],
     lock: Annotated[Path, typer.Option(help="lock file of the environment")],
+    manifest: Annotated[Path, typer.Option(help="manifest of the raw files")],
     out: Annotated[Path, typer.Option(help="run.json to write, config.yaml beside it")],
 ) -> None:
-    """Write run.json and the resolved configuration of a run."""
+    """Write run.json and the resolved configuration of a run.
+
+    The machine is the one of this job: on a cluster others may have run elsewhere.
+    """
     settings = json.loads(config)
-    jobs = _jobs(run / "benchmarks")
+    code = json.loads(digests)
+    raw = read_manifest(manifest)
     write_json(
         out,
         {
@@ -31,15 +39,28 @@ def record(
             "recorded": now(),
             "versions": versions(),
             "machine": machine(),
+            "source": source(package_root()),
             "lock": lock_digest(lock),
-            "code": json.loads(digests),
+            "code": code,
+            "raw": {raw.dataset: {file.name: file.sha256 for file in raw.files}},
+            "tidy": sha256_of_all(sorted((run / "tidy").iterdir())),
             "seeds": settings["seeds"],
+            "study_seeds": _study_seeds(settings),
             "threads": settings["threads"],
             "device": settings["device"],
-            "stages": jobs,
+            # Not every stage is timed: Snakemake times no job whose result may be cached.
+            "stages": {**dict.fromkeys(code), **_jobs(run / "benchmarks")},
         },
     )
     write_text(out.with_name("config.yaml"), yaml.safe_dump(settings, sort_keys=False))
+
+
+def _study_seeds(settings: dict[str, Any]) -> dict[str, list[int]]:
+    """Seeds of each study; a study without its own has those of the run."""
+    return {
+        study: settings[study].get("seeds") or settings["seeds"]
+        for study in ("selective", "topk", "bilevel")
+    } | {"calibrate": settings["selective"]["calibrate"]["seeds"]}
 
 
 def _jobs(folder: Path) -> dict[str, dict[str, Any]]:

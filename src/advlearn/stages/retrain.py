@@ -16,6 +16,8 @@ from advlearn.learners.networks import build as build_network
 from advlearn.learners.networks.weights import load_networks, save_networks
 from advlearn.settings.jobs import RetrainJob
 from advlearn.settings.network import NetworkSettings
+from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.codedigest import external_digest
 from advlearn.support.determinism import configure
 from advlearn.support.io import read_npy, read_npz, write_csv
 from advlearn.support.progress import Progress
@@ -41,12 +43,16 @@ def retrain(
 ) -> None:
     """Retrain the classifier once for every distinct set of selected images."""
     where = configure(threads, device)
+    sets_file = selection.with_suffix(".npz")
+    parameters = (model, external_digest(model.name), settings, seed, threads, where)
+    inputs = (data.parent, weights, adversarial, sets_file)
+    checkpoint = Checkpoint(out, __name__, parameters, inputs)
     info = load_info(data.parent)
     split = load_split(data.parent, "train")
     images = torch.from_numpy(split.images).to(where)
     labels = torch.from_numpy(split.labels).to(where)
     crafted = read_npy(adversarial, mmap=True)
-    sets = read_npz(selection.with_suffix(".npz"))
+    sets = read_npz(sets_file)
     network, starts = load_networks(weights)
     start = starts["classifier"]
     if settings.retrain.start == "scratch":
@@ -58,12 +64,25 @@ def retrain(
     states: dict[str, dict[str, Tensor]] = {}
     rows = []
     for digest, chosen in sets.items():
-        loss = _train_one(network, start, images, labels, crafted, chosen, settings, seed, attack)
-        states[digest] = {key: value.clone() for key, value in network.state_dict().items()}
-        rows.append({"digest": digest, "n_selected": len(chosen), "loss": loss})
+
+        def model_of(chosen: np.ndarray = chosen) -> Part:
+            loss = _train_one(
+                network, start, images, labels, crafted, chosen, settings, seed, attack, checkpoint
+            )
+            state = {key: value.cpu().numpy().copy() for key, value in network.state_dict().items()}
+            return {"loss": loss, **{f"state/{key}": value for key, value in state.items()}}
+
+        part = checkpoint.once(f"set {digest}", model_of)
+        states[digest] = {
+            key.removeprefix("state/"): torch.from_numpy(value)
+            for key, value in part.items()
+            if key != "loss"
+        }
+        rows.append({"digest": digest, "n_selected": len(chosen), "loss": part["loss"]})
         progress.advance()
     write_csv(out.with_suffix(".csv"), pd.DataFrame(rows, columns=["digest", "n_selected", "loss"]))
     save_networks(out, states, model, info.shape, info.n_classes)
+    checkpoint.finish()
 
 
 def _train_one(
@@ -76,6 +95,7 @@ def _train_one(
     settings: RetrainJob,
     seed: int,
     attack: Craft,
+    checkpoint: Checkpoint,
 ) -> float:
     network.load_state_dict(start)
     static = None
@@ -92,4 +112,5 @@ def _train_one(
         settings.retrain,
         derive_seed(seed, "retrain"),
         attack,
+        checkpoint,
     )

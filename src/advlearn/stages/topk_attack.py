@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -16,14 +17,18 @@ from advlearn.attacks import topk
 from advlearn.attacks.topk.engine import Sink
 from advlearn.attacks.topk.targets import goal, reached
 from advlearn.data.multilabel.store import MultiLabelSplit, load_multilabel
-from advlearn.learners.networks.weights import load_network
+from advlearn.learners.networks.weights import load_network, own_digest
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
 from advlearn.settings.topk import TopkAttackJob, TopkCell
+from advlearn.support.checkpoint import Checkpoint, Part
 from advlearn.support.determinism import configure
 from advlearn.support.errors import UserError
 from advlearn.support.io import atomic_path, write_csv, write_parquet
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
+
+_BATCHES = 8
+"""Images that are attacked between two places where a killed job can go on, in full batches."""
 
 
 def topk_attack(
@@ -43,29 +48,43 @@ def topk_attack(
     outcomes where the job keeps them, else without rows.
     """
     where = configure(threads, device)
+    parameters = (settings, own_digest(weights), seed, threads, where)
+    checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     multilabel = load_multilabel(data)
     test = multilabel.split("test")
     network = load_network(weights).to(where)
     _check_labels(settings, multilabel.info.n_classes)
     tasks = _tasks(network, test, settings, seed)
-    total = sum(len(task) for task in tasks)
+    chunks = [chunk for task in tasks for chunk in task.chunks(_BATCHES * settings.batch_size)]
+    total = sum(len(chunk) for chunk in chunks)
     progress = Progress(f"topk_attack {out.parent.name} seed {seed}", total, "images")
     outcomes = []
-    with atomic_path(out.with_suffix(".npy")) as temporary:
+    with atomic_path(out.with_suffix(".npy"), keep=True) as temporary:
         shape = (total if settings.keep_images else 0, *multilabel.info.shape)
         images = _Images(temporary, shape)
-        for number, task in enumerate(tasks):
-            frame = _attack(network, test, task, settings, images, progress)
-            outcomes.append(frame.assign(cell=number))
+        for number, chunk in enumerate(chunks):
+            rows = images.next(len(chunk))
+            name = f"chunk {number}"
+            part = checkpoint.get(name)
+            if part and part["images"] != rows.digest():
+                checkpoint.drop(name)
+
+            def attacked(chunk: _Task = chunk, rows: _Rows = rows) -> Part:
+                found = _attack(network, test, chunk, settings, rows, progress)
+                return {"images": rows.digest(), **found}
+
+            outcomes.append(_frame(checkpoint.once(name, attacked), chunk.number))
     counts = [{"cell": i, "n_eligible": t.n_eligible, "n": len(t)} for i, t in enumerate(tasks)]
     write_csv(out.with_suffix(".csv"), pd.DataFrame(counts))
     write_parquet(out, pd.concat(outcomes, ignore_index=True))
+    checkpoint.finish()
 
 
 @dataclass(frozen=True)
 class _Task:
     """A cell with the images that are attacked: positions in the test split, targets, knowledge."""
 
+    number: int
     cell: TopkCell
     positions: list[int]
     targets: topk.TopkTargets
@@ -75,31 +94,74 @@ class _Task:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def chunks(self, size: int) -> list[_Task]:
+        """The task in parts of at most ``size`` images, between which a killed job goes on."""
+        return [
+            replace(
+                self,
+                positions=self.positions[first : first + size],
+                targets=self.targets[torch.arange(first, min(first + size, len(self)))],
+                known=self.known[torch.arange(first, min(first + size, len(self)))],
+            )
+            for first in range(0, max(len(self), 1), size)
+        ]
+
 
 class _Images:
-    """Perturbed images on their way to a file: memory holds one batch of them."""
+    """Perturbed images on their way to a file: memory holds one batch of them.
+
+    A file that a killed job has left is gone on with.
+    """
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         self._filled = 0
         self._rows: np.ndarray | None = None
         if shape[0]:
-            self._rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+            self._rows = _left(path, shape)
+            if self._rows is None:
+                self._rows = np.lib.format.open_memmap(
+                    path, mode="w+", dtype=np.float32, shape=shape
+                )
         else:
             with path.open("wb") as stream:
-                np.save(stream, np.zeros(shape, dtype=np.float32))
+                np.save(stream, np.zeros(shape, dtype=np.float32), allow_pickle=False)
+
+    def next(self, count: int) -> _Rows:
+        """The next ``count`` rows of the file."""
+        first, self._filled = self._filled, self._filled + count
+        return _Rows(None if self._rows is None else self._rows[first : self._filled])
+
+
+def _left(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    try:
+        rows: np.ndarray = np.lib.format.open_memmap(path, mode="r+")
+    except (OSError, ValueError):
+        return None
+    return rows if rows.shape == shape and rows.dtype == np.float32 else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of the file, in the order of the images of one task; none where none are kept."""
+
+    rows: np.ndarray | None
 
     def sink(self, positions: list[int]) -> Sink | None:
-        """Writes the images at ``positions`` to the next rows, in this order."""
-        if self._rows is None:
+        """Writes the images at ``positions`` to the rows, in this order."""
+        if self.rows is None:
             return None
-        rows = self._rows
-        row = {position: self._filled + number for number, position in enumerate(positions)}
-        self._filled += len(positions)
+        rows = self.rows
+        row = {position: number for number, position in enumerate(positions)}
 
         def write(finished: list[int], perturbed: Tensor) -> None:
             rows[[row[position] for position in finished]] = perturbed.cpu().numpy()
 
         return write
+
+    def digest(self) -> str:
+        """Hexadecimal digest of what the rows hold."""
+        held = b"" if self.rows is None else np.ascontiguousarray(self.rows).data
+        return hashlib.blake2b(held, digest_size=16).hexdigest()
 
 
 def _check_labels(settings: TopkAttackJob, n_labels: int) -> None:
@@ -125,7 +187,7 @@ def _tasks(
     relevant = torch.from_numpy(test.labels[pool])
     names = [test.names[position] for position in pool]
     tasks = []
-    for cell in settings.cells:
+    for number, cell in enumerate(settings.cells):
         if cell.scheme == "global":
             eligible, targets = topk.global_targets(logits, relevant, cell.specified, cell.k)
         else:
@@ -144,7 +206,7 @@ def _tasks(
             seed=derive_seed(seed, "topk", "hidden"),
         )
         positions = [int(position) for position in pool[rows.numpy()]]
-        tasks.append(_Task(cell, positions, targets, known, int(eligible.sum())))
+        tasks.append(_Task(number, cell, positions, targets, known, int(eligible.sum())))
     return tasks
 
 
@@ -153,12 +215,12 @@ def _attack(
     test: MultiLabelSplit,
     task: _Task,
     settings: TopkAttackJob,
-    images: _Images,
+    rows: _Rows,
     progress: Progress,
-) -> pd.DataFrame:
-    """One row an attacked image."""
+) -> Part:
+    """Columns of the outcomes, a row an attacked image."""
     cell, targets = task.cell, task.targets
-    write = images.sink(task.positions)
+    write = rows.sink(task.positions)
 
     def sink(finished: list[int], perturbed: Tensor) -> None:
         progress.advance(len(finished))
@@ -183,7 +245,7 @@ def _attack(
         (wanted & top_k_mask(scores, cell.k)).sum(1)
         for scores in (result.clean_logits, result.adversarial_logits)
     ]
-    frame: dict[str, Any] = {
+    found: Part = {
         "method": cell.attack.method,
         # Typed, so that a cell without images leaves whole numbers whole in the other cells.
         "image": np.array(task.positions, dtype=np.int64),
@@ -198,12 +260,21 @@ def _attack(
         "seconds": result.seconds.numpy(),
     }
     for column, measure in enumerate(MEASURES):
-        frame[f"clean_{measure}"] = before[:, column].numpy()
-        frame[f"delta_{measure}"] = change[:, column].numpy()
-    for name, scores in (
-        ("clean_logits", result.clean_logits),
-        ("adversarial_logits", result.adversarial_logits),
-        ("specified", wanted),
-    ):
-        frame[name] = list(scores.numpy())
-    return pd.DataFrame(frame)
+        found[f"clean_{measure}"] = before[:, column].numpy()
+        found[f"delta_{measure}"] = change[:, column].numpy()
+    return {
+        **found,
+        "clean_logits": result.clean_logits.numpy(),
+        "adversarial_logits": result.adversarial_logits.numpy(),
+        "specified": wanted.numpy(),
+    }
+
+
+def _frame(part: Part, cell: int) -> pd.DataFrame:
+    """One row an attacked image."""
+    columns = {
+        name: list(value) if isinstance(value, np.ndarray) and value.ndim == 2 else value
+        for name, value in part.items()
+        if name != "images"
+    }
+    return pd.DataFrame({**columns, "cell": cell})

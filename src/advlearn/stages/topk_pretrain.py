@@ -22,6 +22,8 @@ from advlearn.metrics.average_precision import (
 from advlearn.settings.data import SourceSettings
 from advlearn.settings.network import ImagenetResnetSettings
 from advlearn.settings.topk import TopkModelSettings
+from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.codedigest import external_digest
 from advlearn.support.determinism import configure
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
@@ -68,6 +70,9 @@ def topk_pretrain(
             network_settings.name, sources or SourceSettings(), cache or out.parent / "imagenet"
         )
         network_settings = network_settings.model_copy(update={"weights": path})
+    parameters = (network_settings, settings, model, seed, threads, where)
+    own = external_digest(network_settings.name)
+    checkpoint = Checkpoint(out, __name__, (*parameters, own), (data.parent,))
     torch.manual_seed(derive_seed(seed, "topk", model, "weights"))
     network = build(network_settings, info.shape, info.n_classes).to(where)
     progress = Progress(f"topk_pretrain {model} seed {seed}", settings.training.epochs, "epochs")
@@ -82,6 +87,7 @@ def topk_pretrain(
         settings.training,
         derive_seed(seed, "topk", model),
         after_epoch,
+        checkpoint,
     )
     tables = []
     for name in ("validation", "test"):
@@ -98,6 +104,7 @@ def topk_pretrain(
     save_networks(
         out, {"classifier": network.state_dict()}, settings.network, info.shape, info.n_classes
     )
+    checkpoint.finish()
 
 
 def _measures(logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from advlearn.support.errors import UserError
@@ -32,7 +34,8 @@ def configure(threads: int, device: str) -> torch.device:
         if not torch.cuda.is_available():
             raise UserError(
                 "no CUDA device is visible to torch",
-                where="configuration key 'device: cuda'",
+                where="configuration key 'device: cuda' (CUDA_VISIBLE_DEVICES is "
+                f"{os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')})",
                 remedy="set 'device: cpu' or 'auto', or run on a machine with a GPU",
             )
         torch.backends.cuda.matmul.allow_tf32 = False

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.leftovers import MARK
+from advlearn.support.sums import note, verify
 
 _FLOATS = "%.10g"
 _DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile, zlib.error)
@@ -23,10 +25,11 @@ _DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile,
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, keep: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that becomes ``path`` when the block ends well.
 
-    When the block fails the temporary file is removed and an older ``path`` stays as it was.
+    When the block fails the temporary file is removed and an older ``path`` stays as it was. With
+    ``keep`` it has a name of its own and is not removed: the next attempt finds what is in it.
 
     Raises:
         UserError: the folder cannot be written to, or the disk is full.
@@ -34,16 +37,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent
-        )
-        os.close(handle)
-        temporary = Path(name)
+        if keep:
+            temporary = path.with_name(f".{path.stem}.kept{path.suffix}")
+        else:
+            handle, name = tempfile.mkstemp(
+                prefix=f".{path.stem}.", suffix=f"{MARK}{path.suffix}", dir=path.parent
+            )
+            os.close(handle)
+            temporary = Path(name)
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+        note(path)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}",
@@ -51,7 +58,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             remedy="make the folder writable and free some space; nothing half-written was left",
         ) from error
     finally:
-        if temporary is not None:
+        if temporary is not None and not keep:
             temporary.unlink(missing_ok=True)
 
 
@@ -72,7 +79,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
+    """Read a JSON file.
+
+    Raises:
+        UserError: it is not what a job of this run has written.
+    """
+    verify(path)
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -88,7 +100,12 @@ def as_written(value: float) -> float:
 
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a CSV file of ours; 'none' and 'NA' stay strings, empty cells are missing."""
+    """Read a CSV file of ours; 'none' and 'NA' stay strings, empty cells are missing.
+
+    Raises:
+        UserError: it is not what a job of this run has written.
+    """
+    verify(path)
     frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], **options)
     return frame
 
@@ -103,8 +120,9 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """Read a parquet file.
 
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: the file is missing, damaged or not what a job of this run has written.
     """
+    verify(path)
     try:
         frame: pd.DataFrame = pd.read_parquet(path)
     except _DAMAGED as error:  # pyarrow's own errors are ValueErrors
@@ -158,8 +176,12 @@ def read_npy(path: Path, *, mmap: bool = False) -> np.ndarray:
     Raises:
         UserError: the file is missing, damaged or holds pickled objects.
     """
+    verify(path)
     try:
-        array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        array = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            array.close()
+            raise ValueError("it is an archive, not one array")
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
     return array
@@ -177,11 +199,17 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is missing, damaged or holds pickled objects.
     """
+    verify(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
+        # numpy hands over the bytes of what is no array.
+        strange = [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]
+        if strange:
+            raise ValueError(f"{strange[0]!r} is no array")
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
+    return arrays
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

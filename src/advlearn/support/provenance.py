@@ -1,10 +1,11 @@
-"""What a run was made with: lock digest, versions and machine. Unknown is null, never a guess."""
+"""What a run was made with: lock, source, versions, machine. Unknown is null, never a guess."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -43,13 +44,40 @@ def versions() -> dict[str, str | None]:
     return found
 
 
+def source(folder: Path) -> dict[str, Any]:
+    """The commit of the code in ``folder``, and whether files of it were changed since.
+
+    Both are null where the folder is not under git's control, as in an installed package.
+    """
+    unknown = {"commit": None, "changed": None}
+    try:
+        # A folder of packages may lie inside somebody else's repository.
+        _git(folder, "ls-files", "--error-unmatch", "__init__.py")
+        commit = _git(folder, "rev-parse", "HEAD")
+        return {"commit": commit, "changed": bool(_git(folder, "status", "--porcelain", "--", "."))}
+    except (OSError, subprocess.SubprocessError):
+        return unknown
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    return done.stdout.strip()
+
+
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory and system of this machine."""
+    """Processor, cores, memory, graphics processors and system of this machine."""
     return {
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gib": _memory_gib(),
+        "accelerators": _accelerators(),
     }
 
 
@@ -58,7 +86,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _processor() -> str | None:
+def processor() -> str | None:
+    """Model of the processor, none where the system does not say."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -66,6 +95,16 @@ def _processor() -> str | None:
     except OSError:
         pass
     return platform.processor() or None
+
+
+def _accelerators(folder: Path = Path("/proc/driver/nvidia/gpus")) -> list[str] | None:
+    """Models of NVIDIA's devices as its driver tells them; null where none has a driver here."""
+    try:
+        told = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*/information"))]
+    except OSError:
+        return None
+    lines = [line.split(":", 1) for text in told for line in text.splitlines() if ":" in line]
+    return [value.strip() for key, value in lines if key.strip() == "Model"] or None
 
 
 def _memory_gib() -> float | None:

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from advlearn.attacks import build
 from advlearn.settings.attack import AttackSettings
 from advlearn.settings.network import RetrainSettings
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.seeds import derive_seed
 from advlearn.training.fit import Batch, make_optimiser, run_steps, shuffled
+from advlearn.training.loop import Loop
 
 Craft = Callable[[nn.Module, Tensor, Tensor, int], Tensor]
 """Crafts adversarial images: (network, clean images, labels, seed) -> images of the same shape."""
@@ -34,6 +36,7 @@ def retrain(
     settings: RetrainSettings,
     seed: int,
     craft: Craft,
+    checkpoint: Checkpoint | None = None,
 ) -> float:
     """Train ``network`` in place on clean images and on the selected adversarial ones.
 
@@ -47,6 +50,7 @@ def retrain(
         settings: schedule, crafting, epochs and optimiser.
         seed: decides orders, dropout and random starts.
         craft: attack for online crafting.
+        checkpoint: progress of the job, from which the training goes on.
 
     Returns:
         Mean loss over all steps of the last epoch.
@@ -55,21 +59,21 @@ def retrain(
     adversarial_order = torch.Generator().manual_seed(derive_seed(seed, "adversarial order"))
     torch.manual_seed(derive_seed(seed, "dropout"))
     optimiser = make_optimiser(network, settings.optimiser, settings.learning_rate)
-    step = 0
+    loop = Loop(network, optimiser, (clean_order, adversarial_order), checkpoint=checkpoint)
+    steps = loop.values.setdefault("steps", {"adversarial": 0, "loss": 0.0})
 
     def clean(batch: Tensor) -> Callable[[], Batch]:
         return lambda: (images[batch], labels[batch])
 
     def attacked(batch: Tensor) -> Callable[[], Batch]:
         def make() -> Batch:
-            nonlocal step
-            step += 1
+            steps["adversarial"] += 1
             chosen = positions[batch]
             if settings.crafting == "static":
                 assert adversarial is not None
                 return adversarial[batch], labels[chosen]
-            made = craft(network, images[chosen], labels[chosen], derive_seed(seed, "craft", step))
-            return made, labels[chosen]
+            own_seed = derive_seed(seed, "craft", steps["adversarial"])
+            return craft(network, images[chosen], labels[chosen], own_seed), labels[chosen]
 
         return make
 
@@ -84,8 +88,7 @@ def retrain(
 
         return make
 
-    loss = 0.0
-    for _ in range(settings.epochs):
+    for _ in loop.epochs(settings.epochs):
         if settings.schedule == "mixed":
             total = len(images) + len(positions)
             batches = [mixed(b) for b in shuffled(total, settings.batch_size, clean_order)]
@@ -101,9 +104,9 @@ def retrain(
                 batches = list(_interleave(first, second))
             else:
                 batches = first + second
-        loss = run_steps(network, optimiser, batches)
+        steps["loss"] = run_steps(network, optimiser, loop, batches)
     network.eval()
-    return loss
+    return float(steps["loss"])
 
 
 def _interleave(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from advlearn.support.errors import UserError
+from advlearn.training.loop import Loop
 
 Batch = tuple[Tensor, Tensor]
 
@@ -26,26 +27,30 @@ def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor
 
 
 def run_steps(
-    network: nn.Module, optimiser: torch.optim.Optimizer, batches: Iterable[Callable[[], Batch]]
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    loop: Loop,
+    batches: Sequence[Callable[[], Batch]],
 ) -> float:
-    """One gradient step on the mean cross-entropy of each batch; returns the mean loss.
+    """One gradient step on the mean cross-entropy of each batch; returns the epoch's mean loss.
 
     Batches are made when they are due, so that online crafting sees the network as it is then.
 
     Raises:
         UserError: the loss is no longer finite.
     """
-    total, count = 0.0, 0
-    for make in batches:
+    sums = loop.values.setdefault("sums", {"total": 0.0, "count": 0})
+    for make in loop.batches(batches):
         images, labels = make()
         network.train()
         optimiser.zero_grad(set_to_none=True)
         loss = cross_entropy(network(images), labels)
         loss.backward()
         optimiser.step()
-        total += float(loss.detach()) * len(labels)
-        count += len(labels)
-    mean = total / count if count else 0.0
+        sums["total"] += float(loss.detach()) * len(labels)
+        sums["count"] += len(labels)
+    del loop.values["sums"]
+    mean = sums["total"] / sums["count"] if sums["count"] else 0.0
     if mean != mean or mean == float("inf"):
         raise UserError(
             f"training diverged: the mean loss is {mean}",

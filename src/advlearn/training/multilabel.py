@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,11 @@ from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, g
 from advlearn.data.multilabel.store import Images, MultiLabelSplit
 from advlearn.metrics.average_precision import mean_average_precision
 from advlearn.settings.topk import MultiLabelTraining
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from advlearn.support.seeds import derive_seed
 from advlearn.training.fit import make_optimiser, shuffled
+from advlearn.training.loop import Loop
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def fit(
     settings: MultiLabelTraining,
     seed: int,
     after_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    checkpoint: Checkpoint | None = None,
 ) -> list[Epoch]:
     """Train ``network`` in place; it is left in evaluation mode at the weights of its best epoch.
 
@@ -56,6 +59,7 @@ def fit(
         settings: epochs, optimiser, schedule, what is trained.
         seed: decides the order of the images, dropout and augmentation.
         after_epoch: called after each epoch.
+        checkpoint: progress of the job, from which the training goes on.
 
     Returns:
         What each epoch came to.
@@ -75,7 +79,7 @@ def fit(
         of_train = _features(network, head, train, settings.batch_size)
         of_validation = _features(network, head, validation, settings.batch_size)
         rest = settings.model_copy(update={"trainable": "all"})
-        history = fit(head, of_train, of_validation, rest, seed, after_epoch)
+        history = fit(head, of_train, of_validation, rest, seed, after_epoch, checkpoint)
         network.eval()
         return history
     device = next(network.parameters()).device
@@ -91,11 +95,12 @@ def fit(
             (1 + math.cos(math.pi * step / steps)) / 2 if settings.schedule == "cosine" else 1.0
         ),
     )
-    history, best = [], {}
-    for number in range(1, settings.epochs + 1):
+    loop = Loop(network, optimiser, (order,), (changes,), schedule, checkpoint)
+    history = [Epoch(*row) for row in loop.values.setdefault("history", [])]
+    for number in loop.epochs(settings.epochs):
         network.train()
-        total = torch.zeros((), device=device)
-        for positions in shuffled(len(targets), settings.batch_size, order):
+        total = loop.tensors.setdefault("total", torch.zeros((), device=device))
+        for positions in loop.batches(shuffled(len(targets), settings.batch_size, order)):
             images = torch.from_numpy(train.images[positions.numpy()])
             if settings.augment:
                 images = augmented(images, changes)
@@ -108,7 +113,7 @@ def fit(
             optimiser.step()
             schedule.step()
             total += loss.detach()
-        mean = float(total) / len(targets)
+        mean = float(loop.tensors.pop("total")) / len(targets)
         logits = all_scores(network, validation.images, settings.batch_size)
         if not math.isfinite(mean) or not np.isfinite(logits).all():
             raise UserError(
@@ -118,9 +123,12 @@ def fit(
             )
         epoch = Epoch(number, mean, mean_average_precision(logits, validation.labels))
         if all(epoch.validation_map > earlier.validation_map for earlier in history):
-            best = {name: value.clone() for name, value in network.state_dict().items()}
+            for name, value in network.state_dict().items():
+                loop.tensors[f"best/{name}"] = value.clone()
         history.append(epoch)
+        loop.values["history"].append(astuple(epoch))
         after_epoch(epoch)
+    best = {name.removeprefix("best/"): value for name, value in loop.tensors.items()}
     network.load_state_dict(best)
     network.eval()
     return history

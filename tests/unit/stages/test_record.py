@@ -4,6 +4,7 @@ from pathlib import Path
 import yaml
 
 from advlearn.stages.record import record
+from advlearn.support.checksums import sha256_of
 from advlearn.support.io import read_json
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
@@ -22,23 +23,43 @@ def test_record_names_what_made_the_run(tmp_path: Path) -> None:
         path.write_text(HEADER + row)
     lock = tmp_path / "requirements.txt"
     lock.write_text("torch==2.13.0\n")
-    config = {"run": "x", "seeds": [3], "threads": 1, "device": "cpu", "selective": {"b": 1}}
+    (run / "tidy").mkdir()
+    (run / "tidy" / "a.csv").write_text("x\n1\n")
+    raw = {"name": "images", "sha256": "ab" * 32, "bytes": 3, "source": "mirror"}
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"dataset": "mnist", "files": [raw]}))
+    config = {
+        **{"run": "x", "seeds": [3], "threads": 1, "device": "cpu"},
+        **{"selective": {"calibrate": {"seeds": [0, 1]}}, "topk": {"seeds": None}},
+        "bilevel": {"seeds": [5]},
+    }
     record(
         run=run,
         config=json.dumps(config),
-        digests='{"craft": "abc"}',
+        digests='{"craft": "abc", "pretrain": "def"}',
         lock=lock,
+        manifest=manifest,
         out=run / "run.json",
     )
     found = read_json(run / "run.json")
-    assert found["code"] == {"craft": "abc"}
+    assert found["code"] == {"craft": "abc", "pretrain": "def"}
     assert found["seeds"] == [3]
+    assert found["study_seeds"] == {
+        "selective": [3],
+        "topk": [3],
+        "bilevel": [5],
+        "calibrate": [0, 1],
+    }
+    assert found["raw"] == {"mnist": {"images": "ab" * 32}}
+    assert found["tidy"] == {"a.csv": sha256_of(run / "tidy" / "a.csv")}
+    assert set(found["source"]) == {"commit", "changed"}
     assert found["stages"]["craft"] == {
         "jobs": 2,
         "seconds": 4.0,
         "longest_seconds": 2.5,
         "peak_mib": 300.25,
     }
+    assert found["stages"]["pretrain"] is None, "a stage that was not timed"
     assert found["stages"]["select"]["peak_mib"] is None, "unknown is null, never a guess"
     assert found["versions"]["torch"]
     assert yaml.safe_load((run / "config.yaml").read_text()) == config

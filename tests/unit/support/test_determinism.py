@@ -22,7 +22,13 @@ def test_threads_come_from_the_caller() -> None:
 
 def test_missing_gpu_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
     assert configure(1, "auto").type == "cpu"
     with pytest.raises(UserError, match="no CUDA device") as caught:
         configure(1, "cuda")
+    assert "CUDA_VISIBLE_DEVICES is 2" in caught.value.where
     assert "device: cpu" in caught.value.remedy
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    with pytest.raises(UserError) as caught:
+        configure(1, "cuda")
+    assert "CUDA_VISIBLE_DEVICES is not set" in caught.value.where

@@ -59,10 +59,11 @@ def obtain_photos(dataset: Dataset, sources: SourceSettings, folder: Path) -> Pa
 
 
 def unpack_all(archive: Path, folder: Path) -> None:
-    """Unpack a tar or zip archive; whatever it names outside ``folder`` is refused.
+    """Unpack a tar or zip archive of plain files; what it names outside ``folder`` is refused.
 
     Raises:
-        UserError: the archive is damaged, or names a file outside the folder.
+        UserError: the archive is damaged, names a file outside the folder, or holds a link or
+            a special file.
         OSError: a file cannot be written.
     """
     try:
@@ -71,8 +72,7 @@ def unpack_all(archive: Path, folder: Path) -> None:
                 entries = packed.namelist()
                 progress = Progress(f"unpack {archive.name}", len(entries), "files")
                 for name in entries:
-                    path = PurePosixPath(name)
-                    if path.is_absolute() or ".." in path.parts or "\\" in name:
+                    if _leads_out(name):
                         raise zipfile.BadZipFile(f"{name!r} would be outside its folder")
                     packed.extract(name, folder)
                     progress.advance()
@@ -81,7 +81,11 @@ def unpack_all(archive: Path, folder: Path) -> None:
                 members = tar.getmembers()
                 progress = Progress(f"unpack {archive.name}", len(members), "files")
                 for member in members:
-                    # The filter refuses paths and links that lead out, and special files.
+                    # Photos need no links, and links have led out of more than one filter.
+                    if not (member.isreg() or member.isdir()):
+                        raise tarfile.TarError(f"{member.name!r} is a link or a special file")
+                    if _leads_out(member.name):
+                        raise tarfile.TarError(f"{member.name!r} would be outside its folder")
                     tar.extract(member, folder, filter="data")
                     progress.advance()
     except _DAMAGED as error:
@@ -90,3 +94,8 @@ def unpack_all(archive: Path, folder: Path) -> None:
             where=str(archive),
             remedy="delete it and run the stage topk_data again",
         ) from error
+
+
+def _leads_out(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or "\\" in name

@@ -7,6 +7,7 @@ settings in one call, so that what they share (one linkage, one neighbour search
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -23,13 +24,26 @@ from advlearn.support.errors import UserError
 
 NOISE = -1
 
-_Fit = Callable[[np.ndarray, Any, int], Mapping[str, np.ndarray]]
+_Fit = Callable[..., Mapping[str, np.ndarray]]
+
+Once = Callable[[str, Callable[[], np.ndarray]], np.ndarray]
+"""``(setting, make) -> labels``: those of an attempt that was killed, or what ``make`` returns."""
+
+
+def each_time(setting: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """Makes the labels of a setting whenever they are asked for."""
+    return make()
+
 
 __all__ = ["CLUSTERERS", "NOISE", "fit", "relabel"]
 
 
 def fit(
-    embedding: np.ndarray, clusterer: str, settings: ClusterSettings, seed: int
+    embedding: np.ndarray,
+    clusterer: str,
+    settings: ClusterSettings,
+    seed: int,
+    once: Once = each_time,
 ) -> dict[str, np.ndarray]:
     """Cluster points by all settings of one clusterer.
 
@@ -38,6 +52,8 @@ def fit(
         clusterer: name of a clusterer, one's own included.
         settings: settings; only the group of ``clusterer`` is read.
         seed: seed of the stage.
+        once: where labels of single settings are kept; a clusterer of one's own is
+            run as a whole.
 
     Returns:
         For each setting the (n,) int32 labels: clusters 0..k-1 by falling size (ties by first
@@ -56,15 +72,19 @@ def fit(
         function, passed = _own(group), group.settings
     else:
         module = import_module(f"advlearn.learners.clusterers.{clusterer}")
-        function, passed = module.fit, group
+        function, passed = partial(module.fit, once=once), group
     # One thread: sums in another order would move points that lie on a border between clusters.
     with threadpool_limits(1):
         found = function(embedding, passed, seed)
-    _check_result(found, len(embedding), f"clusterer {clusterer}, module {function.__module__}")
+    _check_result(found, len(embedding), f"clusterer {clusterer}, module {_module(function)}")
     labels = {setting: relabel(np.asarray(values)) for setting, values in found.items()}
     for setting, values in labels.items():
         _check_number(clusterer, setting, values)
     return labels
+
+
+def _module(function: _Fit) -> str:
+    return (function.func if isinstance(function, partial) else function).__module__
 
 
 def relabel(labels: np.ndarray) -> np.ndarray:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import fastcluster
 import numpy as np
 
+from advlearn.learners.clusterers import Once, each_time
 from advlearn.settings.cluster import AgglomerativeSettings, setting_name
 from advlearn.support.progress import Progress
 
 
-def fit(embedding: np.ndarray, settings: AgglomerativeSettings, seed: int) -> dict[str, np.ndarray]:
+def fit(
+    embedding: np.ndarray, settings: AgglomerativeSettings, seed: int, once: Once = each_time
+) -> dict[str, np.ndarray]:
     """Labels (n,) for each cluster number of ``settings``; ``embedding`` is (n, d).
 
     No randomness, the seed is not used.
     """
     progress = Progress("cluster agglomerative", len(settings.n_clusters), "cluster numbers")
-    tree = linkage(embedding)
+    tree = once("linkage", lambda: linkage(embedding))
     labels = {}
     for number in settings.n_clusters:
         labels[setting_name(n_clusters=number)] = cut(tree, number)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from sklearn.cluster import DBSCAN
 from sklearn.neighbors import NearestNeighbors
 
+from advlearn.learners.clusterers import Once, each_time
 from advlearn.settings.cluster import DbscanSettings, setting_name
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
@@ -16,7 +19,9 @@ MOST_NEIGHBOURS = 250_000_000
 _SAMPLED = 500
 
 
-def fit(embedding: np.ndarray, settings: DbscanSettings, seed: int) -> dict[str, np.ndarray]:
+def fit(
+    embedding: np.ndarray, settings: DbscanSettings, seed: int, once: Once = each_time
+) -> dict[str, np.ndarray]:
     """Labels (n,), -1 for noise, for each radius and ``min_samples``; ``embedding`` is (n, d).
 
     No randomness, the seed is not used.
@@ -36,7 +41,8 @@ def fit(embedding: np.ndarray, settings: DbscanSettings, seed: int) -> dict[str,
     for min_samples in settings.min_samples:
         for setting, eps in _radii(search, points, settings, min_samples).items():
             _check_memory(search, points, eps, setting)
-            labels[setting] = DBSCAN(eps=eps, min_samples=min_samples).fit_predict(points)
+            model = DBSCAN(eps=eps, min_samples=min_samples)
+            labels[setting] = once(setting, partial(model.fit_predict, points))
             progress.advance()
     return labels
 

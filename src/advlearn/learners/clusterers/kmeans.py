@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
+from advlearn.learners.clusterers import Once, each_time
 from advlearn.settings.cluster import KMeansSettings, setting_name
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
 
 
-def fit(embedding: np.ndarray, settings: KMeansSettings, seed: int) -> dict[str, np.ndarray]:
+def fit(
+    embedding: np.ndarray, settings: KMeansSettings, seed: int, once: Once = each_time
+) -> dict[str, np.ndarray]:
     """Labels (n,) for each cluster number of ``settings``; ``embedding`` is (n, d).
 
     Each number has its own seed, so that the list of numbers does not change the result of one.
@@ -32,6 +36,6 @@ def fit(embedding: np.ndarray, settings: KMeansSettings, seed: int) -> dict[str,
         with warnings.catch_warnings():
             # Too few distinct points: the caller finds the empty cluster and names the setting.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            labels[setting] = model.fit_predict(points)
+            labels[setting] = once(setting, partial(model.fit_predict, points))
         progress.advance()
     return labels

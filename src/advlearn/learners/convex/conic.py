@@ -1,7 +1,6 @@
 """Convex clustering as a second-order cone program, solved by Clarabel (Goulart & Chen 2024).
 
-    minimise   1/2 |Y|^2 + gamma sum_e w_e t_e
-    subject to X - Y = A,   |x_i - x_j| <= t_e
+    minimise   1/2 |X|^2 - <A, X> + gamma sum_e w_e t_e   subject to   |x_i - x_j| <= t_e
 
 An interior-point step factorises one matrix with the sparsity of the graph: cheap in the plane,
 where such graphs have small separators, and dear in many dimensions.
@@ -37,24 +36,19 @@ def interior_point(
     unknowns, edges = n * d, graph.m
     ends = graph.edges[:, :, None] * d + np.arange(d)
     # The cone of edge e has d + 1 rows: t_e, then x_i - x_j.
-    first = unknowns + np.arange(edges) * (d + 1)
+    first = np.arange(edges) * (d + 1)
     rows = first[:, None] + 1 + np.arange(d)
-    each, ones = np.arange(unknowns), np.ones(unknowns)
     entries = (
-        (ones, each, each),
-        (-ones, each, unknowns + each),
-        (-np.ones(edges), first, 2 * unknowns + np.arange(edges)),
+        (-np.ones(edges), first, unknowns + np.arange(edges)),
         (-np.ones(edges * d), rows.ravel(), ends[:, 0].ravel()),
         (np.ones(edges * d), rows.ravel(), ends[:, 1].ravel()),
     )
     data, row, column = (np.concatenate(parts) for parts in zip(*entries, strict=True))
-    shape = (unknowns + edges * (d + 1), 2 * unknowns + edges)
+    shape = (edges * (d + 1), unknowns + edges)
     constraints = sparse.csc_matrix((data, (row, column)), shape=shape)
-    weight = ones if masses is None else np.repeat(masses, d)
-    squares = np.concatenate([np.zeros(unknowns), weight, np.zeros(edges)])
-    linear = np.concatenate([np.zeros(2 * unknowns), gamma / size * graph.weights])
-    right = np.zeros(shape[0])
-    right[:unknowns] = points.ravel() / size
+    weight = np.ones(unknowns) if masses is None else np.repeat(masses, d)
+    squares = np.concatenate([weight, np.zeros(edges)])
+    linear = np.concatenate([-weight * points.ravel(), gamma * graph.weights]) / size
 
     settings = clarabel.DefaultSettings()
     settings.verbose = False
@@ -62,10 +56,12 @@ def interior_point(
     settings.tol_gap_rel = settings.tol_feas = tol
     # Values shrink with the square of the data's spread: only the relative gap says something.
     settings.tol_gap_abs = float(np.finfo(np.float64).tiny)
-    cones = [clarabel.ZeroConeT(unknowns)] + [clarabel.SecondOrderConeT(d + 1)] * edges
+    # What refinement of each step would add, Newton adds better at the end (`sieve`).
+    settings.iterative_refinement_enable = False
+    cones = [clarabel.SecondOrderConeT(d + 1)] * edges
     found = clarabel.DefaultSolver(
-        sparse.diags(squares).tocsc(), linear, constraints, right, cones, settings
+        sparse.diags(squares).tocsc(), linear, constraints, np.zeros(shape[0]), cones, settings
     ).solve()
-    multipliers = np.array(found.z)[unknowns:].reshape(edges, d + 1)
+    multipliers = np.array(found.z).reshape(edges, d + 1)
     solution = size * np.array(found.x)[:unknowns].reshape(n, d)
     return solution, -size * multipliers[:, 1:], int(found.iterations)

@@ -24,7 +24,7 @@ class ConvexClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             pairs) or "unit" (all pairs, weight 1).
         n_neighbors: neighbours of each point for "knn"; at most n - 1 are taken.
         phi: rate of the Gaussian weights exp(-phi distance^2), >= 0.
-        solver: "auto", "ama" or "clarabel".
+        solver: "auto", "ama", "newton" or "clarabel" (`solve`).
         tol: relative duality gap, in (0, 1).
         max_iter: most steps of the first-order method.
 

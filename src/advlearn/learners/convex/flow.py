@@ -17,20 +17,23 @@ import numpy as np
 from scipy import sparse
 
 from advlearn.learners.convex.ama import DualAscent, clip
+from advlearn.learners.convex.augmented import augmented_newton
 from advlearn.learners.convex.graph import Graph, by_first_point, check_points, connected
-from advlearn.learners.convex.reduced import (
-    cluster_means,
-    factorised,
-    newton,
-    reduce,
-    unit_directions,
-)
+from advlearn.learners.convex.hessian import factorised
+from advlearn.learners.convex.newton import newton
+from advlearn.learners.convex.reduced import cluster_means, reduce, unit_directions
 from advlearn.learners.convex.solution import lengths
 
 # What rounding may leave of the divergence, relative to the forces.
 _ROUNDING = 1e-11
 # Dual steps between two looks at the flow.
 _BLOCK = 25
+# A flow that asks up to so much too much is looked for again on edges that are narrower by these.
+_SPILL = 0.01
+_SHRINKS = (1e-3, 1e-5, 1e-7)
+_STIFF = 1e3
+_RESIDUAL = 0.1
+_SMALLEST_GAP = 1e-15
 # The pieces of a cluster are read from a witness whose gap is this small beside it.
 _SETTLED = 1e-6
 
@@ -233,14 +236,20 @@ class Within:
         over = lengths(flow) > self.capacity
         if not over.any() or not max_iter:
             return flow, self.margin(flow), None
-        bad = np.zeros(self.count, dtype=bool)
-        bad[self.cluster[over]] = True
-        nodes, edges = bad[self.labels], bad[self.cluster]
-        part = Within(
-            self.incidence[edges][:, nodes],
-            by_first_point(self.labels[nodes]),
-            self.capacity[edges],
-        )
+        for shrink in _SHRINKS:
+            loads = self._loads(flow)
+            bad = loads > 1
+            if (loads[bad] > 1 + _SPILL).all():
+                break
+            bad &= loads <= 1 + _SPILL
+            part, nodes, edges = self._part(bad)
+            flow[edges] = part.widened(
+                demand[nodes], flow[edges], part.solver(part.capacity), shrink
+            )
+        bad = self._loads(flow) > 1
+        if not bad.any():
+            return flow, self.margin(flow), None
+        part, nodes, edges = self._part(bad)
         begin = flow if start is None else start
         flow[edges], margin, pieces, residual = part.search(demand[nodes], begin[edges], max_iter)
         margin = min(margin, self.margin(flow))
@@ -251,6 +260,35 @@ class Within:
         shift = np.zeros_like(demand)
         shift[nodes] = residual
         return flow, margin, Split(by_first_point(labels), shift)
+
+    def _part(self, some: np.ndarray) -> tuple[Within, np.ndarray, np.ndarray]:
+        """Flows in some clusters (count,) alone, and masks of their nodes and edges."""
+        nodes, edges = some[self.labels], some[self.cluster]
+        labels = by_first_point(self.labels[nodes])
+        return Within(self.incidence[edges][:, nodes], labels, self.capacity[edges]), nodes, edges
+
+    def widened(
+        self, demand: np.ndarray, flow: np.ndarray, electrical: ElectricalFlow, shrink: float
+    ) -> np.ndarray:
+        """The flow, or one that fits edges narrower by ``shrink`` in the clusters that have one.
+
+        A flow that lies on the bound of many edges, as those of `augmented` do, has no room for
+        the last digits of the demand.
+        """
+        n = len(demand)
+        edges = self.incidence.indices.reshape(-1, 2)
+        problem = reduce(demand, Graph(n, edges, self.capacity), np.arange(n))
+        tol = max((shrink * _RESIDUAL) ** 2, _SMALLEST_GAP)
+        found = augmented_newton(problem, 1 - shrink, flow, tol=tol, hardness=_STIFF).dual
+        found += electrical(demand - self.incidence.T @ found)
+        tried = self._loads(found)
+        return np.where((tried <= 1)[self.cluster][:, None], found, flow)
+
+    def _loads(self, flow: np.ndarray) -> np.ndarray:
+        """Largest |F_e| / capacity in each cluster, (count,)."""
+        loads = np.zeros(self.count)
+        np.maximum.at(loads, self.cluster, lengths(flow) / self.capacity)
+        return loads
 
     def search(
         self, demand: np.ndarray, start: np.ndarray, max_iter: int

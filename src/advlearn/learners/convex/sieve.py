@@ -3,8 +3,11 @@
 Derived here; the idea of a reduced problem that is enlarged until it is proved right is adaptive
 sieving (Yuan, Lin, Sun & Toh 2022). A partition into pieces that is finer than the true one loses
 nothing: the problem of the pieces, with masses and added weights, has the same optimum. So the
-pieces of a few dual steps are solved by interior points, and a flow in each cluster (`flow`) says
-whether its pieces were right. The pieces of clusters without a flow fall apart, and it goes on.
+pieces of a few dual steps are solved by a method of second order, and a flow in each cluster
+(`flow`) says whether its pieces were right. Pieces without a flow fall apart, and it goes on.
+
+In the plane interior points come first (`conic`): they need no good start. Newton (`augmented`)
+then goes on from their dual, of which interior points could make nothing, to the last borders.
 """
 
 from __future__ import annotations
@@ -14,17 +17,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from advlearn.learners.convex.ama import clip, project
+from advlearn.learners.convex.augmented import SOFT, augmented_newton
 from advlearn.learners.convex.conic import interior_point
 from advlearn.learners.convex.flow import FlowCertificate, Within, examine
 from advlearn.learners.convex.graph import Graph, by_first_point, connected
-from advlearn.learners.convex.reduced import cluster_means, reduce
+from advlearn.learners.convex.reduced import Reduced, cluster_means, reduce
 from advlearn.learners.convex.solution import lengths, relative_gap
 
-# Clarabel's tolerance in the first and in the last round: later rounds tell narrower borders apart.
-_FIRST, _LAST = 1e-9, 1e-13
-_ROUNDS = 5
-# Where the pieces are more of the points than this, wrong ones cost more than all of them save.
-_WORTHWHILE = 0.5
+# Relative gap at which wrong pieces show, in the first round with right ones, in that of Newton
+# after interior points, and in the last: later rounds tell narrower borders apart.
+_ROUGH, _FIRST, _CROSSED, _LAST = 1e-5, 1e-9, 1e-11, 1e-13
+_ROUNDS = 8
+# Interior points take all points where the graph has so few edges, or the pieces are more than this
+# part of the points: wrong pieces cost more than all of them save.
+FEW_EDGES = 12_000
+_WORTHWHILE = 0.85
+# Stiffness with which Newton goes on from the dual of interior points. On few edges that dual is
+# better, and what it holds together with this part of the bound is one piece.
+_CROSSOVER, _FEW_CROSSOVER = 1e3, 1e4
+_HELD = 0.99
+# Wrong pieces that add no more than this part of the points are left to Newton.
+_LOCAL = 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +50,7 @@ class Sieved:
         solution: X, (n, d).
         dual: Z, (m, d), feasible.
         gap: relative duality gap of both, inf where there is no proof.
-        steps: of the interior points, so far.
+        steps: of the inner method, so far.
     """
 
     proof: FlowCertificate | None
@@ -58,6 +71,7 @@ def sieve(
     pieces: np.ndarray,
     dual: np.ndarray,
     *,
+    method: str,
     largest: int,
     flow_steps: int,
     tol: float,
@@ -70,40 +84,63 @@ def sieve(
         graph: on n points.
         gamma: penalty, > 0.
         pieces: (n,) int64 by first point, each connected in the graph.
-        dual: Z, (m, d) feasible, where the flows inside the pieces start.
+        dual: Z, (m, d) feasible, where the search starts.
+        method: "newton", or "clarabel": interior points first.
         largest: most unknowns (pieces times d) of a problem of pieces.
         flow_steps: most steps of the search for flows in a round.
         tol: relative gap at which a larger problem than ``provable`` need not be proved.
         provable: unknowns (clusters times d) up to which the proof is sought.
     """
-    steps, accuracy = 0, _FIRST
-    if int(pieces.max()) + 1 > _WORTHWHILE * graph.n and points.size <= largest:
-        pieces = np.arange(graph.n)
+    few = graph.m <= FEW_EDGES
+    phase, accuracy, again = "newton", _ROUGH, SOFT
+    if method == "clarabel":
+        # Many wrong pieces show before any step is done.
+        phase, accuracy = "look", _FIRST
+        many = int(pieces.max()) + 1 > _WORTHWHILE * graph.n
+        if (few or many) and points.size <= largest:
+            phase, pieces = "interior", np.arange(graph.n)
+    hardness, steps, split = again, 0, False
     best = Sieved(None, pieces, points, dual, np.inf, 0)
     for _ in range(_ROUNDS):
         if (int(pieces.max()) + 1) * points.shape[1] > largest:
             break
-        solved = _solve_pieces(points, graph, gamma, pieces, dual, accuracy, flow_steps)
-        dual = solved.dual
-        steps += solved.steps
+        problem = reduce(points, graph, pieces)
+        inner = _inner(problem, gamma, dual, phase, accuracy, hardness)
+        solved = _whole(points, graph, gamma, pieces, problem, inner, dual, flow_steps)
+        dual, hardness = solved.dual, inner.hardness
+        steps += inner.steps
         labels, solution = solved.labels, solved.solution
         gap = relative_gap(points, graph, gamma, solution, dual)
         best = min(best, Sieved(None, labels, solution, dual, gap, steps))
-        if solved.overloaded.any():
-            pieces = _apart(graph, pieces, pieces, solved.overloaded)
+        wrong = solved.overloaded.any()
+        if wrong:
+            count = int(pieces.max()) + 1
+            pieces = _apart(graph, solved.finer, solved.overloaded)
+            local = int(pieces.max()) + 1 - count <= _LOCAL * graph.n
+        if phase == "interior" and (not wrong or local):
+            phase, accuracy = "newton", _CROSSED
+            again = hardness = _FEW_CROSSOVER if few else _CROSSOVER
+            if few and not wrong:
+                held = lengths(dual) < _HELD * gamma * graph.weights
+                pieces = connected(graph.n, graph.edges[held])
             continue
+        if wrong or phase == "look":
+            phase, hardness = "interior" if phase == "look" else phase, again
+            continue
+        if accuracy > _FIRST:
+            accuracy = _FIRST
+            continue
+        patient, split = split, False
+        labels = pieces if patient else labels
         centroids = cluster_means(solution, labels, int(labels.max()) + 1)
         enough = gap <= tol and centroids.size > provable
-        found = examine(points, graph, gamma, labels, None, centroids, dual, flow_steps)
-        if found.split is not None and found.centroids is not None and not enough:
-            # The last borders can be narrower than interior points see: the witness shows them.
-            labels = found.split.labels
-            moved = cluster_means(
-                found.centroids[solved.labels] + found.split.shift, labels, int(labels.max()) + 1
-            )
-            found = examine(
-                points, graph, gamma, labels, None, moved, dual, flow_steps, patient=True
-            )
+        found = examine(
+            points, graph, gamma, labels, None, centroids, dual, flow_steps, patient=patient
+        )
+        if found.split is not None and not enough:
+            # The last borders can be narrower than the gap shows: the witness shows them.
+            pieces, hardness, split = found.split.labels, _CROSSOVER, True
+            continue
         if found.valid and found.centroids is not None and found.dual is not None:
             solution = found.centroids[labels]
             gap = relative_gap(points, graph, gamma, solution, found.dual)
@@ -114,64 +151,98 @@ def sieve(
     return best
 
 
-def _apart(
-    graph: Graph, pieces: np.ndarray, among: np.ndarray, overloaded: np.ndarray
-) -> np.ndarray:
-    """Pieces whose group in ``among`` has an overloaded edge fall apart into points."""
-    loose = np.isin(among, among[graph.edges[overloaded].ravel()])
+def _apart(graph: Graph, pieces: np.ndarray, overloaded: np.ndarray) -> np.ndarray:
+    """Pieces that still have an overloaded edge fall apart into points."""
+    left, right = pieces[graph.edges[overloaded]].T
+    overloaded = np.flatnonzero(overloaded)[left == right]
+    loose = np.isin(pieces, pieces[graph.edges[overloaded].ravel()])
     return by_first_point(np.where(loose, graph.n + np.arange(graph.n), pieces))
 
 
 @dataclass(frozen=True, eq=False)
-class _Pieces:
+class _Inner:
+    """A solution of the problem of pieces: X (K, d), Z (P, d), fused pairs (P,)."""
+
+    centroids: np.ndarray
+    dual: np.ndarray
+    fused: np.ndarray
+    steps: int
+    hardness: float
+
+
+def _inner(
+    problem: Reduced, gamma: float, dual: np.ndarray, phase: str, accuracy: float, hardness: float
+) -> _Inner:
+    """Interior points, or Newton from ``dual`` (m, d); in phase "look" without a step."""
+    if not len(problem.edges):
+        nothing = np.zeros((0, problem.means.shape[1]))
+        return _Inner(problem.means, nothing, np.zeros(0, dtype=bool), 0, hardness)
+    if phase == "interior":
+        return _clarabel(problem, gamma, accuracy, hardness)
+    tol = np.inf if phase == "look" else accuracy
+    found = augmented_newton(problem, gamma, _summed(problem, dual), tol=tol, hardness=hardness)
+    return _Inner(found.centroids, found.dual, found.fused, found.steps, found.hardness)
+
+
+def _clarabel(problem: Reduced, gamma: float, accuracy: float, hardness: float) -> _Inner:
+    small = Graph(len(problem.sizes), problem.edges, problem.weights)
+    centroids, forces, steps = interior_point(problem.means, small, gamma, accuracy, problem.sizes)
+    radius = gamma * problem.weights
+    forces = project(forces, radius)
+    # The prox step of dual ascent on this problem (`ama`): zero where the edge is fused.
+    degree = np.bincount(problem.edges.ravel(), minlength=small.n) / problem.sizes
+    step = 1 / (degree[problem.edges[:, 0]] + degree[problem.edges[:, 1]])
+    proposed = forces + step[:, None] * (small.incidence() @ centroids)
+    return _Inner(centroids, forces, lengths(proposed) < radius, steps, hardness)
+
+
+def _summed(problem: Reduced, dual: np.ndarray) -> np.ndarray:
+    """The dual (m, d) added up on the pairs of the problem, (P, d)."""
+    signed = np.where(problem.forward, 1.0, -1.0)[:, None] * dual[problem.crossing]
+    count = len(problem.edges)
+    columns = [np.bincount(problem.pair, column, minlength=count) for column in signed.T]
+    return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Whole:
     labels: np.ndarray
     solution: np.ndarray
     dual: np.ndarray
     overloaded: np.ndarray
-    steps: int
+    finer: np.ndarray
 
 
-def _solve_pieces(
+def _whole(
     points: np.ndarray,
     graph: Graph,
     gamma: float,
     pieces: np.ndarray,
+    problem: Reduced,
+    inner: _Inner,
     dual: np.ndarray,
-    accuracy: float,
     flow_steps: int,
-) -> _Pieces:
-    """The problem of the pieces: partition (n,), X (n, d), feasible Z (m, d).
+) -> _Whole:
+    """What the pieces' solution says of the points: partition (n,), X (n, d), feasible Z (m, d).
 
-    ``overloaded`` (m,) are the edges in pieces that no flow holds together.
+    ``overloaded`` (m,) are the edges in pieces that no flow holds together, ``finer`` (n,) the
+    pieces where a witness has shown how some of them split.
     """
-    problem = reduce(points, graph, pieces)
-    count = len(problem.sizes)
     whole = dual.copy()
-    labels, solution, steps = pieces, problem.means, 0
-    if len(problem.edges):
-        small = Graph(count, problem.edges, problem.weights)
-        solution, forces, steps = interior_point(
-            problem.means, small, gamma, accuracy, problem.sizes
-        )
-        radius = gamma * problem.weights
-        forces = project(forces, radius)
-        # The prox step of dual ascent on this problem (`ama`): zero where the edge is fused.
-        degree = np.bincount(problem.edges.ravel(), minlength=count) / problem.sizes
-        step = 1 / (degree[problem.edges[:, 0]] + degree[problem.edges[:, 1]])
-        proposed = forces + step[:, None] * (small.incidence() @ solution)
-        labels = connected(count, problem.edges[lengths(proposed) < radius])[pieces]
-        share = gamma * graph.weights[problem.crossing] / radius[problem.pair]
-        share *= np.where(problem.forward, 1.0, -1.0)
-        whole[problem.crossing] = share[:, None] * forces[problem.pair]
-    solution = solution[pieces]
+    labels = connected(len(problem.sizes), problem.edges[inner.fused])[pieces]
+    share = graph.weights[problem.crossing] / problem.weights[problem.pair]
+    share *= np.where(problem.forward, 1.0, -1.0)
+    whole[problem.crossing] = share[:, None] * inner.dual[problem.pair]
+    solution = inner.centroids[pieces]
     overloaded = np.zeros(graph.m, dtype=bool)
-    inside = ~problem.crossing
+    inside, finer = ~problem.crossing, pieces
     if inside.any():
         whole[inside] = 0
         demand = points - graph.incidence().T @ whole - solution
         within = Within(graph.incidence()[inside], pieces, gamma * graph.weights[inside])
-        flow, _, _ = within.route(demand, dual[inside], flow_steps)
+        flow, _, split = within.route(demand, dual[inside], flow_steps)
+        finer = pieces if split is None else split.labels
         overloaded[inside] = lengths(flow) > within.capacity * (1 + 1e-9)
         clip(flow, within.capacity)
         whole[inside] = flow
-    return _Pieces(labels, solution, whole, overloaded, steps)
+    return _Whole(labels, solution, whole, overloaded, finer)

@@ -21,7 +21,7 @@ class Solution:
         objective: value of X.
         gap: (objective - dual value) / objective, >= 0; 0 where the objective is 0.
         iterations: steps of the solver.
-        solver: "ama" or "clarabel".
+        solver: "ama", "newton" or "clarabel".
         certified: a flow proves that the exact solution has this partition.
         gamma: the penalty.
     """

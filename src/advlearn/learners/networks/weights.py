@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import nn
 
 from advlearn.learners.networks import build
 from advlearn.settings.network import AnyNetworkSettings, network_settings
+from advlearn.support.codedigest import external_digest
 from advlearn.support.errors import MADE_ANEW, UserError
 from advlearn.support.io import atomic_path
 
@@ -32,6 +34,11 @@ def save_networks(
     architecture = settings.model_dump(mode="json")
     if "weights" in architecture:
         architecture["weights"] = None
+    tensors = {
+        f"{name}/{key}": value.detach().cpu().contiguous()
+        for name, state in states.items()
+        for key, value in state.items()
+    }
     # One entry: safetensors writes several in an order that changes from run to run.
     header = {
         "advlearn": json.dumps(
@@ -40,14 +47,10 @@ def save_networks(
                 "shape": shape,
                 "n_classes": n_classes,
                 "names": list(states),
+                "digest": _digest(tensors),
             },
             sort_keys=True,
         )
-    }
-    tensors = {
-        f"{name}/{key}": value.detach().cpu().contiguous()
-        for name, state in states.items()
-        for key, value in state.items()
     }
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=header)
@@ -68,13 +71,26 @@ def load_networks(path: Path) -> tuple[nn.Module, dict[str, State]]:
             for key in archive.keys():  # noqa: SIM118 (safe_open is no mapping)
                 name, _, parameter = key.partition("/")
                 states[name][parameter] = archive.get_tensor(key)
+            tensors = {f"{name}/{key}": v for name, one in states.items() for key, v in one.items()}
+            if header.get("digest", "") not in ("", _digest(tensors)):
+                raise ValueError("the weights are not those that were written")
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise UserError(
-            f"cannot read network weights: {error}",
-            where=str(path),
-            remedy=MADE_ANEW,
-        ) from error
+        raise _unreadable(path, error) from error
     return network, states
+
+
+def own_digest(path: Path) -> str | None:
+    """Digest of the source of a user's own network in a file, none for the registered ones.
+
+    Raises:
+        UserError: the file is damaged, or the network's module is not on Python's path.
+    """
+    try:
+        with safe_open(path, framework="pt") as archive:
+            name = json.loads((archive.metadata() or {})["advlearn"])["architecture"]["name"]
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return external_digest(name)
 
 
 def load_network(path: Path, name: str = "classifier") -> nn.Module:
@@ -92,3 +108,21 @@ def load_network(path: Path, name: str = "classifier") -> nn.Module:
         )
     network.load_state_dict(states[name])
     return network.eval()
+
+
+def _digest(tensors: State) -> str:
+    """Hexadecimal digest of named tensors, whatever their order."""
+    total = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        total.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"cannot read network weights: {error}",
+        where=str(path),
+        remedy=MADE_ANEW,
+    )

@@ -27,7 +27,7 @@ _LABELS = {
     "clean_only": "retrained on clean images only",
     **CLUSTERER_LABELS,
 }
-_SINGLE = {"classic": "classic", "adversarial_training": "all", "clean_only": "none"}
+SINGLE = {"classic": "classic", "adversarial_training": "all", "clean_only": "none"}
 
 
 def choose(tidy: Tidy) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def compare(tidy: Tidy) -> pd.DataFrame:
     single = baselines(tidy)
     single = single[single["attack"] == ATTACK]
     parts = [frame]
-    for algorithm, rule in _SINGLE.items():
+    for algorithm, rule in SINGLE.items():
         parts.append(single[single["rule"] == rule].assign(algorithm=algorithm))
     everything = pd.concat(parts, ignore_index=True)
     keys = ["universe", "protocol", "algorithm", "metric"]

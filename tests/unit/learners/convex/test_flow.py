@@ -12,7 +12,9 @@ from advlearn.learners.convex import (
     unit_graph,
 )
 from advlearn.learners.convex.flow import Within
-from advlearn.learners.convex.reduced import hessian, newton, reduce, sparse_hessian
+from advlearn.learners.convex.hessian import hessian, sparse_hessian
+from advlearn.learners.convex.newton import newton
+from advlearn.learners.convex.reduced import reduce
 
 SIZES = np.repeat([0, 1, 2], [10, 12, 8])
 

@@ -18,8 +18,9 @@ def points(n: int = 120) -> np.ndarray:
     return found - found.mean(axis=0)
 
 
+@pytest.mark.parametrize("method", ["newton", "clarabel"])
 @pytest.mark.parametrize("kind", ["single points", "the clusters", "one wrong piece"])
-def test_any_pieces_lead_to_the_exact_partition(kind: str) -> None:
+def test_any_pieces_lead_to_the_exact_partition(kind: str, method: str) -> None:
     a = points()
     graph = knn_graph(a, 10, 0.1)
     exact = solve(a, graph, 0.5, solver="ama")
@@ -31,7 +32,7 @@ def test_any_pieces_lead_to_the_exact_partition(kind: str) -> None:
     if kind == "one wrong piece":
         joined = exact.labels[graph.edges[:60]]
         assert (joined[:, 0] != joined[:, 1]).any()
-    found = sieve(a, graph, 0.5, pieces, np.zeros((graph.m, 2)), **SETTINGS)
+    found = sieve(a, graph, 0.5, pieces, np.zeros((graph.m, 2)), method=method, **SETTINGS)
     assert found.proof is not None
     assert found.proof.valid
     np.testing.assert_array_equal(found.labels, exact.labels)
@@ -41,7 +42,7 @@ def test_any_pieces_lead_to_the_exact_partition(kind: str) -> None:
 def test_too_large_a_problem_is_not_begun() -> None:
     a = points()
     graph = knn_graph(a)
-    settings = {**SETTINGS, "largest": 100}
+    settings = {**SETTINGS, "method": "newton", "largest": 100}
     found = sieve(a, graph, 0.5, np.arange(120), np.zeros((graph.m, 2)), **settings)
     assert (found.proof, found.gap, found.steps) == (None, np.inf, 0)
 

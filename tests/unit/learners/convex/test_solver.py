@@ -54,7 +54,7 @@ GRAPHS = {
 }
 
 
-@pytest.mark.parametrize("solver", ["ama", "clarabel", "auto"])
+@pytest.mark.parametrize("solver", ["ama", "newton", "clarabel", "auto"])
 @pytest.mark.parametrize("kind", GRAPHS)
 def test_agrees_with_cvxpy_and_clarabel(kind: str, solver: str) -> None:
     for seed, d in ((0, 2), (1, 5)):
@@ -102,7 +102,9 @@ def test_solvers_give_the_same_partition() -> None:
     a = blobs((60, 60, 80), seed=5)
     graph = knn_graph(a, 10, 0.5)
     for gamma in (0.5, 5.0, 50.0):
-        found = [solve(a, graph, gamma, solver=name) for name in ("ama", "clarabel", "auto")]
+        found = [
+            solve(a, graph, gamma, solver=name) for name in ("ama", "newton", "clarabel", "auto")
+        ]
         for other in found[1:]:
             np.testing.assert_array_equal(found[0].labels, other.labels)
             np.testing.assert_allclose(found[0].points_hat, other.points_hat, atol=1e-9)

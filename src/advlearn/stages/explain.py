@@ -1,0 +1,334 @@
+"""What is behind a figure, a table or one of its numbers: rows, jobs, parameters, checksums."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+import yaml
+
+from advlearn.chain.records import record_of
+from advlearn.chain.rules import Job, Rules, rules_of
+from advlearn.chain.text import readable
+from advlearn.chain.walk import Chain, follow
+from advlearn.paper.address import Address, find, parse
+from advlearn.paper.figures import FIGURES
+from advlearn.paper.lineage import LINEAGE, SOURCES, behind, published_behind
+from advlearn.paper.save import save_figure
+from advlearn.paper.style import figure_style
+from advlearn.paper.tables import TABLES
+from advlearn.paper.tidy import Tidy
+from advlearn.paper.writers import write_table
+from advlearn.settings.topk_study import JOBS
+from advlearn.support.checksums import sha256_of
+from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.io import read_json
+
+DATA = ("prepare", "topk_data", "bilevel_data")
+"""Rules whose files a collecting stage reads to describe the data."""
+COLLECT = ("collect", "topk_collect", "bilevel_collect")
+_PUBLISHED = Path("config/published")
+
+
+def explain(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="table or figure, or a number: selective_table1_fgsm:kmeans,n_clusters=3,mean"
+        ),
+    ],
+    *,
+    run: Annotated[Path, typer.Option(help="folder of the run")] = Path("results/reference"),
+    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = _PUBLISHED,
+    snakefile: Annotated[Path, typer.Option(help="front door of the workflow")] = Path("Snakefile"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="everything, with every job's inputs, for machines")
+    ] = False,
+) -> None:
+    """Print what a figure, a table or one of its numbers was made of, and how to make it again."""
+    address = parse(what, TABLES, FIGURES)
+    made = Made.of(address, address.run or run)
+    found = explanation(address, made, published, snakefile)
+    print(json.dumps(found, indent=2) if as_json else "\n".join(readable(found)))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run's folder beside what its rules call it.
+
+    Attributes:
+        folder: where the run is.
+        home: the same as the rules write it, ``results/RUN``; another one where only the results
+            of a run were kept, as in ``results/reference``.
+        config: its resolved configuration.
+        record: its run.json.
+    """
+
+    folder: Path
+    home: str
+    config: Path
+    record: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, address: Address, folder: Path) -> Made:
+        """Find the run's record: that of the study, where the study was run alone.
+
+        Raises:
+            UserError: the folder holds no finished run.
+        """
+        study = address.name.partition("_")[0]
+        own = folder / f"run-{study}.json"
+        record = own if own.is_file() else folder / "run.json"
+        config = record.with_name(record.name.replace("run", "config")).with_suffix(".yaml")
+        if not record.is_file() or not config.is_file():
+            raise UserError(
+                "the folder holds no finished run: it has no run.json with its config.yaml",
+                where=f"option --run: {folder}",
+                remedy="run the workflow first, for example 'make demo', and give results/demo",
+            )
+        name = yaml.safe_load(config.read_text(encoding="utf-8"))["run"]
+        return cls(folder, f"results/{name}", config, read_json(record))
+
+    @property
+    def whole(self) -> bool:
+        """Whether the folder is the run's own, with all files in between."""
+        return self.folder.resolve() == Path(self.home).resolve()
+
+    def located(self, file: str) -> Path | None:
+        """Where a file of the rules is now; none where it was not kept."""
+        if self.whole or not file.startswith("results/"):
+            path = Path(file)
+        elif file.startswith(f"{self.home}/"):
+            path = self.folder / file.removeprefix(f"{self.home}/")
+        else:
+            return None  # downloads, which another run may have renewed
+        packed = path.with_name(f"{path.name}.gz")
+        return next((each for each in (path, packed) if each.is_file()), None)
+
+    def file(self, file: str) -> dict[str, str | None]:
+        """Path and checksum; null where the file is not there."""
+        path = self.located(file)
+        return {"path": str(path or file), "sha256": _checksum(path) if path else None}
+
+
+_checksum = cache(sha256_of)
+
+
+def explanation(address: Address, made: Made, published: Path, snakefile: Path) -> dict[str, Any]:
+    """Everything that is known of a figure, a table or a number, as plain values.
+
+    Raises:
+        UserError: there is no such number, or a file of the run is missing or damaged.
+    """
+    tidy = Tidy(made.folder / "tidy", published)
+    title, frame, again = _again(address, tidy, made.folder / "paper" / address.kind)
+    opened = [path for path in tidy.opened if path.parent == tidy.folder]
+    tables = [path.name.partition(".")[0] for path in opened]
+    number: dict[str, Any] | None = None
+    frames: dict[str, list[pd.DataFrame]] = {}
+    if address.words and frame is not None:
+        number, frames = _number(address, tidy, made, frame)
+        # A published number has no rows of ours, and nothing was run for it.
+        tables = [*frames, *(n for n in tables if n not in SOURCES)] if frames else []
+    suffix = ".csv" if address.kind == "tables" else ".svg"
+    target = f"{made.home}/paper/{address.kind}/{address.name}{suffix}"
+    with rules_of(snakefile, made.config) as rules:
+        chain = _chain(target, tables, frames, rules, published)
+        jobs = [_job(job, chain.used[job.outputs[0]], made) for job in chain.jobs]
+    return {
+        "kind": address.kind.removesuffix("s"),
+        "name": address.name,
+        "title": title,
+        "run": {"folder": str(made.folder), **made.record},
+        "config": {"path": str(made.config), "sha256": _checksum(made.config)},
+        "kept": "all" if made.whole else "results only",
+        "files": again,
+        "number": number,
+        "tidy": [{"path": str(path), "sha256": _checksum(path)} for path in opened],
+        "jobs": jobs,
+        "given": [made.file(file) for file in chain.given],
+        "command": _command(target, made.config),
+    }
+
+
+def _again(
+    address: Address, tidy: Tidy, folder: Path
+) -> tuple[str, pd.DataFrame | None, list[dict[str, Any]]]:
+    """Title, rows of a table, and the files beside what the tidy tables give now."""
+    with tempfile.TemporaryDirectory() as scratch:
+        stem = Path(scratch) / address.name
+        if address.kind == "tables":
+            table = TABLES[address.name](tidy)
+            title, frame = table.title, table.frame
+            files = write_table(table, stem)
+        else:
+            entry = FIGURES[address.name]
+            title, frame = entry.title, None
+            with figure_style():
+                files = save_figure(entry.draw(tidy), stem)
+        again = []
+        for new in files:
+            old = folder / new.name
+            there = old.is_file()
+            same = there and old.read_bytes() == new.read_bytes()
+            again.append(
+                {
+                    "path": str(old),
+                    "sha256": _checksum(old) if there else None,
+                    "made_again_the_same": same if there else None,
+                }
+            )
+    return title, frame, again
+
+
+def _number(
+    address: Address, tidy: Tidy, made: Made, frame: pd.DataFrame
+) -> tuple[dict[str, Any], dict[str, list[pd.DataFrame]]]:
+    """A number with the rows behind it, and these rows by tidy table."""
+    lineage = LINEAGE[address.name]
+    csv = made.folder / "paper" / address.kind / f"{address.name}.csv"
+    if not csv.is_file():
+        raise UserError(
+            "the table has not been made",
+            where=str(csv),
+            remedy="run the workflow first, for example 'make demo'",
+        )
+    cell = find(csv, lineage.keys, address.words)
+    if cell.row >= len(frame):
+        raise UserError(
+            "the table has other lines than its tidy tables give",
+            where=str(csv),
+            remedy=MADE_ANEW,
+        )
+    line = {str(name): value for name, value in frame.iloc[cell.row].items()}
+    parts: list[dict[str, Any]] = []
+    frames: dict[str, list[pd.DataFrame]] = {}
+    quoted = cell.column in ("published", "source", "note")
+    for part in [] if quoted else behind(address.name, tidy, line, cell.column):
+        frames.setdefault(part.table, []).append(part.rows)
+        file = made.located(f"{made.home}/tidy/{part.table}.csv")
+        parts.append(_rows(part.role, file, part.rows))
+    beside = published_behind(address.name, tidy, line)
+    if beside is not None:
+        parts.append(_rows("published", tidy.published_folder / f"{address.name}.csv", beside))
+    number = {
+        "column": cell.column,
+        "value": cell.text or None,
+        "line": cell.line,
+        "keys": dict(cell.keys),
+        "how": "quoted from the published numbers" if quoted else lineage.how,
+        "rows": parts,
+    }
+    return number, frames
+
+
+def _rows(role: str, file: Path | None, rows: pd.DataFrame) -> dict[str, Any]:
+    values = json.loads(rows.to_json(orient="records", double_precision=15))
+    return {
+        "role": role,
+        "path": str(file) if file else None,
+        "sha256": _checksum(file) if file else None,
+        "lines": [int(index) + 2 for index in rows.index],
+        "values": values,
+    }
+
+
+def _chain(
+    target: str,
+    tables: Sequence[str],
+    frames: Mapping[str, list[pd.DataFrame]],
+    rules: Rules,
+    published: Path,
+) -> Chain:
+    """The jobs behind the tidy tables that were read, or behind the rows of a number alone."""
+    drawn = rules.job_of(target)
+    if drawn is None:
+        raise UserError(
+            "no rule of the workflow makes this file",
+            where=target,
+            remedy="use the version of this project with which the run was made",
+        )
+    wanted = {SOURCES[name] for name in tables if name in SOURCES}
+    choices = any(name.endswith("choices") for name in tables)
+    of_rule: dict[str, list[pd.DataFrame]] = {}
+    for name, found in frames.items():
+        of_rule.setdefault(SOURCES[name], []).extend(found)
+    every = [frame for found in frames.values() for frame in found]
+
+    def reads(job: Job, file: str, maker: Job | None) -> bool:
+        name = Path(file).name.partition(".")[0]
+        if job is drawn:
+            own = maker is None and name == drawn_name
+            return own or (maker is not None and name in tables)
+        if job.rule not in COLLECT:
+            return True
+        if maker is None:
+            return choices
+        if maker.rule in DATA:
+            return _agree(maker, every)
+        return maker.rule in wanted and _agree(maker, of_rule.get(maker.rule, []))
+
+    drawn_name = Path(target).name.partition(".")[0]
+    return follow([target], rules.job_of, reads)
+
+
+def _agree(job: Job, frames: Sequence[pd.DataFrame]) -> bool:
+    """Whether one of the rows can be a result of the job; without rows every job counts."""
+    for frame in frames:
+        keep = pd.Series(True, index=frame.index)
+        for name, value in job.wildcards.items():
+            column = "experiment" if name == "job" else name
+            if column in frame.columns:
+                values = JOBS[value] if name == "job" else (value,)
+                keep &= frame[column].astype(str).isin(values)
+        if keep.any():
+            return True
+    return not frames
+
+
+def _job(job: Job, used: Sequence[str], made: Made) -> dict[str, Any]:
+    # Records of a run elsewhere, or of another run of this name, say nothing of this one.
+    record = record_of(used[0]) if made.whole else None
+    outputs: list[dict[str, Any]] = [made.file(file) for file in used]
+    raw = made.located(used[0]) if job.rule == "download" else None
+    return {
+        "rule": job.rule,
+        "stage": job.stage,
+        "wildcards": dict(job.wildcards),
+        "params": {name: _plain(value) for name, value in job.params.items() if name != "code"},
+        "code": made.record.get("code", {}).get(job.stage),
+        "code_now": job.params.get("code"),
+        "inputs": list(job.inputs),
+        "outputs": outputs,
+        "raw": read_json(raw)["files"] if raw else [],
+        "log": job.log,
+        "started": record.started if record else None,
+        "seconds": record.seconds if record else None,
+        "command": record.command if record else None,
+        "recorded_parameters_are_these": record.params == job.recorded if record else None,
+    }
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, str) and value.startswith("{"):
+        return json.loads(value)
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, int | float | bool | None) else str(value)
+
+
+def _command(target: str, config: Path) -> str:
+    """The one command that makes the file, from the folder in which this one was given."""
+    snakemake = Path(os.path.relpath(Path(sys.executable).with_name("snakemake")))
+    shown = "snakemake" if ".." in snakemake.parts else str(snakemake)
+    return shlex.join([shown, target, "--cores", "all", "--configfile", str(config)])

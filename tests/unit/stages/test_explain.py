@@ -1,0 +1,134 @@
+"""Explanations of the shipped run; tests/workflow/test_explain.py has those of a finished one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advlearn.stages.explain import explain
+from advlearn.support.errors import UserError
+
+ROOT = Path(__file__).parents[3]
+REFERENCE = Path("results/reference")
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def found(what: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    explain(what, as_json=True)
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return told
+
+
+def test_a_number_of_study_1(capsys: pytest.CaptureFixture[str]) -> None:
+    told = found("selective_table1:closest,whitebox,kmeans,n_clusters=4,adversarial", capsys)
+    number = told["number"]
+    (values, published) = number["rows"]
+    seeds = [row["value"] for row in values["values"]]
+    assert len(seeds) == 5
+    assert float(number["value"]) == pytest.approx(sum(seeds) / 5, rel=1e-9)
+    assert published["values"][0]["algorithm"] == "kmeans"
+    assert published["values"][0]["n_clusters"] == 4
+    # Of all universes, attacks and reductions only those of the number.
+    rules = Counter(job["rule"] for job in told["jobs"])
+    assert rules["evaluate"] == rules["retrain"] == rules["select"] == rules["embed"] == 5
+    assert rules["cluster"] == 5 * 4
+    assert not {"calibrate", "topk_attack", "selective_figures"} & set(rules)
+    evaluated = [job["wildcards"] for job in told["jobs"] if job["rule"] == "evaluate"]
+    same = {"universe": "closest", "attack": "fgsm", "reduction": "pca"}
+    assert evaluated == [{**same, "seed": str(seed)} for seed in range(5)]
+
+
+def test_what_was_not_shipped_is_unknown_and_what_was_is_checked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = found("figures/bilevel_sandwich", capsys)
+    assert told["kept"] == "results only"
+    record = json.loads((REFERENCE / "run-bilevel.json").read_text(encoding="utf-8"))
+    assert told["run"]["recorded"] == record["recorded"]
+    outputs = {file["path"]: file["sha256"] for job in told["jobs"] for file in job["outputs"]}
+    for path, checksum in outputs.items():
+        shipped = path.startswith(f"{REFERENCE}/")
+        assert (checksum is not None) == shipped, path
+        if shipped:
+            assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == checksum
+    assert any("/tidy/bilevel_sandwich.csv" in path for path in outputs)
+    assert {job["started"] for job in told["jobs"]} == {None}
+    # Of the study, only what the figure reads.
+    assert {job["rule"] for job in told["jobs"]} == {
+        *("bilevel_data", "bilevel_path", "bilevel_certify", "bilevel_collect"),
+        "bilevel_figures",
+    }
+
+
+def test_the_shipped_figures_and_tables_are_made_again_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for what in ("topk_models", "figures/topk_alpha"):
+        told = found(what, capsys)
+        assert len(told["files"]) == 3
+        assert {file["made_again_the_same"] for file in told["files"]} == {True}
+
+
+def test_a_published_number_is_quoted_and_has_no_jobs_behind_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = found("bilevel_onepoint:digits_1_4,ward,method=published,misclustered,published", capsys)
+    assert told["number"]["how"].startswith("quoted")
+    assert [job["rule"] for job in told["jobs"]] == ["bilevel_tables"]
+    assert [file["path"] for file in told["given"]] == ["config/published/bilevel_onepoint.csv"]
+
+
+def test_the_text_has_the_number_the_chain_and_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    explain("topk_random:tkmia,l2,n_specified=1,k=2,over=success")
+    text = capsys.readouterr().out
+    line = (REFERENCE / "paper/tables/topk_random.csv").read_text().splitlines()[13]
+    assert f"mean = {line.split(',')[15]}, line 14 of the CSV file" in text
+    assert "5 rows, line" in text
+    assert "topk_attack (5 jobs)" in text
+    assert "only results were kept here" in text
+    assert "unknown, not kept" in text
+    assert (
+        "snakemake results/paper/paper/tables/topk_random.csv --cores all"
+        " --configfile results/reference/config-topk.yaml" in text
+    )
+
+
+def test_a_folder_without_a_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no finished run"):
+        explain("topk_models", run=tmp_path)
+
+
+def test_damaged_rows_are_not_explained(tmp_path: Path) -> None:
+    copy = tmp_path / "reference"
+    shutil.copytree(REFERENCE, copy)
+    tidy = copy / "tidy" / "topk_models.csv"
+    tidy.write_text(tidy.read_text().replace("0.98", "0.99", 1))
+    (copy / "tidy" / "topk_study.json").write_text(
+        json.dumps(
+            json.loads((copy / "tidy" / "topk_study.json").read_text())
+            | {"files": {"topk_models.csv": "0" * 64}}
+        )
+    )
+    with pytest.raises(UserError, match="damaged or edited"):
+        explain("topk_models", run=copy)
+
+
+def test_the_examples_of_the_documentation_work(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "provenance.md").read_text(encoding="utf-8")
+    examples = re.findall(r"advlearn explain (\S+)", page)
+    assert len(examples) == 3
+    for what in examples:
+        assert found(what, capsys)["command"]

@@ -1,0 +1,271 @@
+"""Every long stage, killed again and again, ends with the files of an undisturbed job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from advlearn.attacks.ascent import ProjectedAscent
+from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.settings.bilevel_attack import OnepointSettings
+from advlearn.settings.calibrate import CalibrateSettings
+from advlearn.settings.cluster import ClusterSettings
+from advlearn.settings.jobs import CraftJob, EvaluateJob, EvaluationSettings, PretrainJob
+from advlearn.settings.network import RetrainSettings, TrainingSettings
+from advlearn.settings.topk import TopkAttackJob
+from advlearn.stages.bilevel_attack import bilevel_attack
+from advlearn.stages.bilevel_certify import bilevel_certify
+from advlearn.stages.bilevel_onepoint import bilevel_onepoint
+from advlearn.stages.bilevel_path import bilevel_path
+from advlearn.stages.calibrate import calibrate
+from advlearn.stages.cluster import cluster
+from advlearn.stages.craft import craft
+from advlearn.stages.evaluate import evaluate
+from advlearn.stages.pretrain import pretrain
+from advlearn.stages.topk_pretrain import topk_pretrain
+from advlearn.support.io import read_csv, read_parquet
+from tests.unit.interrupted import killed_after_each_save
+from tests.unit.stages import test_bilevel_attack as attacks
+from tests.unit.stages import test_bilevel_certify as certificates
+from tests.unit.stages import test_bilevel_path as paths
+
+from .conftest import TinyRun, TinyTopk
+
+inputs = certificates.inputs
+made = paths.made
+
+Stage = Callable[[Path], object]
+
+
+def unchanged(stage: Stage, folder: Path, patch: pytest.MonkeyPatch, least: int) -> None:
+    """Compare the files of ``stage`` with those of a run that is killed at every save."""
+    stage(folder / "undisturbed" / "out.x")
+    kills = killed_after_each_save(lambda: stage(folder / "killed" / "out.x"), patch)
+    assert kills >= least
+    expected, found = contents(folder / "undisturbed"), contents(folder / "killed")
+    assert found.keys() == expected.keys(), "something was left behind, or is missing"
+    assert found == expected
+
+
+def contents(folder: Path) -> dict[str, object]:
+    return {path.name: content(path) for path in sorted(folder.iterdir())}
+
+
+def content(path: Path) -> object:
+    """Bytes of a file; of a table that holds seconds, all the rest."""
+    try:
+        frame = read_parquet(path) if path.name.endswith(".parquet") else read_csv(path)
+    except (ValueError, UnicodeDecodeError):
+        return path.read_bytes()
+    if "seconds" in frame:
+        return frame.drop(columns="seconds").to_json()
+    return path.read_bytes()
+
+
+def out_as(suffix: str, stage: Stage) -> Stage:
+    return lambda out: stage(out.with_name(f"out{suffix}"))
+
+
+def test_pretrain(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = PretrainJob(model=tiny.model, training=TrainingSettings(epochs=3, batch_size=64))
+    unchanged(
+        out_as(
+            ".safetensors",
+            lambda out: pretrain(data=tiny.data, settings=settings, seed=1, out=out, device="cpu"),
+        ),
+        tmp_path, monkeypatch, 9,
+    )  # fmt: skip
+
+
+def test_retrain(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = RetrainSettings(batch_size=64, crafting="online")
+    unchanged(
+        out_as(".safetensors", lambda out: tiny.retrain(out, settings)), tmp_path, monkeypatch, 20
+    )
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        FgsmSettings(epsilon=0.1),
+        PgdSettings(epsilon=0.1, steps=2, random_start=True, restarts=2),
+    ],
+)
+def test_craft(
+    attack: FgsmSettings | PgdSettings,
+    tiny: TinyRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Several batches of so few images.
+    monkeypatch.setattr(ProjectedAscent.__init__, "__defaults__", (False, 1, 40))
+    unchanged(
+        out_as(
+            ".parquet",
+            lambda out: craft(
+                data=tiny.data, weights=tiny.weights, settings=CraftJob(attack=attack), seed=0,
+                out=out, device="cpu",
+            ),
+        ),
+        tmp_path, monkeypatch, 8,
+    )  # fmt: skip
+
+
+def test_evaluate(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    retrained = tmp_path / "retrained.safetensors"
+    tiny.retrain(retrained, RetrainSettings(batch_size=32))
+    settings = EvaluateJob(
+        attack=tiny.attack, evaluation=EvaluationSettings(validation_images=20, sanity_images=30)
+    )
+    unchanged(
+        out_as(
+            ".csv",
+            lambda out: evaluate(
+                data=tiny.data, weights=tiny.weights, adversarial=tiny.outcomes,
+                selection=tiny.selection, retrained=retrained, settings=settings, universe="u",
+                attack="fgsm", reduction="pca", seed=0, out=out, device="cpu",
+            ),
+        ),
+        tmp_path, monkeypatch, 4,
+    )  # fmt: skip
+
+
+def test_calibrate(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = CalibrateSettings(
+        models=(tiny.model, tiny.model.model_copy(update={"hidden": (4,), "dropout": 0.5})),
+        training=TrainingSettings(epochs=2, batch_size=64, learning_rate=0.01),
+        epsilons=(0.1,),
+        pgd_steps=2,
+        pgd_step_sizes=(None,),
+        schedules=("interleaved",),
+        craftings=("static", "online"),
+    )
+    unchanged(
+        lambda out: calibrate(data=tiny.data, settings=settings, seed=0, out=out, device="cpu"),
+        tmp_path, monkeypatch, 30,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("clusterer", "least"), [("kmeans", 2), ("agglomerative", 1), ("dbscan", 2), ("hdbscan", 2)]
+)
+def test_cluster(
+    clusterer: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ClusterSettings.model_validate(
+        {
+            "kmeans": {"n_clusters": [2, 3]},
+            "agglomerative": {"n_clusters": [2, 3]},
+            "dbscan": {"eps": [3.0, 5.0], "min_samples": [4]},
+            "hdbscan": {"min_cluster_size": [5, 10], "min_samples": 4},
+        }
+    )
+    blobs = np.repeat([[0, 0], [30, 0], [0, 30]], 20, axis=0)
+    points = blobs + np.random.default_rng(0).normal(size=(60, 2))
+    np.save(tmp_path / "points.npy", points)
+    unchanged(
+        out_as(
+            ".parquet",
+            lambda out: cluster(
+                embedding=tmp_path / "points.npy", settings=settings, clusterer=clusterer, seed=0,
+                out=out,
+            ),
+        ),
+        tmp_path, monkeypatch, least,
+    )  # fmt: skip
+
+
+def test_topk_pretrain(topk: TinyTopk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = topk.study.models["cnn"]
+    training = settings.training.model_copy(update={"epochs": 2, "batch_size": 150})
+    settings = settings.model_copy(update={"training": training})
+    unchanged(
+        out_as(
+            ".safetensors",
+            lambda out: topk_pretrain(
+                data=topk.data, settings=settings, model="cnn", seed=0, out=out, device="cpu"
+            ),
+        ),
+        tmp_path, monkeypatch, 6,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("job", ["global", "transfer"])
+def test_topk_attack(
+    job: str, topk: TinyTopk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("advlearn.stages.topk_attack._BATCHES", 2)
+    settings = topk.job(job).model_copy(update={"batch_size": 2})
+    unchanged(out_as(".parquet", lambda out: topk.attack(out, settings)), tmp_path, monkeypatch, 4)
+
+
+def test_perturbed_images_that_were_lost_are_made_again(
+    topk: TinyTopk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a crash of the machine the progress may be there and the images not."""
+    settings: TopkAttackJob = topk.job("transfer")
+    kept = tmp_path / "killed" / ".out.kept.npy"
+
+    def attack(out: Path) -> None:
+        if out.parent.name == "killed" and kept.is_file():
+            images = bytearray(kept.read_bytes())
+            images[200:5000] = bytes(4800)
+            kept.write_bytes(bytes(images))
+        topk.attack(out, settings)
+
+    stage = out_as(".parquet", attack)
+    stage(tmp_path / "undisturbed" / "x")
+    # Killed once only: each loss costs the first chunk.
+    kills = killed_after_each_save(lambda: stage(tmp_path / "killed" / "x"), monkeypatch, every=2)
+    assert kills >= 1
+    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
+
+
+def test_bilevel_attack(clustered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unchanged(
+        out_as(
+            ".csv",
+            lambda out: bilevel_attack(
+                data=clustered / "blobs.npz", path=clustered / "path.npz", name="blobs",
+                settings=attacks.JOB, seed=3, out=out,
+            ),
+        ),
+        tmp_path, monkeypatch, 13,
+    )  # fmt: skip
+
+
+def test_bilevel_certify(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unchanged(
+        out_as(
+            ".csv",
+            lambda out: bilevel_certify(
+                data=inputs / "blobs.npz", path=inputs / "path.npz", name="blobs",
+                settings=certificates.JOB, out=out,
+            ),
+        ),
+        tmp_path, monkeypatch, 10,
+    )  # fmt: skip
+
+
+def test_bilevel_path(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unchanged(
+        out_as(
+            ".csv",
+            lambda out: bilevel_path(
+                data=made.parents[1] / "data.npz", name="points",
+                settings=paths.job(trajectories=True), out=out,
+            ),
+        ),
+        tmp_path, monkeypatch, 13,
+    )  # fmt: skip
+
+
+def test_bilevel_onepoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = OnepointSettings(pairs=((8, 9),), points=4, lengths=(1.0,), seeds=(0,))
+    unchanged(
+        out_as(".csv", lambda out: bilevel_onepoint(settings=settings, out=out)),
+        tmp_path, monkeypatch, 2,
+    )  # fmt: skip
