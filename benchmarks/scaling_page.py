@@ -25,6 +25,8 @@ from benchmarks.scaling_stages import IMAGES as SIZES
 
 PAGE, FIGURE = Path("docs/scaling.md"), Path("docs/scaling.svg")
 MEMORY_MB, DAY_S = 24_000, 86_400
+BILLION = 1_000_000_000
+_BEYOND = 64  # times the last measured size: further the dashes do not go
 IMAGES = "images"
 COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE, style.BLACK)
 MARKERS_OF_LINES = ("o", "s", "^", "D", "v", "P", "X", "d")
@@ -56,12 +58,25 @@ class Scaling:
     space: Curve | None
     stopped: str
 
+    def line(self) -> Curve | None:
+        """How memory goes on.
+
+        Stages on images hold arrays with a row an image: the straight line through the last two
+        sizes, since small sizes, mostly start, spoil a fit. Certificates hold matrices: the fit.
+        """
+        if self.unit != IMAGES or len(self.sizes) < 2:
+            return self.space
+        slope = (self.memory[-1] - self.memory[-2]) / (self.sizes[-1] - self.sizes[-2])
+        slope = max(float(slope), 0.0)
+        start = float(self.memory[-1]) - slope * float(self.sizes[-1])
+        return Curve(start, slope, 1.0, 1.0, 1.0, 0.0)
+
     def limit(self) -> tuple[float, str]:
         """The size at which one job takes a day or 24 GB, whichever is smaller, and which it is."""
         places = []
         for curve, bound, reason in (
             (self.time, DAY_S, "time"),
-            (self.space, MEMORY_MB, "memory"),
+            (self.line(), MEMORY_MB, "memory"),
         ):
             if curve is not None:
                 places.append((curve.reaches(bound), reason))
@@ -90,8 +105,8 @@ def read(path: Path) -> list[Scaling]:
 
 def rounded(value: float) -> str:
     """Two significant digits: what lies beyond the measured sizes is known no better."""
-    if not math.isfinite(value):
-        return "never"
+    if value > BILLION:
+        return "over a billion"
     if value == 0:
         return "0"
     digits = 1 - math.floor(math.log10(abs(value)))
@@ -105,7 +120,7 @@ def costs_table(stages: list[Scaling], column: str) -> str:
         if stage.unit != IMAGES:
             continue
         values = stage.seconds if column == "seconds" else stage.memory
-        curve = stage.time if column == "seconds" else stage.space
+        curve = stage.time if column == "seconds" else stage.line()
         row = {"stage": stage.name, "one run": stage.what}
         for n in SIZES:
             at = np.flatnonzero(stage.sizes == n)
@@ -136,12 +151,14 @@ def curves_table(stages: list[Scaling]) -> str:
     rows = []
     for stage in stages:
         row = {"stage": stage.name, "measured to": f"{int(stage.sizes[-1]):,} {stage.unit}"}
-        time, space = stage.time, stage.space
+        time, line = stage.time, stage.line()
         row["exponent of the time"] = _exponent(time)
         row["error of the fit"] = "" if time is None else f"{100 * time.error:.0f} %"
-        row["exponent of the memory"] = _exponent(space)
+        row["exponent of the memory"] = _exponent(stage.space)
+        per_image = line is not None and stage.unit == IMAGES
+        row["kB an image"] = number(line.factor * 1000) if per_image else ""
         row["a day at"] = "" if time is None else rounded(time.reaches(DAY_S))
-        row["24 GB at"] = "" if space is None else rounded(space.reaches(MEMORY_MB))
+        row["24 GB at"] = "" if line is None else rounded(line.reaches(MEMORY_MB))
         rows.append(row)
     return markdown(pd.DataFrame(rows, dtype=object))
 
@@ -175,7 +192,7 @@ def draw(stages: list[Scaling]) -> bytes:
             colour = COLOURS[place % len(COLOURS)]
             marker = MARKERS_OF_LINES[place % len(MARKERS_OF_LINES)]
             _line(left, stage, stage.seconds, stage.time, colour, marker)
-            _line(right, stage, stage.memory, stage.space, colour, marker)
+            _line(right, stage, stage.memory, stage.line(), colour, marker)
         left.axhline(DAY_S, color=style.GREY, linewidth=0.8)
         left.text(60, DAY_S * 1.2, "a day", color=style.GREY)
         right.axhline(MEMORY_MB, color=style.GREY, linewidth=0.8)
@@ -200,7 +217,7 @@ def _line(
         label=stage.name,
     )  # fmt: skip
     if curve is not None and stage.sizes[-1] < SIZES[-1]:
-        beyond = np.geomspace(stage.sizes[-1], SIZES[-1], 30)
+        beyond = np.geomspace(stage.sizes[-1], min(SIZES[-1], _BEYOND * stage.sizes[-1]), 30)
         # From the last mark on, so that the dashes go on where the line ends.
         shift = values[-1] / curve.at(stage.sizes[-1])
         line = [curve.at(n) * shift for n in beyond]
