@@ -104,6 +104,7 @@ lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(BIN)/python scripts/configuration.py --check
 	$(BIN)/python scripts/readme.py --check
 	$(BIN)/python -m benchmarks.report --check
+	$(BIN)/python -m benchmarks.scaling_page --check
 
 # --- cleaning -------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from pathlib import Path
 CRAFTED = "adversarial/closest/seed0/fgsm/train.npy"
 DATA = "data/dataset.json"
 # Cheap ones first.
-NAMES = ("dry_run", "memory", "ward", "convex", "robust_accuracy", "topk", "table1", "tsne")
+NAMES = ("dry_run", "dag", "memory", "ward", "convex", "robust_accuracy", "topk", "table1", "tsne")
 PEER_IS_TORCHATTACKS = ("robust_accuracy", "table1")
 
 

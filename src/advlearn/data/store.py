@@ -7,7 +7,6 @@ what; ``dataset.json`` describes them and is written last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +76,46 @@ class Split:
         return len(self.labels)
 
 
+@dataclass(frozen=True)
+class StoredSplit:
+    """One split on disk: labels in memory, images read when they are asked for.
+
+    Attributes:
+        labels: int64 (n).
+        indices: int64 (n), position of each image in its official set, ascending.
+        shape: (n, channels, height, width).
+    """
+
+    labels: np.ndarray
+    indices: np.ndarray
+    shape: tuple[int, int, int, int]
+    _stored: np.ndarray
+    _where: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def images(self, rows: slice | np.ndarray | list[int] = slice(None)) -> np.ndarray:
+        """Images at some positions of the split, float32 (m, channels, height, width) in [0, 1].
+
+        They are converted block by block, so that no more than the result is in memory.
+
+        Raises:
+            UserError: a pixel is NaN or outside [0, 1].
+        """
+        chosen = self.indices[rows]
+        images = np.empty((len(chosen), *self.shape[1:]), dtype=np.float32)
+        for start in range(0, len(chosen), _BLOCK):
+            block = self._stored[chosen[start : start + _BLOCK]]
+            check_images(block, where=self._where)
+            target = images[start : start + len(block)]
+            if block.dtype == np.uint8:
+                np.divide(block, np.float32(255), out=target, dtype=np.float32)
+            else:
+                target[...] = block
+        return images
+
+
 def save(out: Path, info: DatasetInfo, official: Official, splits: pd.DataFrame) -> None:
     """Write a prepared folder.
 
@@ -120,18 +159,28 @@ def load_info(data: Path) -> DatasetInfo:
 
 
 def load_split(data: Path, split: SplitName) -> Split:
-    """Load one split.
-
-    The images are mapped from the file and converted block by block, so that at no time more is in
-    memory than the split as float32.
+    """Load one split into memory, 4 bytes a pixel.
 
     Args:
         data: the prepared folder, or the ``dataset.json`` in it.
         split: train, validation or test.
 
     Raises:
-        UserError: the split is unknown or empty, a file is damaged, a label is outside its range
-            or a pixel is NaN or outside [0, 1].
+        UserError: as for `open_split`, or a pixel is NaN or outside [0, 1].
+    """
+    opened = open_split(data, split)
+    return Split(opened.images(), opened.labels, opened.indices)
+
+
+def open_split(data: Path, split: SplitName) -> StoredSplit:
+    """Open one split and leave its images on disk.
+
+    Args:
+        data: the prepared folder, or the ``dataset.json`` in it.
+        split: train, validation or test.
+
+    Raises:
+        UserError: the split is unknown or empty, a file is damaged or a label is outside its range.
     """
     folder = _folder(data)
     info = load_info(folder)
@@ -154,15 +203,8 @@ def load_split(data: Path, split: SplitName) -> Split:
         )
     labels = all_labels[indices]
     check_labels(labels, info.n_classes, len(indices), where=f"{path.parent}, split {split!r}")
-    images = np.empty((len(indices), *info.shape), dtype=np.float32)
-    for start, block in _blocks(stored, indices):
-        check_images(block, where=f"{path}, split {split!r}")
-        target = images[start : start + len(block)]
-        if block.dtype == np.uint8:
-            np.divide(block, np.float32(255), out=target, dtype=np.float32)
-        else:
-            target[...] = block
-    return Split(images, labels.astype(np.int64), indices)
+    shape = (len(indices), *info.shape)
+    return StoredSplit(labels.astype(np.int64), indices, shape, stored, f"{path}, split {split!r}")
 
 
 def _indices(path: Path, split: SplitName) -> tuple[str, np.ndarray]:
@@ -195,11 +237,6 @@ def _indices(path: Path, split: SplitName) -> tuple[str, np.ndarray]:
             remedy=_REMEDY,
         )
     return wanted, indices
-
-
-def _blocks(stored: np.ndarray, indices: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    for start in range(0, len(indices), _BLOCK):
-        yield start, stored[indices[start : start + _BLOCK]]
 
 
 def _folder(data: Path) -> Path:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from advlearn.settings.embed import EmbedSettings
 from advlearn.support.errors import UserError
+
+_BLOCK = 65_536
 
 
 def embed(points: np.ndarray, settings: EmbedSettings, seed: int) -> np.ndarray:
@@ -33,11 +36,26 @@ def principal_components(points: np.ndarray, n_components: int, threads: int) ->
     """Scores (n, n_components) float64 of the first components.
 
     Double precision and the eigenvectors of the (d, d) covariance: exact, no random projection,
-    and fast where there are far more images than pixels.
+    and fast where there are far more images than pixels. Points are read twice, a block at a time,
+    so that a file of them that is mapped need not fit into memory.
     """
-    # Points that are all the same have no variance to divide by; their scores are 0.
-    with threadpool_limits(threads), np.errstate(invalid="ignore"):
-        pca = PCA(n_components, svd_solver="covariance_eigh")
-        # scikit-learn turns each component so that its largest loading is positive.
-        scores: np.ndarray = pca.fit_transform(np.asarray(points, dtype=np.float64))
+    n, d = points.shape
+    with threadpool_limits(threads):
+        gram, total = np.zeros((d, d)), np.zeros(d)
+        for block in _blocks(points):
+            gram += block.T @ block
+            total += block.sum(axis=0)
+        mean = total / n
+        gram -= n * mean[:, None] * mean[None, :]
+        gram /= max(n - 1, 1)
+        # In the order of growing variance.
+        axes = np.linalg.eigh(gram).eigenvectors[:, ::-1][:, :n_components]
+        axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n_components)])
+        scores = np.concatenate([block @ axes for block in _blocks(points)])
+        scores -= mean @ axes
     return scores
+
+
+def _blocks(points: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(points), _BLOCK):
+        yield np.asarray(points[start : start + _BLOCK], dtype=np.float64)

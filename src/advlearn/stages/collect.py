@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from advlearn.data.store import load_info, load_split
+from advlearn.data.store import load_info, open_split
 from advlearn.settings.collect import CollectedJob, CollectSettings
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
@@ -72,8 +72,7 @@ def collect(
     write_csv(folder / "choices.csv", _choices(read_csv(choices), settings))
     info = load_info(data.parent)
     counts = {
-        split: len(load_split(data.parent, split).labels)
-        for split in ("train", "validation", "test")
+        split: len(open_split(data.parent, split)) for split in ("train", "validation", "test")
     }
     write_csv(out, metrics)
     write_json(
@@ -114,7 +113,7 @@ def _with_universe_id(calibration: pd.DataFrame) -> pd.DataFrame:
 def _maps(run: Path, data: Path, settings: CollectSettings) -> pd.DataFrame:
     """Maps of the primary universe and the first seed, at most 2,000 points each."""
     seed = settings.seeds[0]
-    labels = load_split(data.parent, "train").labels
+    labels = open_split(data.parent, "train").labels
     frames = []
     for job in settings.jobs:
         if job.universe != settings.primary or job.reduction == "none":
@@ -172,11 +171,11 @@ def _shown_settings(settings: list[str]) -> list[str]:
 def _examples(run: Path, data: Path, settings: CollectSettings) -> dict[str, np.ndarray]:
     """Test images of different classes with their adversarial versions, primary universe."""
     seed = settings.seeds[0]
-    test = load_split(data.parent, "test")
+    test = open_split(data.parent, "test")
     # The first image of each of the first classes: chosen by the label, not by the outcome.
     shown = [int(np.flatnonzero(test.labels == label)[0]) for label in np.unique(test.labels)]
     shown = shown[:EXAMPLES]
-    arrays = {"clean": test.images[shown], "label": test.labels[shown]}
+    arrays = {"clean": test.images(shown), "label": test.labels[shown]}
     attacks = dict.fromkeys(job.attack for job in settings.jobs if job.universe == settings.primary)
     for attack in attacks:
         folder = run / "adversarial" / settings.primary / f"seed{seed}" / attack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,21 +10,25 @@ import numpy as np
 import pandas as pd
 import torch
 import typer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from advlearn.attacks import build
-from advlearn.data.splits import SPLITS
-from advlearn.data.store import load_split
+from advlearn.attacks import Attack, build
+from advlearn.data.splits import SPLITS, SplitName
+from advlearn.data.store import StoredSplit, open_split
 from advlearn.deviations import margin
 from advlearn.learners.networks.weights import load_network, own_digest
 from advlearn.metrics.accuracy import all_logits
 from advlearn.settings.jobs import CraftJob
 from advlearn.support.checkpoint import Checkpoint, Part
 from advlearn.support.determinism import configure
-from advlearn.support.io import write_npy, write_parquet
+from advlearn.support.io import write_npy_blocks, write_parquet
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
+
+#: Images in memory at a time. Every split of the data sets known here is one block, so that random
+#: starts, which are drawn for a block, are those of the split.
+BLOCK = 65_536
 
 
 def craft(
@@ -42,27 +47,51 @@ def craft(
     checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     network = load_network(weights).to(where)
     attack = build(settings.attack)
-    frames = []
+    frames: list[pd.DataFrame] = []
     for split in SPLITS:
-        part = load_split(data.parent, split)
-        images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+        source = open_split(data.parent, split)
         progress = Progress(f"craft {settings.attack.name} seed {seed}, {split}", 1, "splits")
+        # What is kept for going on is kept in memory, too: that of many blocks would not fit.
+        kept = checkpoint if len(source) <= BLOCK else Checkpoint.off()
+        blocks = _crafted(attack, network, source, split, seed, where, frames, kept)
+        write_npy_blocks(out.with_name(f"{split}.npy"), source.shape, np.float32, blocks)
+        progress.advance()
+    write_parquet(out, pd.concat(frames, ignore_index=True))
+    checkpoint.finish()
 
-        def perturbed(split: str = split, images: Tensor = images, labels: Tensor = labels) -> Part:
-            own_seed = derive_seed(seed, "craft", split)
-            found = attack.run(network, images.to(where), labels.to(where), own_seed, checkpoint)
+
+def _crafted(
+    attack: Attack,
+    network: nn.Module,
+    source: StoredSplit,
+    split: SplitName,
+    seed: int,
+    where: torch.device,
+    frames: list[pd.DataFrame],
+    checkpoint: Checkpoint,
+) -> Iterator[np.ndarray]:
+    """Adversarial images block by block; the outcomes of each block are added to ``frames``."""
+    for start in range(0, len(source), BLOCK):
+        rows = slice(start, start + BLOCK)
+        images = torch.from_numpy(source.images(rows))
+        labels = torch.from_numpy(source.labels[rows])
+        own_seed = derive_seed(seed, "craft", split, *([start] if start else []))
+
+        def perturbed(
+            images: Tensor = images, labels: Tensor = labels, seed: int = own_seed
+        ) -> Part:
+            found = attack.run(network, images.to(where), labels.to(where), seed, checkpoint)
             return {"images": found.cpu().numpy()}
 
         made = torch.from_numpy(checkpoint.once(split, perturbed)["images"])
-        progress.advance()
         logits = all_logits(network, made)
         change = (made - images).flatten(1)
         frames.append(
             pd.DataFrame(
                 {
                     "split": split,
-                    "position": np.arange(len(labels)),
-                    "label": part.labels,
+                    "position": np.arange(start, start + len(labels)),
+                    "label": labels.numpy(),
                     "clean_prediction": all_logits(network, images).argmax(1).numpy(),
                     "adversarial_prediction": logits.argmax(1).numpy(),
                     "loss": cross_entropy(logits, labels, reduction="none").numpy(),
@@ -72,6 +101,4 @@ def craft(
                 }
             )
         )
-        write_npy(out.with_name(f"{split}.npy"), made.numpy())
-    write_parquet(out, pd.concat(frames, ignore_index=True))
-    checkpoint.finish()
+        yield made.numpy()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
 from advlearn.data.splits import SplitName
-from advlearn.data.store import load_info, load_split
+from advlearn.data.store import load_info, open_split
 from advlearn.learners.networks.weights import load_network, load_networks, own_digest
 from advlearn.metrics.accuracy import correct
 from advlearn.settings.jobs import EvaluateJob
@@ -120,12 +120,12 @@ def evaluate(
 def _split(
     data: Path, adversarial: Path, name: SplitName, settings: EvaluateJob
 ) -> tuple[Tensor, Tensor, Tensor]:
-    part = load_split(data.parent, name)
-    static = np.array(read_npy(adversarial.with_name(f"{name}.npy"), mmap=True))
+    part = open_split(data.parent, name)
+    static = read_npy(adversarial.with_name(f"{name}.npy"), mmap=True)
     some = slice(0, settings.evaluation.validation_images if name == "validation" else None)
     return (
-        torch.from_numpy(part.images[some]),
-        torch.from_numpy(static[some]),
+        torch.from_numpy(part.images(some)),
+        torch.from_numpy(np.array(static[some])),
         torch.from_numpy(part.labels[some]),
     )
 

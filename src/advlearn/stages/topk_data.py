@@ -14,7 +14,7 @@ from advlearn.data.multilabel.listing import Listing, draw
 from advlearn.data.multilabel.scenes import compose
 from advlearn.data.multilabel.store import SplitLabels, save, save_images
 from advlearn.data.splits import SPLITS, SplitName
-from advlearn.data.store import load_info, load_split
+from advlearn.data.store import load_info, open_split
 from advlearn.settings.topk import PhotosSettings, ScenesSettings, TopkDataJob
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
@@ -81,8 +81,11 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
 
     def blocks() -> Iterator[np.ndarray]:
         for split in SPLITS:
-            source = load_split(data, split)
-            pixels = np.rint(source.images * 255).astype(np.uint8)
+            source = open_split(data, split)
+            pixels = np.empty(source.shape, dtype=np.uint8)
+            for start in range(0, len(source), _BLOCK):
+                rows = slice(start, start + _BLOCK)
+                pixels[rows] = np.rint(source.images(rows) * 255)
             for start in range(0, counts[split], _BLOCK):
                 count = min(_BLOCK, counts[split] - start)
                 scenes, labels = compose(

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,40 @@ def write_npy(path: Path, array: np.ndarray) -> None:
     """Write one array as .npy without pickle."""
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
+
+
+def write_npy_blocks(
+    path: Path, shape: tuple[int, ...], dtype: type[np.generic], blocks: Iterable[np.ndarray]
+) -> None:
+    """Write one array as .npy a block of rows at a time: it need not fit into memory.
+
+    The file is the one that ``write_npy`` makes of the whole array.
+
+    Args:
+        path: file to write.
+        shape: of the whole array.
+        dtype: of the array and every block.
+        blocks: (m, ...) one after the other.
+
+    Raises:
+        UserError: the folder cannot be written to, or the disk is full.
+        ValueError: the blocks are not those of an array of this shape and type.
+    """
+    header = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    written = 0
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for block in blocks:
+            if block.dtype != dtype or block.shape[1:] != shape[1:]:
+                raise ValueError(f"a block of {block.dtype} {block.shape} for an array of {shape}")
+            stream.write(np.ascontiguousarray(block).data)
+            written += len(block)
+        if written != shape[0]:
+            raise ValueError(f"{written} rows instead of {shape[0]}")
 
 
 def read_npy(path: Path, *, mmap: bool = False) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 
 from advlearn.data.readers import Official
 from advlearn.data.splits import draw
-from advlearn.data.store import DatasetInfo, load_info, load_split, save
+from advlearn.data.store import DatasetInfo, load_info, load_split, open_split, save
 from advlearn.settings.data import DataSettings
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_json, write_json
@@ -61,6 +61,27 @@ def test_round_trip(dtype: type, tmp_path: Path) -> None:
         np.testing.assert_array_equal(split.labels, split.indices % 2)
     used = [load_split(out, name).indices for name in ("train", "validation")]
     assert not set(used[0]) & set(used[1])
+
+
+def test_images_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
+    out = store(tmp_path, official())
+    whole, opened = load_split(out, "train"), open_split(out, "train")
+    assert opened.shape == whole.images.shape
+    np.testing.assert_array_equal(opened.labels, whole.labels)
+    for rows in (slice(3, 7), slice(15, 99), [4, 0], np.array([19])):
+        np.testing.assert_array_equal(opened.images(rows), whole.images[rows])
+
+
+def test_a_bad_pixel_is_found_in_its_block(tmp_path: Path) -> None:
+    out = store(tmp_path, official(np.float32))
+    pixels = np.load(out.parent / "train_images.npy")
+    opened = open_split(out, "train")
+    pixels[opened.indices[9]] = np.nan
+    np.save(out.parent / "train_images.npy", pixels)
+    opened = open_split(out, "train")
+    opened.images(slice(0, 9))
+    with pytest.raises(UserError, match="NaN"):
+        opened.images(slice(9, 12))
 
 
 def test_no_more_memory_than_the_split(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from advlearn.embeddings import pca
 from advlearn.embeddings.pca import embed
 from advlearn.settings.embed import EmbedSettings
 from advlearn.support.errors import UserError
@@ -37,3 +40,20 @@ def test_fewer_pixels_than_components(points):
     with pytest.raises(UserError, match="3 principal components") as error:
         embed(points[:, :2], EmbedSettings(n_components=3), 0)
     assert "embed.n_components" in error.value.where
+
+
+def test_blocks_do_not_change_the_scores(points, monkeypatch):
+    whole = pca.principal_components(points, 3, 1)
+    monkeypatch.setattr(pca, "_BLOCK", 7)
+    np.testing.assert_allclose(pca.principal_components(points, 3, 1), whole, atol=1e-12)
+
+
+def test_memory_does_not_grow_with_the_pixels_of_all_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(pca, "_BLOCK", 500)
+    np.save(tmp_path / "points.npy", np.random.default_rng(0).random((20_000, 100), np.float32))
+    mapped = np.load(tmp_path / "points.npy", mmap_mode="r")
+    tracemalloc.start()
+    pca.principal_components(mapped, 2, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.4 * mapped.nbytes

@@ -1,9 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from advlearn.data.store import load_split
 from advlearn.learners.networks.weights import load_network
+from advlearn.settings.jobs import CraftJob
+from advlearn.stages import craft as stage
 from advlearn.support.io import read_npy, read_parquet
 
 from .conftest import TinyRun
@@ -49,3 +54,22 @@ def test_images_stay_in_ball_and_box_and_hurt(tiny: TinyRun) -> None:
     np.testing.assert_allclose(frame["l2"], np.sqrt((change**2).sum(axis=1)), rtol=1e-4)
     right = (frame["clean_prediction"] == frame["label"]).mean()
     assert (frame["adversarial_prediction"] == frame["label"]).mean() < right - 0.2
+
+
+def test_blocks_change_nothing_without_random_starts(
+    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "BLOCK", 7)
+    out = tmp_path / "outcomes.parquet"
+    stage.craft(
+        data=tiny.data,
+        weights=tiny.weights,
+        settings=CraftJob(attack=tiny.attack),
+        seed=0,
+        out=out,
+        device="cpu",
+    )
+    whole, blocks = read_parquet(tiny.outcomes), read_parquet(out)
+    pd.testing.assert_frame_equal(blocks, whole, rtol=1e-4, atol=1e-5)
+    made = read_npy(out.with_name("train.npy"))
+    assert (made == read_npy(tiny.outcomes.with_name("train.npy"))).mean() > 0.999

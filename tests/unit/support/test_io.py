@@ -124,3 +124,16 @@ def test_altered_archive_is_found_out(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(bytes(content))
     with pytest.raises(UserError, match="cannot be read"):
         io.read_npz(tmp_path / "a.npz")
+
+
+def test_blocks_make_the_file_of_the_whole_array(tmp_path: Path) -> None:
+    array = np.arange(60, dtype=np.float32).reshape(10, 2, 3)
+    io.write_npy(tmp_path / "whole.npy", array)
+    io.write_npy_blocks(
+        tmp_path / "blocks.npy", array.shape, np.float32, iter([array[:4], array[4:5], array[5:]])
+    )
+    assert (tmp_path / "blocks.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+    for wrong in ([array[:4]], [array, array[:1]], [array.astype(np.float64)], [array[:, :1]]):
+        with pytest.raises(ValueError, match=r"rows instead|a block of"):
+            io.write_npy_blocks(tmp_path / "wrong.npy", array.shape, np.float32, wrong)
+    assert not (tmp_path / "wrong.npy").exists()

@@ -20,7 +20,14 @@ import pandas as pd
 from advlearn.data.multilabel.photos import Mode, Photos
 from advlearn.data.splits import SPLITS, SplitName
 from advlearn.support.errors import UserError, unknown_name
-from advlearn.support.io import atomic_path, read_csv, read_json, read_npy, write_csv, write_json
+from advlearn.support.io import (
+    read_csv,
+    read_json,
+    read_npy,
+    write_csv,
+    write_json,
+    write_npy_blocks,
+)
 
 _REMEDY = "delete the folder and run the stage topk_data again"
 _DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)
@@ -204,17 +211,7 @@ def save_images(
         UserError: the folder cannot be written to or the disk is full.
         ValueError: the blocks do not hold ``count`` images of this shape.
     """
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
-    written = 0
-    with atomic_path(folder / "images.npy") as temporary, temporary.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for block in blocks:
-            if block.dtype != np.uint8 or block.shape[1:] != shape:
-                raise ValueError(f"a block of {block.dtype} {block.shape} for images of {shape}")
-            stream.write(np.ascontiguousarray(block).data)
-            written += len(block)
-        if written != count:
-            raise ValueError(f"{written} images instead of {count}")
+    write_npy_blocks(folder / "images.npy", (count, *shape), np.uint8, blocks)
 
 
 @dataclass(frozen=True)

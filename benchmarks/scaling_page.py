@@ -1,0 +1,268 @@
+"""Fit and draw the curves of benchmarks/results/scaling.csv, and fill docs/scaling.md with them.
+
+python -m benchmarks.scaling_page
+python -m benchmarks.scaling_page --check   # fail if page or figure and CSV file differ
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from advlearn.paper import style
+from benchmarks.report import MARKERS, machine, markdown, number
+from benchmarks.scaling_fit import Curve, fit
+from benchmarks.scaling_stages import IMAGES as SIZES
+
+PAGE, FIGURE = Path("docs/scaling.md"), Path("docs/scaling.svg")
+MEMORY_MB, DAY_S = 24_000, 86_400
+BILLION = 1_000_000_000
+_BEYOND = 64  # times the last measured size: further the dashes do not go
+IMAGES = "images"
+COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE, style.BLACK)
+MARKERS_OF_LINES = ("o", "s", "^", "D", "v", "P", "X", "d")
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """One stage: what was measured, and the curves through it.
+
+    Attributes:
+        name: of the stage.
+        what: what one run does.
+        unit: what is counted.
+        sizes: (m,) measured sizes.
+        seconds: (m,) of the processor; of one model where a run has several.
+        memory: (m,) peak in MB.
+        time: curve of ``seconds``, none with fewer than three sizes.
+        space: curve of ``memory``.
+        stopped: why no larger size was measured; empty where none was wanted.
+    """
+
+    name: str
+    what: str
+    unit: str
+    sizes: np.ndarray
+    seconds: np.ndarray
+    memory: np.ndarray
+    time: Curve | None
+    space: Curve | None
+    stopped: str
+
+    def line(self) -> Curve | None:
+        """How memory goes on.
+
+        Stages on images hold arrays with a row an image: the straight line through the last two
+        sizes, since small sizes, mostly start, spoil a fit. Certificates hold matrices: the fit.
+        """
+        if self.unit != IMAGES or len(self.sizes) < 2:
+            return self.space
+        slope = (self.memory[-1] - self.memory[-2]) / (self.sizes[-1] - self.sizes[-2])
+        slope = max(float(slope), 0.0)
+        start = float(self.memory[-1]) - slope * float(self.sizes[-1])
+        return Curve(start, slope, 1.0, 1.0, 1.0, 0.0)
+
+    def limit(self) -> tuple[float, str]:
+        """The size at which one job takes a day or 24 GB, whichever is smaller, and which it is."""
+        places = []
+        for curve, bound, reason in (
+            (self.time, DAY_S, "time"),
+            (self.line(), MEMORY_MB, "memory"),
+        ):
+            if curve is not None:
+                places.append((curve.reaches(bound), reason))
+        return min(places, default=(math.inf, ""))
+
+
+def read(path: Path) -> list[Scaling]:
+    """The stages of a CSV file of ``benchmarks.scaling``, in its order."""
+    frame = pd.read_csv(path)
+    found = []
+    for name, rows in frame.groupby("stage", sort=False):
+        measured = rows[rows["cpu_s"].notna()]
+        sizes = measured["n"].to_numpy(dtype=float)
+        seconds = (measured["cpu_s"] / measured["models"]).to_numpy(dtype=float)
+        memory = measured["peak_mb"].to_numpy(dtype=float)
+        first = rows.iloc[0]
+        reasons = [str(reason) for reason in rows.get("stopped", pd.Series()).dropna()]
+        found.append(
+            Scaling(
+                str(name), first["what"], first["unit"], sizes, seconds, memory,
+                fit(sizes, seconds), fit(sizes, memory), reasons[-1] if reasons else "",
+            )
+        )  # fmt: skip
+    return found
+
+
+def rounded(value: float) -> str:
+    """Two significant digits: what lies beyond the measured sizes is known no better."""
+    if value > BILLION:
+        return "over a billion"
+    if value == 0:
+        return "0"
+    digits = 1 - math.floor(math.log10(abs(value)))
+    return number(round(value, digits))
+
+
+def costs_table(stages: list[Scaling], column: str) -> str:
+    """Seconds or MB of every stage at every size of the images; ``~`` marks the curve."""
+    rows = []
+    for stage in stages:
+        if stage.unit != IMAGES:
+            continue
+        values = stage.seconds if column == "seconds" else stage.memory
+        curve = stage.time if column == "seconds" else stage.line()
+        row = {"stage": stage.name, "one run": stage.what}
+        for n in SIZES:
+            at = np.flatnonzero(stage.sizes == n)
+            if len(at):
+                cell = number(values[at[0]])
+            elif curve is not None:
+                cell = f"~{rounded(curve.at(n))}"
+            else:
+                cell = ""
+            row[f"{n:,}"] = cell
+        rows.append(row)
+    return markdown(pd.DataFrame(rows, dtype=object))
+
+
+def points_table(stages: list[Scaling]) -> str:
+    """Every measured size of the stages of study 3."""
+    rows = [
+        {"stage": stage.name, "one run": stage.what, "points": n, "seconds": s, "MB": mb}
+        for stage in stages
+        if stage.unit != IMAGES
+        for n, s, mb in zip(stage.sizes, stage.seconds, stage.memory, strict=True)
+    ]
+    return markdown(pd.DataFrame(rows))
+
+
+def curves_table(stages: list[Scaling]) -> str:
+    """Exponents with their ranges, and where a day or 24 GB are reached."""
+    rows = []
+    for stage in stages:
+        row = {"stage": stage.name, "measured to": f"{int(stage.sizes[-1]):,} {stage.unit}"}
+        time, line = stage.time, stage.line()
+        row["exponent of the time"] = _exponent(time)
+        row["error of the fit"] = "" if time is None else f"{100 * time.error:.0f} %"
+        row["exponent of the memory"] = _exponent(stage.space)
+        per_image = line is not None and stage.unit == IMAGES
+        row["kB an image"] = number(line.factor * 1000) if per_image else ""
+        row["a day at"] = "" if time is None else rounded(time.reaches(DAY_S))
+        row["24 GB at"] = "" if line is None else rounded(line.reaches(MEMORY_MB))
+        rows.append(row)
+    return markdown(pd.DataFrame(rows, dtype=object))
+
+
+def _exponent(curve: Curve | None) -> str:
+    if curve is None:
+        return ""
+    if curve.factor == 0:
+        return "0"
+    return f"{curve.power:.2f} ({curve.low:.2f} to {curve.high:.2f})"
+
+
+def first_to_break(stages: list[Scaling]) -> str:
+    """The two stages with the smallest limits, their sizes and the reasons, in words."""
+    limits = sorted((*stage.limit(), stage.name) for stage in stages if stage.unit == IMAGES)
+    (size, reason, name), (next_size, next_reason, next_name) = limits[:2]
+    why = {"time": "one job takes a day", "memory": "one job needs 24 GB"}
+    return (
+        f"**The first stage to break is `{name}`, at about {rounded(size)} images, by {reason}: "
+        f"{why[reason]}.** Next is `{next_name}`, at about {rounded(next_size)}, by "
+        f"{next_reason}.\n"
+    )
+
+
+def draw(stages: list[Scaling]) -> bytes:
+    """Time and memory against the size, measured (marks) and along the curve (dashes); SVG."""
+    with style.figure_style():
+        figure = Figure(figsize=(style.TEXT_WIDTH, 3.9))
+        left, right = figure.subplots(1, 2)
+        for place, stage in enumerate(stages):
+            colour = COLOURS[place % len(COLOURS)]
+            marker = MARKERS_OF_LINES[place % len(MARKERS_OF_LINES)]
+            _line(left, stage, stage.seconds, stage.time, colour, marker)
+            _line(right, stage, stage.memory, stage.line(), colour, marker)
+        left.axhline(DAY_S, color=style.GREY, linewidth=0.8)
+        left.text(60, DAY_S * 1.2, "a day", color=style.GREY)
+        right.axhline(MEMORY_MB, color=style.GREY, linewidth=0.8)
+        right.text(60, MEMORY_MB * 1.1, "24 GB", color=style.GREY)
+        for axes, label in ((left, "processor time (s)"), (right, "peak memory (MB)")):
+            axes.set(xscale="log", yscale="log", xlabel="images or points", ylabel=label)
+            axes.set_xlim(45, 1.3 * SIZES[-1])
+        left.set_ylim(0.3, 3e6)
+        right.set_ylim(50, 1e5)
+        handles, labels = left.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=5)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        return stream.getvalue()
+
+
+def _line(
+    axes: Axes, stage: Scaling, values: np.ndarray, curve: Curve | None, colour: str, marker: str
+) -> None:
+    axes.plot(
+        stage.sizes, values, color=colour, marker=marker, markersize=3.5, linewidth=1,
+        label=stage.name,
+    )  # fmt: skip
+    if curve is not None and stage.sizes[-1] < SIZES[-1]:
+        beyond = np.geomspace(stage.sizes[-1], min(SIZES[-1], _BEYOND * stage.sizes[-1]), 30)
+        # From the last mark on, so that the dashes go on where the line ends.
+        shift = values[-1] / curve.at(stage.sizes[-1])
+        line = [curve.at(n) * shift for n in beyond]
+        axes.plot(beyond, line, color=colour, linewidth=0.8, linestyle=(0, (3, 2)))
+
+
+def render(text: str, stages: list[Scaling], frame: pd.DataFrame) -> str:
+    """``text`` with its tables renewed.
+
+    Raises:
+        ValueError: a marker names no table.
+    """
+    tables = {
+        "seconds": lambda: costs_table(stages, "seconds") + machine(frame),
+        "memory": lambda: costs_table(stages, "memory"),
+        "points": lambda: points_table(stages),
+        "curves": lambda: curves_table(stages),
+        "first": lambda: first_to_break(stages),
+    }
+    if unknown := {name for name, _ in MARKERS.findall(text)} - set(tables):
+        raise ValueError(f"no table is called {', '.join(sorted(unknown))}")
+    return MARKERS.sub(
+        lambda found: f"<!-- {found[1]}:begin -->\n{tables[found[1]]()}<!-- {found[1]}:end -->",
+        text,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/scaling.csv"))
+    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--figure", type=Path, default=FIGURE)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
+    options = parser.parse_args()
+    stages = read(options.results)
+    before = options.page.read_text(encoding="utf-8")
+    after, drawn = render(before, stages, pd.read_csv(options.results)), draw(stages)
+    if options.check:
+        if after != before or options.figure.read_bytes() != drawn:
+            sys.exit(f"{options.page} is not what {options.results} says: run it without --check")
+        return
+    options.page.write_text(after, encoding="utf-8")
+    options.figure.write_bytes(drawn)
+    print(f"written to {options.page} and {options.figure}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,424 @@
+"""The commands of ``benchmarks.scaling``: what a stage is run on at each number of images.
+
+    python -m benchmarks.scaling_stages images --data results/RUN/data --images N --out FOLDER
+
+writes a prepared data set with N training images: the first of MNIST's 60,000 as they are; beyond
+them copies that are shifted by up to two pixels, each copy in its own direction, and dimmed by up
+to a fifth, image by image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from advlearn.config import Config
+from advlearn.data import clusterpath, store, tabular
+from advlearn.data.readers import Official
+from advlearn.settings.bilevel_data import (
+    BilevelDataJob,
+    BilevelPathJob,
+    BlobsSettings,
+    PathSettings,
+)
+from advlearn.settings.cluster import ClusterSettings
+from advlearn.settings.jobs import CraftJob, EvaluateJob, PretrainJob, RetrainJob
+from advlearn.settings.select import SelectSettings
+from advlearn.settings.topk import TopkAttackJob, TopkDataJob
+
+OTHERS = 500
+"""Images of the splits that are not what is counted."""
+
+SHIFTS = [(x, y) for x in range(-2, 3) for y in range(-2, 3) if (x, y) != (0, 0)]
+SEED = ["--seed", "0"]
+ON_CPU = ["--threads", "1", "--device", "cpu"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage and the files that it needs.
+
+    Attributes:
+        name: of the row.
+        what: in words, for the table.
+        command: (folder of the size, size) -> arguments after ``python``.
+        needs: names of what has to be in the folder, made unmeasured where no stage makes it.
+        sizes: numbers of images or points.
+        unit: what is counted.
+        models: how many models a run makes or judges; its time is divided by them.
+    """
+
+    name: str
+    what: str
+    command: Callable[[Path, int], list[str]]
+    needs: tuple[str, ...]
+    sizes: tuple[int, ...]
+    unit: str = "images"
+    models: int = 1
+
+
+IMAGES = (1_000, 4_000, 16_000, 60_000, 250_000, 1_000_000)
+
+
+def stages(config: Config, classifier: Path, scenes_model: Path) -> list[Stage]:
+    """Every stage that is measured, each after those whose files it needs.
+
+    Args:
+        config: the full run's configuration; the universe is its primary one.
+        classifier: weights of the classifier that is attacked, made beforehand.
+        scenes_model: those of study 2.
+    """
+    selective = config.selective
+    universe = selective.universes[selective.primary]
+    tsne = selective.embed.tsne.model_copy(update={"threads": 1})
+    embed_settings = selective.embed.model_copy(update={"tsne": tsne})
+
+    def craft(attack: str) -> Callable[[Path, int], list[str]]:
+        job = CraftJob(attack=universe.attacks[attack]).to_json()
+        return lambda folder, n: _advlearn(
+            "craft", "--data", folder / "data/dataset.json", "--weights", classifier,
+            "--settings", job, *SEED, *ON_CPU, "--out", folder / attack / "outcomes.parquet",
+        )  # fmt: skip
+
+    def embed(reduction: str) -> Callable[[Path, int], list[str]]:
+        return lambda folder, n: _advlearn(
+            "embed", "--adversarial", folder / "fgsm/train.npy",
+            "--settings", embed_settings.to_json(), "--reduction", reduction, *SEED,
+            "--out", folder / f"{reduction}.npy",
+        )  # fmt: skip
+
+    def cluster(name: str) -> Callable[[Path, int], list[str]]:
+        settings = selective.cluster.json_for(name)
+        return lambda folder, n: _cluster(folder, name, settings, "clusters")
+
+    def select(folder: Path, n: int) -> list[str]:
+        return _select(folder, "clusters", selective.select, "cells")
+
+    def retrain(folder: Path, n: int) -> list[str]:
+        job = RetrainJob(retrain=universe.retrain, attack=universe.attacks["fgsm"])
+        return _advlearn(
+            "retrain", "--data", folder / "data/dataset.json", "--weights", classifier,
+            "--adversarial", folder / "fgsm/train.npy", "--selection", folder / "one.csv",
+            "--model", universe.model.to_json(), "--settings", job.to_json(), *SEED, *ON_CPU,
+            "--out", folder / "retrained.safetensors",
+        )  # fmt: skip
+
+    def calibrate(folder: Path, n: int) -> list[str]:
+        every = selective.calibrate
+        few = every.model_copy(
+            update={
+                "models": every.models[:1],
+                "epsilons": every.epsilons[:1],
+                "pgd_step_sizes": every.pgd_step_sizes[:1],
+                "schedules": every.schedules[:1],
+                "starts": every.starts[:1],
+            }
+        )
+        return _advlearn(
+            "calibrate", "--data", folder / "data/dataset.json", "--settings", few.to_json(),
+            *SEED, *ON_CPU, "--out", folder / "calibration.csv",
+        )  # fmt: skip
+
+    def evaluate(folder: Path, n: int) -> list[str]:
+        test = folder / "test"
+        job = EvaluateJob(attack=universe.attacks["pgd"], evaluation=selective.evaluate)
+        return _advlearn(
+            "evaluate", "--data", test / "data/dataset.json", "--weights", classifier,
+            "--adversarial", test / "pgd/outcomes.parquet", "--selection", test / "single.csv",
+            "--retrained", test / "retrained.safetensors", "--settings", job.to_json(),
+            "--universe", "u", "--attack", "pgd", "--reduction", "pca", *SEED, *ON_CPU,
+            "--out", test / "evaluation.csv",
+        )  # fmt: skip
+
+    def topk(folder: Path, n: int) -> list[str]:
+        study = config.topk
+        cell = next(
+            cell for cell in study.cells("random")
+            if (cell.attack.method, cell.k, cell.n_specified) == ("tkmia", 3, 2)
+        )  # fmt: skip
+        job = TopkAttackJob(cells=(cell,), images=n, keep_images=True, batch_size=study.batch_size)
+        return _advlearn(
+            "topk_attack", "--data", folder / "topk/dataset.json", "--weights", scenes_model,
+            "--settings", job.to_json(), *SEED, *ON_CPU, "--out", folder / "topk/attack.parquet",
+        )  # fmt: skip
+
+    def own(case: str) -> Callable[[Path, int], list[str]]:
+        return lambda folder, n: _here(case, "--images", str(n), "--out", str(folder))
+
+    every = "clusters 1 to 10, ten starts"
+    two = ("images", "fgsm", "pca")
+    return [
+        Stage("calibrate", "one model, radius and schedule", calibrate, ("images",), IMAGES),
+        Stage("craft fgsm", "1 step", craft("fgsm"), ("images",), IMAGES),
+        Stage("craft pgd", "20 steps", craft("pgd"), ("images",), IMAGES),
+        Stage("embed pca", "784 pixels to 2 components", embed("pca"), two[:2], IMAGES),
+        Stage("embed tsne", "50 components, 650 iterations", embed("tsne"), two[:2], IMAGES),
+        Stage("cluster kmeans", every, cluster("kmeans"), two, IMAGES),
+        Stage("cluster agglomerative", "one Ward linkage", cluster("agglomerative"), two, IMAGES),
+        Stage("cluster dbscan", "four settings", cluster("dbscan"), two, IMAGES),
+        Stage("cluster hdbscan", "two settings", cluster("hdbscan"), two, IMAGES),
+        Stage(
+            "select", "all rules on ten k-means settings",
+            select, (*two, "clusters"), IMAGES,
+        ),
+        Stage(
+            "retrain", "one model, one of four clusters", retrain,
+            (*two, "one clustering", "one selection"), IMAGES,
+        ),
+        Stage("evaluate", "one model of three, PGD-20", evaluate, ("test",), IMAGES, models=3),
+        Stage(
+            "topk attack", "T_kMIA, 100 iterations, the eligible 58 % of scenes", topk, ("scenes",),
+            (125, 500, 2_000),
+        ),
+        Stage(
+            "convex clustering", "one gamma, 10 neighbours in the plane", own("convex"), (),
+            (1_000, 4_000, 16_000, 60_000, 250_000, 1_000_000), "points",
+        ),
+        Stage(
+            "certificate", "radius of three clusters, exact directions", own("certificate"),
+            ("path",), (50, 100, 200, 400, 800, 1_600), "points",
+        ),
+    ]  # fmt: skip
+
+
+def preparations(
+    config: Config, data: Path, classifier: Path
+) -> dict[str, Callable[[Path, int], list[list[str]]]]:
+    """What is made unmeasured: name -> (folder, size) -> commands."""
+    universe = config.selective.universes[config.selective.primary]
+    found = {stage.name: stage for stage in stages(config, classifier, Path("unused"))}
+
+    def of(name: str) -> Callable[[Path, int], list[list[str]]]:
+        return lambda folder, n: [found[name].command(folder, n)]
+
+    def images(folder: Path, n: int, test: int = OTHERS) -> list[str]:
+        return _here("images", "--data", str(data), "--images", str(n), "--test", str(test),
+                     "--out", str(folder / "data"))  # fmt: skip
+
+    def one_clustering(folder: Path, n: int) -> list[list[str]]:
+        kmeans = config.selective.cluster.kmeans.model_copy(update={"n_clusters": [4]})
+        settings = ClusterSettings(kmeans=kmeans).json_for("kmeans")
+        return [_cluster(folder, "kmeans", settings, "one")]
+
+    def one_selection(folder: Path, n: int) -> list[list[str]]:
+        settings = SelectSettings(rules=["random"], subset_control=False)
+        return [_select(folder, "one", settings, "one")]
+
+    def test(folder: Path, n: int) -> list[list[str]]:
+        """The baselines of a small training split, beside a test split of n images."""
+        own = folder / "test"
+        job = RetrainJob(retrain=universe.retrain, attack=universe.attacks["pgd"])
+        return [
+            images(own, 4_000, n),
+            *of("craft pgd")(own, n),
+            _advlearn(
+                "select", "--outcomes", own / "pgd/outcomes.parquet", "--include-single",
+                "--settings", config.selective.select.to_json(), *SEED, "--out", own / "single.csv",
+            ),
+            _advlearn(
+                "retrain", "--data", own / "data/dataset.json", "--weights", classifier,
+                "--adversarial", own / "pgd/train.npy", "--selection", own / "single.csv",
+                "--model", universe.model.to_json(), "--settings", job.to_json(), *SEED, *ON_CPU,
+                "--out", own / "retrained.safetensors",
+            ),
+        ]  # fmt: skip
+
+    def scenes(folder: Path, n: int, train: int = 10) -> list[list[str]]:
+        settings = config.topk.scenes.model_copy(
+            update={"train_images": train, "validation_images": 200, "test_images": n}
+        )
+        return [
+            images(folder, 4_000, 4_000),
+            _advlearn(
+                "topk_data", "--data", folder / "data/dataset.json",
+                "--settings", TopkDataJob(data=settings).to_json(),
+                "--out", folder / "topk/dataset.json",
+            ),
+        ]  # fmt: skip
+
+    def path(folder: Path, n: int) -> list[list[str]]:
+        graph = config.bilevel.graph
+        few = PathSettings(gammas=12, range=(1.0, 1000.0), n_clusters=(2, 6))
+        blobs = BlobsSettings(points=n, clusters=3, separation=6.0)
+        return [
+            _advlearn(
+                "bilevel_data", "--settings", BilevelDataJob(data=blobs).to_json(),
+                "--out", folder / "blobs.npz",
+            ),
+            _advlearn(
+                "bilevel_path", "--data", folder / "blobs.npz", "--name", "blobs",
+                "--settings", BilevelPathJob(graph=graph, path=few).to_json(),
+                "--out", folder / "path.csv",
+            ),
+        ]  # fmt: skip
+
+    def models(folder: Path, n: int) -> list[list[str]]:
+        """The two classifiers that all sizes share."""
+        study = config.topk
+        model = study.models[study.primary]
+        training = model.training.model_copy(update={"epochs": 2})
+        pretrain = PretrainJob(model=universe.model, training=universe.training)
+        return [
+            *scenes(folder, 10, 2_000),
+            _advlearn(
+                "topk_pretrain", "--data", folder / "topk/dataset.json",
+                "--settings", model.model_copy(update={"training": training}).to_json(),
+                "--model", study.primary, *SEED, *ON_CPU,
+                "--sources", config.sources.to_json(), "--cache", folder / "cache",
+                "--out", folder / "scenes.safetensors",
+            ),
+            images(folder, 16_000),
+            _advlearn(
+                "pretrain", "--data", folder / "data/dataset.json",
+                "--settings", pretrain.to_json(), *SEED, *ON_CPU,
+                "--out", folder / "classifier.safetensors",
+            ),
+        ]  # fmt: skip
+
+    return {
+        "images": lambda folder, n: [images(folder, n)],
+        "fgsm": of("craft fgsm"),
+        "pca": of("embed pca"),
+        "clusters": of("cluster kmeans"),
+        "one clustering": one_clustering,
+        "one selection": one_selection,
+        "test": test,
+        "scenes": scenes,
+        "path": path,
+        "models": models,
+    }
+
+
+MADE = {
+    "images": "data/dataset.json",
+    "fgsm": "fgsm/outcomes.parquet",
+    "pca": "pca.npy",
+    "clusters": "clusters/kmeans.parquet",
+    "one clustering": "one/kmeans.parquet",
+    "one selection": "one.csv",
+    "test": "test/retrained.safetensors",
+    "scenes": "topk/dataset.json",
+    "path": "path.npz",
+    "models": "classifier.safetensors",
+}
+"""The file that shows that a preparation is done; its stage may have made it already."""
+
+
+def _advlearn(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "advlearn", *map(str, arguments)]
+
+
+def _cluster(folder: Path, name: str, settings: str, out: str) -> list[str]:
+    return _advlearn(
+        "cluster", "--embedding", folder / "pca.npy", "--settings", settings,
+        "--clusterer", name, *SEED, "--out", folder / out / f"{name}.parquet",
+    )  # fmt: skip
+
+
+def _select(folder: Path, clusters: str, settings: SelectSettings, out: str) -> list[str]:
+    return _advlearn(
+        "select", "--outcomes", folder / "fgsm/outcomes.parquet",
+        "--clusters", folder / clusters / "kmeans.parquet",
+        "--settings", settings.to_json(), *SEED, "--out", folder / f"{out}.csv",
+    )  # fmt: skip
+
+
+def _here(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.scaling_stages", *arguments]
+
+
+def many(images: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """``count`` images, uint8 (count, c, h, w): those given first, then shifted and dimmed ones."""
+    made = np.empty((count, *images.shape[1:]), dtype=np.uint8)
+    for copy, start in enumerate(range(0, count, len(images))):
+        part = images[: min(len(images), count - start)]
+        if copy:
+            generator = np.random.default_rng([seed, copy])
+            light = generator.uniform(0.8, 1.0, (len(part), 1, 1, 1)).astype(np.float32)
+            # The border of these images is black, so that what is pushed out at one side and comes
+            # in at the other is black.
+            moved = np.roll(part, SHIFTS[(copy - 1) % len(SHIFTS)], axis=(2, 3))
+            part = np.rint(moved * light).astype(np.uint8)
+        made[start : start + len(part)] = part
+    return made
+
+
+def write_images(data: Path, n: int, test: int, out: Path) -> None:
+    """A prepared data set of ``n`` training, ``test`` test and ``OTHERS`` validation images."""
+    read = {
+        f"{part}_{kind}": np.load(data / f"{part}_{kind}.npy", mmap_mode="r")
+        for part in ("train", "test")
+        for kind in ("images", "labels")
+    }
+    counts = {"train": n, "test": test}
+    # Validation images are of the official training set; here they stand behind those to train on.
+    parts = {}
+    for part, count in counts.items():
+        pixels, labels = read[f"{part}_images"], np.asarray(read[f"{part}_labels"])
+        made, own = many(pixels, count), np.resize(labels, count)
+        if part == "train":
+            made = np.concatenate([made, read["test_images"][-OTHERS:]])
+            own = np.concatenate([own, read["test_labels"][-OTHERS:]])
+        parts |= {f"{part}_images": made, f"{part}_labels": own}
+    rows = [("train", np.arange(n), "train"), ("train", np.arange(n, n + OTHERS), "validation")]
+    rows.append(("test", np.arange(test), "test"))
+    splits = pd.concat(
+        [pd.DataFrame({"source": s, "index": index, "split": split}) for s, index, split in rows],
+        ignore_index=True,
+    )
+    info = store.load_info(data)
+    values = {**info.__dict__, "n_train": n, "n_validation": OTHERS, "n_test": test}
+    official = Official(**parts, class_names=info.class_names)
+    store.save(out / "dataset.json", store.DatasetInfo(**values), official, splits)
+
+
+def convex(n: int) -> None:
+    """Convex clustering of n points of ten clouds in the plane, at one gamma."""
+    from advlearn.learners.convex import knn_graph, solve
+    from benchmarks.convex import GAP, plane
+
+    points = plane(n)
+    solve(points, knn_graph(points), 5.0, tol=GAP)
+
+
+def certificate(n: int, folder: Path) -> None:
+    """The certified radius of the clustering that the preparation ``path`` has chosen."""
+    from advlearn.certificates import radius
+    from advlearn.learners.convex import Graph
+
+    points = tabular.read(folder / "blobs.npz").points
+    walked = clusterpath.read(folder / "path.npz", n)
+    graph = Graph(n, walked.edges, walked.weights)
+    started = time.process_time()
+    found = radius(
+        points, walked.chosen_labels, graph, walked.gamma, weights="recomputed", phi=0.5
+    )  # fmt: skip
+    clusters = int(walked.chosen_labels.max()) + 1
+    print(f"{clusters} clusters, {found}, {time.process_time() - started:.2f} s", file=sys.stderr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("case", choices=["images", "convex", "certificate"])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--images", type=int, required=True)
+    parser.add_argument("--test", type=int, default=OTHERS)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    if options.case == "images":
+        write_images(options.data, options.images, options.test, options.out)
+    elif options.case == "convex":
+        convex(options.images)
+    else:
+        certificate(options.images, options.out)
+
+
+if __name__ == "__main__":
+    main()
