@@ -25,7 +25,8 @@ from benchmarks.scaling_stages import IMAGES as SIZES
 
 PAGE, FIGURE = Path("docs/scaling.md"), Path("docs/scaling.svg")
 MEMORY_MB, DAY_S = 24_000, 86_400
-BILLION = 1_000_000_000
+# How many times as many as were measured a curve is followed.
+FURTHEST = 100
 _BEYOND = 64  # times the last measured size: further the dashes do not go
 IMAGES = "images"
 COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE, style.BLACK)
@@ -103,10 +104,14 @@ def read(path: Path) -> list[Scaling]:
     return found
 
 
+def reached(value: float, measured: float) -> str:
+    """The size at which a limit is reached, if it is not too far beyond the measured sizes."""
+    furthest = FURTHEST * measured
+    return rounded(value) if value <= furthest else f"over {rounded(furthest)}"
+
+
 def rounded(value: float) -> str:
     """Two significant digits: what lies beyond the measured sizes is known no better."""
-    if value > BILLION:
-        return "over a billion"
     if value == 0:
         return "0"
     digits = 1 - math.floor(math.log10(abs(value)))
@@ -157,8 +162,9 @@ def curves_table(stages: list[Scaling]) -> str:
         row["exponent of the memory"] = _exponent(stage.space)
         per_image = line is not None and stage.unit == IMAGES
         row["kB an image"] = number(line.factor * 1000) if per_image else ""
-        row["a day at"] = "" if time is None else rounded(time.reaches(DAY_S))
-        row["24 GB at"] = "" if line is None else rounded(line.reaches(MEMORY_MB))
+        largest = float(stage.sizes[-1])
+        row["a day at"] = "" if time is None else reached(time.reaches(DAY_S), largest)
+        row["24 GB at"] = "" if line is None else reached(line.reaches(MEMORY_MB), largest)
         rows.append(row)
     return markdown(pd.DataFrame(rows, dtype=object))
 
