@@ -2,14 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from snakemake.api import OutputSettings, ResourceSettings, SnakemakeApi
 from snakemake.caching.rule import CacheFlag
-from snakemake.settings.types import ConfigSettings, Quietness
 
 from advlearn import workflow
 from advlearn.cli import HELPERS, STAGES
@@ -23,18 +20,6 @@ STUDIES = ("selective", "topk", "bilevel")
 TARGETS = {"all", "paper", "demo", "smoke", *STUDIES}
 # Tables and figures have a rule for each study, so that a study can be asked for alone.
 PARTS = {f"{study}_{kind}": kind for study in STUDIES for kind in ("tables", "figures")}
-
-
-@pytest.fixture(scope="module")
-def rules() -> Iterator[dict[str, Any]]:
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(configfiles=[ROOT / "config" / "smoke.yaml"]),
-            snakefile=ROOT / "Snakefile",
-            workdir=ROOT,
-        )._workflow
-        yield {rule.name: rule for rule in workflow.rules}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import copy
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +14,6 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from snakemake.api import OutputSettings, ResourceSettings, SnakemakeApi
-from snakemake.settings.types import ConfigSettings, Quietness
 from snakemake.utils import format as formatted
 
 from advlearn.support.errors import UserError
@@ -40,15 +37,8 @@ WORST = (
 
 
 @pytest.fixture(scope="module")
-def commands() -> Iterator[dict[str, str]]:
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(configfiles=[ROOT / "config" / "smoke.yaml"]),
-            snakefile=ROOT / "Snakefile",
-            workdir=ROOT,
-        )._workflow
-        yield {rule.name: rule.shellcmd for rule in workflow.rules if rule.shellcmd}
+def commands(rules: dict[str, Any]) -> dict[str, str]:
+    return {name: rule.shellcmd for name, rule in rules.items() if rule.shellcmd}
 
 
 class Values(list[object]):
