@@ -353,7 +353,7 @@ def many(images: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 def write_images(data: Path, n: int, test: int, out: Path) -> None:
     """A prepared data set of ``n`` training, ``test`` test and ``OTHERS`` validation images."""
     read = {
-        f"{part}_{kind}": np.load(data / f"{part}_{kind}.npy", mmap_mode="r")
+        f"{part}_{kind}": np.load(data / f"{part}_{kind}.npy", mmap_mode="r", allow_pickle=False)
         for part in ("train", "test")
         for kind in ("images", "labels")
     }

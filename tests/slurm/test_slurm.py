@@ -10,23 +10,12 @@ import torch
 
 from tests.slurm.cluster import Cluster
 from tests.slurm.submission import Submission
+from tests.workflow.compare import RUN, differences
 from tests.workflow.project import Project
-from tests.workflow.test_cores import COMPARED, RUN, SHOWS_SECONDS, TIMED, untimed
 from tests.workflow.test_faults import cut
 
 LOGS = "logs/smoke"
 WEIGHTS = f"{RUN}/models/closest/seed0/classifier.safetensors"
-
-
-def assert_same(project: Project, local: Project, patterns: tuple[str, ...]) -> None:
-    """The same files with the same bytes, but for seconds."""
-    ours, theirs = project.bytes_of(*patterns), local.bytes_of(*patterns)
-    assert ours.keys() == theirs.keys()
-    differ = [name for name, content in theirs.items() if ours[name] != content]
-    assert not [name for name in differ if name not in TIMED and SHOWS_SECONDS not in name]
-    for name in TIMED:
-        if name in differ:
-            assert untimed(project.root / name) == untimed(local.root / name), name
 
 
 def test_smoke_run_with_a_drained_node_has_the_bytes_of_a_local_one(
@@ -49,7 +38,7 @@ def test_smoke_run_with_a_drained_node_has_the_bytes_of_a_local_one(
     assert not cluster.queue()
     # Every stage but those that run where the workflow was started went through the queue.
     assert len(run.job_ids()) > 20
-    assert_same(project, local, COMPARED)
+    assert not differences(project, local)
 
 
 def test_cancelled_run_leaves_an_empty_queue_and_is_completed_by_the_same_command(
@@ -73,11 +62,8 @@ def test_cancelled_run_leaves_an_empty_queue_and_is_completed_by_the_same_comman
     # What was finished before was not done again.
     finished, planned = run.steps()
     assert again.steps()[1] <= planned - finished + 1  # the target itself is a step
-    assert_same(
-        project,
-        local,
-        (f"{RUN}/paper/tables/bilevel_*", f"{RUN}/tidy/bilevel_*", f"{RUN}/bilevel/certify/**/*"),
-    )
+    made = (f"{RUN}/paper/tables/bilevel_*", f"{RUN}/tidy/bilevel_*", f"{RUN}/bilevel/certify/**/*")
+    assert not differences(project, local, *made)
 
 
 def test_a_stage_of_device_cuda_asks_for_a_gpu_and_for_its_partition(
