@@ -53,7 +53,7 @@ def shuffle_priorities(project: Project) -> None:
     for file in sorted((project.root / "workflow" / "rules").glob("*.smk")):
         text = re.sub(r"\n    priority: \d+\n", "\n", file.read_text(encoding="utf-8"))
         text, count = re.subn(
-            r"(\nrule \w+:\n)",
+            r"(?m)^(rule \w+:\n)",
             lambda head: f"{head[1]}    priority: {draw.randrange(100)}\n",
             text,
         )
