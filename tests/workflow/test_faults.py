@@ -203,7 +203,7 @@ FLIPS = {
         f"{RUN}/clusters/{LINE}/kmeans.parquet", f"cluster/{LINE}/kmeans",
     ),
     f"clusters/{LINE}/kmeans.parquet": (f"{RUN}/selections/{LINE}.csv", f"select/{LINE}"),
-    f"selections/{LINE}.csv": (f"{RUN}/retrained/{LINE}.csv", f"retrain/{LINE}"),
+    f"selections/{LINE}.csv": (f"{RUN}/evaluation/{LINE}.csv", f"evaluate/{LINE}"),
     f"retrained/{LINE}.safetensors": (f"{RUN}/evaluation/{LINE}.csv", f"evaluate/{LINE}"),
     f"evaluation/{LINE}.csv": ("selective_tables", "collect"),
     "calibration/seed0.csv": ("selective_tables", "collect"),
