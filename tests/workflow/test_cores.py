@@ -53,10 +53,9 @@ def shuffle_priorities(project: Project) -> None:
     for file in sorted((project.root / "workflow" / "rules").glob("*.smk")):
         text = re.sub(r"\n    priority: \d+\n", "\n", file.read_text(encoding="utf-8"))
         text, count = re.subn(
-            r"^(rule \w+:\n)",
+            r"(?m)^(rule \w+:\n)",
             lambda head: f"{head[1]}    priority: {draw.randrange(100)}\n",
             text,
-            flags=re.MULTILINE,
         )
         assert count or file.name == "common.smk", file
         file.write_text(text, encoding="utf-8")

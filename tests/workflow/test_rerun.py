@@ -413,7 +413,7 @@ def test_why_says_in_words_what_would_run(smoke: Project, tmp_path: Path) -> Non
     (project.root / "results/smoke/report.html").unlink()
     said = {line.split()[0]: line for line in why().splitlines()}
     assert "2 jobs" in said["craft"]
-    assert "a setting, a seed, the code of the stage or the lock has changed" in said["craft"]
+    assert "a setting has changed" in said["craft"]
     assert "an earlier step of this list will change its input" in said["embed"]
     assert "its result does not exist yet" in said["report"]
 

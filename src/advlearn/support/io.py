@@ -53,7 +53,7 @@ def atomic_path(path: Path, *, keep: bool = False) -> Iterator[Path]:
         note(path)
     except OSError as error:
         raise UserError(
-            f"cannot write {path}: {error.strerror or error}",
+            f"cannot write {path}: {error.strerror or f'{error} (is the disk full?)'}",
             where=str(path.parent),
             remedy="make the folder writable and free some space; nothing half-written was left",
         ) from error

@@ -17,6 +17,14 @@ checkpoint select:
     reason: Params have changed since last execution: before: 1, after: 2
 localrule paper:
     reason: Rules with neither input nor output files are always executed.
+[Thu Jan  1 00:00:00 1970]
+Job 17: Craft fgsm images in closest, seed 1
+Reason: Params have changed since last execution: before: '{"epsilon":0.1}' now: '{"epsilon":0.2}'
+Shell command: python -m advlearn craft --data a --out b 2>&1 | tee c
+
+Job 18: Make the tables of study selective
+Reason: Params have changed since last execution: before: '0123456789abcdef' now: 'fedcba9876543210'
+Shell command: python -m advlearn tables --study selective --out b
 """
 
 
@@ -25,6 +33,8 @@ def test_jobs_are_counted_by_rule_and_reason() -> None:
         ("craft", "its result does not exist yet; the rule itself has changed"): 2,
         ("select", "a setting, a seed, the code of the stage or the lock has changed"): 1,
         ("paper", "it runs every time"): 1,
+        ("craft", "a setting has changed"): 1,
+        ("selective_tables", "the code of the stage or the lock has changed"): 1,
     }
 
 
