@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -290,6 +291,47 @@ def test_a_lost_intermediate_is_made_again_when_it_is_needed(
     assert project.would_run(str(path.relative_to(project.root))) == {rule: 1}
 
 
+@contextmanager
+def mounted(folder: Path, *mount: str) -> Iterator[None]:
+    """A file system on ``folder``; the test is skipped where none can be mounted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["mount", *mount, folder], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_is_an_error_and_room_is_the_remedy(project: Project) -> None:
+    with mounted(project.root / "results", "-t", "tmpfs", "-o", "size=40k", "none"):
+        done = project.snakemake("--until", "prepare")
+        assert done.status != 0
+        assert "cannot write" in done.output
+        assert "is the disk full?" in done.output
+        assert "free some space" in done.output
+        assert "Traceback" not in done.output
+        assert not list((project.root / RUN).glob("data/dataset.json"))
+    done = project.snakemake("--until", "prepare")
+    assert done.status == 0, done.output
+
+
+def test_a_read_only_folder_is_an_error_and_nothing_else_happens(
+    smoke: Project, tmp_path: Path
+) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    results = project.root / "results"
+    tables = project.bytes_of(f"{RUN}/paper/tables/*")
+    project.edit("src/advlearn/metrics/accuracy.py", "int = 500", "int = 501")
+    with mounted(results, "--bind", str(results)):
+        subprocess.run(["mount", "-o", "remount,bind,ro", results], check=True)
+        done = project.snakemake()
+        assert done.status != 0
+        assert "Write-protected output files" in done.output  # Snakemake's own words
+    assert project.bytes_of(f"{RUN}/paper/tables/*") == tables
+
+
 def test_two_runs_at_once_are_refused_and_the_first_goes_on(project: Project) -> None:
     log = project.root / "first.log"
     with log.open("wb") as stream:
@@ -326,3 +368,25 @@ def test_a_clock_set_back_stops_the_run_before_any_job(smoke: Project, tmp_path:
     assert "the clock was set back" in done.output
     assert "remedy:" in done.output
     assert "Finished jobid" not in done.output
+
+
+def test_results_from_the_future_are_made_again_after_the_remedy(
+    smoke: Project, tmp_path: Path
+) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    later = time.time() + 86400
+    future = [project.root / RUN / "paper/tables/topk_global.csv"]
+    future.append(project.root / ".snakemake" / "advlearn.lock")
+    for path in future:
+        os.utime(path, (later, later))
+    project.edit("src/advlearn/paper/style.py", "COLUMN_WIDTH = 3.4", "COLUMN_WIDTH = 3.5")
+    done = project.snakemake("topk")
+    assert done.status != 0
+    assert "the clock was set back" in done.output
+    for command in ("find results -type f -newermt now -delete", "rm .snakemake/advlearn.lock"):
+        assert command in done.output.replace(str(project.root) + "/", "")
+        assert project.run("sh", "-c", command).status == 0
+    assert not future[0].exists()
+    done = project.snakemake("topk")
+    assert done.status == 0, done.output
+    assert future[0].read_bytes() == (smoke.root / future[0].relative_to(project.root)).read_bytes()
