@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -343,11 +344,15 @@ def test_two_runs_at_once_are_refused_and_the_first_goes_on(project: Project) ->
             cwd=project.root, env=project.environment(), stdin=subprocess.DEVNULL,
             stdout=stream, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    lock = project.root / ".snakemake" / "advlearn.lock"
     until = time.monotonic() + 120
-    while not lock.exists() and first.poll() is None and time.monotonic() < until:
-        time.sleep(0.05)
-    second = project.snakemake("--until", "prepare")
+    while b"Execute" not in log.read_bytes() and time.monotonic() < until:
+        assert first.poll() is None, log.read_text(encoding="utf-8")
+        time.sleep(0.02)
+    first.send_signal(signal.SIGSTOP)  # it has the lock, and must not end before the second asks
+    try:
+        second = project.snakemake("--until", "prepare")
+    finally:
+        first.send_signal(signal.SIGCONT)
     assert first.wait(300) == 0, log.read_text(encoding="utf-8")
     assert second.status != 0
     assert "another run is at work in this folder" in second.output
