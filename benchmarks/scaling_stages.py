@@ -175,7 +175,7 @@ def stages(config: Config, classifier: Path, scenes_model: Path) -> list[Stage]:
         Stage("evaluate", "one model of three, PGD-20", evaluate, ("test",), IMAGES, models=3),
         Stage(
             "topk attack", "T_kMIA, 100 iterations, the eligible 58 % of scenes", topk, ("scenes",),
-            (125, 500, 2_000),
+            IMAGES,
         ),
         Stage(
             "convex clustering", "one gamma, 10 neighbours in the plane", own("convex"), (),

@@ -63,7 +63,8 @@ class ProjectedAscent:
             labels: int64 (n,).
             seed: decides the random starts; the start of an image depends on the seed, its
                 position and the number of images, not on ``batch_size`` or the device.
-            checkpoint: progress of the job, from which the attack goes on batch by batch.
+            checkpoint: progress of the job, from which the attack goes on batch by batch; runs of
+                one job differ in their seeds.
 
         Returns:
             Adversarial images like ``images``.
@@ -77,8 +78,8 @@ class ProjectedAscent:
         best = images.clone()
         deviation = torch.full((len(images),), -torch.inf, device=images.device)
         checkpoint = checkpoint or Checkpoint.off()
-        done = 0
-        if kept := checkpoint.get(_STATE):
+        done, state_name = 0, f"{_STATE} {seed}"
+        if kept := checkpoint.get(state_name):
             done = kept["batches"]
             best.copy_(torch.from_numpy(kept["best"]))
             deviation.copy_(torch.from_numpy(kept["deviation"]))
@@ -106,8 +107,8 @@ class ProjectedAscent:
                     if checkpoint.due:
                         state = {"best": best, "deviation": deviation}
                         arrays = {key: one.cpu().numpy().copy() for key, one in state.items()}
-                        checkpoint.put(_STATE, {"batches": number + 1, **arrays})
-        checkpoint.drop(_STATE)
+                        checkpoint.put(state_name, {"batches": number + 1, **arrays})
+        checkpoint.drop(state_name)
         self.budget.check(images, best)
         return best
 

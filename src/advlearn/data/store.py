@@ -7,6 +7,7 @@ what; ``dataset.json`` describes them and is written last.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     # Reading official files needs scikit-learn and Pillow; loading a split needs neither.
     from advlearn.data.readers import Official
 
-_BLOCK = 4096
+#: Images in memory at a time. Every split of the data sets known here is one block, so that random
+#: starts, which are drawn for a block, are those of the split.
+BLOCK = 65_536
+
+_CONVERTED = 4096
 _REMEDY = "delete the folder and run the stage prepare again"
 
 
@@ -95,6 +100,12 @@ class StoredSplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def blocks(self, count: int | None = None) -> Iterator[slice]:
+        """Positions of the first ``count`` images, or of all, at most ``BLOCK`` at a time."""
+        end = len(self) if count is None else min(count, len(self))
+        for start in range(0, end, BLOCK):
+            yield slice(start, min(start + BLOCK, end))
+
     def images(self, rows: slice | np.ndarray | list[int] = slice(None)) -> np.ndarray:
         """Images at some positions of the split, float32 (m, channels, height, width) in [0, 1].
 
@@ -105,8 +116,8 @@ class StoredSplit:
         """
         chosen = self.indices[rows]
         images = np.empty((len(chosen), *self.shape[1:]), dtype=np.float32)
-        for start in range(0, len(chosen), _BLOCK):
-            block = self._stored[chosen[start : start + _BLOCK]]
+        for start in range(0, len(chosen), _CONVERTED):
+            block = self._stored[chosen[start : start + _CONVERTED]]
             check_images(block, where=self._where)
             target = images[start : start + len(block)]
             if block.dtype == np.uint8:

@@ -1,6 +1,7 @@
 """Reductions of images to points: ``embed`` is the one way in, each method is one module.
 
-A method is a function ``embed(points, settings, seed)``; its module is imported only when used.
+A method is a function ``embed(points, settings, seed, checkpoint)``; its module is imported only
+when used.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from importlib import import_module
 import numpy as np
 
 from advlearn.settings.embed import REDUCTIONS, EmbedSettings
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError, unknown_name
 
 _MODULES = {"none": "identity", "pca": "pca", "tsne": "tsne"}
@@ -20,7 +22,13 @@ def known() -> list[str]:
     return list(REDUCTIONS)
 
 
-def embed(images: np.ndarray, reduction: str, settings: EmbedSettings, seed: int) -> np.ndarray:
+def embed(
+    images: np.ndarray,
+    reduction: str,
+    settings: EmbedSettings,
+    seed: int,
+    checkpoint: Checkpoint | None = None,
+) -> np.ndarray:
     """Reduce images to points.
 
     Args:
@@ -28,6 +36,7 @@ def embed(images: np.ndarray, reduction: str, settings: EmbedSettings, seed: int
         reduction: ``none``, ``pca`` or ``tsne``.
         settings: settings of the reduction.
         seed: seed of the method; pca and none do not use it.
+        checkpoint: progress of the job, from which t-SNE goes on.
 
     Returns:
         (n, k) float32, finite.
@@ -53,7 +62,7 @@ def embed(images: np.ndarray, reduction: str, settings: EmbedSettings, seed: int
         )
     settings.check_images(reduction, len(points))
     module = import_module(f"advlearn.embeddings.{_MODULES[reduction]}")
-    result: np.ndarray = module.embed(points, settings, seed)
+    result: np.ndarray = module.embed(points, settings, seed, checkpoint)
     return np.ascontiguousarray(result, dtype=np.float32)
 
 

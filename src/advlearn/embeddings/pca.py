@@ -8,16 +8,22 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from advlearn.settings.embed import EmbedSettings
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 
 _BLOCK = 65_536
 
 
-def embed(points: np.ndarray, settings: EmbedSettings, seed: int) -> np.ndarray:
+def embed(
+    points: np.ndarray,
+    settings: EmbedSettings,
+    seed: int,
+    checkpoint: Checkpoint | None = None,
+) -> np.ndarray:
     """Project (n, d) points on their first ``settings.n_components`` principal components.
 
-    No randomness, the seed is not used. The sign of a component is the one that makes its largest
-    loading positive.
+    No randomness, the seed is not used, and no progress is kept: it takes seconds. The sign of a
+    component is the one that makes its largest loading positive.
 
     Raises:
         UserError: fewer images or pixels than components.

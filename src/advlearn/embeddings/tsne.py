@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from advlearn.embeddings.pca import principal_components
 from advlearn.settings.embed import EmbedSettings, TsneSettings
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
 
@@ -21,14 +22,21 @@ FFT_FROM = 10_000
 EXACT_NEIGHBOURS_TO = 100_000
 
 _LINE_EVERY = 50
+_STATE = "t-SNE"
 
 
-def embed(points: np.ndarray, settings: EmbedSettings, seed: int) -> np.ndarray:
+def embed(
+    points: np.ndarray,
+    settings: EmbedSettings,
+    seed: int,
+    checkpoint: Checkpoint | None = None,
+) -> np.ndarray:
     """Map (n, d) points to (n, n_components) by t-SNE on their first principal components.
 
     Starts from the first components scaled to a standard deviation of 1e-4 (Kobak & Berens 2019),
     so the seed serves only the approximate neighbour search of more than `EXACT_NEIGHBOURS_TO`
-    points. The same settings, threads among them, and seed give the same map.
+    points. The same settings, threads among them, and seed give the same map. With a ``checkpoint``
+    a job that was killed searches the neighbours again and goes on at the iteration it was at.
 
     Raises:
         UserError: too few images or pixels for the perplexity or the components.
@@ -51,20 +59,11 @@ def embed(points: np.ndarray, settings: EmbedSettings, seed: int) -> np.ndarray:
             where=f"{len(points)} images given to the reduction tsne",
             remedy="check the adversarial images, or use the reduction none",
         )
-    iterations = tsne.early_exaggeration_iter + tsne.n_iter
-    progress = Progress(f"embed tsne {len(points)} images", iterations, "iterations")
-
-    def line(iteration: int, error: float, embedding: np.ndarray) -> None:
-        progress.advance(_LINE_EVERY)
-
     with threadpool_limits(tsne.threads):
         mapper = TSNE(
             n_components=settings.n_components,
             perplexity=tsne.perplexity,
             learning_rate=tsne.learning_rate,
-            early_exaggeration=tsne.early_exaggeration,
-            early_exaggeration_iter=tsne.early_exaggeration_iter,
-            n_iter=tsne.n_iter,
             initialization=scores[:, : settings.n_components] / spread * 1e-4,
             # The FFT grid grows with the power of the dimension; openTSNE has it for 1 and 2 only.
             negative_gradient_method=(
@@ -73,13 +72,52 @@ def embed(points: np.ndarray, settings: EmbedSettings, seed: int) -> np.ndarray:
             neighbors=_neighbours(scores, tsne),
             n_jobs=tsne.threads,
             random_state=seed,
-            callbacks=line,
-            callbacks_every_iters=_LINE_EVERY,
         )
-        mapped = np.asarray(mapper.fit(scores))
-    # openTSNE counts anew after the early exaggeration and skips what is left of a line.
-    progress.advance(iterations - progress.done)
-    return mapped
+        return _optimised(mapper, scores, tsne, checkpoint or Checkpoint.off())
+
+
+def _optimised(
+    mapper: TSNE, scores: np.ndarray, tsne: TsneSettings, checkpoint: Checkpoint
+) -> np.ndarray:
+    """What ``mapper.fit(scores)`` does, from the iteration on that the checkpoint is at."""
+    early, total = tsne.early_exaggeration_iter, tsne.early_exaggeration_iter + tsne.n_iter
+    progress = Progress(f"embed tsne {len(scores)} images", total, "iterations")
+    embedding = mapper.prepare_initial(scores)
+    optimizer, begin = embedding.optimizer, 0
+    if kept := checkpoint.get(_STATE):
+        begin = kept["done"]
+        embedding[:] = kept["embedding"]
+        optimizer.gains, optimizer.update = kept["gains"], kept["update"]
+        if begin >= early > 0:
+            # The early exaggeration leaves the affinities with these roundings.
+            embedding.affinities.P *= tsne.early_exaggeration
+            embedding.affinities.P /= tsne.early_exaggeration
+    for first, last, exaggeration, momentum in (
+        (0, early, tsne.early_exaggeration, mapper.initial_momentum),
+        (early, total, None, mapper.final_momentum),
+    ):
+        start = max(first, begin)
+
+        def line(iteration: int, error: float, now: np.ndarray, start: int = start) -> None:
+            # openTSNE calls before it moves the points by this iteration.
+            done = start + iteration - 1
+            progress.advance(done + 1 - progress.done)
+            if checkpoint.due:
+                state = {"embedding": now, "gains": optimizer.gains, "update": optimizer.update}
+                arrays = {name: np.array(one) for name, one in state.items()}
+                checkpoint.put(_STATE, {"done": done, **arrays})
+
+        if start < last:
+            embedding.optimize(
+                last - start,
+                inplace=True,
+                exaggeration=exaggeration,
+                momentum=momentum,
+                callbacks=line,
+                callbacks_every_iters=_LINE_EVERY,
+            )
+    progress.advance(total - progress.done)
+    return np.asarray(embedding)
 
 
 def _neighbours(scores: np.ndarray, tsne: TsneSettings) -> PrecomputedNeighbors | str:

@@ -20,15 +20,11 @@ from advlearn.deviations import margin
 from advlearn.learners.networks.weights import load_network, own_digest
 from advlearn.metrics.accuracy import all_logits
 from advlearn.settings.jobs import CraftJob
-from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.determinism import configure
 from advlearn.support.io import write_npy_blocks, write_parquet
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
-
-#: Images in memory at a time. Every split of the data sets known here is one block, so that random
-#: starts, which are drawn for a block, are those of the split.
-BLOCK = 65_536
 
 
 def craft(
@@ -51,9 +47,7 @@ def craft(
     for split in SPLITS:
         source = open_split(data.parent, split)
         progress = Progress(f"craft {settings.attack.name} seed {seed}, {split}", 1, "splits")
-        # What is kept for going on is kept in memory, too: that of many blocks would not fit.
-        kept = checkpoint if len(source) <= BLOCK else Checkpoint.off()
-        blocks = _crafted(attack, network, source, split, seed, where, frames, kept)
+        blocks = _crafted(attack, network, source, split, seed, where, frames, checkpoint)
         write_npy_blocks(out.with_name(f"{split}.npy"), source.shape, np.float32, blocks)
         progress.advance()
     write_parquet(out, pd.concat(frames, ignore_index=True))
@@ -71,19 +65,19 @@ def _crafted(
     checkpoint: Checkpoint,
 ) -> Iterator[np.ndarray]:
     """Adversarial images block by block; the outcomes of each block are added to ``frames``."""
-    for start in range(0, len(source), BLOCK):
-        rows = slice(start, start + BLOCK)
+    for rows in source.blocks():
+        start = rows.start
         images = torch.from_numpy(source.images(rows))
         labels = torch.from_numpy(source.labels[rows])
         own_seed = derive_seed(seed, "craft", split, *([start] if start else []))
 
         def perturbed(
             images: Tensor = images, labels: Tensor = labels, seed: int = own_seed
-        ) -> Part:
+        ) -> np.ndarray:
             found = attack.run(network, images.to(where), labels.to(where), seed, checkpoint)
-            return {"images": found.cpu().numpy()}
+            return found.cpu().numpy()
 
-        made = torch.from_numpy(checkpoint.once(split, perturbed)["images"])
+        made = torch.from_numpy(checkpoint.array(f"{split}-{start}", perturbed))
         logits = all_logits(network, made)
         change = (made - images).flatten(1)
         frames.append(

@@ -9,6 +9,7 @@ import typer
 
 from advlearn import embeddings
 from advlearn.settings.embed import EmbedSettings
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.io import read_npy, write_npy
 from advlearn.support.seeds import derive_seed
 
@@ -28,6 +29,8 @@ def embed(
     Raises:
         UserError: unknown reduction, unreadable or non-finite images, too few of them.
     """
+    checkpoint = Checkpoint(out, __name__, (settings, reduction, seed), (adversarial,))
     images = read_npy(adversarial, mmap=True)
-    points = embeddings.embed(images, reduction, settings, derive_seed(seed, "embed", reduction))
-    write_npy(out, points)
+    own_seed = derive_seed(seed, "embed", reduction)
+    write_npy(out, embeddings.embed(images, reduction, settings, own_seed, checkpoint))
+    checkpoint.finish()

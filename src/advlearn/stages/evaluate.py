@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
 from advlearn.data.splits import SplitName
-from advlearn.data.store import load_info, open_split
+from advlearn.data.store import StoredSplit, load_info, open_split
 from advlearn.learners.networks.weights import load_network, load_networks, own_digest
 from advlearn.metrics.accuracy import correct
 from advlearn.settings.jobs import EvaluateJob
@@ -27,6 +29,23 @@ from advlearn.support.seeds import derive_seed
 SPLITS: tuple[SplitName, ...] = ("validation", "test")
 Verdicts = dict[tuple[str, str], np.ndarray]
 """(split, protocol or 'clean') -> bool (n,), whether each image is classified rightly."""
+
+
+@dataclass(frozen=True)
+class _Attacked:
+    """A split on disk beside the images that were crafted of it, and how many of them count."""
+
+    clean: StoredSplit
+    crafted: np.ndarray
+    count: int
+
+    def read(self, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        """Clean and crafted images, and labels."""
+        return (
+            torch.from_numpy(self.clean.images(rows)),
+            torch.from_numpy(np.array(self.crafted[rows])),
+            torch.from_numpy(self.clean.labels[rows]),
+        )
 
 
 def evaluate(
@@ -71,10 +90,9 @@ def evaluate(
                 network.load_state_dict(states[digest])
                 model = network
             found = _verdicts(model, splits, settings, seed)
-            clean, _, labels = splits["test"]
-            some = slice(0, settings.evaluation.sanity_images)
+            clean, _, labels = splits["test"].read(slice(settings.evaluation.sanity_images))
             name = _sanity_name(cells, digest)
-            rows = _sanity(model, clean[some], labels[some], settings, seed) if name else []
+            rows = _sanity(model, clean, labels, settings, seed) if name else []
             return {
                 "checks": [{"model": name, **row} for row in rows],
                 **{f"{split}/{protocol}": bits for (split, protocol), bits in found.items()},
@@ -117,43 +135,37 @@ def evaluate(
     checkpoint.finish()
 
 
-def _split(
-    data: Path, adversarial: Path, name: SplitName, settings: EvaluateJob
-) -> tuple[Tensor, Tensor, Tensor]:
-    part = open_split(data.parent, name)
-    static = read_npy(adversarial.with_name(f"{name}.npy"), mmap=True)
-    some = slice(0, settings.evaluation.validation_images if name == "validation" else None)
-    return (
-        torch.from_numpy(part.images(some)),
-        torch.from_numpy(np.array(static[some])),
-        torch.from_numpy(part.labels[some]),
-    )
+def _split(data: Path, adversarial: Path, name: SplitName, settings: EvaluateJob) -> _Attacked:
+    clean = open_split(data.parent, name)
+    crafted = read_npy(adversarial.with_name(f"{name}.npy"), mmap=True)
+    wanted = settings.evaluation.validation_images if name == "validation" else None
+    return _Attacked(clean, crafted, len(clean) if wanted is None else min(wanted, len(clean)))
 
 
 def _verdicts(
-    model: nn.Module,
-    splits: dict[SplitName, tuple[Tensor, Tensor, Tensor]],
-    settings: EvaluateJob,
-    seed: int,
+    model: nn.Module, splits: dict[SplitName, _Attacked], settings: EvaluateJob, seed: int
 ) -> Verdicts:
-    found: Verdicts = {}
+    found: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
     where = next(model.parameters()).device
-    for name, (clean, static, labels) in splits.items():
-        found[name, "clean"] = correct(model, clean, labels)
-        if "transfer" in settings.evaluation.protocols:
-            found[name, "transfer"] = correct(model, static, labels)
-        if "whitebox" in settings.evaluation.protocols:
-            # The same random starts for every model: differences between cells are paired.
-            result = robust_verdicts(
-                model,
-                clean.to(where),
-                labels.to(where),
-                settings.attack,
-                derive_seed(seed, "evaluate", name),
-                clean=torch.from_numpy(found[name, "clean"]).to(where),
-            )
-            found[name, "whitebox"] = result.robust.cpu().numpy()
-    return found
+    for name, split in splits.items():
+        for rows in split.clean.blocks(split.count):
+            clean, crafted, labels = split.read(rows)
+            right = correct(model, clean, labels)
+            found[name, "clean"].append(right)
+            if "transfer" in settings.evaluation.protocols:
+                found[name, "transfer"].append(correct(model, crafted, labels))
+            if "whitebox" in settings.evaluation.protocols:
+                # The same random starts for every model: differences between cells are paired.
+                result = robust_verdicts(
+                    model,
+                    clean.to(where),
+                    labels.to(where),
+                    settings.attack,
+                    derive_seed(seed, "evaluate", name, *([rows.start] if rows.start else [])),
+                    clean=torch.from_numpy(right).to(where),
+                )
+                found[name, "whitebox"].append(result.robust.cpu().numpy())
+    return {key: np.concatenate(parts) for key, parts in found.items()}
 
 
 def _measures(found: Verdicts, settings: EvaluateJob) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from advlearn.learners.networks.weights import load_network
 from advlearn.metrics.accuracy import all_logits
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
 from advlearn.settings.topk import TopkTransferJob
+from advlearn.support.checkpoint import Checkpoint, Part
 from advlearn.support.determinism import configure
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_csv
@@ -26,6 +28,7 @@ from advlearn.support.seeds import derive_seed
 NOISE = "noise"
 """The control: random perturbations, each as long as the attack's on the same image."""
 
+_SUFFIXES = (".parquet", ".csv", ".npy")
 COLUMNS = "source target method k n_specified metric value n".split()
 
 
@@ -48,27 +51,50 @@ def topk_transfer(
     """
     where = configure(threads, device)
     test = load_multilabel(data).split("test")
-    networks = {
-        name: load_network(run / f"topk/models/{name}/seed{seed}.safetensors").to(where)
-        for name in settings.models
-    }
+    weights = {name: run / f"topk/models/{name}/seed{seed}.safetensors" for name in settings.models}
+    stems = {name: run / f"topk/attacks/{name}/transfer/seed{seed}" for name in settings.models}
+    made = (stem.with_suffix(suffix) for stem in stems.values() for suffix in _SUFFIXES)
+    checkpoint = Checkpoint(
+        out, __name__, (settings, seed, threads, where), (data.parent, *weights.values(), *made)
+    )
+    test = load_multilabel(data).split("test")
+    networks = {name: load_network(path).to(where) for name, path in weights.items()}
     total = len(settings.models) * len(settings.methods)
     progress = Progress(f"topk_transfer seed {seed}", total, "attacks")
     rows: list[dict[str, Any]] = []
-    for source in settings.models:
-        stem = run / f"topk/attacks/{source}/transfer/seed{seed}"
+    for source, stem in stems.items():
         attacks = read_parquet(stem.with_suffix(".parquet"))
         images = read_npy(stem.with_suffix(".npy"), mmap=True)
         _check_complete(stem, attacks, images, settings)
         for cell, method in enumerate(settings.methods):
-            mine = (attacks["cell"] == cell).to_numpy()
-            outcomes, perturbed = attacks[mine], np.array(images[mine])
-            rows += _rows(networks, test, outcomes, perturbed, settings, source, method)
-            if cell == 0:
-                noisy = _noise(test, outcomes, settings, seed)
-                rows += _rows(networks, test, outcomes, noisy, settings, source, NOISE)
+            shown = partial(
+                _of_attack, networks, test, attacks, images, cell, settings, seed, source
+            )
+            rows += checkpoint.once(f"{source} {method}", shown)["rows"]
             progress.advance()
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
+    checkpoint.finish()
+
+
+def _of_attack(
+    networks: dict[str, nn.Module],
+    test: MultiLabelSplit,
+    attacks: pd.DataFrame,
+    images: np.ndarray,
+    cell: int,
+    settings: TopkTransferJob,
+    seed: int,
+    source: str,
+) -> Part:
+    """Rows of one attack on one classifier, and of the control beside the first."""
+    mine = (attacks["cell"] == cell).to_numpy()
+    outcomes, perturbed = attacks[mine], np.array(images[mine])
+    method = settings.methods[cell]
+    rows = _rows(networks, test, outcomes, perturbed, settings, source, method)
+    if cell == 0:
+        noisy = _noise(test, outcomes, settings, seed)
+        rows += _rows(networks, test, outcomes, noisy, settings, source, NOISE)
+    return {"rows": rows}
 
 
 def _check_complete(

@@ -19,7 +19,7 @@ import numpy as np
 from advlearn.support.checksums import sha256_of
 from advlearn.support.codedigest import code_digest
 from advlearn.support.errors import UserError
-from advlearn.support.io import write_bytes
+from advlearn.support.io import write_bytes, write_npy
 from advlearn.support.provenance import processor, versions
 
 Part = dict[str, Any]
@@ -31,6 +31,8 @@ VARIABLE = "ADVLEARN_SAVE_SECONDS"
 _EVERY = 20.0
 # A save waits at least as many times as long as the last one took: progress costs at most 1 %.
 _SHARE = 100.0
+# Of the seconds between saves: what takes less is not worth a file of its own.
+_WORTH = 0.05
 _DIGEST = 32
 
 
@@ -105,6 +107,37 @@ class Checkpoint:
             self.put(name, part)
         return part
 
+    def array(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Like ``once`` for one large array, which is kept in a file of its own and not in memory.
+
+        It is written as soon as it is made, if making it took longer than a second.
+
+        Args:
+            name: a part of the file's name: ``.NAME.progress-name.npy``.
+            make: makes the array.
+        """
+        if self.path is None:
+            return make()
+        file = self.path.with_name(f"{self.path.name}-{name}.npy")
+        if (part := self.get(name)) is not None:
+            try:
+                if sha256_of(file) == part["sha256"]:
+                    kept: np.ndarray = np.load(file, allow_pickle=False)
+                    return kept
+                _say(f"{file} is damaged and is not used: it is made anew")
+            except OSError as error:
+                _say(f"{file} cannot be read ({error}): it is made anew")
+        started = time.monotonic()
+        made = make()
+        if time.monotonic() - started >= _WORTH * self._least:
+            try:
+                write_npy(file, made)
+            except UserError as error:
+                self._stop(error.what)
+            else:
+                self.put(name, {"sha256": sha256_of(file)})
+        return made
+
     def save(self) -> None:
         """Write all parts now. A disk that is full costs the progress, not the job."""
         if self.path is None:
@@ -127,13 +160,20 @@ class Checkpoint:
     def finish(self) -> None:
         """Remove the progress: the outputs are there."""
         if self.path is not None:
-            self.path.unlink(missing_ok=True)
+            self._clear(self.path)
 
     def _stop(self, why: str) -> None:
         _say(f"progress is no longer saved: {why}")
         assert self.path is not None
-        self.path.unlink(missing_ok=True)
+        self._clear(self.path)
         self.path = None
+
+    @staticmethod
+    def _clear(path: Path) -> None:
+        path.unlink(missing_ok=True)
+        for file in path.parent.iterdir():
+            if file.name.startswith(f"{path.name}-"):
+                file.unlink(missing_ok=True)
 
     def _identity(self) -> bytes:
         total = hashlib.sha256(self._own.encode())

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from openTSNE import TSNE
 from sklearn.manifold import trustworthiness
 
 from advlearn.embeddings import tsne
@@ -63,18 +64,37 @@ def test_progress_is_shown(points, capsys):
 def test_fft_where_there_are_many_points(points, monkeypatch):
     methods = []
 
-    class Recorder:
+    class Recorder(TSNE):
         def __init__(self, **options):
             methods.append(options["negative_gradient_method"])
-
-        def fit(self, scores):
-            return scores[:, :2]
+            super().__init__(**options)
 
     monkeypatch.setattr(tsne, "TSNE", Recorder)
     tsne.embed(points, SETTINGS, 0)
     monkeypatch.setattr(tsne, "FFT_FROM", len(points))
     tsne.embed(points, SETTINGS, 0)
     assert methods == ["bh", "fft"]
+
+
+@pytest.mark.parametrize("fft_from", [1, 10_000])
+def test_the_map_is_the_one_of_the_library(points, monkeypatch, fft_from):
+    made = []
+
+    class Kept(TSNE):
+        def prepare_initial(self, *arguments, **options):
+            # openTSNE's own fit comes here, too.
+            made.append((self, arguments))
+            return super().prepare_initial(*arguments, **options)
+
+    monkeypatch.setattr(tsne, "FFT_FROM", fft_from)
+    monkeypatch.setattr(tsne, "TSNE", Kept)
+    ours = tsne.embed(points, SETTINGS, 0)
+    mapper, arguments = made[0]
+    own = SETTINGS.tsne
+    mapper.early_exaggeration, mapper.early_exaggeration_iter, mapper.n_iter = (
+        own.early_exaggeration, own.early_exaggeration_iter, own.n_iter,
+    )  # fmt: skip
+    np.testing.assert_array_equal(ours, np.asarray(mapper.fit(*arguments)))
 
 
 def test_perplexity_too_large(points):

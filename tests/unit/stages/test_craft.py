@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from advlearn.data import store
 from advlearn.data.store import load_split
 from advlearn.learners.networks.weights import load_network
 from advlearn.settings.jobs import CraftJob
@@ -59,7 +60,7 @@ def test_images_stay_in_ball_and_box_and_hurt(tiny: TinyRun) -> None:
 def test_blocks_change_nothing_without_random_starts(
     tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "BLOCK", 7)
+    monkeypatch.setattr(store, "BLOCK", 7)
     out = tmp_path / "outcomes.parquet"
     stage.craft(
         data=tiny.data,

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from advlearn.data import store
 from advlearn.data.store import load_split
 from advlearn.learners.networks.weights import load_networks
 from advlearn.settings.jobs import EvaluateJob, EvaluationSettings
@@ -19,6 +20,11 @@ from .conftest import TinyRun
 def evaluated(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluated")
     tiny.retrain(folder / "retrained.safetensors", RetrainSettings(batch_size=32))
+    run(tiny, folder)
+    return folder
+
+
+def run(tiny: TinyRun, folder: Path) -> None:
     evaluate(
         data=tiny.data,
         weights=tiny.weights,
@@ -36,7 +42,17 @@ def evaluated(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
         out=folder / "pca.csv",
         device="cpu",
     )
-    return folder
+
+
+def test_blocks_change_nothing_without_random_starts(
+    evaluated: Path, tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BLOCK", 7)
+    (tmp_path / "retrained.safetensors").symlink_to(evaluated / "retrained.safetensors")
+    run(tiny, tmp_path)
+    for name in ("pca.csv", "pca.sanity.csv"):
+        assert (tmp_path / name).read_bytes() == (evaluated / name).read_bytes()
+    assert read_npz(tmp_path / "pca.npz").keys() == read_npz(evaluated / "pca.npz").keys()
 
 
 def test_every_cell_has_every_measure(evaluated: Path, tiny: TinyRun) -> None:

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from advlearn.attacks.ascent import ProjectedAscent
+from advlearn.data import store
+from advlearn.embeddings import tsne
 from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.bilevel_attack import OnepointSettings
 from advlearn.settings.calibrate import CalibrateSettings
 from advlearn.settings.cluster import ClusterSettings
+from advlearn.settings.embed import EmbedSettings
 from advlearn.settings.jobs import CraftJob, EvaluateJob, EvaluationSettings, PretrainJob
 from advlearn.settings.network import RetrainSettings, TrainingSettings
-from advlearn.settings.topk import TopkAttackJob
+from advlearn.settings.topk import TopkAttackJob, TopkTransferJob
 from advlearn.stages.bilevel_attack import bilevel_attack
 from advlearn.stages.bilevel_certify import bilevel_certify
 from advlearn.stages.bilevel_onepoint import bilevel_onepoint
@@ -23,11 +26,15 @@ from advlearn.stages.bilevel_path import bilevel_path
 from advlearn.stages.calibrate import calibrate
 from advlearn.stages.cluster import cluster
 from advlearn.stages.craft import craft
+from advlearn.stages.embed import embed
 from advlearn.stages.evaluate import evaluate
 from advlearn.stages.pretrain import pretrain
 from advlearn.stages.topk_pretrain import topk_pretrain
+from advlearn.stages.topk_transfer import topk_transfer
+from advlearn.support import checkpoint
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.io import read_csv, read_parquet
-from tests.unit.interrupted import killed_after_each_save
+from tests.unit.interrupted import Killed, killed_after_each_save
 from tests.unit.stages import test_bilevel_attack as attacks
 from tests.unit.stages import test_bilevel_certify as certificates
 from tests.unit.stages import test_bilevel_path as paths
@@ -108,6 +115,81 @@ def test_craft(
             lambda out: craft(
                 data=tiny.data, weights=tiny.weights, settings=CraftJob(attack=attack), seed=0,
                 out=out, device="cpu",
+            ),
+        ),
+        tmp_path, monkeypatch, 8,
+    )  # fmt: skip
+
+
+def test_craft_of_many_blocks(
+    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unchanged(blocks_of(tiny, monkeypatch), tmp_path, monkeypatch, 8)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "deleted"])
+def test_a_block_that_was_lost_is_made_again(
+    damage: str, tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the state of the block in hand is not taken for its own."""
+    stage = blocks_of(tiny, monkeypatch)
+    stage(tmp_path / "undisturbed" / "out.x")
+    run = Checkpoint.array
+
+    def third_is_killed(self: Checkpoint, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        if name == "train-100":
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Checkpoint, "drop", lambda self, name: self.save())
+                make()
+            raise Killed
+        return run(self, name, make)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_EVERY", 0.0)
+        patch.setattr(checkpoint, "_SHARE", 0.0)
+        patch.setattr(Checkpoint, "array", third_is_killed)
+        with pytest.raises(Killed):
+            stage(tmp_path / "killed" / "out.x")
+    kept = tmp_path / "killed" / ".out.parquet.progress-train-0.npy"
+    if damage == "deleted":
+        kept.unlink()
+    else:
+        content = bytearray(kept.read_bytes())
+        content[-3] ^= 1
+        kept.write_bytes(content)
+    stage(tmp_path / "killed" / "out.x")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
+
+
+def blocks_of(tiny: TinyRun, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Crafting of 50 images at a time, by batches of 20."""
+    monkeypatch.setattr(ProjectedAscent.__init__, "__defaults__", (False, 1, 20))
+    monkeypatch.setattr(store, "BLOCK", 50)
+    settings = CraftJob(attack=PgdSettings(epsilon=0.1, steps=2, random_start=True))
+    return out_as(
+        ".parquet",
+        lambda out: craft(
+            data=tiny.data, weights=tiny.weights, settings=settings, seed=0, out=out, device="cpu"
+        ),
+    )
+
+
+@pytest.mark.parametrize("fft_from", [1, 10_000])
+@pytest.mark.parametrize("every", [2, 7])
+def test_embed(every: int, fft_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tsne, "_LINE_EVERY", every)
+    monkeypatch.setattr(tsne, "FFT_FROM", fft_from)
+    images = np.random.default_rng(0).random((90, 1, 5, 5), dtype=np.float32)
+    np.save(tmp_path / "train.npy", images)
+    settings = EmbedSettings.model_validate(
+        {"tsne": {"perplexity": 5, "early_exaggeration_iter": 30, "n_iter": 40, "threads": 1}}
+    )
+    unchanged(
+        out_as(
+            ".npy",
+            lambda out: embed(
+                adversarial=tmp_path / "train.npy", settings=settings, reduction="tsne", seed=0,
+                out=out,
             ),
         ),
         tmp_path, monkeypatch, 8,
@@ -200,6 +282,21 @@ def test_topk_attack(
     monkeypatch.setattr("advlearn.stages.topk_attack._BATCHES", 2)
     settings = topk.job(job).model_copy(update={"batch_size": 2})
     unchanged(out_as(".parquet", lambda out: topk.attack(out, settings)), tmp_path, monkeypatch, 4)
+
+
+def test_topk_transfer(topk: TinyTopk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = TopkTransferJob(
+        models=tuple(topk.study.models), methods=("tkmia", "kfool"), k=3, n_specified=2
+    )
+    unchanged(
+        out_as(
+            ".csv",
+            lambda out: topk_transfer(
+                data=topk.data, run=topk.folder, settings=settings, seed=0, out=out, device="cpu"
+            ),
+        ),
+        tmp_path, monkeypatch, 2 * len(topk.study.models),
+    )  # fmt: skip
 
 
 def test_perturbed_images_that_were_lost_are_made_again(
