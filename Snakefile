@@ -50,26 +50,26 @@ rule selective:
     input:
         rules.selective_tables.output,
         rules.selective_figures.output,
+        expand(rules.study_record.output, study="selective"),
 
 
 rule topk:
     input:
         rules.topk_tables.output,
         rules.topk_figures.output,
+        expand(rules.study_record.output, study="topk"),
 
 
 rule bilevel:
     input:
         rules.bilevel_tables.output,
         rules.bilevel_figures.output,
+        expand(rules.study_record.output, study="bilevel"),
 
 
 rule paper:
     input:
         rules.report.output,
-        rules.selective.input,
-        rules.topk.input,
-        rules.bilevel.input,
 
 
 rule demo:

@@ -40,8 +40,14 @@ def ship(run: Path, study: str | None) -> None:
     if study is None:
         for old in (*REFERENCE.glob("run-*.json"), *REFERENCE.glob("config-*.yaml")):
             old.unlink()
-    shutil.copyfile(run / "run.json", REFERENCE / f"run{mark}.json")
-    shutil.copyfile(run / "config.yaml", REFERENCE / f"config{mark}.yaml")
+    own = mark if recorded(run, mark) else ""
+    shutil.copyfile(run / f"run{own}.json", REFERENCE / f"run{mark}.json")
+    shutil.copyfile(run / f"config{own}.yaml", REFERENCE / f"config{mark}.yaml")
+
+
+def recorded(run: Path, mark: str = "") -> bool:
+    """Whether the run, or one study of it, has a record."""
+    return (run / f"run{mark}.json").is_file()
 
 
 def draw() -> None:
@@ -56,12 +62,13 @@ def draw() -> None:
 def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
     studies = arguments[1:]
-    found = arguments and (Path(arguments[0]) / "run.json").is_file()
+    run = Path(arguments[0]) if arguments else ROOT
+    found = any(recorded(run, mark) for mark in ("", *(f"-{study}" for study in studies)))
     if not found or len(studies) > 1 or not set(studies) <= set(STUDIES):
         known = ", ".join(STUDIES)
         print(f"usage: python scripts/reference.py results/RUN [{known}]", file=sys.stderr)
         return 2
-    ship(Path(arguments[0]), studies[0] if studies else None)
+    ship(run, studies[0] if studies else None)
     draw()
     return 0
 

@@ -2,9 +2,10 @@
 
     PYTHONPATH=src:. python -m tests.workflow.kills --kills 50 --folder /tmp/kills
 
-makes an undisturbed run of the smoke configuration (or of the targets that are named, such as
-``bilevel``) and then runs that are killed, until there were so many kills, each
-by SIGKILL to all its processes at a random moment; prints a line a kill and a verdict a run.
+makes an undisturbed run of the smoke configuration (or of another one, ``--run demo``, or of the
+targets that are named, such as ``bilevel``) and then runs that are killed, until there were so many
+kills, each by SIGKILL to all its processes at a random moment; prints a line a kill and a verdict
+a run.
 """
 
 from __future__ import annotations
@@ -24,11 +25,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.workflow.compare import COMPARED, differences
-from tests.workflow.project import SMOKE, Project
-
-# Progress is saved all the time, so that short jobs have some, too.
-SAVING = {"ADVLEARN_SAVE_SECONDS": "0.05"}
+from tests.workflow.compare import compared, differences
+from tests.workflow.project import Project
 
 
 @dataclass
@@ -41,10 +39,27 @@ class Campaign:
     status: int = 0
 
 
-def killed_run(
-    project: Project, targets: tuple[str, ...], cores: int, kills: int, draw: random.Random
-) -> Campaign:
-    """Run the targets, killed at most ``kills`` times, until they are made.
+@dataclass(frozen=True)
+class Run:
+    """What is run, and how often its jobs save their progress.
+
+    Attributes:
+        targets: of Snakemake.
+        name: of the configuration and the run.
+        cores: for Snakemake.
+        saving: seconds between saves; short, so that short jobs have progress, too.
+        gap: seconds from the moment a kill waits for to the kill, at most.
+    """
+
+    targets: tuple[str, ...]
+    name: str = "smoke"
+    cores: int = 2
+    saving: float = 0.05
+    gap: float = 6.0
+
+
+def killed_run(project: Project, run: Run, kills: int, draw: random.Random) -> Campaign:
+    """Make the run, killed at most ``kills`` times, until it is done.
 
     What a kill waits for does not depend on the speed of the machine: nothing, one to four jobs
     that have begun, or a job that has saved its progress; then it comes within some seconds.
@@ -53,7 +68,7 @@ def killed_run(
     while True:
         log = project.root / f"attempt{len(campaign.met)}.log"
         moment = draw.choice(["start", *3 * ["jobs"], *3 * ["progress"]])
-        jobs, patience = draw.randint(1, 4), draw.uniform(0.0, 6.0)
+        jobs, patience = draw.randint(1, 4), draw.uniform(0.0, run.gap)
 
         def due(moment: str = moment, jobs: int = jobs, log: Path = log) -> bool:
             if moment == "progress":
@@ -64,9 +79,9 @@ def killed_run(
         # Progress of an earlier attempt must not count for this one.
         if moment == "progress" and due():
             moment, due = "jobs", partial(due, "jobs", jobs, log)
-        status = attempt(project, targets, cores, due, log, patience, len(campaign.met) < kills)
+        status = attempt(project, run, due, log, patience, len(campaign.met) < kills)
         output = log.read_text(encoding="utf-8", errors="replace")
-        campaign.resumed.update(re.findall(r"resumed from results/smoke/(\S+)/\.", output))
+        campaign.resumed.update(re.findall(rf"resumed from results/{run.name}/(\S+)/\.", output))
         if status is not None:
             campaign.output, campaign.status = output, status
             return campaign
@@ -75,8 +90,7 @@ def killed_run(
 
 def attempt(
     project: Project,
-    targets: tuple[str, ...],
-    cores: int,
+    run: Run,
     due: Callable[[], bool],
     log: Path,
     patience: float,
@@ -84,14 +98,14 @@ def attempt(
 ) -> int | None:
     """Start the run; its status, none when it was killed, ``patience`` seconds after ``due``."""
     command = (
-        str(Path(sys.executable).with_name("snakemake")), "--cores", str(cores), "--nocolor",
-        *targets, "--configfile", SMOKE,
+        str(Path(sys.executable).with_name("snakemake")), "--cores", str(run.cores), "--nocolor",
+        *run.targets, "--configfile", f"config/{run.name}.yaml",
     )  # fmt: skip
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command,
             cwd=project.root,
-            env=project.environment(SAVING),
+            env=project.environment({"ADVLEARN_SAVE_SECONDS": str(run.saving)}),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -125,18 +139,23 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--most", type=int, default=20, help="kills of one run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--run", default="smoke", help="config/RUN.yaml")
+    parser.add_argument("--saving", type=float, default=0.05, help="seconds between saves")
+    parser.add_argument("--gap", type=float, default=6.0, help="seconds until a kill, at most")
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("targets", nargs="*", default=["smoke"])
+    parser.add_argument("targets", nargs="*", help="the run's own by default")
     given = parser.parse_args(arguments)
     draw = random.Random(given.seed)
-    targets = tuple(given.targets)
+    run = Run(tuple(given.targets or [given.run]), given.run, given.cores, given.saving, given.gap)
     whole = Project(given.folder / "undisturbed")
     if not whole.root.exists():
-        done = Project.copy(whole.root).snakemake(*targets, cores=given.cores)
+        done = Project.copy(whole.root).snakemake(
+            *run.targets, config=f"config/{run.name}.yaml", cores=run.cores
+        )
         if done.status:
             print(done.output)
             return 1
-    patterns = [pattern for pattern in COMPARED if any(whole.root.glob(pattern))]
+    patterns = [pattern for pattern in compared(run.name) if any(whole.root.glob(pattern))]
     print(f"undisturbed run: {whole.root}", flush=True)
     kills, bad, number = 0, 0, 0
     resumed: Counter[str] = Counter()
@@ -146,14 +165,16 @@ def main(arguments: list[str]) -> int:
         shutil.rmtree(root, ignore_errors=True)
         project = Project.copy(root)
         started = time.monotonic()
-        campaign = killed_run(
-            project, targets, given.cores, min(given.most, given.kills - kills), draw
-        )
+        campaign = killed_run(project, run, min(given.most, given.kills - kills), draw)
         kills += len(campaign.met)
         resumed += campaign.resumed
         for met in campaign.met:
             print(f"  killed during: {'; '.join(met) or 'the start'}")
-        wrong = [campaign.output] if campaign.status else differences(project, whole, *patterns)
+        wrong = (
+            [campaign.output]
+            if campaign.status
+            else differences(project, whole, *patterns, run=run.name)
+        )
         left = leftovers(project)
         verdict = "OTHER RESULTS" if wrong else "same results"
         print(

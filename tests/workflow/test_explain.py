@@ -154,3 +154,22 @@ def test_a_wrong_cell_lists_what_there_is(smoke: Project) -> None:
     assert "'deepfool' is in no line" in done.output
     assert "attack=fgsm" in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_study_that_was_run_alone_is_explained(smoke: Project, tmp_path: Path) -> None:
+    project = smoke.moved(tmp_path / "copy")
+    for name in ("run.json", "config.yaml", "report.html"):
+        (project.root / RUN / name).unlink()
+    done = project.snakemake("bilevel")
+    assert done.status == 0, done.output
+    assert "study_record" in done.output
+    told = explained(project, "bilevel_gamma_interval")
+    assert {job["rule"] for job in told["jobs"]} >= {
+        "bilevel_data",
+        "bilevel_path",
+        "bilevel_collect",
+    }
+    assert all(job["recorded_parameters_are_these"] for job in told["jobs"])
+    record = json.loads((project.root / RUN / "run-bilevel.json").read_text(encoding="utf-8"))
+    assert record["tidy"]
+    assert all(name.startswith("bilevel_") for name in record["tidy"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.compare import RUN, differences
-from tests.workflow.kills import killed_run, leftovers
+from tests.workflow.kills import Run, killed_run, leftovers
 from tests.workflow.project import Project
 
 
@@ -23,7 +23,7 @@ def test_a_killed_study_ends_like_an_undisturbed_one(smoke: Project, tmp_path: P
         for path in (project.root / RUN / name).glob("topk_*"):
             path.unlink()
     draw = random.Random(1)
-    campaign = killed_run(project, ("topk_tables",), cores=2, kills=3, draw=draw)
+    campaign = killed_run(project, Run(("topk_tables",)), kills=3, draw=draw)
     assert campaign.status == 0, campaign.output[-5000:]
     assert campaign.met, "the run was over before it was killed"
     assert differences(project, smoke) == []

@@ -93,6 +93,19 @@ rule collect:
         " --out {output.metrics:q} 2>&1 | tee {log:q}"
 
 
+COLLECTED = {
+    "selective": rules.collect.output,
+    "topk": rules.topk_collect.output,
+    "bilevel": rules.bilevel_collect.output,
+}
+# What each study downloads; scikit-learn brings the data of the third.
+RAW = {
+    "selective": rules.download.output.manifest,
+    "topk": rules.download.output.manifest,
+    "bilevel": [],
+}
+
+
 rule record:
     input:
         rules.collect.output,
@@ -121,8 +134,21 @@ rule record:
     shell:
         "python -m advlearn record --run {params.run:q} --config {params.config:q}"
         " --digests {params.digests:q} --lock {params.lock_file:q}"
-        " --manifest {input.manifest:q}"
-        " --out {output.record:q} 2>&1 | tee {log:q}"
+        " --out {output.record:q} {input.manifest:q} 2>&1 | tee {log:q}"
+
+
+# A study that is run alone has a record of its own.
+use rule record as study_record with:
+    input:
+        lambda wildcards: COLLECTED[wildcards.study],
+        manifest=lambda wildcards: RAW[wildcards.study],
+    output:
+        record="<run>/run-{study}.json",
+        config="<run>/config-{study}.yaml",
+    log:
+        "<logs>/record-{study}.log",
+    message:
+        "Write down what the study was made with"
 
 
 rule selective_tables:

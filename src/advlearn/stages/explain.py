@@ -87,12 +87,16 @@ class Made:
             UserError: the folder holds no finished run.
         """
         study = address.name.partition("_")[0]
-        own = folder / f"run-{study}.json"
-        record = own if own.is_file() else folder / "run.json"
-        config = record.with_name(record.name.replace("run", "config")).with_suffix(".yaml")
-        if not record.is_file() or not config.is_file():
+        found = [path for path in (folder / "run.json", folder / f"run-{study}.json")
+                 if path.is_file()]  # fmt: skip
+        # Where there are both the study was run alone before or after everything was.
+        record = max(found, key=lambda path: read_json(path)["recorded"], default=None)
+        config = record and record.with_name(record.name.replace("run", "config", 1))
+        config = config and config.with_suffix(".yaml")
+        if record is None or config is None or not config.is_file():
             raise UserError(
-                "the folder holds no finished run: it has no run.json with its config.yaml",
+                f"the folder holds no finished run: neither run.json nor run-{study}.json, beside"
+                " which the configuration is",
                 where=f"option --run: {folder}",
                 remedy="run the workflow first, for example 'make demo', and give results/demo",
             )

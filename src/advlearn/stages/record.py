@@ -22,16 +22,23 @@ def record(
     config: Annotated[str, typer.Option(help="resolved configuration, JSON")],
     digests: Annotated[str, typer.Option(help="code digests of the stages, JSON")],
     lock: Annotated[Path, typer.Option(help="lock file of the environment")],
-    manifest: Annotated[Path, typer.Option(help="manifest of the raw files")],
-    out: Annotated[Path, typer.Option(help="run.json to write, config.yaml beside it")],
+    out: Annotated[
+        Path,
+        typer.Option(help="run.json to write, config.yaml beside it; run-STUDY.json of one study"),
+    ],
+    manifests: Annotated[
+        list[Path] | None, typer.Argument(help="manifests of the raw files, if there are any")
+    ] = None,
 ) -> None:
     """Write run.json and the resolved configuration of a run.
 
-    The machine is the one of this job: on a cluster others may have run elsewhere.
+    The machine is the one of this job: on a cluster others may have run elsewhere. Of a study that
+    was run alone only its own tidy tables are recorded.
     """
     settings = json.loads(config)
     code = json.loads(digests)
-    raw = read_manifest(manifest)
+    raw = [read_manifest(manifest) for manifest in manifests or []]
+    _, _, study = out.stem.partition("-")
     write_json(
         out,
         {
@@ -42,8 +49,8 @@ def record(
             "source": source(package_root()),
             "lock": lock_digest(lock),
             "code": code,
-            "raw": {raw.dataset: {file.name: file.sha256 for file in raw.files}},
-            "tidy": sha256_of_all(sorted((run / "tidy").iterdir())),
+            "raw": {one.dataset: {file.name: file.sha256 for file in one.files} for one in raw},
+            "tidy": sha256_of_all(sorted((run / "tidy").glob(f"{study}_*" if study else "*"))),
             "seeds": settings["seeds"],
             "study_seeds": _study_seeds(settings),
             "threads": settings["threads"],
@@ -52,7 +59,8 @@ def record(
             "stages": {**dict.fromkeys(code), **_jobs(run / "benchmarks")},
         },
     )
-    write_text(out.with_name("config.yaml"), yaml.safe_dump(settings, sort_keys=False))
+    beside = out.with_name(out.name.replace("run", "config", 1)).with_suffix(".yaml")
+    write_text(beside, yaml.safe_dump(settings, sort_keys=False))
 
 
 def _study_seeds(settings: dict[str, Any]) -> dict[str, list[int]]:

@@ -38,7 +38,7 @@ def test_record_names_what_made_the_run(tmp_path: Path) -> None:
         config=json.dumps(config),
         digests='{"craft": "abc", "pretrain": "def"}',
         lock=lock,
-        manifest=manifest,
+        manifests=[manifest],
         out=run / "run.json",
     )
     found = read_json(run / "run.json")
@@ -63,3 +63,25 @@ def test_record_names_what_made_the_run(tmp_path: Path) -> None:
     assert found["stages"]["select"]["peak_mib"] is None, "unknown is null, never a guess"
     assert found["versions"]["torch"]
     assert yaml.safe_load((run / "config.yaml").read_text()) == config
+
+
+def test_a_study_alone_has_a_record_of_its_own(tmp_path: Path) -> None:
+    """Without downloads, and without the tables of another study that was run before."""
+    run = tmp_path / "results" / "x"
+    (run / "tidy").mkdir(parents=True)
+    for name in ("bilevel_path.csv", "topk_metrics.csv"):
+        (run / "tidy" / name).write_text("x\n1\n")
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("torch==2.13.0\n")
+    config = {
+        **{"run": "x", "seeds": [3], "threads": 1, "device": "cpu", "bilevel": {"seeds": [5]}},
+        **{"selective": {"calibrate": {"seeds": [0]}}, "topk": {"seeds": None}},
+    }
+    record(
+        run=run, config=json.dumps(config), digests="{}", lock=lock, out=run / "run-bilevel.json"
+    )
+    found = read_json(run / "run-bilevel.json")
+    assert list(found["tidy"]) == ["bilevel_path.csv"]
+    assert found["raw"] == {}
+    assert yaml.safe_load((run / "config-bilevel.yaml").read_text()) == config
+    assert not (run / "run.json").exists()
