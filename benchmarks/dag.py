@@ -116,7 +116,15 @@ def main() -> None:
             found = [dry_run(arguments) for _ in range(options.rounds)]
             jobs = int(found[0]["jobs"])
             medians = {key: statistics.median(one[key] for one in found) for key in found[0]}
-            rows.append({"benchmark": "dag", "case": case, **medians, "rounds": options.rounds})
+            rows.append(
+                {
+                    "benchmark": "dag",
+                    "case": case,
+                    **medians,
+                    "jobs": jobs,
+                    "rounds": options.rounds,
+                }
+            )
     load, machine = os.getloadavg()[0], common.machine("snakemake")
     common.write([{**row, "load": load, **machine} for row in rows], options.out)
 
