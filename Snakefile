@@ -50,21 +50,21 @@ rule selective:
     input:
         rules.selective_tables.output,
         rules.selective_figures.output,
-        expand(rules.study_record.output, study="selective"),
+        expand(rules.record.output, alone="-selective"),
 
 
 rule topk:
     input:
         rules.topk_tables.output,
         rules.topk_figures.output,
-        expand(rules.study_record.output, study="topk"),
+        expand(rules.record.output, alone="-topk"),
 
 
 rule bilevel:
     input:
         rules.bilevel_tables.output,
         rules.bilevel_figures.output,
-        expand(rules.study_record.output, study="bilevel"),
+        expand(rules.record.output, alone="-bilevel"),
 
 
 rule paper:

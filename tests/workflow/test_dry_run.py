@@ -43,13 +43,13 @@ def test_dry_run_of_the_full_run_takes_at_most_five_seconds(project: Project) ->
 
 def test_every_named_target_is_known(project: Project) -> None:
     for_people = ("all", "paper", "demo", "smoke", "selective", "topk", "bilevel", "report")
-    assert set(project.would_run(*for_people)) == STAGES | {"study_record"}
+    assert set(project.would_run(*for_people)) == STAGES
 
 
 @pytest.mark.parametrize("study", ["selective", "topk", "bilevel"])
 def test_a_study_can_be_asked_for_alone(project: Project, study: str) -> None:
     stages = set(project.would_run(study))
-    assert {f"{study}_tables", f"{study}_figures", "study_record"} <= stages
+    assert {f"{study}_tables", f"{study}_figures", "record"} <= stages
     others = tuple({"selective", "topk", "bilevel"} - {study})
     assert not [stage for stage in stages if stage.startswith(others)]
     assert ("craft" in stages) == (study == "selective")

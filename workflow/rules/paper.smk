@@ -98,25 +98,29 @@ COLLECTED = {
     "topk": rules.topk_collect.output,
     "bilevel": rules.bilevel_collect.output,
 }
-# What each study downloads; scikit-learn brings the data of the third.
-RAW = {
-    "selective": rules.download.output.manifest,
-    "topk": rules.download.output.manifest,
-    "bilevel": [],
-}
+# scikit-learn brings the data of study 3.
+DOWNLOADS = {"selective", "topk"}
+
+
+def recorded(wildcards):
+    """The studies of a record: all, or the one that was run alone."""
+    study = wildcards.alone.removeprefix("-")
+    return [study] if study else list(COLLECTED)
 
 
 rule record:
     input:
-        rules.collect.output,
-        rules.topk_collect.output,
-        rules.bilevel_collect.output,
-        manifest=rules.download.output.manifest,
+        lambda wildcards: [file for study in recorded(wildcards) for file in COLLECTED[study]],
+        manifest=lambda wildcards: (
+            rules.download.output.manifest if DOWNLOADS.intersection(recorded(wildcards)) else []
+        ),
     output:
-        record="<run>/run.json",
-        config="<run>/config.yaml",
+        record="<run>/run{alone}.json",
+        config="<run>/config{alone}.yaml",
     log:
-        "<logs>/record.log",
+        "<logs>/record{alone}.log",
+    wildcard_constraints:
+        alone="|-selective|-topk|-bilevel",
     conda:
         "../../environment.yml"
     resources:
@@ -135,20 +139,6 @@ rule record:
         "python -m advlearn record --run {params.run:q} --config {params.config:q}"
         " --digests {params.digests:q} --lock {params.lock_file:q}"
         " --out {output.record:q} {input.manifest:q} 2>&1 | tee {log:q}"
-
-
-# A study that is run alone has a record of its own.
-use rule record as study_record with:
-    input:
-        lambda wildcards: COLLECTED[wildcards.study],
-        manifest=lambda wildcards: RAW[wildcards.study],
-    output:
-        record="<run>/run-{study}.json",
-        config="<run>/config-{study}.yaml",
-    log:
-        "<logs>/record-{study}.log",
-    message:
-        "Write down what the study was made with"
 
 
 rule selective_tables:
@@ -276,7 +266,7 @@ rule report:
         rules.topk_figures.output,
         tables=rules.bilevel_tables.output,
         figures=rules.bilevel_figures.output,
-        record=rules.record.output.record,
+        record=expand(rules.record.output.record, alone=""),
         published=PLAN.published(),
     output:
         html="<run>/report.html",
