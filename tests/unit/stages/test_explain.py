@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from advlearn.stages.explain import explain
+from advlearn.paper.address import parse
+from advlearn.paper.figures import FIGURES
+from advlearn.paper.tables import TABLES
+from advlearn.stages.explain import Made, explain
 from advlearn.support.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -109,6 +112,19 @@ def test_the_text_has_the_number_the_chain_and_the_command(
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no finished run"):
         explain("topk_models", run=tmp_path)
+
+
+@pytest.mark.parametrize("later", ["run", "run-topk"])
+def test_of_two_records_the_later_one_counts(tmp_path: Path, later: str) -> None:
+    for name in ("run", "run-topk"):
+        made = f"2026-01-0{2 if name == later else 1}T00:00:00+00:00"
+        (tmp_path / f"{name}.json").write_text(json.dumps({"recorded": made, "name": name}))
+        config = name.replace("run", "config")
+        (tmp_path / f"{config}.yaml").write_text(f"run: {config}\n")
+    address = parse("topk_models", TABLES, FIGURES)
+    assert Made.of(address, tmp_path).record["name"] == later
+    (tmp_path / "run.json").unlink()
+    assert Made.of(address, tmp_path).home == "results/config-topk"
 
 
 def test_damaged_rows_are_not_explained(tmp_path: Path) -> None:
