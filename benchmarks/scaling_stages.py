@@ -64,6 +64,8 @@ class Stage:
     models: int = 1
 
 
+# Clusters of the partition whose radius is certified, at all numbers of points.
+FEW = (2, 12)
 IMAGES = (1_000, 4_000, 16_000, 60_000, 250_000, 1_000_000)
 
 
@@ -182,8 +184,8 @@ def stages(config: Config, classifier: Path, scenes_model: Path) -> list[Stage]:
             (1_000, 4_000, 16_000, 60_000, 250_000, 1_000_000), "points",
         ),
         Stage(
-            "certificate", "radius of three clusters, exact directions", own("certificate"),
-            ("path",), (50, 100, 200, 400, 800, 1_600), "points",
+            "certificate", "radius of 2 to 12 clusters, exact directions", own("certificate"),
+            ("path",), (50, 100, 200, 400, 800, 1_600, 3_200), "points",
         ),
     ]  # fmt: skip
 
@@ -245,7 +247,7 @@ def preparations(
 
     def path(folder: Path, n: int) -> list[list[str]]:
         graph = config.bilevel.graph
-        few = PathSettings(gammas=12, range=(1.0, 1000.0), n_clusters=(2, 6))
+        few = PathSettings(gammas=25, range=(1.0, 1e7), n_clusters=FEW)
         blobs = BlobsSettings(points=n, clusters=3, separation=6.0)
         return [
             _advlearn(
@@ -401,6 +403,8 @@ def certificate(n: int, folder: Path) -> None:
         points, walked.chosen_labels, graph, walked.gamma, weights="recomputed", phi=0.5
     )  # fmt: skip
     clusters = int(walked.chosen_labels.max()) + 1
+    if not FEW[0] <= clusters <= FEW[1]:
+        sys.exit(f"the path of {n} points has no partition in {FEW} clusters: {clusters}")
     print(f"{clusters} clusters, {found}, {time.process_time() - started:.2f} s", file=sys.stderr)
 
 
