@@ -49,6 +49,12 @@ def drawn(study, kind, names, suffix):
     ]
 
 
+def recorded(wildcards):
+    """The studies of a record: all, or the one that was run alone."""
+    study = wildcards.alone.removeprefix("-")
+    return [study] if study else list(STUDIES)
+
+
 pathvars:
     run=PLAN.run_folder,
     logs=PLAN.log_folder,

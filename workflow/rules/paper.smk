@@ -102,12 +102,6 @@ COLLECTED = {
 DOWNLOADS = {"selective", "topk"}
 
 
-def recorded(wildcards):
-    """The studies of a record: all, or the one that was run alone."""
-    study = wildcards.alone.removeprefix("-")
-    return [study] if study else list(COLLECTED)
-
-
 rule record:
     input:
         lambda wildcards: [file for study in recorded(wildcards) for file in COLLECTED[study]],

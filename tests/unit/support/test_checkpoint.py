@@ -168,6 +168,49 @@ def test_a_full_disk_costs_the_progress_and_not_the_job(
     assert capsys.readouterr().err.count("No space left") == 1
 
 
+def test_a_large_array_has_a_file_of_its_own_until_the_end(data: Path) -> None:
+    made = np.arange(12.0).reshape(3, 4)
+    calls = []
+
+    def make() -> np.ndarray:
+        calls.append(1)
+        return made
+
+    for _ in range(2):
+        np.testing.assert_array_equal(opened(data).array("train-0", make), made)
+    assert len(calls) == 1
+    file = data.parent / ".out.csv.progress-train-0.npy"
+    assert file.is_file()
+    # Progress of other parameters leaves it alone and does not use it.
+    np.testing.assert_array_equal(opened(data, ("seed", 2)).array("train-0", make), made)
+    assert len(calls) == 2
+    opened(data).finish()
+    assert [path.name for path in data.parent.iterdir()] == ["data"]
+
+
+def test_an_array_that_is_made_at_once_is_not_kept(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "_EVERY", 20.0)
+    opened(data).array("train-0", lambda: np.zeros(3))
+    assert [path.name for path in data.parent.iterdir()] == ["data"]
+
+
+def test_a_full_disk_costs_the_array_and_not_the_job(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, array: np.ndarray) -> None:
+        raise UserError(os.strerror(errno.ENOSPC), where="here", remedy="none")
+
+    job = opened(data)
+    first = job.array("train-0", lambda: np.zeros(3))
+    monkeypatch.setattr(checkpoint, "write_npy", full)
+    second = job.array("train-1", lambda: np.ones(3))
+    assert (first.sum(), second.sum()) == (0, 3)
+    assert capsys.readouterr().err.count("No space left") == 1
+    assert [path.name for path in data.parent.iterdir()] == ["data"], "room is given back"
+
+
 def test_saves_are_rare(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most every 20 seconds, and a hundred times as long apart as one takes."""
     monkeypatch.undo()
