@@ -67,9 +67,16 @@ rule bilevel:
         expand(rules.record.output, alone="-bilevel"),
 
 
+# Tables and figures are named beside the report: one that was lost is made again.
 rule paper:
     input:
         rules.report.output,
+        rules.selective_tables.output,
+        rules.selective_figures.output,
+        rules.topk_tables.output,
+        rules.topk_figures.output,
+        rules.bilevel_tables.output,
+        rules.bilevel_figures.output,
 
 
 rule demo:

@@ -390,9 +390,10 @@ def followers(rules: set[str]) -> set[str]:
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("selective", {"selective_figures": 1}),
-        ("topk", {}),
-        ("bilevel", {}),
+        # A study that is asked for alone gets a record of its own.
+        ("selective", {"selective_figures": 1, "record": 1}),
+        ("topk", {"record": 1}),
+        ("bilevel", {"record": 1}),
         ("smoke", {"selective_figures": 1, "report": 1}),
     ],
 )
