@@ -50,7 +50,6 @@ def topk_transfer(
     the others nothing could be pushed out.
     """
     where = configure(threads, device)
-    test = load_multilabel(data).split("test")
     weights = {name: run / f"topk/models/{name}/seed{seed}.safetensors" for name in settings.models}
     stems = {name: run / f"topk/attacks/{name}/transfer/seed{seed}" for name in settings.models}
     made = (stem.with_suffix(suffix) for stem in stems.values() for suffix in _SUFFIXES)
