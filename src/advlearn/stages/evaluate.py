@@ -33,11 +33,11 @@ Verdicts = dict[tuple[str, str], np.ndarray]
 
 @dataclass(frozen=True)
 class _Attacked:
-    """A split on disk beside the images that were crafted of it, and how many of them count."""
+    """A split on disk beside the images that were crafted of it, and how many count (or all)."""
 
     clean: StoredSplit
     crafted: np.ndarray
-    count: int
+    count: int | None
 
     def read(self, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
         """Clean and crafted images, and labels."""
@@ -139,7 +139,7 @@ def _split(data: Path, adversarial: Path, name: SplitName, settings: EvaluateJob
     clean = open_split(data.parent, name)
     crafted = read_npy(adversarial.with_name(f"{name}.npy"), mmap=True)
     wanted = settings.evaluation.validation_images if name == "validation" else None
-    return _Attacked(clean, crafted, len(clean) if wanted is None else min(wanted, len(clean)))
+    return _Attacked(clean, crafted, wanted)
 
 
 def _verdicts(
