@@ -18,15 +18,10 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/models.smk"
-include: "workflow/rules/attack.smk"
-include: "workflow/rules/embed.smk"
-include: "workflow/rules/cluster.smk"
-include: "workflow/rules/retrain.smk"
-include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/selective.smk"
 include: "workflow/rules/topk.smk"
 include: "workflow/rules/bilevel.smk"
-include: "workflow/rules/paper.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:
@@ -35,9 +30,6 @@ localrules:
     paper,
     demo,
     smoke,
-    selective,
-    topk,
-    bilevel,
 
 
 rule all:
@@ -46,37 +38,12 @@ rule all:
         rules.report.output,
 
 
-rule selective:
-    input:
-        rules.selective_tables.output,
-        rules.selective_figures.output,
-        expand(rules.record.output, alone="-selective"),
-
-
-rule topk:
-    input:
-        rules.topk_tables.output,
-        rules.topk_figures.output,
-        expand(rules.record.output, alone="-topk"),
-
-
-rule bilevel:
-    input:
-        rules.bilevel_tables.output,
-        rules.bilevel_figures.output,
-        expand(rules.record.output, alone="-bilevel"),
-
-
-# Tables and figures are named beside the report: one that was lost is made again.
+# Tables and figures are named with the report: one that was lost is made again.
 rule paper:
     input:
         rules.report.output,
-        rules.selective_tables.output,
-        rules.selective_figures.output,
-        rules.topk_tables.output,
-        rules.topk_figures.output,
-        rules.bilevel_tables.output,
-        rules.bilevel_figures.output,
+        of_studies("tables"),
+        of_studies("figures"),
 
 
 rule demo:

@@ -18,7 +18,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.paper import style
+from advlearn.report import style
 from benchmarks.report import MARKERS, machine, markdown, number
 from benchmarks.scaling_fit import Curve, fit
 from benchmarks.scaling_stages import IMAGES as SIZES

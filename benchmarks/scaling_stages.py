@@ -22,16 +22,12 @@ import pandas as pd
 from advlearn.config import Config
 from advlearn.data import clusterpath, store, tabular
 from advlearn.data.readers import Official
-from advlearn.settings.bilevel_data import (
-    BilevelDataJob,
-    BilevelPathJob,
-    BlobsSettings,
-    PathSettings,
-)
 from advlearn.settings.cluster import ClusterSettings
-from advlearn.settings.jobs import CraftJob, EvaluateJob, PretrainJob, RetrainJob
-from advlearn.settings.select import SelectSettings
-from advlearn.settings.topk import TopkAttackJob, TopkDataJob
+from advlearn.settings.points import BlobsSettings
+from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob, PathSettings
+from advlearn.studies.selective.settings.jobs import CraftJob, EvaluateJob, PretrainJob, RetrainJob
+from advlearn.studies.selective.settings.select import SelectSettings
+from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkDataJob
 
 OTHERS = 500
 """Images of the splits that are not what is counted."""

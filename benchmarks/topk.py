@@ -25,8 +25,9 @@ from advlearn.attacks import topk
 from advlearn.data.multilabel.scenes import compose
 from advlearn.data.store import load_split
 from advlearn.learners import networks
+from advlearn.settings.multilabel import ScenesSettings
 from advlearn.settings.network import ImagenetResnetSettings, NetworkSettings, ResnetSettings
-from advlearn.settings.topk import ScenesSettings, TopkAttackSettings, authors
+from advlearn.settings.topk import TopkAttackSettings, authors
 from benchmarks import common, plain_topk
 
 K = 3

@@ -13,11 +13,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from advlearn.paper import bilevel_verdict, topk_verdict, verdict
-from advlearn.paper.bilevel import datasets
-from advlearn.paper.page import Rows
-from advlearn.paper.tidy import Tidy
-from advlearn.paper.writers import pipe_table
+from advlearn.report.page import Rows
+from advlearn.stages.opened import opened
+from advlearn.studies import study
+from advlearn.report.writers import pipe_table
+from advlearn.studies.bilevel.paper import verdict as bilevel_verdict
+from advlearn.studies.bilevel.paper.common import datasets
+from advlearn.studies.selective.paper import verdict
+from advlearn.studies.topk.paper import verdict as topk_verdict
 from advlearn.support.io import write_text
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +82,7 @@ def topk_line(record: dict[str, Any], study: dict[str, Any]) -> str:
 
 def topk_sections() -> dict[str, str]:
     """What study 2 puts between markers."""
-    tidy = Tidy(REFERENCE / "tidy", PUBLISHED)
+    tidy = opened(study("topk"), REFERENCE / "tidy", PUBLISHED)
     line = topk_line(record_of("topk"), _json(REFERENCE / "tidy" / "topk_study.json"))
     overview = _piped(topk_verdict.headline_rows(tidy))
     said = _bullets(topk_verdict.sentences(tidy))
@@ -109,7 +112,7 @@ def bilevel_sections() -> dict[str, str]:
     if not path.is_file():
         absent = "The shipped reference run has no study 3; `make paper` or `make demo` makes it.\n"
         return {"bilevel": absent, **{f"bilevel_{name}": absent for name in names}}
-    tidy = Tidy(REFERENCE / "tidy", PUBLISHED)
+    tidy = opened(study("bilevel"), REFERENCE / "tidy", PUBLISHED)
     line = bilevel_line(record_of("bilevel"), _json(path))
     overview = _piped(bilevel_verdict.headline_rows(tidy))
     said = _bullets(bilevel_verdict.sentences(tidy))
@@ -135,7 +138,7 @@ def first_universe(text: str) -> str:
 def sections() -> dict[str, str]:
     """What goes between each pair of markers."""
     line = run_line(_json(REFERENCE / "run.json"), _json(REFERENCE / "tidy" / "study.json"))
-    said = _bullets(verdict.sentences(Tidy(REFERENCE / "tidy", PUBLISHED)))
+    said = _bullets(verdict.sentences(opened(study("selective"), REFERENCE / "tidy", PUBLISHED)))
     return {
         "results": f"{line}\n\n{first_universe(table('selective_baselines'))}\n\n{said}\n",
         "table1": first_universe(table("selective_table1_fgsm")) + "\n",

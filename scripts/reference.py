@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from advlearn.paper.tidy import STUDIES
+from advlearn.studies import NAMES as STUDIES
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "results" / "reference"

@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 import typer
 
+from advlearn.studies import studies
 from advlearn.support import runlock, sums
 from advlearn.support.errors import BudgetViolation, UserError
 
-STAGES = {
+SHARED = {
     "download": "obtain a data set and check its files",
     "prepare": "turn raw files into arrays and write the splits down",
-    "pretrain": "train a classifier on clean images",
-    "calibrate": "measure the paper's baselines under each combination of its open choices",
-    "craft": "make adversarial versions of every split",
-    "embed": "reduce adversarial images to a few dimensions",
-    "cluster": "cluster embedded images, all settings of one algorithm at once",
-    "select": "choose the images of each cell",
-    "retrain": "retrain once for every distinct set of selected images",
-    "evaluate": "measure clean and adversarial accuracy of every cell",
-    "topk_data": "make the multi-label data set of study 2",
-    "topk_pretrain": "train a multi-label classifier",
-    "topk_attack": "push labels out of the top k of a multi-label classifier",
-    "topk_transfer": "show every multi-label classifier the images made for the others",
-    "topk_collect": "gather the tidy tables of study 2",
-    "bilevel_data": "make a point set of study 3",
-    "bilevel_path": "follow the clusterpath of a point set",
-    "bilevel_certify": "certify a clustering: intervals, radii, calmness, defence",
-    "bilevel_attack": "attack a convex clustering",
-    "bilevel_blackbox": "attack clusterings by their labels alone, and transfer between them",
-    "bilevel_onepoint": "move one digit and count those that change their cluster",
-    "bilevel_delta": "check and compare the delta-measure",
-    "bilevel_collect": "gather the tidy tables of study 3",
-    "collect": "gather the tidy tables that the paper's tables and figures read",
     "record": "write down what the run was made with",
     "tables": "make the paper's tables",
     "figures": "make the paper's figures",
@@ -57,14 +37,14 @@ def main(arguments: list[str] | None = None) -> None:
     if name in {"--help", "-h", "help"}:
         print(_overview())
         return
-    if name not in STAGES | HELPERS:
+    if name not in stages() and name not in HELPERS:
         print(f"error: unknown stage {name!r}\n{_overview()}", file=sys.stderr)
         sys.exit(2)
     # A cancelled job unwinds like a failed one, so that its half-written files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     # Only the stage that runs is imported: torch alone costs more than a small stage.
-    application.command()(getattr(import_module(f"advlearn.stages.{name}"), name))
+    application.command()(_function(name))
     try:
         lock = runlock.join()
         try:
@@ -82,9 +62,29 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(3)
 
 
+def stages() -> dict[str, str]:
+    """Every stage with what it does: those that all studies share, and those of each study."""
+    own = {name: stage.about for study in studies() for name, stage in study.stages.items()}
+    return {**SHARED, **own}
+
+
+def _function(name: str) -> Callable[..., None]:
+    """The function behind a command."""
+    for study in studies():
+        if name in study.stages:
+            found: Callable[..., None] = study.load(study.stages[name].run)
+            return found
+    shared: Callable[..., None] = getattr(import_module(f"advlearn.stages.{name}"), name)
+    return shared
+
+
 def _overview() -> str:
     lines = [USAGE]
-    for title, commands in (("stages", STAGES), ("helpers", HELPERS)):
+    own = {
+        study.title: {name: stage.about for name, stage in study.stages.items()}
+        for study in studies()
+    }
+    for title, commands in ({"Stages": SHARED} | own | {"Helpers": HELPERS}).items():
         lines += ["", f"{title}:"] + [f"  {name:16} {text}" for name, text in commands.items()]
     return "\n".join(lines)
 

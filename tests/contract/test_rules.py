@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from snakemake.caching.rule import CacheFlag
 
-from advlearn import workflow
+from advlearn import plan as workflow
 from advlearn.cli import HELPERS, STAGES
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import of_study
+from advlearn.report.tidy import of_study
 from advlearn.support.codedigest import package_root
 
 ROOT = Path(__file__).parents[2]
@@ -151,7 +151,7 @@ def test_building_the_graph_imports_neither_torch_nor_pandas() -> None:
     import sys
 
     code = (
-        "import sys; import advlearn.workflow; "
+        "import sys; import advlearn.plan; "
         "sys.exit(bool({'torch', 'pandas', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
     assert (

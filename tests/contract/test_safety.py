@@ -30,8 +30,8 @@ from advlearn.data.multilabel.store import load_multilabel
 from advlearn.data.transfer import SourceFailure, unpack
 from advlearn.learners.networks import build
 from advlearn.learners.networks.weights import load_network
-from advlearn.settings.bilevel_data import CsvSettings
 from advlearn.settings.network import ImagenetResnetSettings
+from advlearn.settings.points import CsvSettings
 from advlearn.support import io as files
 from advlearn.support.errors import UserError
 

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from snakemake.utils import format as formatted
 
+from advlearn.plan import Plan
 from advlearn.support.errors import UserError
-from advlearn.workflow import Plan
 from tests.unit.test_config import merged
 
 ROOT = Path(__file__).parents[2]

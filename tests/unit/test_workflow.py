@@ -12,11 +12,16 @@ import pytest
 import snakemake.utils
 import yaml
 
-from advlearn.settings.bilevel import BilevelCollectSettings
-from advlearn.settings.bilevel_data import BilevelDataJob, BilevelPathJob
-from advlearn.settings.topk import TopkAttackJob, TopkCollectSettings, TopkDataJob, TopkTransferJob
+from advlearn.plan import Plan
+from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
+from advlearn.studies.bilevel.settings.study import BilevelCollectSettings
+from advlearn.studies.topk.settings.jobs import (
+    TopkAttackJob,
+    TopkCollectSettings,
+    TopkDataJob,
+    TopkTransferJob,
+)
 from advlearn.support.errors import UserError
-from advlearn.workflow import Plan
 from tests.unit.test_config import merged
 
 ROOT = Path(__file__).parents[2]
@@ -212,9 +217,9 @@ def test_the_resolved_configuration_leaves_out_the_same_point_sets() -> None:
 
 
 def test_braces_in_the_projects_folder_are_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advlearn.workflow.package_root", lambda: Path("/a {b}'s/src/advlearn"))
+    monkeypatch.setattr("advlearn.plan.package_root", lambda: Path("/a {b}'s/src/advlearn"))
     monkeypatch.setattr("sys.executable", "/a {b}'s/.venv/bin/python")
-    monkeypatch.setattr("advlearn.workflow.code_digest", lambda module: "0")
+    monkeypatch.setattr("advlearn.plan.code_digest", lambda module: "0")
     # Snakemake formats the prefix once, bash reads what comes out.
     prefix = snakemake.utils.format(plan().shell_prefix)
     done = subprocess.run(

@@ -1,9 +1,11 @@
 # Study 3: the bilevel model, convex clustering, its certificates and the delta-measure.
 
+BILEVEL = PLAN.study("bilevel")
+
 
 rule bilevel_data:
     input:
-        PLAN.bilevel_own,
+        BILEVEL.own,
     output:
         "<run>/bilevel/data/{dataset}.npz",
     log:
@@ -16,7 +18,7 @@ rule bilevel_data:
         mem_mb=500,
         runtime=10,
     params:
-        settings=PLAN.bilevel_data,
+        settings=BILEVEL.job("bilevel_data"),
         code=PLAN.code("bilevel_data"),
         lock=LOCK,
     message:
@@ -44,7 +46,7 @@ rule bilevel_path:
         runtime=60,
     params:
         dataset=lambda wildcards: wildcards.dataset,
-        settings=PLAN.bilevel_path,
+        settings=BILEVEL.job("bilevel_path"),
         code=PLAN.code("bilevel_path"),
         lock=LOCK,
     message:
@@ -74,7 +76,7 @@ rule bilevel_certify:
         runtime=120,
     params:
         dataset=lambda wildcards: wildcards.dataset,
-        settings=PLAN.bilevel_certify(),
+        settings=BILEVEL.job("bilevel_certify"),
         code=PLAN.code("bilevel_certify"),
         lock=LOCK,
     message:
@@ -104,7 +106,7 @@ rule bilevel_attack:
     params:
         dataset=lambda wildcards: wildcards.dataset,
         seed=lambda wildcards: wildcards.seed,
-        settings=PLAN.bilevel_attack(),
+        settings=BILEVEL.job("bilevel_attack"),
         code=PLAN.code("bilevel_attack"),
         lock=LOCK,
     message:
@@ -133,7 +135,7 @@ rule bilevel_blackbox:
     params:
         dataset=lambda wildcards: wildcards.dataset,
         seed=lambda wildcards: wildcards.seed,
-        settings=PLAN.bilevel_blackbox(),
+        settings=BILEVEL.job("bilevel_blackbox"),
         code=PLAN.code("bilevel_blackbox"),
         lock=LOCK,
     message:
@@ -157,7 +159,7 @@ rule bilevel_onepoint:
         mem_mb=1000,
         runtime=120,
     params:
-        settings=PLAN.bilevel_onepoint(),
+        settings=BILEVEL.job("bilevel_onepoint"),
         code=PLAN.code("bilevel_onepoint"),
         lock=LOCK,
     message:
@@ -183,7 +185,7 @@ rule bilevel_delta:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=PLAN.bilevel_delta(),
+        settings=BILEVEL.job("bilevel_delta"),
         code=PLAN.code("bilevel_delta"),
         lock=LOCK,
     message:
@@ -195,9 +197,14 @@ rule bilevel_delta:
 
 rule bilevel_collect:
     input:
-        PLAN.bilevel_results(),
-        data=PLAN.bilevel_point_sets(),
-        choices=f"{PLAN.published_folder}/bilevel_choices.csv",
+        each(rules.bilevel_path.output, BILEVEL.datasets()),
+        each(rules.bilevel_certify.output, BILEVEL.of("certify")),
+        each(rules.bilevel_attack.output, BILEVEL.seeded("attack")),
+        each(rules.bilevel_blackbox.output, BILEVEL.seeded("blackbox")),
+        rules.bilevel_delta.output,
+        rules.bilevel_onepoint.output,
+        data=each(rules.bilevel_data.output, BILEVEL.datasets()),
+        choices=f"{PLAN.published_folder}/bilevel/bilevel_choices.csv",
     output:
         formulas="<run>/tidy/bilevel_formulas.csv",
         moved="<run>/tidy/bilevel_moved.csv",
@@ -226,7 +233,7 @@ rule bilevel_collect:
         runtime=30,
     params:
         run=lambda wildcards, output: Path(output.study).parents[1],
-        settings=PLAN.bilevel_collect(),
+        settings=BILEVEL.job("bilevel_collect"),
         code=PLAN.code("bilevel_collect"),
         lock=LOCK,
     message:

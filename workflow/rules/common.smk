@@ -8,13 +8,13 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents
 if ROOT.joinpath("src").is_dir():
     sys.path.insert(0, str(ROOT.joinpath("src")))
 
-import advlearn.workflow
+import advlearn.plan
 from snakemake.exceptions import WorkflowError
 from advlearn.support.errors import UserError
 from advlearn.support.slurm import check_status_query
 
 try:
-    PLAN = advlearn.workflow.Plan(config, workflow.configfiles, ROOT.joinpath("requirements.txt"))
+    PLAN = advlearn.plan.Plan(config, workflow.configfiles, ROOT.joinpath("requirements.txt"))
 except UserError as error:
     raise WorkflowError(f"\nerror: {error}")
 
@@ -25,34 +25,26 @@ if not workflow.deployment_settings.deployment_method:
     shell.prefix(PLAN.shell_prefix)
 
 
-STUDIES = {
-    "selective": "Study 1: cluster-selective adversarial training",
-    "topk": "Study 2: imperceptible top-k multi-label attacks",
-    "bilevel": "Study 3: bilevel model, convex clustering, certificates and the delta-measure",
-}
-
-
 # A line that begins with the word itself would be read as Snakemake's directive of this name.
-captioned = report
+report_flag = report
 
 
-def drawn(study, kind, names, suffix):
+def report_files(study, kind, suffix):
     """Files of one study's tables or figures, each with its caption for Snakemake's own report."""
     return [
-        captioned(
+        report_flag(
             f"<run>/paper/{kind}/{name}{suffix}",
-            caption=f"../report/{name}.rst",
-            category=STUDIES[study],
+            caption=f"../report/{study.name}/{name}.rst",
+            category=study.title,
             subcategory=kind.capitalize(),
         )
-        for name in names[study]
+        for name in getattr(study, kind)
     ]
 
 
-def recorded(wildcards):
-    """The studies of a record: all, or the one that was run alone."""
-    study = wildcards.alone.removeprefix("-")
-    return [study] if study else list(STUDIES)
+def each(pattern, rows):
+    """The files of a rule's output for each row of wildcards."""
+    return [file for row in rows for file in expand(pattern, **row)]
 
 
 pathvars:

@@ -13,8 +13,8 @@ rule download:
         mem_mb=1000,
         runtime=30,
     params:
-        dataset=PLAN.dataset,
-        settings=PLAN.sources(),
+        dataset=CONFIG.data.dataset,
+        settings=CONFIG.sources.to_json(),
         code=PLAN.code("download"),
         lock=LOCK,
     message:
@@ -44,7 +44,7 @@ rule prepare:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=PLAN.data(),
+        settings=CONFIG.data.to_json(),
         code=PLAN.code("prepare"),
         lock=LOCK,
     message:

@@ -1,5 +1,7 @@
 # Study 2: top-k attacks on multi-label classifiers.
 
+TOPK = PLAN.study("topk")
+
 
 rule topk_data:
     input:
@@ -20,8 +22,8 @@ rule topk_data:
         mem_mb=3000,
         runtime=240,
     params:
-        settings=PLAN.topk_data(),
-        raw=PLAN.topk_raw(),
+        settings=TOPK.job("topk_data"),
+        raw=TOPK.raw(),
         code=PLAN.code("topk_data"),
         lock=LOCK,
     message:
@@ -47,16 +49,16 @@ rule topk_pretrain:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
-        mem_mb=PLAN.topk_mem_mb,
+        mem_mb=TOPK.mem_mb,
         runtime=600,
         gpu=PLAN.gpus,
     params:
         seed=lambda wildcards: wildcards.seed,
         model=lambda wildcards: wildcards.model,
-        settings=PLAN.topk_pretrain,
-        sources=PLAN.topk_sources,
+        settings=TOPK.job("topk_pretrain"),
+        sources=TOPK.sources,
         cache="results/raw/imagenet",
-        own=PLAN.own_topk_model,
+        own=TOPK.own_model,
         torch_threads=CONFIG.threads,
         device=CONFIG.device,
         code=PLAN.code("topk_pretrain"),
@@ -87,13 +89,13 @@ rule topk_attack:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
-        mem_mb=PLAN.topk_mem_mb,
+        mem_mb=TOPK.mem_mb,
         runtime=600,
         gpu=PLAN.gpus,
     params:
         seed=lambda wildcards: wildcards.seed,
-        settings=PLAN.topk_attack,
-        own=PLAN.own_topk_model,
+        settings=TOPK.job("topk_attack"),
+        own=TOPK.own_model,
         torch_threads=CONFIG.threads,
         device=CONFIG.device,
         code=PLAN.code("topk_attack"),
@@ -109,7 +111,15 @@ rule topk_attack:
 rule topk_transfer:
     input:
         rules.topk_data.output,
-        PLAN.topk_transfer_inputs,
+        weights=lambda wildcards: expand(
+            rules.topk_pretrain.output.weights, model=TOPK.settings.models, **wildcards
+        ),
+        attacks=lambda wildcards: expand(
+            rules.topk_attack.output,
+            model=TOPK.settings.models,
+            job="transfer",
+            **wildcards,
+        ),
         data=rules.topk_data.output.info,
     output:
         "<run>/topk/transfer/seed{seed}.csv",
@@ -127,8 +137,8 @@ rule topk_transfer:
     params:
         run=lambda wildcards, output: Path(output[0]).parents[2],
         seed=lambda wildcards: wildcards.seed,
-        settings=PLAN.topk_transfer(),
-        own=PLAN.own_topk_models(),
+        settings=TOPK.job("topk_transfer"),
+        own=TOPK.own_models(),
         torch_threads=CONFIG.threads,
         device=CONFIG.device,
         code=PLAN.code("topk_transfer"),
@@ -144,9 +154,13 @@ rule topk_transfer:
 rule topk_collect:
     input:
         rules.topk_data.output,
-        PLAN.topk_results(),
+        each(rules.topk_pretrain.output.metrics, TOPK.models()),
+        each(rules.topk_attack.output.outcomes, TOPK.attacks()),
+        each(rules.topk_attack.output.cells, TOPK.attacks()),
+        each(rules.topk_transfer.output, TOPK.transfers()),
+        each(rules.topk_attack.output.images, [TOPK.shown()]),
         data=rules.topk_data.output.info,
-        choices=f"{PLAN.published_folder}/topk_choices.csv",
+        choices=f"{PLAN.published_folder}/topk/topk_choices.csv",
     output:
         metrics="<run>/tidy/topk_metrics.csv",
         images="<run>/tidy/topk_images.csv",
@@ -166,7 +180,7 @@ rule topk_collect:
         runtime=30,
     params:
         run=lambda wildcards, output: Path(output.metrics).parents[1],
-        settings=PLAN.topk_collect(),
+        settings=TOPK.job("topk_collect"),
         code=PLAN.code("topk_collect"),
         lock=LOCK,
     message:

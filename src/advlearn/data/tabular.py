@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from advlearn.settings.bilevel_data import (
+from advlearn.settings.points import (
     BlobsSettings,
     BundledSettings,
     CsvSettings,

@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any
 from advlearn.support.errors import unknown_name
 
 if TYPE_CHECKING:
-    from advlearn.deviations.logits import (
-        Deviation,
-        cross_entropy,
-        dlr,
-        margin,
-        negative_margin,
-    )
+    from advlearn.deviations.logits import Deviation, cross_entropy, dlr, margin, negative_margin
 
 __all__ = ["Deviation", "build", "cross_entropy", "dlr", "margin", "negative_margin"]
 

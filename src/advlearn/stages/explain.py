@@ -21,22 +21,19 @@ from advlearn.chain.records import record_of
 from advlearn.chain.rules import Job, Rules, rules_of
 from advlearn.chain.text import readable
 from advlearn.chain.walk import Chain, follow
-from advlearn.paper.address import Address, find, parse
-from advlearn.paper.figures import FIGURES
-from advlearn.paper.lineage import LINEAGE, SOURCES, behind, published_behind
-from advlearn.paper.save import save_figure
-from advlearn.paper.style import figure_style
-from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import Tidy
-from advlearn.paper.writers import write_table
-from advlearn.settings.topk_study import JOBS
+from advlearn.report.address import Address, find, parse
+from advlearn.report.lineage import Lineage, behind, published_behind
+from advlearn.report.save import save_figure
+from advlearn.report.style import figure_style
+from advlearn.report.tidy import Tidy
+from advlearn.report.writers import write_table
+from advlearn.stages.opened import opened as opened_by
+from advlearn.studies import studies, study_of
+from advlearn.studies.base import Study
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import MADE_ANEW, UserError
 from advlearn.support.io import read_json
 
-DATA = ("prepare", "topk_data", "bilevel_data")
-"""Rules whose files a collecting stage reads to describe the data."""
-COLLECT = ("collect", "topk_collect", "bilevel_collect")
 _PUBLISHED = Path("config/published")
 
 
@@ -56,7 +53,8 @@ def explain(
     ] = False,
 ) -> None:
     """Print what a figure, a table or one of its numbers was made of, and how to make it again."""
-    address = parse(what, TABLES, FIGURES)
+    tables = [name for each in studies() for name in each.tables]
+    address = parse(what, tables, [name for each in studies() for name in each.figures])
     made = Made.of(address, address.run or run)
     found = explanation(address, made, published, snakefile)
     print(json.dumps(found, indent=2) if as_json else "\n".join(readable(found)))
@@ -134,20 +132,22 @@ def explanation(address: Address, made: Made, published: Path, snakefile: Path) 
     Raises:
         UserError: there is no such number, or a file of the run is missing or damaged.
     """
-    tidy = Tidy(made.folder / "tidy", published)
-    title, frame, again = _again(address, tidy, made.folder / "paper" / address.kind)
+    study = study_of(address.name)
+    tidy = opened_by(study, made.folder / "tidy", published)
+    title, frame, again = _again(address, study, tidy, made.folder / "paper" / address.kind)
     opened = [path for path in tidy.opened if path.parent == tidy.folder]
     tables = [path.name.partition(".")[0] for path in opened]
     number: dict[str, Any] | None = None
     frames: dict[str, list[pd.DataFrame]] = {}
     if address.words and frame is not None:
-        number, frames = _number(address, tidy, made, frame)
+        number, frames = _number(address, study, tidy, made, frame)
         # A published number has no rows of ours, and nothing was run for it.
-        tables = [*frames, *(n for n in tables if n not in SOURCES)] if frames else []
+        stage_of = tidy.schema.stage_of
+        tables = [*frames, *(n for n in tables if not stage_of(n))] if frames else []
     suffix = ".csv" if address.kind == "tables" else ".svg"
     target = f"{made.home}/paper/{address.kind}/{address.name}{suffix}"
     with rules_of(snakefile, made.config) as rules:
-        chain = _chain(target, tables, frames, rules, published)
+        chain = _chain(target, study, tidy, tables, frames, rules)
         jobs = [_job(job, chain.used[job.outputs[0]], made) for job in chain.jobs]
     return {
         "kind": address.kind.removesuffix("s"),
@@ -166,18 +166,18 @@ def explanation(address: Address, made: Made, published: Path, snakefile: Path) 
 
 
 def _again(
-    address: Address, tidy: Tidy, folder: Path
+    address: Address, study: Study, tidy: Tidy, folder: Path
 ) -> tuple[str, pd.DataFrame | None, list[dict[str, Any]]]:
     """Title, rows of a table, and the files beside what the tidy tables give now."""
     with tempfile.TemporaryDirectory() as scratch:
         stem = Path(scratch) / address.name
         if address.kind == "tables":
-            table = TABLES[address.name](tidy)
+            table = study.table(address.name).build(tidy)
             title, frame = table.title, table.frame
             files = write_table(table, stem)
         else:
-            entry = FIGURES[address.name]
-            title, frame = entry.title, None
+            entry = study.figure(address.name)
+            title, frame = entry.TITLE, None
             with figure_style():
                 files = save_figure(entry.draw(tidy), stem)
         again = []
@@ -196,10 +196,10 @@ def _again(
 
 
 def _number(
-    address: Address, tidy: Tidy, made: Made, frame: pd.DataFrame
+    address: Address, study: Study, tidy: Tidy, made: Made, frame: pd.DataFrame
 ) -> tuple[dict[str, Any], dict[str, list[pd.DataFrame]]]:
     """A number with the rows behind it, and these rows by tidy table."""
-    lineage = LINEAGE[address.name]
+    lineage: Lineage = study.load(study.lineage)[address.name]
     csv = made.folder / "paper" / address.kind / f"{address.name}.csv"
     if not csv.is_file():
         raise UserError(
@@ -218,11 +218,11 @@ def _number(
     parts: list[dict[str, Any]] = []
     frames: dict[str, list[pd.DataFrame]] = {}
     quoted = cell.column in ("published", "source", "note")
-    for part in [] if quoted else behind(address.name, tidy, line, cell.column):
+    for part in [] if quoted else behind(lineage, tidy, line, cell.column):
         frames.setdefault(part.table, []).append(part.rows)
         file = made.located(f"{made.home}/tidy/{part.table}.csv")
         parts.append(_rows(part.role, file, part.rows))
-    beside = published_behind(address.name, tidy, line)
+    beside = published_behind(lineage, address.name, tidy, line)
     if beside is not None:
         parts.append(_rows("published", tidy.published_folder / f"{address.name}.csv", beside))
     number = {
@@ -249,10 +249,11 @@ def _rows(role: str, file: Path | None, rows: pd.DataFrame) -> dict[str, Any]:
 
 def _chain(
     target: str,
+    study: Study,
+    tidy: Tidy,
     tables: Sequence[str],
     frames: Mapping[str, list[pd.DataFrame]],
     rules: Rules,
-    published: Path,
 ) -> Chain:
     """The jobs behind the tidy tables that were read, or behind the rows of a number alone."""
     drawn = rules.job_of(target)
@@ -262,11 +263,11 @@ def _chain(
             where=target,
             remedy="use the version of this project with which the run was made",
         )
-    wanted = {SOURCES[name] for name in tables if name in SOURCES}
+    wanted = {stage for name in tables if (stage := tidy.schema.stage_of(name))}
     choices = any(name.endswith("choices") for name in tables)
     of_rule: dict[str, list[pd.DataFrame]] = {}
     for name, found in frames.items():
-        of_rule.setdefault(SOURCES[name], []).extend(found)
+        of_rule.setdefault(tidy.schema.stage_of(name) or "", []).extend(found)
     every = [frame for found in frames.values() for frame in found]
 
     def reads(job: Job, file: str, maker: Job | None) -> bool:
@@ -274,26 +275,29 @@ def _chain(
         if job is drawn:
             own = maker is None and name == drawn_name
             return own or (maker is not None and name in tables)
-        if job.rule not in COLLECT:
+        if job.rule != study.collect:
             return True
         if maker is None:
             return choices
-        if maker.rule in DATA:
-            return _agree(maker, every)
-        return maker.rule in wanted and _agree(maker, of_rule.get(maker.rule, []))
+        if maker.rule in describing:
+            return _agree(maker, every, tidy)
+        return maker.rule in wanted and _agree(maker, of_rule.get(maker.rule, []), tidy)
 
+    describing = {"prepare", *(name for name, each in study.stages.items() if each.describes_data)}
     drawn_name = Path(target).name.partition(".")[0]
     return follow([target], rules.job_of, reads)
 
 
-def _agree(job: Job, frames: Sequence[pd.DataFrame]) -> bool:
+def _agree(job: Job, frames: Sequence[pd.DataFrame], tidy: Tidy) -> bool:
     """Whether one of the rows can be a result of the job; without rows every job counts."""
     for frame in frames:
         keep = pd.Series(True, index=frame.index)
         for name, value in job.wildcards.items():
-            column = "experiment" if name == "job" else name
+            column, values = name, [value]
+            if name in tidy.schema.wildcards:
+                column, known = tidy.schema.wildcards[name]
+                values = list(known[value])
             if column in frame.columns:
-                values = JOBS[value] if name == "job" else (value,)
                 keep &= frame[column].astype(str).isin(values)
         if keep.any():
             return True
@@ -310,7 +314,7 @@ def _job(job: Job, used: Sequence[str], made: Made) -> dict[str, Any]:
         "stage": job.stage,
         "wildcards": dict(job.wildcards),
         "params": {name: _plain(value) for name, value in job.params.items() if name != "code"},
-        "code": made.record.get("code", {}).get(job.stage),
+        "code": _recorded_code(made.record, job),
         "code_now": job.params.get("code"),
         "inputs": list(job.inputs),
         "outputs": outputs,
@@ -321,6 +325,12 @@ def _job(job: Job, used: Sequence[str], made: Made) -> dict[str, Any]:
         "command": record.command if record else None,
         "recorded_parameters_are_these": record.params == job.recorded if record else None,
     }
+
+
+def _recorded_code(record: Mapping[str, Any], job: Job) -> str | None:
+    """Digest that a run noted for a job; early runs noted one for the tables of all studies."""
+    code: Mapping[str, str] = record.get("code", {})
+    return code.get(job.rule, code.get(job.stage))
 
 
 def _plain(value: object) -> Any:

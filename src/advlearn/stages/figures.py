@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from advlearn.paper.figures import FIGURES
-from advlearn.paper.save import save_figure
-from advlearn.paper.style import figure_style
-from advlearn.paper.tidy import Tidy
+from advlearn.report.save import save_figure
+from advlearn.report.style import figure_style
+from advlearn.stages.opened import chosen, opened
 from advlearn.support.progress import Progress
 
 
@@ -30,11 +29,11 @@ def figures(
     Raises:
         UserError: the tidy folder holds no such study, or a file or column is missing.
     """
-    run = Tidy(tidy, published)
-    chosen = run.chosen(study)
-    wanted = {name: entry for name, entry in FIGURES.items() if name.split("_")[0] in chosen}
-    progress = Progress(f"figures {run.folder}", len(wanted), "figures")
+    found = chosen(tidy, study)
+    progress = Progress(f"figures {tidy}", sum(len(each.figures) for each in found), "figures")
     with figure_style():
-        for name, entry in wanted.items():
-            save_figure(entry.draw(run), out / name)
-            progress.advance()
+        for each in found:
+            run = opened(each, tidy, published)
+            for name in each.figures:
+                save_figure(each.figure(name).draw(run), out / name)
+                progress.advance()

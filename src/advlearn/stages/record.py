@@ -20,6 +20,7 @@ def record(
     *,
     run: Annotated[Path, typer.Option(help="folder of the run")],
     config: Annotated[str, typer.Option(help="resolved configuration, JSON")],
+    study_seeds: Annotated[str, typer.Option(help="seeds of every study, JSON")],
     digests: Annotated[str, typer.Option(help="code digests of the stages, JSON")],
     lock: Annotated[Path, typer.Option(help="lock file of the environment")],
     out: Annotated[
@@ -52,7 +53,7 @@ def record(
             "raw": {one.dataset: {file.name: file.sha256 for file in one.files} for one in raw},
             "tidy": sha256_of_all(sorted((run / "tidy").glob(f"{study}_*" if study else "*"))),
             "seeds": settings["seeds"],
-            "study_seeds": _study_seeds(settings),
+            "study_seeds": json.loads(study_seeds),
             "threads": settings["threads"],
             "device": settings["device"],
             # Not every stage is timed: Snakemake times no job whose result may be cached.
@@ -61,14 +62,6 @@ def record(
     )
     beside = out.with_name(out.name.replace("run", "config", 1)).with_suffix(".yaml")
     write_text(beside, yaml.safe_dump(settings, sort_keys=False))
-
-
-def _study_seeds(settings: dict[str, Any]) -> dict[str, list[int]]:
-    """Seeds of each study; a study without its own has those of the run."""
-    return {
-        study: settings[study].get("seeds") or settings["seeds"]
-        for study in ("selective", "topk", "bilevel")
-    } | {"calibrate": settings["selective"]["calibrate"]["seeds"]}
 
 
 def _jobs(folder: Path) -> dict[str, dict[str, Any]]:

@@ -9,12 +9,11 @@ from typing import Annotated, Any
 import jinja2
 import typer
 
-from advlearn.paper import sections
-from advlearn.paper.figures import FIGURES
-from advlearn.paper.html import markdown_html, markdown_title, picture, table_html
-from advlearn.paper.pages import PAGES
-from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import Tidy, of_study
+from advlearn.report import sections
+from advlearn.report.html import markdown_html, markdown_title, picture, table_html
+from advlearn.report.page import Page
+from advlearn.stages.opened import chosen, opened
+from advlearn.studies.base import Study
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_json, write_text
 
@@ -39,24 +38,24 @@ def report(
     Raises:
         UserError: a table, a figure, a tidy file or a column is missing, or the record is no JSON.
     """
-    run = Tidy(tidy, published)
     content = _record(record)
-    pages = [PAGES[name](run) for name in run.chosen(study)]
-    studies = []
-    for page in pages:
-        studies.append(
-            {
-                "page": page,
-                "headline": table_html(*page.headline),
-                "comparisons": table_html(*page.comparisons),
-                "tables": [_table(tables, table) for table in of_study(TABLES, page.study)],
-                "figures": [_figure(figures, figure) for figure in of_study(FIGURES, page.study)],
-            }
-        )
+    found = chosen(tidy, study)
+    runs = [opened(each, tidy, published) for each in found]
+    pages: list[Page] = [each.load(each.page)(run) for each, run in zip(found, runs, strict=True)]
+    studies = [
+        {
+            "page": page,
+            "headline": table_html(*page.headline),
+            "comparisons": table_html(*page.comparisons),
+            "tables": [_table(tables, name) for name in each.tables],
+            "figures": [_figure(figures, each, name) for name in each.figures],
+        }
+        for each, page in zip(found, pages, strict=True)
+    ]
     # One study names the page; several share the project's name.
     title = pages[0].title if len(pages) == 1 else "Adversarial learning"
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("advlearn.paper", ""),
+        loader=jinja2.PackageLoader("advlearn.report", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
@@ -65,7 +64,7 @@ def report(
         studies=studies,
         record=table_html(*sections.record(content)),
     )
-    write_text(choices, sections.choices_markdown(run, [page.study for page in pages]))
+    write_text(choices, sections.choices_markdown(runs))
     write_text(out, html)
 
 
@@ -81,7 +80,7 @@ def _table(folder: Path, name: str) -> dict[str, str]:
     return {"name": name, "title": markdown_title(text), "html": markdown_html(text)}
 
 
-def _figure(folder: Path, name: str) -> dict[str, str]:
+def _figure(folder: Path, study: Study, name: str) -> dict[str, str]:
     content = picture(folder / name)
     if content is None:
         raise UserError(
@@ -89,8 +88,8 @@ def _figure(folder: Path, name: str) -> dict[str, str]:
             where=str(folder),
             remedy="run the stage 'figures' first",
         )
-    entry = FIGURES[name]
-    return {"name": name, "title": entry.title, "caption": entry.caption, "picture": content}
+    entry = study.figure(name)
+    return {"name": name, "title": entry.TITLE, "caption": entry.CAPTION, "picture": content}
 
 
 def _record(path: Path | None) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from advlearn.paper.pages import HEADLINES
-from advlearn.paper.tidy import Tidy
+from advlearn.stages.opened import chosen, opened
 from advlearn.support.errors import UserError
 
 
@@ -27,9 +26,8 @@ def summary(
             where=str(run),
             remedy="run the workflow first, for example: make demo",
         )
-    tidy = Tidy(run / "tidy", published)
-    for study in tidy.studies:
-        print(HEADLINES[study](tidy))
+    for study in chosen(run / "tidy", None):
+        print(study.load(study.headline)(opened(study, run / "tidy", published)))
     print()
     print(f"report   {report}")
     print(f"tables   {run / 'paper' / 'tables'}")

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import Tidy
-from advlearn.paper.writers import write_table
+from advlearn.report.writers import write_table
+from advlearn.stages.opened import chosen, opened
 from advlearn.support.progress import Progress
 
 
@@ -29,10 +28,10 @@ def tables(
     Raises:
         UserError: the tidy folder holds no such study, or a file or column is missing.
     """
-    run = Tidy(tidy, published)
-    chosen = run.chosen(study)
-    wanted = {name: build for name, build in TABLES.items() if name.split("_")[0] in chosen}
-    progress = Progress(f"tables {run.folder}", len(wanted), "tables")
-    for name, build in wanted.items():
-        write_table(build(run), out / name)
-        progress.advance()
+    found = chosen(tidy, study)
+    progress = Progress(f"tables {tidy}", sum(len(each.tables) for each in found), "tables")
+    for each in found:
+        run = opened(each, tidy, published)
+        for name in each.tables:
+            write_table(each.table(name).build(run), out / name)
+            progress.advance()

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,22 +29,23 @@ def package_root() -> Path:
     return Path(spec.origin).parent
 
 
-def code_digest(module: str, root: Path | None = None) -> str:
-    """Hexadecimal digest of ``module`` and everything of this package that it imports.
+def code_digest(*modules: str, root: Path | None = None) -> str:  # noqa: D417 (modules)
+    """Hexadecimal digest of ``modules`` and everything of this package that they import.
 
     Comments, docstrings and layout do not count: they cannot change a result. Data files of the
     package (such as the catalogue of data sets) count for the modules that live beside them.
 
     Args:
-        module: dotted name, for example ``advlearn.stages.craft``.
+        module: dotted name, for example ``advlearn.studies.selective.stages.craft``.
         root: folder of the package; the installed one by default.
 
     Raises:
         ModuleNotFoundError: there is no such module in the package.
     """
     files = _files(root or package_root())
+    found = set().union(*(_dependencies(module, files) for module in modules))
     total = hashlib.blake2b(digest_size=8)
-    for name in sorted(_dependencies(module, files)):
+    for name in sorted(found):
         total.update(name.encode())
         total.update(_digest_of_file(files[name]))
     return total.hexdigest()
@@ -107,7 +109,7 @@ def _imports(file: Path, files: dict[str, Path]) -> set[str]:
 def _names(file: Path, _stamp: tuple[int, int]) -> frozenset[str]:
     """Every dotted name of this package in a file, imported or in a string."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in _walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -117,6 +119,18 @@ def _names(file: Path, _stamp: tuple[int, int]) -> frozenset[str]:
             # Registries name their modules in strings and import them when asked.
             names.add(node.value)
     return frozenset(name for name in names if _MODULE.fullmatch(name))
+
+
+def _walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node that can run: what only type checkers read changes no result."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            waiting.extend(node.orelse)
+            continue
+        yield node
+        waiting.extend(ast.iter_child_nodes(node))
 
 
 def _digest_of_file(file: Path) -> bytes:

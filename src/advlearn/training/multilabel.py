@@ -14,7 +14,7 @@ from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, g
 
 from advlearn.data.multilabel.store import Images, MultiLabelSplit
 from advlearn.metrics.average_precision import mean_average_precision
-from advlearn.settings.topk import MultiLabelTraining
+from advlearn.settings.multilabel import MultiLabelTraining
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from advlearn.support.seeds import derive_seed

@@ -10,14 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from advlearn.attacks.label_flipping import GreedyFlips, flipped, flipping_problem
 from advlearn.attacks.poisoning import HypergradientAscent, LogisticTask
-from advlearn.budgets.points import (
-    FewPoints,
-    Frobenius,
-    LInf,
-    PerPoint,
-    PointBudget,
-    SinglePoint,
-)
+from advlearn.budgets.points import FewPoints, Frobenius, LInf, PerPoint, PointBudget, SinglePoint
 from advlearn.learners import logistic
 from advlearn.support.errors import UserError
 

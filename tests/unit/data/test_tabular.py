@@ -14,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from advlearn.data.tabular import load, median_edge, read, save, standardised
-from advlearn.settings.bilevel_data import PointSet
+from advlearn.settings.points import PointSet
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_npz
 from advlearn.support.seeds import derive_seed

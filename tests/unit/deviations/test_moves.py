@@ -8,12 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advlearn.deviations.delta import sure_growth, three_clusters, two_clusters
-from advlearn.deviations.moves import (
-    geometric_sizes,
-    monotonicity,
-    moved_points,
-    transfer_tables,
-)
+from advlearn.deviations.moves import geometric_sizes, monotonicity, moved_points, transfer_tables
 from advlearn.support.errors import UserError
 
 

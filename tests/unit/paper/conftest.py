@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.paper.tidy import Tidy
+from advlearn.report.tidy import Tidy
 from tests.unit.paper.synthetic import PUBLISHED, write_run
 
 

@@ -13,7 +13,14 @@ import pandas as pd
 import pytest
 
 from advlearn.metrics.intervals import mean_interval
-from advlearn.paper.bilevel import (
+from advlearn.paper.figures import FIGURES
+from advlearn.paper.tables import TABLES
+from advlearn.report.save import save_figure
+from advlearn.report.style import COLUMN_WIDTH, figure_style
+from advlearn.report.tidy import Tidy, of_study
+from advlearn.report.writers import latex, write_table
+from advlearn.studies.bilevel.paper.checks import checks, rand_pairs
+from advlearn.studies.bilevel.paper.common import (
     datasets,
     in_order,
     means,
@@ -22,22 +29,13 @@ from advlearn.paper.bilevel import (
     sized,
     sized_interval,
 )
-from advlearn.paper.bilevel_checks import checks, rand_pairs
-from advlearn.paper.bilevel_page import page
-from advlearn.paper.bilevel_verdict import headline, headline_rows, sentences, verdict_rows
-from advlearn.paper.figures import FIGURES
-from advlearn.paper.save import save_figure
-from advlearn.paper.style import COLUMN_WIDTH, figure_style
-from advlearn.paper.tables import (
-    TABLES,
-    bilevel_attacks,
-    bilevel_blackbox,
-    bilevel_gamma_interval,
-    bilevel_onepoint,
-)
-from advlearn.paper.tidy import Tidy, of_study
-from advlearn.paper.tidy_bilevel import SHAPES
-from advlearn.paper.writers import latex, write_table
+from advlearn.studies.bilevel.paper.page import page
+from advlearn.studies.bilevel.paper.schema import SHAPES
+from advlearn.studies.bilevel.paper.tables import attacks as bilevel_attacks
+from advlearn.studies.bilevel.paper.tables import blackbox as bilevel_blackbox
+from advlearn.studies.bilevel.paper.tables import gamma_interval as bilevel_gamma_interval
+from advlearn.studies.bilevel.paper.tables import onepoint as bilevel_onepoint
+from advlearn.studies.bilevel.paper.verdict import headline, headline_rows, sentences, verdict_rows
 from advlearn.support.errors import UserError
 from tests.unit.paper.drawn import assert_nothing_cut, pixels
 from tests.unit.paper.synthetic_bilevel import RATIO, SIZES, radius, write_bilevel, write_published

@@ -7,10 +7,10 @@ import pytest
 
 import advlearn.paper.figures as package
 from advlearn.paper.figures import FIGURES
-from advlearn.paper.save import save_figure
-from advlearn.paper.style import COLUMN_WIDTH, figure_style, limits
 from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import Tidy, of_study
+from advlearn.report.save import save_figure
+from advlearn.report.style import COLUMN_WIDTH, figure_style, limits
+from advlearn.report.tidy import Tidy, of_study
 from advlearn.support.errors import UserError
 from tests.unit.paper.drawn import assert_nothing_cut, pixels
 from tests.unit.paper.synthetic import PUBLISHED

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from advlearn.paper.html import markdown_html, markdown_title, picture, table_html
+from advlearn.report.html import markdown_html, markdown_title, picture, table_html
 
 TEXT = """## Title
 

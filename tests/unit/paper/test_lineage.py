@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.paper.lineage import LINEAGE, SOURCES, Part, behind, published_behind
 from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import Tidy
+from advlearn.report.lineage import LINEAGE, SOURCES, Part, behind, published_behind
+from advlearn.report.tidy import Tidy
 from advlearn.support.errors import UserError
 
 VALUES = {

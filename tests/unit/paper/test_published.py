@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from advlearn.paper.tidy import Tidy
+from advlearn.report.tidy import Tidy
 
 GRIDS = {"selective_table1_fgsm": "Table 1", "selective_table2_pgd": "Table 2"}
 

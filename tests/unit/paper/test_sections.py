@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from advlearn.paper import sections
-from advlearn.paper.tidy import Tidy
+from advlearn.report import sections
+from advlearn.report.tidy import Tidy
 
 
 def test_choices_have_one_column_a_universe(full: Tidy) -> None:

@@ -9,15 +9,13 @@ import pytest
 
 import advlearn.paper.tables as package
 from advlearn.metrics.intervals import mean_interval, paired_difference
-from advlearn.paper.selective import POOLED, baselines, cells, cluster_number, scopes
-from advlearn.paper.tables import (
-    TABLES,
-    selective_baselines,
-    selective_controls,
-    selective_table3_overall,
-)
-from advlearn.paper.tidy import Tidy, of_study
-from advlearn.paper.writers import write_table
+from advlearn.paper.tables import TABLES
+from advlearn.report.tidy import Tidy, of_study
+from advlearn.report.writers import write_table
+from advlearn.studies.selective.paper.common import POOLED, baselines, cells, cluster_number, scopes
+from advlearn.studies.selective.paper.tables import baselines as selective_baselines
+from advlearn.studies.selective.paper.tables import controls as selective_controls
+from advlearn.studies.selective.paper.tables import table3_overall as selective_table3_overall
 from advlearn.support.errors import UserError
 from tests.unit.paper.synthetic import GAIN, N_TRAIN, PUBLISHED
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advlearn.paper.tidy import Tidy
+from advlearn.report.tidy import Tidy
 from advlearn.support.errors import UserError
 from tests.unit.paper.synthetic import PUBLISHED
 

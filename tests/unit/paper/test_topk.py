@@ -11,17 +11,20 @@ import pandas as pd
 import pytest
 
 from advlearn.metrics.intervals import mean_interval, wilson_interval
-from advlearn.paper.axes import log_span
 from advlearn.paper.figures import FIGURES
-from advlearn.paper.figures.topk_examples import ranked
-from advlearn.paper.save import save_figure
-from advlearn.paper.style import COLUMN_WIDTH, figure_style
-from advlearn.paper.tables import TABLES, topk_cardinality, topk_global, topk_random
-from advlearn.paper.tidy import Tidy, of_study
-from advlearn.paper.topk import compare, over_images, relevance_groups, summarise
-from advlearn.paper.topk_page import page
-from advlearn.paper.topk_verdict import comparisons, headline, outcome, sentences
-from advlearn.paper.writers import latex, plus_minus, write_table
+from advlearn.paper.tables import TABLES
+from advlearn.report.axes import log_span
+from advlearn.report.save import save_figure
+from advlearn.report.style import COLUMN_WIDTH, figure_style
+from advlearn.report.tidy import Tidy, of_study
+from advlearn.report.writers import latex, plus_minus, write_table
+from advlearn.studies.topk.paper.common import compare, over_images, relevance_groups, summarise
+from advlearn.studies.topk.paper.figures.examples import ranked
+from advlearn.studies.topk.paper.page import page
+from advlearn.studies.topk.paper.tables import cardinality as topk_cardinality
+from advlearn.studies.topk.paper.tables import fixed_labels as topk_global
+from advlearn.studies.topk.paper.tables import random as topk_random
+from advlearn.studies.topk.paper.verdict import comparisons, headline, outcome, sentences
 from advlearn.support.errors import UserError
 from tests.unit.paper.drawn import assert_nothing_cut, pixels
 from tests.unit.paper.synthetic import PUBLISHED

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.paper.tidy import Tidy
-from advlearn.paper.verdict import Verdict, headline, sentences, verdict_rows, verdicts
+from advlearn.report.tidy import Tidy
+from advlearn.studies.selective.paper.verdict import (
+    Verdict,
+    headline,
+    sentences,
+    verdict_rows,
+    verdicts,
+)
 from tests.unit.paper.synthetic import PUBLISHED, write_run
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advlearn.paper.writers import (
+from advlearn.report.writers import (
     Group,
     Table,
     escape_latex,

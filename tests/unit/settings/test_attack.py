@@ -6,12 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from advlearn.settings.attack import (
-    LIBRARY_ATTACKS,
-    FgsmSettings,
-    PgdSettings,
-    attack_from_json,
-)
+from advlearn.settings.attack import LIBRARY_ATTACKS, FgsmSettings, PgdSettings, attack_from_json
 from advlearn.support.errors import UserError
 
 SOURCES = Path(__file__).resolve().parents[3] / "src" / "advlearn"

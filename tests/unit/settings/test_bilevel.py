@@ -7,8 +7,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from advlearn.settings.bilevel import BilevelCollectSettings, BilevelSettings
-from advlearn.settings.bilevel_data import BilevelDataJob, BilevelPathJob
+from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
+from advlearn.studies.bilevel.settings.study import BilevelCollectSettings, BilevelSettings
 
 ROOT = Path(__file__).parents[3]
 SMALL: dict[str, Any] = {

@@ -2,12 +2,7 @@ import json
 
 import pytest
 
-from advlearn.settings.cluster import (
-    CLUSTERERS,
-    ClusterSettings,
-    asked_clusters,
-    setting_name,
-)
+from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, asked_clusters, setting_name
 from advlearn.support.errors import UserError
 
 

@@ -11,7 +11,7 @@ from advlearn.settings.network import (
     VitSettings,
     network_settings,
 )
-from advlearn.settings.topk import TopkModelSettings
+from advlearn.studies.topk.settings.jobs import TopkModelSettings
 from advlearn.support.errors import UserError
 
 

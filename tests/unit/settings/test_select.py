@@ -1,7 +1,7 @@
 import pytest
 
 from advlearn.selection.rules import CLUSTER_RULES
-from advlearn.settings.select import SelectSettings
+from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.support.errors import UserError
 
 

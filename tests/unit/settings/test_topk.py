@@ -3,20 +3,14 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from advlearn.settings.topk import (
-    METHODS,
-    PRESETS,
-    MultiLabelTraining,
-    PhotosSettings,
-    ScenesSettings,
+from advlearn.settings.multilabel import MultiLabelTraining, PhotosSettings, ScenesSettings
+from advlearn.settings.topk import METHODS, PRESETS, TopkAttackSettings, authors, sound
+from advlearn.studies.topk.settings.jobs import (
     TopkAttackJob,
-    TopkAttackSettings,
     TopkCell,
     TopkDataJob,
     TopkDataSettings,
     TopkModelSettings,
-    authors,
-    sound,
 )
 from advlearn.support.errors import UserError
 

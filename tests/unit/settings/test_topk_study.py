@@ -5,8 +5,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from advlearn.settings.topk import PhotosSettings, ScenesSettings
-from advlearn.settings.topk_study import JOBS, TopkSettings
+from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
+from advlearn.studies.topk.settings.study import JOBS, TopkSettings
 
 ROOT = Path(__file__).parents[3]
 SMALL: dict[str, Any] = {

@@ -14,30 +14,30 @@ from advlearn.data.clusterpath import Clusterpath
 from advlearn.data.tabular import load, save
 from advlearn.learners.convex import knn_graph, solve
 from advlearn.settings.attack import FgsmSettings
-from advlearn.settings.bilevel_data import BlobsSettings
 from advlearn.settings.data import DataSettings, SourceSettings
-from advlearn.settings.jobs import CraftJob, PretrainJob, RetrainJob
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
-from advlearn.settings.select import SelectSettings
-from advlearn.settings.topk import (
+from advlearn.settings.points import BlobsSettings
+from advlearn.stages.download import download
+from advlearn.stages.prepare import prepare
+from advlearn.studies.bilevel.stages.attack import load_setting
+from advlearn.studies.selective.settings.jobs import CraftJob, PretrainJob, RetrainJob
+from advlearn.studies.selective.settings.select import SelectSettings
+from advlearn.studies.selective.stages.craft import craft
+from advlearn.studies.selective.stages.pretrain import pretrain
+from advlearn.studies.selective.stages.retrain import retrain
+from advlearn.studies.selective.stages.select import select
+from advlearn.studies.topk.settings.jobs import (
     CollectedAttack,
     TopkAttackJob,
     TopkCollectSettings,
     TopkDataJob,
     TopkTransferJob,
 )
-from advlearn.settings.topk_study import JOBS, TopkSettings
-from advlearn.stages.bilevel_attack import load_setting
-from advlearn.stages.craft import craft
-from advlearn.stages.download import download
-from advlearn.stages.prepare import prepare
-from advlearn.stages.pretrain import pretrain
-from advlearn.stages.retrain import retrain
-from advlearn.stages.select import select
-from advlearn.stages.topk_attack import topk_attack
-from advlearn.stages.topk_data import topk_data
-from advlearn.stages.topk_pretrain import topk_pretrain
-from advlearn.stages.topk_transfer import topk_transfer
+from advlearn.studies.topk.settings.study import JOBS, TopkSettings
+from advlearn.studies.topk.stages.attack import topk_attack
+from advlearn.studies.topk.stages.data import topk_data
+from advlearn.studies.topk.stages.pretrain import topk_pretrain
+from advlearn.studies.topk.stages.transfer import topk_transfer
 from advlearn.support.io import write_parquet
 
 

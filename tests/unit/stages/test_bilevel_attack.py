@@ -9,14 +9,14 @@ import pytest
 from advlearn.attacks.clustering.setting import Setting, budget
 from advlearn.budgets.points import FewPoints, Frobenius, LInf, PerPoint
 from advlearn.deviations.partitions import DEVIATIONS
-from advlearn.paper.tidy_bilevel import SHAPES, checked
-from advlearn.settings.bilevel_attack import (
+from advlearn.studies.bilevel.paper.schema import SHAPES, checked
+from advlearn.studies.bilevel.settings.attack import (
     DIRECTIONS,
     BilevelAttackJob,
     BilevelAttackSettings,
 )
-from advlearn.settings.bilevel_data import GraphSettings
-from advlearn.stages.bilevel_attack import bilevel_attack
+from advlearn.studies.bilevel.settings.path import GraphSettings
+from advlearn.studies.bilevel.stages.attack import bilevel_attack
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz, write_npz
 

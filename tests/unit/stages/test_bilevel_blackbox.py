@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from advlearn.attacks.clustering.setting import Setting
-from advlearn.paper.tidy_bilevel import SHAPES, checked
-from advlearn.settings.bilevel_attack import BilevelBlackboxJob, BlackboxSettings
-from advlearn.settings.bilevel_data import GraphSettings
-from advlearn.stages.bilevel_blackbox import bilevel_blackbox
+from advlearn.studies.bilevel.paper.schema import SHAPES, checked
+from advlearn.studies.bilevel.settings.attack import BilevelBlackboxJob, BlackboxSettings
+from advlearn.studies.bilevel.settings.path import GraphSettings
+from advlearn.studies.bilevel.stages.blackbox import bilevel_blackbox
 from advlearn.support.io import read_csv
 
 BOX = BilevelBlackboxJob(

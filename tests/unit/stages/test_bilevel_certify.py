@@ -12,10 +12,15 @@ from advlearn.data import clusterpath
 from advlearn.data.clusterpath import Clusterpath
 from advlearn.data.tabular import load, save
 from advlearn.learners.convex import knn_graph, solve
-from advlearn.paper.tidy_bilevel import SHAPES
-from advlearn.settings.bilevel_certify import BilevelCertifyJob, CertifySettings, DefenceSettings
-from advlearn.settings.bilevel_data import BlobsSettings, GraphSettings
-from advlearn.stages.bilevel_certify import bilevel_certify
+from advlearn.settings.points import BlobsSettings
+from advlearn.studies.bilevel.paper.schema import SHAPES
+from advlearn.studies.bilevel.settings.certify import (
+    BilevelCertifyJob,
+    CertifySettings,
+    DefenceSettings,
+)
+from advlearn.studies.bilevel.settings.path import GraphSettings
+from advlearn.studies.bilevel.stages.certify import bilevel_certify
 from advlearn.support.errors import UserError
 
 JOB = BilevelCertifyJob(

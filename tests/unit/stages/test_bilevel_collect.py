@@ -10,28 +10,28 @@ import pandas as pd
 import pytest
 import yaml
 
-from advlearn.paper.tidy import Tidy
-from advlearn.settings.bilevel import BilevelCollectSettings
-from advlearn.settings.bilevel_attack import (
+from advlearn.plan import Plan
+from advlearn.report.tidy import Tidy
+from advlearn.studies.bilevel.settings.attack import (
     BilevelAttackJob,
     BilevelBlackboxJob,
     OnepointSettings,
 )
-from advlearn.settings.bilevel_certify import BilevelCertifyJob
-from advlearn.settings.bilevel_data import BilevelDataJob, BilevelPathJob
-from advlearn.settings.bilevel_delta import BilevelDeltaSettings
-from advlearn.stages import bilevel_collect as stage
-from advlearn.stages.bilevel_attack import bilevel_attack
-from advlearn.stages.bilevel_blackbox import bilevel_blackbox
-from advlearn.stages.bilevel_certify import bilevel_certify
-from advlearn.stages.bilevel_data import bilevel_data
-from advlearn.stages.bilevel_delta import bilevel_delta
-from advlearn.stages.bilevel_onepoint import bilevel_onepoint
-from advlearn.stages.bilevel_path import bilevel_path
+from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
+from advlearn.studies.bilevel.settings.delta import BilevelDeltaSettings
+from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
+from advlearn.studies.bilevel.settings.study import BilevelCollectSettings
+from advlearn.studies.bilevel.stages import collect as stage
+from advlearn.studies.bilevel.stages.attack import bilevel_attack
+from advlearn.studies.bilevel.stages.blackbox import bilevel_blackbox
+from advlearn.studies.bilevel.stages.certify import bilevel_certify
+from advlearn.studies.bilevel.stages.data import bilevel_data
+from advlearn.studies.bilevel.stages.delta import bilevel_delta
+from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
+from advlearn.studies.bilevel.stages.path import bilevel_path
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, write_csv
-from advlearn.workflow import Plan
 from tests.unit.test_config import merged
 
 ROOT = Path(__file__).parents[3]

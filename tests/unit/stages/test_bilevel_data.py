@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from advlearn.data.tabular import load, read
-from advlearn.settings.bilevel_data import BilevelDataJob, BlobsSettings, CsvSettings
-from advlearn.stages.bilevel_data import bilevel_data
+from advlearn.settings.points import BlobsSettings, CsvSettings
+from advlearn.studies.bilevel.settings.path import BilevelDataJob
+from advlearn.studies.bilevel.stages.data import bilevel_data
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_npz
 

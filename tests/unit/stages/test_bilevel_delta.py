@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.paper.tidy_bilevel import SHAPES, checked
-from advlearn.settings.bilevel_delta import BilevelDeltaSettings
-from advlearn.stages.bilevel_delta import bilevel_delta
+from advlearn.studies.bilevel.paper.schema import SHAPES, checked
+from advlearn.studies.bilevel.settings.delta import BilevelDeltaSettings
+from advlearn.studies.bilevel.stages.delta import bilevel_delta
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv
 
@@ -84,5 +84,5 @@ def test_wrong_settings_are_refused(text: str, key: str) -> None:
 
 
 def test_no_torch_is_imported() -> None:
-    code = "import sys, advlearn.stages.bilevel_delta; sys.exit('torch' in sys.modules)"
+    code = "import sys, advlearn.studies.bilevel.stages.delta; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from advlearn.paper.tidy_bilevel import SHAPES, checked
-from advlearn.settings.bilevel_attack import OnepointSettings
-from advlearn.stages.bilevel_onepoint import bilevel_onepoint
+from advlearn.studies.bilevel.paper.schema import SHAPES, checked
+from advlearn.studies.bilevel.settings.attack import OnepointSettings
+from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
 from advlearn.support.io import read_csv
 
 

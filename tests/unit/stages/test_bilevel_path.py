@@ -9,17 +9,15 @@ from sklearn.metrics import adjusted_rand_score
 
 from advlearn.data.tabular import read
 from advlearn.learners.convex import Graph, solve
-from advlearn.settings.bilevel_data import (
+from advlearn.settings.points import BlobsSettings, CsvSettings, PointSet
+from advlearn.studies.bilevel.settings.path import (
     BilevelDataJob,
     BilevelPathJob,
-    BlobsSettings,
-    CsvSettings,
     GraphSettings,
     PathSettings,
-    PointSet,
 )
-from advlearn.stages.bilevel_data import bilevel_data
-from advlearn.stages.bilevel_path import COLUMNS, TRAJECTORY_COLUMNS, bilevel_path, choose
+from advlearn.studies.bilevel.stages.data import bilevel_data
+from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS, bilevel_path, choose
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz
 

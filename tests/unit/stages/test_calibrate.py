@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from advlearn.settings.calibrate import CalibrateSettings
 from advlearn.settings.network import TrainingSettings
-from advlearn.stages.calibrate import calibrate
+from advlearn.studies.selective.settings.calibrate import CalibrateSettings
+from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.support.io import read_csv
 
 from .conftest import TinyRun

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from advlearn.settings.cluster import ClusterSettings
-from advlearn.stages.cluster import cluster
+from advlearn.studies.selective.stages.cluster import cluster
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv
 

@@ -5,14 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.paper.tidy import Tidy
-from advlearn.settings.calibrate import CalibrateSettings
-from advlearn.settings.collect import CollectedJob, CollectSettings
-from advlearn.settings.jobs import EvaluateJob, EvaluationSettings
+from advlearn.report.tidy import Tidy
 from advlearn.settings.network import RetrainSettings, TrainingSettings
-from advlearn.stages.calibrate import calibrate
-from advlearn.stages.collect import collect
-from advlearn.stages.evaluate import evaluate
+from advlearn.studies.selective.settings.calibrate import CalibrateSettings
+from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
+from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
+from advlearn.studies.selective.stages.calibrate import calibrate
+from advlearn.studies.selective.stages.collect import collect
+from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.support.io import read_csv, read_json, read_npy, read_npz, write_npy
 
 from .conftest import TinyRun

@@ -8,8 +8,8 @@ import torch
 from advlearn.data import store
 from advlearn.data.store import load_split
 from advlearn.learners.networks.weights import load_network
-from advlearn.settings.jobs import CraftJob
-from advlearn.stages import craft as stage
+from advlearn.studies.selective.settings.jobs import CraftJob
+from advlearn.studies.selective.stages import craft as stage
 from advlearn.support.io import read_npy, read_parquet
 
 from .conftest import TinyRun

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from advlearn.settings.embed import EmbedSettings
-from advlearn.stages.embed import embed
+from advlearn.studies.selective.stages.embed import embed
 from advlearn.support.errors import UserError
 
 SETTINGS = EmbedSettings.model_validate(

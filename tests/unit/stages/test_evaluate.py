@@ -8,9 +8,9 @@ import torch
 from advlearn.data import store
 from advlearn.data.store import load_split
 from advlearn.learners.networks.weights import load_networks
-from advlearn.settings.jobs import EvaluateJob, EvaluationSettings
 from advlearn.settings.network import RetrainSettings
-from advlearn.stages.evaluate import evaluate
+from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
+from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.support.io import read_csv, read_npy, read_npz
 
 from .conftest import TinyRun

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from advlearn.paper.figures import FIGURES
-from advlearn.paper.tidy import of_study
+from advlearn.report.tidy import of_study
 from advlearn.stages.figures import figures
 from advlearn.support.errors import UserError
 from tests.unit.paper.synthetic import PUBLISHED, write_run

@@ -5,9 +5,9 @@ import torch
 from advlearn.data.store import load_split
 from advlearn.learners.networks.weights import load_network
 from advlearn.metrics.accuracy import correct
-from advlearn.settings.jobs import PretrainJob
 from advlearn.settings.network import TrainingSettings
-from advlearn.stages.pretrain import pretrain
+from advlearn.studies.selective.settings.jobs import PretrainJob
+from advlearn.studies.selective.stages.pretrain import pretrain
 from advlearn.support.io import read_csv
 
 from .conftest import TinyRun

@@ -10,7 +10,7 @@ import pytest
 
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import STUDIES, of_study
+from advlearn.report.tidy import STUDIES, of_study
 from advlearn.stages.figures import figures
 from advlearn.stages.report import report
 from advlearn.stages.tables import tables

@@ -12,25 +12,30 @@ from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.data import store
 from advlearn.embeddings import tsne
 from advlearn.settings.attack import FgsmSettings, PgdSettings
-from advlearn.settings.bilevel_attack import OnepointSettings
-from advlearn.settings.calibrate import CalibrateSettings
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.embed import EmbedSettings
-from advlearn.settings.jobs import CraftJob, EvaluateJob, EvaluationSettings, PretrainJob
 from advlearn.settings.network import RetrainSettings, TrainingSettings
-from advlearn.settings.topk import TopkAttackJob, TopkTransferJob
-from advlearn.stages.bilevel_attack import bilevel_attack
-from advlearn.stages.bilevel_certify import bilevel_certify
-from advlearn.stages.bilevel_onepoint import bilevel_onepoint
-from advlearn.stages.bilevel_path import bilevel_path
-from advlearn.stages.calibrate import calibrate
-from advlearn.stages.cluster import cluster
-from advlearn.stages.craft import craft
-from advlearn.stages.embed import embed
-from advlearn.stages.evaluate import evaluate
-from advlearn.stages.pretrain import pretrain
-from advlearn.stages.topk_pretrain import topk_pretrain
-from advlearn.stages.topk_transfer import topk_transfer
+from advlearn.studies.bilevel.settings.attack import OnepointSettings
+from advlearn.studies.bilevel.stages.attack import bilevel_attack
+from advlearn.studies.bilevel.stages.certify import bilevel_certify
+from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
+from advlearn.studies.bilevel.stages.path import bilevel_path
+from advlearn.studies.selective.settings.calibrate import CalibrateSettings
+from advlearn.studies.selective.settings.jobs import (
+    CraftJob,
+    EvaluateJob,
+    EvaluationSettings,
+    PretrainJob,
+)
+from advlearn.studies.selective.stages.calibrate import calibrate
+from advlearn.studies.selective.stages.cluster import cluster
+from advlearn.studies.selective.stages.craft import craft
+from advlearn.studies.selective.stages.embed import embed
+from advlearn.studies.selective.stages.evaluate import evaluate
+from advlearn.studies.selective.stages.pretrain import pretrain
+from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkTransferJob
+from advlearn.studies.topk.stages.pretrain import topk_pretrain
+from advlearn.studies.topk.stages.transfer import topk_transfer
 from advlearn.support import checkpoint
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.io import read_csv, read_parquet
@@ -279,7 +284,7 @@ def test_topk_pretrain(topk: TinyTopk, tmp_path: Path, monkeypatch: pytest.Monke
 def test_topk_attack(
     job: str, topk: TinyTopk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("advlearn.stages.topk_attack._BATCHES", 2)
+    monkeypatch.setattr("advlearn.studies.topk.stages.attack._BATCHES", 2)
     settings = topk.job(job).model_copy(update={"batch_size": 2})
     unchanged(out_as(".parquet", lambda out: topk.attack(out, settings)), tmp_path, monkeypatch, 4)
 

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from advlearn.selection import rules
-from advlearn.settings.select import SelectSettings
-from advlearn.stages.select import select
+from advlearn.studies.selective.settings.select import SelectSettings
+from advlearn.studies.selective.stages.select import select
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from advlearn.paper.tables import TABLES
-from advlearn.paper.tidy import of_study
+from advlearn.report.tidy import of_study
 from advlearn.stages.tables import tables
 from advlearn.support.errors import UserError
 from tests.unit.paper.synthetic import PUBLISHED, write_run

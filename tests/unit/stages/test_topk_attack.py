@@ -11,9 +11,10 @@ import torch
 from advlearn.data.multilabel.store import MultiLabelSplit, load_multilabel
 from advlearn.learners.networks.weights import load_networks, save_networks
 from advlearn.metrics.ranking import MEASURES
-from advlearn.settings.topk import TopkAttackJob, TopkAttackSettings, TopkCell, authors
-from advlearn.settings.topk_study import JOBS
-from advlearn.stages.topk_attack import topk_attack
+from advlearn.settings.topk import TopkAttackSettings, authors
+from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell
+from advlearn.studies.topk.settings.study import JOBS
+from advlearn.studies.topk.stages.attack import topk_attack
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet
 from tests.unit.stages.conftest import TinyTopk

@@ -10,9 +10,9 @@ import pytest
 
 from advlearn.data.multilabel.store import load_multilabel
 from advlearn.metrics.ranking import MEASURES
-from advlearn.paper.tidy import Tidy
-from advlearn.settings.topk import TopkAttackJob, TopkCell, TopkCollectSettings
-from advlearn.stages import topk_collect as stage
+from advlearn.report.tidy import Tidy
+from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell, TopkCollectSettings
+from advlearn.studies.topk.stages import collect as stage
 from advlearn.support.errors import UserError
 from advlearn.support.io import (
     read_csv,

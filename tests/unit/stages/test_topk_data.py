@@ -10,8 +10,9 @@ from advlearn.data.multilabel.store import load_multilabel
 from advlearn.data.multilabel.voc import CLASSES
 from advlearn.data.splits import SPLITS
 from advlearn.data.store import load_split
-from advlearn.settings.topk import PhotosSettings, ScenesSettings, TopkDataJob
-from advlearn.stages.topk_data import topk_data
+from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
+from advlearn.studies.topk.settings.jobs import TopkDataJob
+from advlearn.studies.topk.stages.data import topk_data
 from advlearn.support.errors import UserError
 from tests.unit.data.multilabel.conftest import picture
 from tests.unit.stages.conftest import TinyRun

@@ -7,9 +7,9 @@ from sklearn.metrics import average_precision_score
 
 from advlearn.data.multilabel.store import SplitLabels, load_multilabel, save, save_images
 from advlearn.learners.networks.weights import load_network
-from advlearn.settings.topk import TopkModelSettings
-from advlearn.stages import topk_pretrain as stage
-from advlearn.stages.topk_pretrain import topk_pretrain
+from advlearn.studies.topk.settings.jobs import TopkModelSettings
+from advlearn.studies.topk.stages import pretrain as stage
+from advlearn.studies.topk.stages.pretrain import topk_pretrain
 from advlearn.support.io import read_csv
 from advlearn.training.multilabel import all_scores
 

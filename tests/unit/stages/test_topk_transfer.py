@@ -11,8 +11,9 @@ import torch
 from advlearn.data.multilabel.store import load_multilabel
 from advlearn.learners.networks.weights import load_network
 from advlearn.metrics.ranking import MEASURES
-from advlearn.settings.topk import TopkAttackJob, TopkCell, TopkTransferJob, authors
-from advlearn.stages import topk_transfer as stage
+from advlearn.settings.topk import authors
+from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell, TopkTransferJob
+from advlearn.studies.topk.stages import transfer as stage
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_npy, write_parquet
 from tests.unit.stages.conftest import TinyTopk

@@ -30,7 +30,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def opened(data: Path, parameters: tuple[object, ...] = ("seed", 1)) -> Checkpoint:
-    return Checkpoint(data.parent / "out.csv", "advlearn.stages.retrain", parameters, (data,))
+    return Checkpoint(
+        data.parent / "out.csv", "advlearn.studies.selective.stages.retrain", parameters, (data,)
+    )
 
 
 def filled(data: Path) -> Path:
@@ -118,7 +120,9 @@ def test_progress_of_other_code_packages_or_processors_is_not_used(
 
 def test_progress_of_another_stage_is_not_used(data: Path) -> None:
     filled(data)
-    other = Checkpoint(data.parent / "out.csv", "advlearn.stages.evaluate", ("seed", 1), (data,))
+    other = Checkpoint(
+        data.parent / "out.csv", "advlearn.studies.selective.stages.evaluate", ("seed", 1), (data,)
+    )
     assert other.get("empty") is None
 
 

@@ -77,7 +77,7 @@ def test_editing_a_module_changes_the_digest_of_exactly_the_stages_that_use_it(c
 
 
 def test_known_dependencies_are_found() -> None:
-    craft = dependencies("advlearn.stages.craft")
+    craft = dependencies("advlearn.studies.selective.stages.craft")
     assert {
         "advlearn.stages",
         "advlearn.attacks.pgd",
@@ -86,8 +86,12 @@ def test_known_dependencies_are_found() -> None:
         "advlearn.support.seeds",
     } <= craft
     assert "advlearn.learners.clusterers.kmeans" not in craft
-    assert "advlearn.learners.clusterers.kmeans" in dependencies("advlearn.stages.cluster")
-    assert not any("attacks" in name for name in dependencies("advlearn.stages.cluster"))
+    assert "advlearn.learners.clusterers.kmeans" in dependencies(
+        "advlearn.studies.selective.stages.cluster"
+    )
+    assert not any(
+        "attacks" in name for name in dependencies("advlearn.studies.selective.stages.cluster")
+    )
     assert "advlearn.config" not in craft, "a new configuration key must not rerun a study"
 
 
@@ -106,7 +110,7 @@ def test_data_files_of_the_package_count(copy: Path) -> None:
     after = digests(copy)
     assert before["download"] != after["download"]
     assert before["retrain"] == after["retrain"] or "advlearn.data" in dependencies(
-        "advlearn.stages.retrain", copy
+        "advlearn.studies.selective.stages.retrain", copy
     )
 
 

@@ -100,7 +100,9 @@ def test_a_killed_training_ends_like_an_undisturbed_one(
         nonlocal trained, found
         torch.manual_seed(99)  # what the generator was at before must not matter
         trained = start(name)
-        checkpoint = Checkpoint(tmp_path / "weights", "advlearn.stages.retrain", (case,), ())
+        checkpoint = Checkpoint(
+            tmp_path / "weights", "advlearn.studies.selective.stages.retrain", (case,), ()
+        )
         found = train(trained, checkpoint)
         checkpoint.finish()
 

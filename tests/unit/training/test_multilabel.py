@@ -6,8 +6,8 @@ from torch import nn
 from advlearn.data.multilabel.store import MultiLabelSplit, Stored
 from advlearn.learners.networks import build
 from advlearn.metrics.average_precision import mean_average_precision
+from advlearn.settings.multilabel import MultiLabelTraining
 from advlearn.settings.network import NetworkSettings, ResnetSettings, VitSettings
-from advlearn.settings.topk import MultiLabelTraining
 from advlearn.support.errors import UserError
 from advlearn.training.multilabel import Epoch, all_scores, augmented, fit
 

@@ -15,7 +15,7 @@ from advlearn.data.multilabel.archives import obtain_photos
 from advlearn.data.multilabel.listing import Listing
 from advlearn.data.multilabel.photos import Mode
 from advlearn.settings.data import SourceSettings
-from advlearn.settings.topk import PhotosSettings
+from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
 
 

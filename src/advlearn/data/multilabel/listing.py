@@ -9,7 +9,7 @@ from pathlib import Path
 
 from advlearn.data.multilabel.photos import is_readable
 from advlearn.data.splits import SplitName
-from advlearn.settings.topk import PhotosSettings
+from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed

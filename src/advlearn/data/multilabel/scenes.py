@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from advlearn.data.validation import check_labels
-from advlearn.settings.topk import ScenesSettings
+from advlearn.settings.multilabel import ScenesSettings
 from advlearn.support.errors import UserError
 from advlearn.support.seeds import derive_seed
 

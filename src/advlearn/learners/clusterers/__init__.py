@@ -14,12 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from advlearn.settings.cluster import (
-    CLUSTERERS,
-    ClusterSettings,
-    OwnClusterer,
-    asked_clusters,
-)
+from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, OwnClusterer, asked_clusters
 from advlearn.support.errors import UserError
 
 NOISE = -1

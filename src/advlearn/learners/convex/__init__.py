@@ -5,13 +5,7 @@ Sources: Lindsten, Ohlsson & Ljung 2011; Chi & Lange 2015; Sun, Toh & Yuan 2021 
 
 from advlearn.learners.convex.estimator import ConvexClustering
 from advlearn.learners.convex.flow import FlowCertificate, certify_partition
-from advlearn.learners.convex.graph import (
-    Graph,
-    gaussian_graph,
-    knn_graph,
-    reweighted,
-    unit_graph,
-)
+from advlearn.learners.convex.graph import Graph, gaussian_graph, knn_graph, reweighted, unit_graph
 from advlearn.learners.convex.solution import Solution
 from advlearn.learners.convex.solver import path, solve
 

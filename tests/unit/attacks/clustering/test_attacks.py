@@ -12,14 +12,7 @@ from advlearn.attacks.clustering import ATTACKS, Along, Together, build
 from advlearn.attacks.clustering.common import View, cluster_means, nearest_pairs
 from advlearn.attacks.clustering.cut import smallest
 from advlearn.attacks.clustering.one_point import boundary, usual_distance
-from advlearn.budgets.points import (
-    FewPoints,
-    Frobenius,
-    LInf,
-    PerPoint,
-    PointBudget,
-    SinglePoint,
-)
+from advlearn.budgets.points import FewPoints, Frobenius, LInf, PerPoint, PointBudget, SinglePoint
 from advlearn.deviations.partitions import delta_squared, matching_error
 from advlearn.learners.partitioners import build as partitioner
 from advlearn.problem import BilevelProblem, value_function

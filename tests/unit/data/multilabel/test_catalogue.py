@@ -10,7 +10,7 @@ import pytest
 from advlearn.data.multilabel import catalogue
 from advlearn.data.multilabel.catalogue import COLLECTIONS, find
 from advlearn.settings.data import SourceSettings
-from advlearn.settings.topk import PhotosSettings
+from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from advlearn.data.multilabel.listing import DAMAGED, MISSING, UNLABELLED, Listing, Photo, draw
-from advlearn.settings.topk import PhotosSettings
+from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
 from tests.unit.data.multilabel.conftest import picture
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from advlearn.data.multilabel.scenes import compose
-from advlearn.settings.topk import ScenesSettings
+from advlearn.settings.multilabel import ScenesSettings
 from advlearn.support.errors import UserError
 
 SMALL = ScenesSettings(canvas=24, side=(6, 8), labels=(1, 4))

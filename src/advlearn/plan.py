@@ -1,0 +1,178 @@
+"""What the rules need to know while the graph of jobs is built, without torch or pandas."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from advlearn.config import Config, left_out, load, settings_of
+from advlearn.studies import studies, study
+from advlearn.studies.plan import BRACES, StudyPlan, as_input
+from advlearn.support import runlock
+from advlearn.support.codedigest import code_digest, external_digest, package_root
+from advlearn.support.errors import UserError
+from advlearn.support.leftovers import remove_leftovers
+from advlearn.support.provenance import lock_digest
+
+SHARED = ("download", "prepare", "record", "report")
+"""Stages that serve all studies at once; tables and figures are made for each."""
+PARTS = ("tables", "figures")
+
+
+class Plan:
+    """A checked configuration with what the rules of all studies share.
+
+    Args:
+        values: the merged configuration.
+        files: the files it came from, for messages.
+        lock: lock file of the environment.
+
+    Raises:
+        UserError: the configuration is wrong, or the project's folder has braces in its name.
+    """
+
+    def __init__(self, values: Mapping[str, Any], files: Sequence[Any], lock: Path) -> None:
+        folder = lock.resolve().parent
+        if BRACES & set(str(folder)):
+            raise UserError(
+                "Snakemake cannot work in a folder with braces in its name",
+                where=str(folder),
+                remedy="rename the folder, or move the project to another one",
+            )
+        where = " + ".join(str(file) for file in files) or "configuration"
+        given = {key: value for key, value in values.items() if key != "pathvars"}
+        self.config: Config = load(given, where)
+        self._left_out = left_out(self.config, given)
+        self.studies = studies()
+        for each in self.studies:
+            for name in settings_of(self.config, each.name).own_names():
+                external_digest(name)
+        self.lock = lock_digest(lock)
+        self.lock_file = _shown(lock)
+        self.run_folder = f"results/{self.config.run}"
+        self.log_folder = f"logs/{self.config.run}"
+        self.raw = _raw_name(self.config)
+        self._published = lock.parent / "config" / "published"
+        self.published_folder = _shown(self._published)
+        # Only a GPU that was asked for by name is asked of the scheduler: the machine on which the
+        # graph is built need not be the one that computes, so `auto` cannot know.
+        self.gpus = int(self.config.device == "cuda")
+        python = _in_prefix(Path(sys.executable).parent)
+        source = _in_prefix(package_root().parent)
+        # Idle threads of OpenMP spin by default and take the core from the job beside.
+        self.shell_prefix = (
+            f"set -euo pipefail; export OMP_WAIT_POLICY=passive PATH={python}:$PATH"
+            f" PYTHONPATH={source}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+        )
+
+    def begin(self) -> None:
+        """Take this folder for the run that begins now, and clear what killed jobs have left.
+
+        Raises:
+            UserError: another run works here, or the clock was set back.
+        """
+        runlock.begin()
+        remove_leftovers(Path(self.run_folder))
+        runlock.share()
+
+    def study(self, name: str) -> Any:
+        """The plan of one study, a `StudyPlan`."""
+        found = study(name)
+        plan: StudyPlan[Any] = found.load(found.plan)(
+            found, settings_of(self.config, name), self.config
+        )
+        return plan
+
+    def code(self, stage: str) -> str:
+        """Digest of everything of the package that a rule can reach.
+
+        Args:
+            stage: name of a stage, or ``STUDY_tables`` and ``STUDY_figures``.
+        """
+        return code_digest(*modules_of(stage))
+
+    def digests(self) -> str:
+        """Code digests of all rules, JSON."""
+        return json.dumps({rule: self.code(rule) for rule in sorted(rules())})
+
+    def resolved(self) -> str:
+        """The whole configuration with every default, JSON.
+
+        Names that were taken away stay in it with null: given to Snakemake it is laid over
+        config/config.yaml again, which has them.
+        """
+        values = json.loads(self.config.to_json())
+        for (name, key), names in self._left_out.items():
+            values[name][key].update(dict.fromkeys(names))
+        return json.dumps(values)
+
+    def study_seeds(self) -> str:
+        """Seeds of every study, and of stages with seeds of their own, JSON."""
+        own = {each.name: settings_of(self.config, each.name) for each in self.studies}
+        seeds = {name: list(settings.seeds_of(self.config)) for name, settings in own.items()}
+        for settings in own.values():
+            seeds |= {stage: list(values) for stage, values in settings.further_seeds().items()}
+        return json.dumps(seeds)
+
+    def own_arrays(self) -> list[str]:
+        """The user's own array file, an input of download; nothing for every other data set."""
+        root = self.config.sources.root
+        if self.config.data.dataset != "arrays" or root is None:
+            return []
+        return [as_input(root, "sources.root")]
+
+    def published(self, name: str) -> list[str]:
+        """Files of a study's published numbers."""
+        return sorted(_shown(path) for path in (self._published / name).glob("*.csv"))
+
+
+def rules() -> dict[str, str]:
+    """Rule -> the stage that it runs, for all rules but the targets."""
+    found = {stage: stage for stage in SHARED}
+    for each in studies():
+        found |= {stage: stage for stage in each.stages}
+        found |= {f"{each.name}_{part}": part for part in PARTS}
+    return found
+
+
+def modules_of(rule: str) -> list[str]:
+    """Dotted names of the modules that a rule's result depends on, with all that they import.
+
+    Raises:
+        KeyError: there is no such rule.
+    """
+    stage = rules()[rule]
+    for each in studies():
+        if stage in each.stages:
+            return each.modules(stage)
+    module = f"advlearn.stages.{stage}"
+    if stage in PARTS:
+        return [module, *study(rule.removesuffix(f"_{stage}")).modules(stage)]
+    if stage == "report":
+        return [module, *(name for each in studies() for name in each.modules(stage))]
+    return [module]
+
+
+def _shown(path: Path) -> str:
+    """Relative where it can be: a project that is moved does not run again."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _in_prefix(path: Path) -> str:
+    """A path in the prefix of all shell commands, which Snakemake formats once."""
+    return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
+
+
+def _raw_name(config: Config) -> str:
+    """Folder of the raw files below results/raw: one a data set, and one a file of own arrays."""
+    if config.data.dataset != "arrays":
+        return config.data.dataset
+    return f"arrays-{hashlib.blake2b(str(config.sources.root).encode(), digest_size=4).hexdigest()}"

@@ -1,0 +1,96 @@
+"""Sections of the report that are no table of the paper: choices, calibration, sanity, record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from advlearn.report.html import table_html
+from advlearn.report.page import Rows, Section
+from advlearn.report.tidy import Tidy
+from advlearn.report.writers import ABSENT, pipe_table
+
+CHOICES_TITLE = "What the paper leaves open"
+
+
+def choices(tidy: Tidy) -> Rows:
+    """What a study's paper leaves open, one row a choice, one column of values a universe."""
+    frame = tidy[tidy.schema.choices].fillna(
+        {"universe": "", "paper": ABSENT, "value": ABSENT, "source": ""}
+    )
+    universes = [name for name in dict.fromkeys(frame["universe"]) if name not in ("", "all")]
+    rows: list[list[str]] = []
+    for key, part in frame.groupby("key", sort=False):
+        first = {str(name): str(value) for name, value in part.iloc[0].items()}
+        values = {
+            str(name): str(value)
+            for name, value in zip(part["universe"], part["value"], strict=True)
+        }
+        common = values.get("", values.get("all", ABSENT))
+        used = [values.get(universe, common) for universe in universes] or [common]
+        choice = [first["question"]] if "question" in frame.columns else []
+        rows.append([*choice, str(key), first["paper"], *used, first["source"]])
+    names = [f"used in {universe}" for universe in universes] or ["used"]
+    heads = ["choice", "key"] if "question" in frame.columns else ["choice"]
+    return [*heads, "the paper says", *names, "where"], rows
+
+
+def choices_section(tidy: Tidy) -> Section:
+    """The section 'What the paper leaves open' of a study's part of the report."""
+    return Section(
+        id=f"{tidy.schema.study}-choices",
+        title=CHOICES_TITLE,
+        text=(
+            f"Each choice is a configuration key; changing it gives another {tidy.schema.another}."
+        ),
+        html=_wrapped(choices(tidy)),
+    )
+
+
+def record_section(anchor: str, title: str, text: str, content: Mapping[str, Any]) -> Section:
+    """A section that shows a record; ``anchor`` is its id."""
+    return Section(id=anchor, title=title, text=text, html=_wrapped(record(content)))
+
+
+def choices_markdown(runs: Sequence[Tidy]) -> str:
+    """The sections 'What the paper leaves open' of the studies as Markdown."""
+    parts = []
+    for tidy in runs:
+        header, rows = choices(tidy)
+        lines = [
+            f"## {CHOICES_TITLE}" + (f": {tidy.schema.study}" if len(runs) > 1 else ""),
+            "",
+            "Each choice is a key of the configuration. Changing it gives another"
+            f" {tidy.schema.another}, not a bug.",
+            "",
+            *pipe_table(header, rows),
+        ]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def record(content: Mapping[str, Any]) -> Rows:
+    """A run record as rows of dotted keys and values; unknown values stay a dash."""
+    rows: list[list[str]] = []
+
+    def visit(prefix: str, value: object) -> None:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                visit(f"{prefix}.{key}" if prefix else str(key), inner)
+        elif isinstance(value, list) and not any(
+            isinstance(item, Mapping | list) for item in value
+        ):
+            rows.append([prefix, ", ".join(map(str, value))])
+        elif isinstance(value, list):
+            for place, inner in enumerate(value):
+                visit(f"{prefix}.{place}", inner)
+        else:
+            rows.append([prefix, ABSENT if value is None else str(value)])
+
+    visit("", content)
+    return ["key", "value"], rows
+
+
+def _wrapped(rows: Rows) -> str:
+    """An HTML table whose long cells are broken into lines."""
+    return f'<div class="wrap">{table_html(*rows)}</div>\n'

@@ -1,0 +1,92 @@
+"""What every study of a run shares, and what every study's own settings offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Protocol, TypeVar
+
+from pydantic import Field
+
+from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.data import DataSettings, SourceSettings
+from advlearn.support.errors import UserError
+
+_Value = TypeVar("_Value")
+
+
+class Wildcards(Protocol):
+    """The wildcards of a job, as attributes."""
+
+    def __getattr__(self, name: str) -> str: ...
+
+
+class RunSettings(Settings):
+    """Everything that a run is told, the studies aside."""
+
+    run: str = Field(
+        ...,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="name of the run: its files are in results/RUN",
+    )
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
+        ..., min_length=1, description="run seeds; every cell has each"
+    )
+    threads: int = Field(
+        1, ge=1, description="torch threads of a job: part of the result, never the core count"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="where torch computes; with `cuda` every job with a network asks for a GPU",
+    )
+    sources: SourceSettings = SourceSettings()
+    data: DataSettings = DataSettings()
+
+
+class StudySettings(Settings):
+    """A study's key of the configuration."""
+
+    def seeds_of(self, run: RunSettings) -> tuple[int, ...]:
+        """Seeds of the study: its own where it has a key for them, else those of the run."""
+        own: tuple[int, ...] | None = getattr(self, "seeds", None)
+        return own or run.seeds
+
+    def further_seeds(self) -> dict[str, tuple[int, ...]]:
+        """Seeds of stages that have a key of their own for them, by the name of the stage."""
+        return {}
+
+    def check(self, run: RunSettings) -> None:
+        """Refuse what does not fit the data of the run; nothing to refuse by default.
+
+        Raises:
+            UserError: a value of the study's key does not fit.
+        """
+
+    def own_names(self) -> list[str]:
+        """Functions of the user's own that the study calls, as ``package.module:function``."""
+        return []
+
+
+def chosen(named: Mapping[str, _Value], name: str, kind: str, keys: str) -> _Value:
+    """The entry of a name that stands in the path of a file that was asked for.
+
+    Args:
+        named: entries of the run by name.
+        name: the name.
+        kind: what it names, for the error.
+        keys: keys of the configuration that hold the entries.
+
+    Raises:
+        UserError: the run has no such entry.
+    """
+    if name not in named:
+        raise not_in_run(name, kind, keys)
+    return named[name]
+
+
+def not_in_run(name: str, kind: str, keys: str) -> UserError:
+    """The error for a target that the configuration does not have."""
+    return UserError(
+        f"no such {kind} in this run: {name}",
+        where="the target that was asked for",
+        remedy=f"add it to {keys} of the configuration",
+    )

@@ -1,0 +1,60 @@
+"""Which studies a tidy folder holds, and the folder as each of them reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from advlearn.report.tidy import Tidy
+from advlearn.studies import NAMES, study
+from advlearn.studies.base import Study
+from advlearn.support.errors import UserError
+
+
+def present(folder: Path) -> list[str]:
+    """Names of the studies that have at least one file in the folder, in the order of the papers.
+
+    Raises:
+        UserError: there are none, or there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"there is no folder {folder}",
+            where="option --tidy",
+            remedy="run the stage 'collect' first, or name the folder that holds the CSVs",
+        )
+    found = [name for name in NAMES if any(folder.glob(f"{name}_*"))]
+    if not found:
+        raise UserError(
+            "the folder holds no tidy table of any study",
+            where=str(folder),
+            remedy="run the stages that collect; each study has one",
+        )
+    return found
+
+
+def chosen(folder: Path, names: Sequence[str] | None) -> list[Study]:
+    """The studies to serve: those of ``names`` in the order of the papers, else all present.
+
+    Raises:
+        UserError: a name is no study, or has no file here.
+    """
+    there = present(folder)
+    absent = [name for name in names or () if name not in there]
+    if absent:
+        raise UserError(
+            f"the folder holds no tidy table of the study {absent[0]!r}",
+            where=f"{folder}, option --study",
+            remedy=f"use one of: {', '.join(there)}; or collect that study first",
+        )
+    return [study(name) for name in there if not names or name in names]
+
+
+def opened(which: Study, folder: Path, published: Path) -> Tidy:
+    """The folder as a study reads it.
+
+    Raises:
+        UserError: a folder does not exist.
+    """
+    tidy: Tidy = which.load(which.tidy)(folder, published)
+    return tidy

@@ -1,0 +1,87 @@
+"""How far the solution moves, beside what calmness allows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from advlearn.report.axes import key, legend, log_span
+from advlearn.report.style import GREY, Mark
+from advlearn.studies.bilevel.paper.common import WEIGHTS_LABELS, in_order, label
+from advlearn.studies.bilevel.paper.curves import dataset_marks, decades, grid
+from advlearn.studies.bilevel.paper.schema import BilevelTidy
+
+TITLE = "Calmness of the solution"
+CAPTION = (
+    "Top: Frobenius norm of the change of the solution X against that of the perturbation E"
+    " (logarithmic axes), with the lines κ‖E‖ of the modulus: κ = 1 for fixed weights, one line a"
+    " data set for recomputed weights; marks on the lower edge: a change below 1 % of the smallest"
+    " perturbation, or none. Bottom: the change divided by the sharper bound for the perturbation"
+    " at hand; nothing may lie above the line at 1."
+)
+_SEEN = 0.01
+"""Changes below this share of the smallest perturbation are drawn on the lower edge."""
+
+
+def draw(tidy: BilevelTidy) -> Figure:
+    """Two rows, one column an attacker; one mark a data set.
+
+    Raises:
+        UserError: the tidy table is missing, has no rows or is damaged.
+    """
+    frame = tidy["bilevel_calmness"]
+    frame = frame[(frame["size"] > 0) & frame["change"].notna()]
+    marks = dataset_marks(frame["dataset"])
+    kinds = in_order(frame["weights"], WEIGHTS_LABELS)
+    lines = -(-(len(marks) + 1) // 3)
+    figure, axes = grid(2, len(kinds), height=1.45, head=0.4 + 0.12 * lines, share="all")
+    span = log_span(list(frame["size"]))
+    allowed = (frame["modulus"] * frame["size"]).replace(np.inf, np.nan).max()
+    floor = float(frame["size"].min()) * _SEEN
+    moved = log_span([floor, allowed, *frame["change"].clip(lower=floor)])
+    for column, kind in enumerate(kinds):
+        part = frame[frame["weights"] == kind]
+        top, bottom = axes[:, column]
+        top.set_title(label(WEIGHTS_LABELS, kind))
+        top.set_xscale("log")
+        top.set_yscale("log")
+        top.set_xlim(*span)
+        top.set_ylim(*moved)
+        _changes(top, part, marks, span)
+        decades(top.xaxis)
+        decades(top.yaxis)
+        _shares(bottom, part, marks)
+        bottom.set_xlabel("‖E‖")
+        for axis in (top, bottom)[: 2 if column else 0]:
+            axis.tick_params(labelleft=False)
+    axes[0, 0].set_ylabel("‖ΔX‖")
+    axes[1, 0].set_ylabel("‖ΔX‖ / bound")
+    figure.align_ylabels(axes[:, 0])
+    ceiling = Line2D([], [], color=GREY, lw=0.9, label="κ‖E‖, bound")
+    legend(figure, [*key(marks.values(), line=False), ceiling])
+    return figure
+
+
+def _changes(
+    axis: Axes, part: pd.DataFrame, marks: dict[str, Mark], span: tuple[float, float]
+) -> None:
+    ends = np.array(span)
+    for modulus in sorted(part["modulus"].dropna().unique()):
+        axis.plot(ends, modulus * ends, color=GREY, lw=0.7)
+    for name, mark in marks.items():
+        here = part[part["dataset"] == name]
+        # A solution that did not move at all has no place on a logarithmic axis.
+        shown = here["change"].clip(lower=axis.get_ylim()[0] * 1.15)
+        axis.plot(here["size"], shown, ls="none", marker=mark.marker, color=mark.colour, ms=2.2)
+
+
+def _shares(axis: Axes, part: pd.DataFrame, marks: dict[str, Mark]) -> None:
+    axis.axhline(1, color=GREY, lw=0.9)
+    for name, mark in marks.items():
+        here = part[(part["dataset"] == name) & (part["bound"] > 0)]
+        share = here["change"] / here["bound"]
+        axis.plot(here["size"], share, ls="none", marker=mark.marker, color=mark.colour, ms=2.2)
+    axis.set_ylim(-0.04, 1.15)

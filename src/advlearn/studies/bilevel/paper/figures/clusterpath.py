@@ -1,0 +1,107 @@
+"""The clusterpath: where the points go as gamma grows, and how many clusters are left."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from advlearn.report.axes import legend, log_span
+from advlearn.report.style import BLACK, ORANGE
+from advlearn.studies.bilevel.paper.common import DATASET_LABELS, datasets, label
+from advlearn.studies.bilevel.paper.curves import CLUSTER_COLOURS, CLUSTER_MARKERS, decades, grid
+from advlearn.studies.bilevel.paper.schema import BilevelTidy
+
+TITLE = "Clusterpath"
+CAPTION = (
+    "Left: ways of the points as γ grows, on the first two principal components of the data;"
+    " markers: the data, coloured by the partition at the γ that the attacks use. Right: number"
+    " of clusters against γ (both axes logarithmic); the dashed line marks that γ, beside it its"
+    " number of clusters and the adjusted Rand index to the true classes. Convex clustering"
+    " on k-NN Gaussian weights."
+)
+
+
+def draw(tidy: BilevelTidy) -> Figure:
+    """One row a data set with trajectories; a run without any shows the numbers alone.
+
+    Raises:
+        UserError: a tidy table is missing or damaged, or the path has no rows.
+    """
+    path, ways = tidy["bilevel_path"], tidy["bilevel_trajectories"]
+    shown = datasets(set(ways["dataset"]) & set(path["dataset"]))
+    names = shown or datasets(path["dataset"])
+    figure, axes = grid(len(names), 2 if shown else 1, height=1.45, head=0.45)
+    for row, name in zip(axes, names, strict=True):
+        part = path[path["dataset"] == name].sort_values("gamma")
+        chosen = _chosen(part, tidy.study.datasets.get(name, {}).get("gamma"))
+        if shown:
+            _ways(row[0], ways[ways["dataset"] == name], chosen)
+        _numbers(row[-1], part, chosen)
+        row[0].set_title(label(DATASET_LABELS, name), loc="left")
+        row[-1].set_ylabel("clusters")
+    axes[-1, -1].set_xlabel("γ")
+    handles = [Line2D([], [], color=BLACK, lw=1, label="number of clusters")]
+    handles.append(Line2D([], [], color=ORANGE, ls="--", lw=1, label="γ of the attacks"))
+    legend(figure, handles, 2)
+    return figure
+
+
+def _chosen(part: pd.DataFrame, gamma: float | None) -> float:
+    """The gamma of the attacks: of the study's record, else of the chosen row, else none."""
+    if gamma is not None:
+        return float(gamma)
+    marked = part.loc[part["chosen"] == 1, "gamma"]
+    return float(marked.iloc[0]) if len(marked) else float("nan")
+
+
+def _ways(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
+    part = part.sort_values(["point", "gamma"])
+    gammas = np.sort(part["gamma"].unique())
+    near = gammas[np.abs(np.log(gammas / chosen)).argmin()] if chosen > 0 else gammas[0]
+    ways = [way[["x", "y"]].to_numpy() for _, way in part.groupby("point")]
+    labels = part[part["gamma"] == near].set_index("point")["label"].astype(int)
+    places = [label % len(CLUSTER_COLOURS) for label in labels]
+    axis.add_collection(
+        LineCollection(ways, colors=[CLUSTER_COLOURS[place] for place in places], lw=0.3, alpha=0.5)
+    )
+    first = part[part["gamma"] == gammas[0]].set_index("point").loc[labels.index]
+    for place in sorted(set(places)):
+        here = np.array(places) == place
+        axis.plot(
+            first["x"][here], first["y"][here], ls="none", ms=1.8, mew=0,
+            marker=CLUSTER_MARKERS[place], color=CLUSTER_COLOURS[place],
+        )  # fmt: skip
+    axis.margins(0.06)
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def _numbers(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlim(*log_span(list(part["gamma"])))
+    axis.set_ylim(*log_span([0.8, *part["n_clusters"]]))
+    axis.step(part["gamma"], part["n_clusters"], where="post", color=BLACK, lw=1)
+    decades(axis.xaxis)
+    decades(axis.yaxis)
+    if not chosen > 0:
+        return
+    axis.axvline(chosen, color=ORANGE, ls="--", lw=1)
+    near = part.loc[np.abs(np.log(part["gamma"] / chosen)).idxmin()]
+    text = f"K = {int(near['n_clusters'])}"
+    if not pd.isna(near["ari_truth"]):
+        text += f"\nARI {near['ari_truth']:.2f}"
+    axis.text(
+        0.98,
+        0.97,
+        text,
+        transform=axis.transAxes,
+        ha="right",
+        va="top",
+        fontsize=6.5,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+    )

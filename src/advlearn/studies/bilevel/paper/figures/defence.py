@@ -1,0 +1,98 @@
+"""Settings chosen for the largest certified radius, and what they cost."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from advlearn.report.axes import key, legend
+from advlearn.report.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Mark
+from advlearn.studies.bilevel.paper.common import DATASET_LABELS, datasets, in_order, label
+from advlearn.studies.bilevel.paper.curves import grid, say
+from advlearn.studies.bilevel.paper.schema import BilevelTidy
+
+TITLE = "What robustness costs"
+CAPTION = (
+    "Adjusted Rand index to the true classes against the certified radius per point (recomputed"
+    " weights); one marker a setting: γ along the clusterpath; the decay φ of the weights and the"
+    " number of neighbours, each at its safest γ (joined in the order of the parameter)."
+    " Ringed: the largest radius of each parameter. Right is safer, up is closer to the truth."
+)
+_PARAMETERS = {
+    "gamma": Mark(BLUE, "o", "none", "γ"),
+    "phi": Mark(VERMILION, "s", "--", "φ"),
+    "n_neighbors": Mark(GREEN, "^", "-.", "neighbours"),
+    "weights": Mark(PURPLE, "D", ":", "weights"),
+}
+
+_LEAST = 0.1
+"""Height of a panel in ARI below which differences are not blown up."""
+
+
+def draw(tidy: BilevelTidy) -> Figure:
+    """One panel a data set, two in a row.
+
+    Raises:
+        UserError: the tidy table is missing, has no rows or is damaged.
+    """
+    # A value with which no gamma gives a few clusters has no radius.
+    frame = tidy["bilevel_defence"].dropna(subset=["radius"])
+    names = datasets(frame["dataset"])
+    marks = {
+        name: _PARAMETERS.get(name, Mark(ORANGE, "P", "-", name.replace("_", " ")))
+        for name in in_order(frame["parameter"], _PARAMETERS)
+    }
+    across = min(2, len(names))
+    figure, axes = grid(ceil(len(names) / across), across, height=1.3, head=0.55)
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names, strict=False):
+        _panel(axis, frame[frame["dataset"] == name], marks)
+        axis.set_title(label(DATASET_LABELS, name))
+    for row in axes:
+        row[0].set_ylabel("ARI to the truth")
+    for place in range(len(names)):
+        if place + across >= len(names):
+            axes.flat[place].set_xlabel("certified radius")
+    ring = Line2D(
+        [], [], color=BLACK, marker="o", ls="none", markerfacecolor="none", ms=6, label="chosen"
+    )
+    legend(figure, [*key(marks.values()), ring], min(4, len(marks) + 1))
+    return figure
+
+
+def _panel(axis: Axes, part: pd.DataFrame, marks: dict[str, Mark]) -> None:
+    for name, mark in marks.items():
+        here = part[part["parameter"] == name]
+        numbers = pd.to_numeric(here["value"], errors="coerce")
+        here = here.assign(place=numbers).sort_values(["place", "value"])
+        # Kinds of weights have no order.
+        joined = mark.line if numbers.notna().all() else "none"
+        axis.plot(
+            here["radius"], here["ari_truth"], color=mark.colour, marker=mark.marker, ls=joined,
+            lw=0.8, ms=3,
+        )  # fmt: skip
+        chosen = here[here["chosen"] == 1]
+        axis.plot(
+            chosen["radius"], chosen["ari_truth"], ls="none", marker="o", markerfacecolor="none",
+            color=BLACK, ms=7, mew=0.8,
+        )  # fmt: skip
+    if part["ari_truth"].isna().all():
+        say(axis, "no true classes known")
+    axis.set_xlim(*_span(part["radius"], 0.0))
+    axis.set_ylim(*_span(part["ari_truth"], _LEAST))
+
+
+def _span(values: pd.Series, least: float) -> tuple[float, float]:
+    """Limits with air around the finite values, at least ``least`` apart."""
+    finite = values[np.isfinite(values)]
+    if finite.empty:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    air = 0.12 * max(high - low, least, 1e-6) + max(0.0, least - (high - low)) / 2
+    return low - air, high + air

@@ -1,0 +1,83 @@
+"""Where one more moved point does not increase the delta-measure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from advlearn.report.axes import column_figure, legend
+from advlearn.report.style import BLACK, BLUE
+from advlearn.studies.bilevel.paper.schema import BilevelTidy
+
+TITLE = "Growth of the delta-measure with the moved points"
+CAPTION = (
+    "Share of random moves of one more point that do not increase δ, over the share of the points"
+    " that have moved before and the imbalance of the sizes (largest over smallest cluster,"
+    " geometric steps). The growth theorem says that there are none where in every cluster those"
+    " that stayed outnumber those that arrived: left of the solid line that is so for all"
+    " partitions drawn, right of the dashed line for none. Above each panel: the moves from there"
+    " and those of them that did not increase δ."
+)
+_WORD = "share of moves that do not increase δ"
+
+
+def draw(tidy: BilevelTidy) -> Figure:
+    """One panel a number of clusters.
+
+    Raises:
+        UserError: the tidy table is missing, has no rows or is damaged.
+    """
+    frame = tidy["bilevel_monotone"]
+    frame = frame[frame["moves"] > 0]
+    counts = sorted(frame["n_clusters"].unique())
+    figure = column_figure(0.95 + 1.35 * len(counts))
+    axes = figure.subplots(len(counts), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, count in zip(axes, counts, strict=True):
+        part = frame[frame["n_clusters"] == count]
+        mesh = _panel(axis, part)
+        inside, bad = int(part["inside_region"].sum()), int(part["violations_inside"].sum())
+        axis.set_title(f"{count} clusters: {bad} exceptions in {inside:,} moves of the region")
+        axis.set_ylabel("imbalance")
+    axes[-1].set_xlabel("share of the points moved before")
+    figure.colorbar(mesh, ax=list(axes), location="bottom", aspect=40, pad=0.02, label=_WORD)
+    legend(
+        figure,
+        [
+            Line2D([], [], color=BLACK, lw=1.2, label="all in the region"),
+            Line2D([], [], color=BLUE, lw=1.2, ls="--", label="none in the region"),
+        ],
+        2,
+    )
+    return figure
+
+
+def _panel(axis: Axes, part: pd.DataFrame) -> QuadMesh:
+    imbalances = sorted(part["imbalance"].unique())
+    shares = np.array(sorted(part["share_moved"].unique()))
+    sums = part.groupby(["imbalance", "share_moved"])[["moves", "not_monotone", "inside_region"]]
+    cells = sums.sum()
+    share = (cells["not_monotone"] / cells["moves"]).unstack().reindex(imbalances)[shares]
+    inside = (cells["inside_region"] / cells["moves"]).unstack().reindex(imbalances)[shares]
+    between = (shares[1:] + shares[:-1]) / 2
+    edges = np.concatenate(([0.0], between, [1.0]))
+    rows = np.arange(len(imbalances) + 1) - 0.5
+    mesh = axis.pcolormesh(
+        edges, rows, share.to_numpy(), cmap="OrRd", vmin=0, vmax=1, edgecolor="face", lw=0.2
+    )
+    all_in, some_in = (inside >= 1).to_numpy(), (inside > 0).to_numpy()
+    # Up to the first cell with a partition outside; up to the last one with a partition inside.
+    until = np.where(all_in.all(1), len(shares), (~all_in).argmax(1))
+    last = np.where(some_in.any(1), len(shares) - some_in[:, ::-1].argmax(1), 0)
+    for places, colour, line in ((until, BLACK, "-"), (last, BLUE, "--")):
+        axis.stairs(
+            edges[places], rows, orientation="horizontal", baseline=None,
+            color=colour, ls=line, lw=1.2,
+        )  # fmt: skip
+    step = max(1, round(len(imbalances) / 5))
+    axis.set_yticks(range(0, len(imbalances), step), [f"{each:g}" for each in imbalances[::step]])
+    axis.grid(False)
+    return mesh

@@ -1,0 +1,144 @@
+"""Delta squared against the number of moved points."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from advlearn.deviations.delta import balanced, count_order_bound, curvature_range, two_clusters
+from advlearn.report.axes import column_figure, legend
+from advlearn.report.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Mark
+from advlearn.studies.bilevel.paper.common import in_order
+from advlearn.studies.bilevel.paper.schema import BilevelTidy
+
+TITLE = "Delta-measure against the number of moved points"
+CAPTION = (
+    "δ² of partitions from which m points have moved, by the contingency table (marks), and its"
+    " closed forms (grey). Two clusters: 2m(n − m), whatever the sizes and directions; it falls"
+    " from n/2 on. Three clusters: by pattern of the moves; with equal sizes s all patterns lie"
+    " between 4sm − 2m² and 4sm − m²/2; shown up to m = 2s. Left of the shaded zone a partition"
+    " with more moved points is further away whatever the patterns (count-order theorem); in it"
+    " fewer points may give a larger δ. Diverge and chain coincide, and single and swap."
+)
+PATTERNS = {
+    "converge": Mark(BLUE, "v", "-", "converge"),
+    "symmetric": Mark(GREEN, "o", "-", "symmetric"),
+    "cyclic": Mark(ORANGE, "^", "-", "cyclic"),
+    "diverge": Mark(PURPLE, "D", "-", "diverge"),
+    "chain": Mark(SKY, ".", "--", "chain"),
+    "single": Mark(VERMILION, "s", "-", "single"),
+    "swap": Mark(BLACK, ".", "--", "swap"),
+}
+_HOLLOW = {"diverge", "single"}
+"""Those on which another pattern lies: drawn hollow, and the other one small."""
+_MARKS = 11
+"""About so many marks a line."""
+_ZONE = "#FBE9D0"
+
+
+def draw(tidy: BilevelTidy) -> Figure:
+    """One panel for two clusters of each number of points, one for each three clusters.
+
+    Raises:
+        UserError: the tidy table is missing, has no rows or is damaged.
+    """
+    frame = tidy["bilevel_moved"]
+    points = frame["sizes"].map(lambda text: sum(_sizes(text)))
+    panels = [part for _, part in frame[frame["n_clusters"] == 2].groupby(points, sort=True)]
+    three = frame[frame["n_clusters"] == 3]
+    panels += [part for _, part in three.groupby("sizes", sort=False)]
+    figure = column_figure(0.55 + 1.75 * len(panels))
+    axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for axis, part in zip(axes, panels, strict=True):
+        if part["n_clusters"].iloc[0] == 2:
+            _two(axis, part)
+        else:
+            _three(axis, part)
+        axis.set_ylabel("δ²")
+        axis.set_ylim(bottom=-0.03 * float(part["delta_squared"].max()))
+    axes[-1].set_xlabel("moved points m")
+    legend(figure, _key(frame), 4)
+    return figure
+
+
+def _two(axis: Axes, part: pd.DataFrame) -> None:
+    n = sum(_sizes(part["sizes"].iloc[0]))
+    places = np.arange(n + 1)
+    axis.plot(places, [two_clusters(n, int(m)) for m in places], color=GREY, lw=2.2, alpha=0.6)
+    shown = []
+    for number, (sizes, cells) in enumerate(part.groupby("sizes", sort=False)):
+        shown.append(str(sizes).replace(",", " + "))
+        for pattern in in_order(cells["pattern"], PATTERNS):
+            # One line of small marks a partition: they lie on one another, which is the point.
+            line = cells[cells["pattern"] == pattern].sort_values("moved")
+            _marks(axis, line, pattern, start=3 * number)
+    axis.axvline(n / 2, color=GREY, lw=0.6, ls=":")
+    axis.text(n / 2, 0.03, " n/2", transform=axis.get_xaxis_transform(), fontsize=6, va="bottom")
+    axis.set_title(f"two clusters: {' and '.join(shown)} points")
+
+
+def _three(axis: Axes, part: pd.DataFrame) -> None:
+    sizes = _sizes(part["sizes"].iloc[0])
+    size = sizes[0]
+    last = int(part["moved"].max())
+    equal = len(set(sizes)) == 1
+    if equal:
+        last = min(last, 2 * size)
+        places = np.arange(last + 1)
+        low, high = (
+            [float(balanced(size, int(m), q)) for m in places] for q in curvature_range(3)[::-1]
+        )
+        axis.axvspan(count_order_bound(size) + 1.5, 1.02 * last, color=_ZONE, lw=0, zorder=0)
+        axis.fill_between(places, low, high, color=GREY, alpha=0.3, lw=0, zorder=1)
+    axis.set_xlim(-0.02 * last, 1.02 * last)
+    part = part[part["moved"] <= last]
+    for pattern in in_order(part["pattern"], PATTERNS):
+        line = part[part["pattern"] == pattern].sort_values("moved")
+        mark = PATTERNS[pattern]
+        axis.plot(line["moved"], line["delta_squared"], color=mark.colour, ls=mark.line, lw=0.8)
+        _marks(axis, line, pattern)
+    each = f"{size} points each" if equal else f"{', '.join(map(str, sizes))} points"
+    axis.set_title(f"three clusters of {each}")
+
+
+def _marks(axis: Axes, line: pd.DataFrame, pattern: str, start: int = 0) -> None:
+    mark = PATTERNS[pattern]
+    every = max(1, round(len(line) / _MARKS))
+    chosen = line.iloc[start % every :: every]
+    axis.plot(
+        chosen["moved"],
+        chosen["delta_squared"],
+        ls="none",
+        marker=mark.marker,
+        ms=4.2 if pattern in _HOLLOW else 3.0,
+        color=mark.colour,
+        markerfacecolor="white" if pattern in _HOLLOW else mark.colour,
+        markeredgewidth=0.8,
+    )
+
+
+def _key(frame: pd.DataFrame) -> list[Artist]:
+    handles: list[Artist] = []
+    for pattern in in_order(frame["pattern"], PATTERNS):
+        mark = PATTERNS[pattern]
+        handles.append(
+            Line2D(
+                [], [], color=mark.colour, marker=mark.marker, ls="none", label=mark.label,
+                ms=4.2 if pattern in _HOLLOW else 3.0,
+                markerfacecolor="white" if pattern in _HOLLOW else mark.colour,
+            )
+        )  # fmt: skip
+    return [
+        *handles,
+        Patch(color=GREY, alpha=0.4, lw=0, label="closed form"),
+        Patch(color=_ZONE, lw=0, label="may invert"),
+    ]
+
+
+def _sizes(text: str) -> list[int]:
+    return [int(size) for size in str(text).split(",")]

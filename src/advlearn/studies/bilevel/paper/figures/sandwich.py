@@ -1,0 +1,102 @@
+"""Certified radius, true radius and smallest attack against gamma."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from advlearn.report.axes import legend, log_span
+from advlearn.report.style import BLUE, GREY, ORANGE, VERMILION
+from advlearn.studies.bilevel.paper.common import (
+    DATASET_LABELS,
+    WEIGHTS_LABELS,
+    datasets,
+    in_order,
+    label,
+    sandwich,
+)
+from advlearn.studies.bilevel.paper.curves import decades, grid, say
+from advlearn.studies.bilevel.paper.schema import BilevelTidy
+
+TITLE = "Certified, true and attacked radius"
+CAPTION = (
+    "Size per point (logarithmic axis) against γ (logarithmic axis). Blue: largest certified"
+    " radius, below which the partition provably stays; a blue triangle at the bottom: nothing is"
+    " certified. Red: smallest perturbation that was seen to change the partition. The true radius"
+    " lies between the two (shaded). Grey crosses: smallest random noise that changed the"
+    " partition. Dotted: γ of the attacks. Left: weights of the clean data; right: weights"
+    " recomputed from the perturbed points on the graph of the clean data."
+)
+_BETWEEN = 0.35
+
+
+def draw(tidy: BilevelTidy) -> Figure:
+    """One row a data set, one column an attacker (fixed, recomputed weights).
+
+    Raises:
+        UserError: the tidy table is missing, has no rows or is damaged.
+    """
+    frame = sandwich(tidy)
+    names = datasets(frame["dataset"])
+    kinds = in_order(frame["weights"], WEIGHTS_LABELS)
+    figure, axes = grid(len(names), len(kinds), height=1.15, head=0.85, share="row", y="row")
+    for row, name in zip(axes, names, strict=True):
+        here = frame[frame["dataset"] == name]
+        row[0].set_xscale("log")
+        row[0].set_yscale("log")
+        row[0].set_xlim(*log_span(list(here["gamma"])))
+        sizes = here[["certified", "attacked", "noise"]].to_numpy(float)
+        low, high = log_span(sizes[np.isfinite(sizes)].tolist())
+        # Whole markers, and not halves of them, at either end.
+        row[0].set_ylim(low / 1.5, high * 1.5)
+        gamma = tidy.study.datasets.get(name, {}).get("gamma")
+        for axis, kind in zip(row, kinds, strict=True):
+            _panel(axis, here[here["weights"] == kind].sort_values("gamma"), gamma)
+        decades(row[0].xaxis)
+        decades(row[0].yaxis)
+        row[0].set_ylabel(f"{label(DATASET_LABELS, name)}\nε")
+    for axis, kind in zip(axes[0], kinds, strict=True):
+        axis.set_title(label(WEIGHTS_LABELS, kind))
+    for axis in axes[-1]:
+        axis.set_xlabel("γ")
+    figure.align_ylabels(axes[:, 0])
+    legend(
+        figure,
+        [
+            Line2D([], [], color=VERMILION, marker="s", ls="--", label="attacked"),
+            Line2D([], [], color=BLUE, marker="o", label="certified"),
+            Patch(color=ORANGE, alpha=_BETWEEN, lw=0, label="true radius"),
+            Line2D([], [], color=GREY, marker="x", ls="none", label="random noise"),
+        ],
+        2,
+    )
+    return figure
+
+
+def _panel(axis: Axes, part: pd.DataFrame, gamma: float | None) -> None:
+    if part.empty:
+        say(axis, "not run")
+        return
+    x = part["gamma"].to_numpy(float)
+    certified, attacked, noise = (
+        part[name].to_numpy(float) for name in ("certified", "attacked", "noise")
+    )
+    floor = axis.get_ylim()[0]
+    axis.fill_between(
+        x, np.where(certified > 0, certified, floor), attacked, where=np.isfinite(attacked),
+        color=ORANGE, alpha=_BETWEEN, lw=0,
+    )  # fmt: skip
+    axis.plot(x, np.where(certified > 0, certified, np.nan), color=BLUE, marker="o", lw=1, ms=2.5)
+    nothing = certified == 0
+    axis.plot(
+        x[nothing], np.full(nothing.sum(), 0.04), ls="none", marker="v", color=BLUE, ms=2.5,
+        transform=axis.get_xaxis_transform(),
+    )  # fmt: skip
+    axis.plot(x, attacked, color=VERMILION, marker="s", ls="--", lw=1, ms=2.5)
+    axis.plot(x, noise, color=GREY, marker="x", ls="none", ms=3)
+    if gamma is not None:
+        axis.axvline(float(gamma), color="black", ls=":", lw=0.8)

@@ -1,0 +1,98 @@
+"""Closed forms of the delta-measure against brute force."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from advlearn.deviations.delta import PATTERNS
+from advlearn.report.frames import ordered, records
+from advlearn.report.writers import Group, Table, number
+from advlearn.studies.bilevel.paper.common import DERIVED, NO_PUBLISHED
+from advlearn.studies.bilevel.paper.schema import BilevelTidy
+
+
+def _times(factor: Fraction) -> str:
+    """A factor as it stands before a letter."""
+    if factor.denominator > 1:
+        return f"({factor})"
+    return "" if factor == 1 else str(factor)
+
+
+_PATTERN = "three_clusters_"
+_NAMES = {
+    "contingency": "contingency table",
+    "pairs": "disagreeing pairs",
+    "flows": "flows",
+    "parts": "symmetric + asymmetric part",
+    "two_clusters": "two clusters",
+    "exchange": "exchange",
+    **{f"{_PATTERN}{name}": f"three clusters, {name}" for name in PATTERNS},
+    "balanced": "balanced",
+    "split": "split",
+    "merge": "merge",
+    "pluck": "one point on its own",
+    "increment": "one more move a → b",
+}
+_TERMS = {
+    "contingency": "sum n_a² + sum n_b² − 2 sum n_ab²",
+    "pairs": "C01 + C10 of scikit-learn's pair_confusion_matrix",
+    "flows": "2 sum n_a(r_a + c_a) + sum(c_a² − 2c_a r_a − r_a²) − 2 sum m_ab²",
+    "parts": (
+        "[2 sum n_a s_a − (1/2) sum s_a² − sum S_ab²]"
+        " + [(1/2) sum h_a² − sum s_a h_a − sum D_ab²], a < b in S and D"
+    ),
+    "two_clusters": "2m(n − m)",
+    "exchange": "2m(n_a + n_b − m)",
+    **{
+        f"{_PATTERN}{name}": f"2 sum n_a s_a − {_times(q)}m²; equal sizes: 4sm − {_times(q)}m²"
+        for name, (_, q) in PATTERNS.items()
+    },
+    "balanced": "4sm − q m² with 3/(K − 1) − 1 ≤ q ≤ 2",
+    "split": "2p(n_a − p)",
+    "merge": "2 n_a n_b",
+    "pluck": "2(n_a − 1)",
+    "increment": "2(n_aa − 1 − c_a + n_bb + c_b − 2m_ab), the difference of δ²",
+}
+
+
+def build(tidy: BilevelTidy) -> Table:
+    """One row a closed form.
+
+    Raises:
+        UserError: the tidy table is missing, has no rows or is damaged.
+    """
+    frame = ordered(tidy["bilevel_formulas"], ["formula"], formula=list(_NAMES))
+    frame = frame.assign(expression=frame["formula"].map(_TERMS))
+    rows = [
+        [
+            _NAMES.get(str(row["formula"]), str(row["formula"]).replace("_", " ")),
+            _TERMS.get(str(row["formula"]), ""),
+            str(row["n_clusters"]),
+            str(row["range"]),
+            f"{int(row['cases']):,}",
+            number(float(row["max_error"]), 0 if float(row["max_error"]).is_integer() else 6),
+        ]
+        for row in records(frame)
+    ]
+    return Table(
+        title="Closed forms of the delta-measure",
+        caption=(
+            "δ² by its closed forms and by brute force, the number of entries in which the"
+            " co-association matrices before and after differ. n_a: points of a cluster before,"
+            " n_ab: points in cluster a before and b after, m_ab: points moved from a to b,"
+            " r_a, c_a: points that leave a and arrive there, m: points moved in all, s: size of"
+            " each of equal clusters, S_ab = m_ab + m_ba, s_a = sum S_ab, D_ab = m_ab − m_ba,"
+            " h_a = sum D_ab, p: size of the part split off."
+        ),
+        frame=frame,
+        columns=["formula", "δ²", "clusters", "partitions", "cases", "largest error"],
+        groups=[Group("", rows)],
+        notes=[
+            "Patterns of m points: converge (b → a, c → a), symmetric (all six ways alike), cyclic"
+            " (a → b → c → a), diverge (a → b, a → c), chain (a → b, b → c), single (a → b), swap"
+            " (a → b, b → a).",
+            NO_PUBLISHED,
+            DERIVED,
+        ],
+        wide=True,
+    )

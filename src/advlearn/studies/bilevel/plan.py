@@ -1,0 +1,31 @@
+"""What the rules of study 3 need to know while the graph of jobs is built."""
+
+from __future__ import annotations
+
+from advlearn.settings.points import CsvSettings
+from advlearn.settings.run import Wildcards
+from advlearn.studies.bilevel.settings.study import BilevelSettings, Experiment
+from advlearn.studies.plan import StudyPlan, as_input
+
+
+class BilevelPlan(StudyPlan[BilevelSettings]):
+    """Point sets of every experiment."""
+
+    def datasets(self) -> list[dict[str, object]]:
+        """Wildcards of every point set."""
+        return [{"dataset": name} for name in self.settings.datasets]
+
+    def of(self, experiment: Experiment) -> list[dict[str, object]]:
+        """Wildcards of the point sets of an experiment."""
+        return [{"dataset": name} for name in self.settings.datasets_of(experiment)]
+
+    def seeded(self, experiment: Experiment) -> list[dict[str, object]]:
+        """Wildcards of the point sets of an experiment, for every seed."""
+        return [{**row, "seed": seed} for row in self.of(experiment) for seed in self.seeds]
+
+    def own(self, wildcards: Wildcards) -> list[str]:
+        """The user's own table, an input of bilevel_data; nothing for every other point set."""
+        data = self.settings.points_of(wildcards)
+        if not isinstance(data, CsvSettings):
+            return []
+        return [as_input(data.path, f"bilevel.datasets.{wildcards.dataset}.path")]

@@ -1,0 +1,77 @@
+"""Settings of study 3's certificates: intervals, radii, calmness, and safe settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field
+
+from advlearn.settings.base import EachOnce, Settings
+from advlearn.studies.bilevel.settings.path import GraphSettings
+
+if TYPE_CHECKING:
+    from advlearn.settings.run import RunSettings, Wildcards
+    from advlearn.studies.bilevel.settings.study import BilevelSettings
+
+_Method = Literal["sun_toh_yuan", "electrical", "exact_directions"]
+_Attack = Literal["merge", "cut", "noise", "smoothed", "transfer"]
+
+
+class DefenceSettings(Settings):
+    """Which settings of the clustering are compared by their certified radius."""
+
+    phis: Annotated[tuple[Annotated[float, Field(ge=0, le=1e3)], ...], EachOnce] = Field(
+        (0.1, 0.25, 0.5, 1.0, 2.0), description="decays of the weights"
+    )
+    n_neighbors: Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], EachOnce] = Field(
+        (5, 10, 15, 20), description="numbers of neighbours"
+    )
+    gammas: int = Field(6, ge=1, le=1000, description="gammas tried for each of them")
+
+
+class CertifySettings(Settings):
+    """Certificates of one clustering, beside the attacks that bound them from above."""
+
+    methods: Annotated[tuple[_Method, ...], EachOnce] = Field(
+        ("sun_toh_yuan", "electrical", "exact_directions"),
+        min_length=1,
+        description="certificates of the radius",
+    )
+    sweeps: int = Field(
+        60, ge=0, le=10_000, description="sweeps of the search for the best routing of forces"
+    )
+    gammas: int = Field(
+        5, ge=1, le=1000, description="gammas of the clusterpath that are certified and attacked"
+    )
+    max_clusters: int = Field(
+        10, ge=2, le=1000, description="gammas with more clusters than this are left out"
+    )
+    attacks: Annotated[tuple[_Attack, ...], EachOnce] = Field(
+        ("merge", "cut", "noise"), description="attacks on the certified clusterings"
+    )
+    rounds: int = Field(8, ge=1, le=1000, description="most radii that an attack is tried at")
+    tolerance: float = Field(
+        0.05, gt=0, le=1, description="relative accuracy of the smallest attack's size"
+    )
+    complete_up_to: int = Field(
+        200, ge=0, le=1000, description="most points for intervals of complete graphs, too"
+    )
+    calmness: int = Field(
+        5, ge=0, le=1000, description="sizes of perturbation, in equal ratios from 0.001 to 1"
+    )
+    seed: int = Field(0, ge=0, description="decides random directions; the same for all run seeds")
+    defence: DefenceSettings = Field(
+        DefenceSettings(), description="settings compared by their certified radius"
+    )
+
+
+class BilevelCertifyJob(Settings):
+    """What bilevel_certify is told."""
+
+    graph: GraphSettings
+    certify: CertifySettings
+
+    @classmethod
+    def of(cls, study: BilevelSettings, run: RunSettings, wildcards: Wildcards) -> Self:
+        """The same for every point set."""
+        return cls(graph=study.graph, certify=study.certify)

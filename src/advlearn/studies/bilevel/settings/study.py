@@ -1,0 +1,135 @@
+"""The whole of study 3 as the configuration has it: bilevel model, convex clustering, delta."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from advlearn.settings.base import EachOnce, Settings, plain_names, without_null
+from advlearn.settings.points import PointSet
+from advlearn.settings.run import RunSettings, StudySettings, Wildcards, chosen
+from advlearn.studies.bilevel.settings.attack import (
+    BilevelAttackSettings,
+    BlackboxSettings,
+    OnepointSettings,
+)
+from advlearn.studies.bilevel.settings.certify import CertifySettings
+from advlearn.studies.bilevel.settings.delta import BilevelDeltaSettings
+from advlearn.studies.bilevel.settings.path import GraphSettings, PathSettings
+
+Experiment = Literal["trajectories", "certify", "attack", "blackbox"]
+
+_Names = Annotated[tuple[str, ...], EachOnce]
+_Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), EachOnce]
+
+
+class ExperimentsSettings(Settings):
+    """On which point sets the experiments are run; each takes names, or null for all of them."""
+
+    trajectories: _Names | None = Field(
+        None, description="point sets whose clusterpath is drawn; null = all"
+    )
+    certify: _Names | None = Field(None, description="point sets with certificates; null = all")
+    attack: _Names | None = Field(
+        None, description="point sets whose convex clustering is attacked; null = all"
+    )
+    blackbox: _Names | None = Field(
+        None, description="point sets on which all clusterers are attacked; null = all"
+    )
+
+
+class BilevelSettings(StudySettings):
+    """Study 3: bilevel models for adversarial learning and convex clustering (Zheng & Li 2025)."""
+
+    seeds: _Seeds | None = Field(None, description="seeds of this study; null: those of the run")
+    datasets: dict[str, PointSet] = Field(
+        ...,
+        min_length=1,
+        description="point sets by the name that tables and paths use; null leaves one out",
+    )
+    graph: GraphSettings = Field(
+        GraphSettings(), description="which points convex clustering draws together"
+    )
+    path: PathSettings = Field(PathSettings(), description="the clusterpath")
+    experiments: ExperimentsSettings = Field(
+        ExperimentsSettings(), description="which point sets are in which experiment"
+    )
+    certify: CertifySettings = Field(CertifySettings(), description="certificates")
+    attack: BilevelAttackSettings = Field(
+        BilevelAttackSettings(), description="attacks on convex clustering in both forms"
+    )
+    blackbox: BlackboxSettings = Field(
+        BlackboxSettings(), description="attacks on clusterers of which labels alone are seen"
+    )
+    onepoint: OnepointSettings = Field(
+        OnepointSettings(), description="one changed digit, beside the published attack"
+    )
+    delta: BilevelDeltaSettings = Field(
+        BilevelDeltaSettings(), description="the delta-measure and its alternatives"
+    )
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _without_null(cls, named: Any) -> Any:
+        return without_null(named)
+
+    @field_validator("datasets")
+    @classmethod
+    def _plain_names(cls, named: dict[str, PointSet]) -> dict[str, PointSet]:
+        return plain_names(named)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        known = ", ".join(self.datasets)
+        for experiment, names in self.experiments:
+            for name in names or ():
+                if name not in self.datasets:
+                    raise ValueError(
+                        f"experiments.{experiment}: unknown data set {name!r}; known: {known}"
+                    )
+            if names == () and experiment != "trajectories":
+                # Tables and figures of an experiment without any data have nothing to show.
+                raise ValueError(f"experiments.{experiment}: name at least one data set")
+        return self
+
+    def points_of(self, wildcards: Wildcards) -> PointSet:
+        """The point set of a job.
+
+        Raises:
+            UserError: the run has no such point set.
+        """
+        keys = "'bilevel.datasets' and 'bilevel.experiments'"
+        return chosen(self.datasets, wildcards.dataset, "data set", keys)
+
+    def datasets_of(self, experiment: Experiment) -> tuple[str, ...]:
+        """Names of the point sets of an experiment, in the order of ``datasets``."""
+        names = getattr(self.experiments, experiment)
+        return tuple(name for name in self.datasets if names is None or name in names)
+
+
+class BilevelCollectSettings(Settings):
+    """Whose results bilevel_collect gathers; ``study`` is what report and choices quote."""
+
+    run: str
+    seeds: tuple[int, ...] = Field(..., min_length=1)
+    datasets: tuple[str, ...] = Field(..., min_length=1)
+    trajectories: tuple[str, ...]
+    certify: tuple[str, ...] = Field(..., min_length=1)
+    attack: tuple[str, ...] = Field(..., min_length=1)
+    blackbox: tuple[str, ...] = Field(..., min_length=1)
+    study: BilevelSettings
+
+    @classmethod
+    def of(cls, study: BilevelSettings, run: RunSettings, wildcards: Wildcards) -> Self:
+        """Point sets and seeds of the whole run."""
+        return cls(
+            run=run.run,
+            seeds=study.seeds_of(run),
+            datasets=tuple(study.datasets),
+            trajectories=study.datasets_of("trajectories"),
+            certify=study.datasets_of("certify"),
+            attack=study.datasets_of("attack"),
+            blackbox=study.datasets_of("blackbox"),
+            study=study,
+        )

@@ -1,0 +1,124 @@
+"""Stage bilevel_blackbox: clusterers of which an attacker sees the labels alone, one point set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+
+from advlearn.attacks.clustering import build
+from advlearn.attacks.clustering.setting import Setting
+from advlearn.budgets.points import PerPoint
+from advlearn.deviations.partitions import delta, matching_error, one_minus_ari
+from advlearn.learners.partitioners import Partitioner, matched
+from advlearn.problem import BilevelProblem
+from advlearn.studies.bilevel.settings.attack import BilevelBlackboxJob
+from advlearn.studies.bilevel.stages.attack import load_setting
+from advlearn.support.io import write_csv
+from advlearn.support.progress import Progress
+from advlearn.support.seeds import derive_seed
+
+COLUMNS = (
+    "dataset seed source target method epsilon delta one_minus_ari matching_error reached queries"
+).split()
+SURROGATE = "convex"
+NOBODY = "none"
+"""Source of the noise, which was made on no clusterer."""
+
+
+def bilevel_blackbox(
+    *,
+    data: Annotated[Path, typer.Option(help=".npz of the point set")],
+    path: Annotated[Path, typer.Option(help=".npz of its clusterpath")],
+    name: Annotated[str, typer.Option(help="name of the point set")],
+    settings: Annotated[
+        BilevelBlackboxJob, typer.Option(parser=BilevelBlackboxJob.from_json, help="JSON")
+    ],
+    seed: Annotated[int, typer.Option(help="run seed")],
+    out: Annotated[Path, typer.Option(help=".csv to write")],
+) -> None:
+    """Attack every clusterer by its labels, and hand every perturbation to all the others.
+
+    All perturbations are made within one radius a point, for the largest matching error. On each
+    clusterer the genetic attack sees labels only; on convex clustering, the surrogate, white-box
+    attacks are made besides, which cost the others no query. Random noise of the same radius
+    (source ``none``) is the control. Each clusterer has as many clusters as convex clustering has,
+    as far as it takes or finds that many, and is compared with its own clean labels.
+
+    Written: one row a source, method and target. ``queries`` are the labellings of the source that
+    were asked for, or the one of the target where the perturbation was made elsewhere; ``reached``
+    says whether any label changed.
+
+    Raises:
+        UserError: a file is damaged, or the path is of other points.
+    """
+    study = _Study(name, load_setting(data, path, settings.graph.phi), settings, seed)
+    progress = Progress(f"bilevel_blackbox {name} seed {seed}", len(study.sources), "attacks")
+    rows: list[dict[str, Any]] = []
+    for source, method in study.sources:
+        rows += study.handed(source, method)
+        progress.advance()
+    write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
+
+
+class _Study:
+    def __init__(self, name: str, setting: Setting, job: BilevelBlackboxJob, seed: int) -> None:
+        self.name, self.settings, self.seed = name, job.blackbox, seed
+        self.points = setting.points
+        self.tau = self.settings.tau * setting.unit
+        convex = setting.learner("recomputed")
+        self.surrogate = self._problem(convex)
+        count = len(np.unique(self.surrogate.before))
+        self.problems: dict[str, BilevelProblem[np.ndarray]] = {
+            victim: self.surrogate
+            if victim == SURROGATE
+            else self._problem(matched(victim, self.points, count, seed=self._derived("victim")))
+            for victim in self.settings.victims
+        }
+
+    @property
+    def sources(self) -> list[tuple[str, str]]:
+        """Source and method of every perturbation."""
+        white = [(SURROGATE, method) for method in self.settings.surrogates]
+        return [*white, *((victim, "genetic") for victim in self.problems), (NOBODY, "noise")]
+
+    def handed(self, source: str, method: str) -> Iterator[dict[str, Any]]:
+        """One row a target."""
+        made, asked = self._made(source, method)
+        for target, problem in self.problems.items():
+            labels = problem.after(made)
+            yield {
+                "dataset": self.name,
+                "seed": self.seed,
+                "source": source,
+                "target": target,
+                "method": method,
+                "epsilon": problem.budget.size(made),
+                "delta": delta(problem.before, labels),
+                "one_minus_ari": one_minus_ari(problem.before, labels),
+                "matching_error": matching_error(problem.before, labels),
+                "reached": int(delta(problem.before, labels) > 0),
+                "queries": asked if target == source else 1,
+            }
+
+    def _made(self, source: str, method: str) -> tuple[np.ndarray, int]:
+        seed = self._derived(source, method)
+        if source == NOBODY:
+            generator = np.random.default_rng(seed)
+            return PerPoint(self.tau).random(self.points.shape, generator), 0
+        given = {"genetic": {"generations": self.settings.generations}}
+        attack = build(method, **given.get(method, {}))
+        # The surrogate is at hand even where it is no victim itself.
+        problem = self.surrogate if source == SURROGATE else self.problems[source]
+        outcome = problem.max_effect(attack, seed=seed)
+        return outcome.perturbation, outcome.queries
+
+    def _problem(self, clusterer: Partitioner) -> BilevelProblem[np.ndarray]:
+        return BilevelProblem(self.points, PerPoint(self.tau), matching_error, clusterer)
+
+    def _derived(self, *parts: object) -> int:
+        return derive_seed(self.seed, "bilevel_blackbox", self.name, *parts)

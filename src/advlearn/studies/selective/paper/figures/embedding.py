@@ -1,0 +1,110 @@
+"""The two-dimensional maps of the adversarial images, coloured by cluster."""
+
+from __future__ import annotations
+
+import matplotlib.patheffects as patheffects
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from advlearn.report.axes import column_figure, frame_only, legend
+from advlearn.report.style import BLUE, COLUMN_WIDTH, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from advlearn.studies.selective.paper.common import CLUSTERER_LABELS, REDUCTION_LABELS, attack_label
+from advlearn.studies.selective.paper.schema import SelectiveTidy
+
+TITLE = "Clusters of the adversarial images"
+CAPTION = (
+    "Two-dimensional maps of adversarial training images (a sample), coloured by cluster; the"
+    " number of a cluster stands at its median. Black rims: the cluster chosen at random, whose"
+    " images alone are used for retraining. Grey crosses: noise."
+)
+# Beyond the seven of Okabe and Ito, with a darker yellow; number and mark tell all apart anyway.
+_EXTRA = ("#C9B900", "#B58B5A", "#5E3C99", "#8FC97A")
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, *_EXTRA)
+_NAMED = 10
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
+
+
+def draw(tidy: SelectiveTidy) -> Figure:
+    """One panel for each (reduction, clusterer) of the sampled maps."""
+    frame = tidy["selective_embedding"]
+    if frame.empty:
+        figure = column_figure(1.0)
+        figure.text(0.5, 0.5, "this run has no two-dimensional map", ha="center", va="center")
+        return figure
+    first = frame.iloc[0]
+    # One universe, seed and attack: the maps of others look alike and tell nothing new.
+    frame = frame[
+        (frame["universe"] == _prefer(frame["universe"], tidy.study.primary.universe))
+        & (frame["seed"] == first["seed"])
+        & (frame["attack"] == first["attack"])
+    ]
+    keys = ["reduction", "clusterer", "setting"]
+    panels = [(key, part) for key, part in frame.groupby(keys, sort=True)]
+    columns = min(len(panels), 2)
+    rows = -(-len(panels) // columns)
+    height = COLUMN_WIDTH / columns * 0.92 + 0.3
+    figure = column_figure(height * rows + 0.4)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis, (key, part) in zip(axes, panels, strict=False):
+        reduction, clusterer, setting = (str(value) for value in key)
+        _panel(axis, part)
+        how = CLUSTERER_LABELS.get(clusterer, clusterer)
+        space = REDUCTION_LABELS.get(reduction, reduction)
+        axis.set_title(f"{how}, {space}\n" + setting.replace(",", "\n"), fontsize=6.5)
+    for axis in axes[len(panels) :]:
+        axis.set_visible(False)
+    chosen = Line2D([], [], ls="none", marker="o", color=GREY, label="the chosen cluster")
+    chosen.set(markeredgecolor="black", markeredgewidth=0.7)
+    handles = [Line2D([], [], ls="none", marker="o", color=GREY, label="a cluster"), chosen]
+    if (frame["cluster"] < 0).any():
+        handles.append(Line2D([], [], ls="none", marker="x", color=GREY, label="noise"))
+    legend(figure, handles)
+    what = f"{attack_label(str(first['attack']))} images, seed {first['seed']}"
+    figure.supxlabel(what, fontsize=6.5)
+    return figure
+
+
+def _panel(axis: Axes, part: pd.DataFrame) -> None:
+    noise = part[part["cluster"] < 0]
+    axis.scatter(noise["x"], noise["y"], s=4, c=GREY, marker="x", lw=0.4, rasterized=True)
+    # The chosen cluster is drawn last, on top.
+    clusters = sorted(
+        set(part.loc[part["cluster"] >= 0, "cluster"]),
+        key=lambda cluster: (bool(part.loc[part["cluster"] == cluster, "chosen"].any()), cluster),
+    )
+    for cluster in clusters:
+        points = part[part["cluster"] == cluster]
+        chosen = bool(points["chosen"].any())
+        axis.scatter(
+            points["x"],
+            points["y"],
+            s=7 if chosen else 4,
+            c=_COLOURS[cluster % len(_COLOURS)],
+            marker=_MARKERS[cluster % len(_MARKERS)],
+            edgecolors="black" if chosen else "none",
+            linewidths=0.35 if chosen else 0,
+            alpha=1.0 if chosen else 0.55,
+            rasterized=True,
+        )
+    # Clusters are numbered by falling size: the largest ones and the chosen one have room.
+    for cluster in clusters:
+        points = part[part["cluster"] == cluster]
+        chosen = bool(points["chosen"].any())
+        if cluster >= _NAMED and not chosen:
+            continue
+        axis.annotate(
+            f"{cluster}",
+            (points["x"].median(), points["y"].median()),
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            fontweight="bold" if chosen else "normal",
+            path_effects=[patheffects.withStroke(linewidth=2, foreground="white")],
+        )
+    frame_only(axis)
+
+
+def _prefer(values: pd.Series, wanted: str) -> str:
+    return wanted if (values == wanted).any() else str(values.iloc[0])

@@ -1,0 +1,119 @@
+"""The tidy tables of study 1."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ConfigDict, Field
+
+from advlearn.report.schema import CHOICES, TEXT, StudySchema, TableSchema, columns
+from advlearn.report.tidy import Tidy
+from advlearn.settings.base import Settings
+from advlearn.support.errors import UserError
+
+
+class Primary(Settings):
+    """The universe and the protocol that stand beside the published numbers."""
+
+    universe: str
+    protocol: str
+
+
+class SelectiveRecord(Settings):
+    """What ``study.json`` says of a run; further keys are kept in the file and not needed here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    run: str
+    dataset: str
+    seeds: list[int]
+    universes: dict[str, dict[str, Any]]
+    primary: Primary
+    images: dict[str, int] = Field(default_factory=dict)
+    versions: dict[str, Any] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+def _shares(frame: pd.DataFrame, path: Path) -> None:
+    """Every value is a share; an empty cell is none."""
+    bad = frame[~frame["value"].between(0, 1)]
+    if len(bad):
+        row = bad.iloc[0]
+        raise UserError(
+            f"a share must lie between 0 and 1, and row {bad.index[0] + 2} does not",
+            where=f"{path}, column value: {row['value']} ({row['clusterer']}, {row['rule']})",
+            remedy="delete the evaluation files of this run and run 'evaluate' again",
+        )
+
+
+_CELL = "universe seed attack reduction clusterer setting".split()
+_METRICS_KEY = [
+    "dataset",
+    *_CELL,
+    *"rule cluster n_selected n_missing_classes digest paired_digest protocol split metric".split(),
+]
+
+SCHEMA = StudySchema(
+    study="selective",
+    collect="collect",
+    record="study.json",
+    described=SelectiveRecord,
+    tables={
+        # One row a cell, protocol, split and metric.
+        "selective_metrics": TableSchema(
+            columns("dataset")
+            | columns("universe", TEXT)
+            | columns("seed attack reduction clusterer")
+            | columns("setting", TEXT)
+            | columns("rule cluster n_selected n_missing_classes")
+            | columns("digest paired_digest", TEXT)
+            | columns("protocol split metric value n_images"),
+            stage="evaluate",
+            key=_METRICS_KEY,
+            # Two cells may share one equal-size control, so only the selected ones are unique.
+            once=lambda frame: frame["rule"] != "subset",
+            check=_shares,
+        ),
+        # Checks of the evaluation against itself.
+        "selective_sanity": TableSchema(
+            columns("universe seed attack model check expected value passed"), stage="evaluate"
+        ),
+        # The baselines of each universe that was tried; a column for each open choice follows.
+        "selective_calibration": TableSchema(
+            columns("universe_id", TEXT) | columns("seed quantity value"), stage="calibrate"
+        ),
+        # Sampled points of the two-dimensional maps; a run without such a reduction has none.
+        "selective_embedding": TableSchema(
+            columns("universe seed attack reduction clusterer setting position x y label")
+            | columns("cluster chosen"),
+            stage="evaluate",
+            rows=False,
+        ),
+        "choices": CHOICES,
+    },
+    # Clean and adversarial images (m, c, h, w) in [0, 1].
+    arrays={"selective_examples": ("clean", "label", "clean_prediction")},
+    array_stage="evaluate",
+    another="universe",
+)
+
+
+class SelectiveTidy(Tidy):
+    """The tidy folder of study 1."""
+
+    schema = SCHEMA
+
+    @cached_property
+    def study(self) -> SelectiveRecord:
+        """The run's name, data, seeds, universes and the primary comparison."""
+        study = self.described(SelectiveRecord)
+        if study.primary.universe not in study.universes:
+            raise UserError(
+                f"the primary universe {study.primary.universe!r} is none of the universes",
+                where=f"{self.folder / self.schema.record}, key primary.universe",
+                remedy=f"use one of: {', '.join(study.universes)}",
+            )
+        return study

@@ -1,0 +1,12 @@
+"""Table 1: accuracy against the number of clusters, FGSM."""
+
+from __future__ import annotations
+
+from advlearn.report.writers import Table
+from advlearn.studies.selective.paper.common import cluster_table
+from advlearn.studies.selective.paper.schema import SelectiveTidy
+
+
+def build(tidy: SelectiveTidy) -> Table:
+    """Published and reproduced Table 1, every universe and protocol."""
+    return cluster_table(tidy, "selective_table1_fgsm", "fgsm", 1)

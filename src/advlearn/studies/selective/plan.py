@@ -1,0 +1,73 @@
+"""What the rules of study 1 need to know while the graph of jobs is built."""
+
+from __future__ import annotations
+
+from advlearn.settings.run import Wildcards
+from advlearn.studies.plan import StudyPlan
+from advlearn.studies.selective.settings.study import SelectiveSettings
+from advlearn.support.codedigest import external_digest
+
+
+class SelectivePlan(StudyPlan[SelectiveSettings]):
+    """Lines of the grid, and parameters that are not those of one job's settings class."""
+
+    def lines(self) -> list[dict[str, object]]:
+        """Wildcards of every line of the grid and seed."""
+        return [
+            {
+                "universe": line.universe,
+                "seed": seed,
+                "attack": line.attack,
+                "reduction": line.reduction,
+            }
+            for line in self.settings.lines()
+            for seed in self.seeds
+        ]
+
+    def calibrations(self) -> list[dict[str, object]]:
+        """Wildcards of every calibration."""
+        return [{"seed": seed} for seed in self.settings.calibrate.seeds]
+
+    def clusterers(self, wildcards: Wildcards) -> tuple[str, ...]:
+        """Names of the clusterers of one line of the grid."""
+        return self.settings.line_of(wildcards).clusterers
+
+    def model(self, wildcards: Wildcards) -> str:
+        """Architecture of a universe, JSON."""
+        return self.settings.universe_of(wildcards).model.to_json()
+
+    def own_model(self, wildcards: Wildcards) -> str | None:
+        """Digest of the source of a user's own network, none for the registered ones."""
+        return external_digest(self.settings.universe_of(wildcards).model.name)
+
+    def own_clusterer(self, wildcards: Wildcards) -> str | None:
+        """Digest of the source of a user's own clusterer, none for the registered ones."""
+        own = self.settings.cluster.own.get(wildcards.clusterer)
+        return external_digest(own.function) if own else None
+
+    def embed(self, wildcards: Wildcards) -> str:
+        """Parameters of embed, JSON: only those of the job's own reduction."""
+        return self.settings.embed.json_for(wildcards.reduction)
+
+    def embed_threads(self, wildcards: Wildcards) -> int:
+        """Threads of embed, fixed by the configuration."""
+        embed = self.settings.embed
+        return embed.tsne.threads if wildcards.reduction == "tsne" else embed.pca_threads
+
+    def cluster(self, wildcards: Wildcards) -> str:
+        """Parameters of cluster, JSON: only those of the job's own clusterer."""
+        return self.settings.cluster.json_for(wildcards.clusterer)
+
+    def select(self, wildcards: Wildcards) -> str:
+        """Parameters of select, JSON."""
+        return self.settings.line_of(wildcards).select.to_json()
+
+    def no_clustering(self, wildcards: Wildcards) -> str:
+        """Option of select: the cells without clustering are in one reduction of each attack."""
+        reductions = [
+            line.reduction
+            for line in self.settings.lines()
+            if (line.universe, line.attack) == (wildcards.universe, wildcards.attack)
+        ]
+        chosen = "pca" if "pca" in reductions else reductions[0]
+        return "--include-single" if wildcards.reduction == chosen else ""

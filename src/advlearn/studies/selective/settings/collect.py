@@ -1,0 +1,61 @@
+"""What the collect stage is told: the jobs whose results it gathers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field
+
+from advlearn.settings.base import Settings
+from advlearn.studies.selective.settings.jobs import Protocol
+
+if TYPE_CHECKING:
+    from advlearn.settings.run import RunSettings, Wildcards
+    from advlearn.studies.selective.settings.study import SelectiveSettings
+
+
+class CollectedJob(Settings):
+    """One line of the grid."""
+
+    universe: str
+    attack: str
+    reduction: str
+    clusterers: tuple[str, ...]
+
+
+class CollectSettings(Settings):
+    """Study, seeds and jobs of a run; ``universes`` and ``study`` are what choices.csv quotes."""
+
+    run: str
+    seeds: tuple[int, ...] = Field(..., min_length=1)
+    calibration_seeds: tuple[int, ...]
+    jobs: tuple[CollectedJob, ...] = Field(..., min_length=1)
+    primary: str
+    protocol: Protocol
+    universes: dict[str, dict[str, Any]]
+    study: dict[str, Any]
+
+    @classmethod
+    def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
+        """All lines of the grid."""
+        about = study.model_dump(mode="json", exclude={"universes", "grid", "calibrate"})
+        universes = {name: each.model_dump(mode="json") for name, each in study.universes.items()}
+        seeds = study.seeds_of(run)
+        return cls(
+            run=run.run,
+            seeds=seeds,
+            calibration_seeds=study.calibrate.seeds,
+            jobs=tuple(
+                CollectedJob(
+                    universe=line.universe,
+                    attack=line.attack,
+                    reduction=line.reduction,
+                    clusterers=line.clusterers,
+                )
+                for line in study.lines()
+            ),
+            primary=study.primary,
+            protocol=study.universes[study.primary].protocol,
+            universes=universes,
+            study={**about, "seeds": list(seeds), "selection_split": "validation"},
+        )

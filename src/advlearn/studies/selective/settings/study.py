@@ -1,0 +1,152 @@
+"""The whole of study 1 as the configuration has it, and the jobs that follow from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from advlearn.settings.base import EachOnce, Settings, plain_names
+from advlearn.settings.cluster import ClusterSettings
+from advlearn.settings.embed import EmbedSettings
+from advlearn.settings.run import RunSettings, StudySettings, Wildcards, chosen, not_in_run
+from advlearn.studies.selective.settings.calibrate import CalibrateSettings
+from advlearn.studies.selective.settings.jobs import EvaluationSettings
+from advlearn.studies.selective.settings.select import SelectSettings
+from advlearn.studies.selective.settings.universe import UniverseSettings
+from advlearn.support.errors import UserError
+
+Reduction = Literal["none", "pca", "tsne"]
+_Names = Annotated[tuple[str, ...], EachOnce]
+_KEYS = "'selective.universes' and 'selective.grid'"
+
+
+class GridBlock(Settings):
+    """A product of universes, attacks and reductions, each with all clusterers of the block."""
+
+    universes: _Names = Field(..., min_length=1, description="names of universes")
+    attacks: _Names = Field(..., min_length=1, description="names of their attacks")
+    reductions: Annotated[tuple[Reduction, ...], EachOnce] = Field(
+        ..., min_length=1, description="none, pca, tsne"
+    )
+    clusterers: _Names = Field(..., min_length=1, description="names of clusterers")
+    select: SelectSettings | None = Field(
+        None, description="selection rules of this block; null = selective.select"
+    )
+
+
+class GridLine(NamedTuple):
+    """A line of the grid; every seed runs it."""
+
+    universe: str
+    attack: str
+    reduction: str
+    clusterers: tuple[str, ...]
+    select: SelectSettings
+
+
+class SelectiveSettings(StudySettings):
+    """Study 1: cluster-selective adversarial training (Rasheed & Khan 2023)."""
+
+    universes: dict[str, UniverseSettings] = Field(
+        ..., min_length=1, description="named answers to what the paper leaves open"
+    )
+    primary: str = Field(..., description="universe that is set beside the published numbers")
+    embed: EmbedSettings = EmbedSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    select: SelectSettings = SelectSettings()
+    evaluate: EvaluationSettings = EvaluationSettings()
+    calibrate: CalibrateSettings = CalibrateSettings()
+    grid: tuple[GridBlock, ...] = Field(..., min_length=1, description="which cells are run")
+
+    @field_validator("universes")
+    @classmethod
+    def _plain_names(cls, universes: dict[str, UniverseSettings]) -> dict[str, UniverseSettings]:
+        return plain_names(universes, "universe name")
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        known = ", ".join(self.universes)
+        if self.primary not in self.universes:
+            raise ValueError(f"primary: unknown universe {self.primary!r}; known: {known}")
+        seen = set()
+        for block in self.grid:
+            for universe in block.universes:
+                if universe not in self.universes:
+                    raise ValueError(f"grid: unknown universe {universe!r}; known: {known}")
+                attacks = self.universes[universe].attacks
+                for attack in block.attacks:
+                    if attack not in attacks:
+                        raise ValueError(
+                            f"grid: universe {universe!r} has no attack {attack!r}; "
+                            f"it has: {', '.join(attacks)}"
+                        )
+                    for reduction in block.reductions:
+                        if (universe, attack, reduction) in seen:
+                            raise ValueError(
+                                f"grid: {universe}, {attack}, {reduction} is in two blocks; "
+                                "put all its clusterers into one"
+                            )
+                        seen.add((universe, attack, reduction))
+        return self
+
+    def lines(self) -> list[GridLine]:
+        """Every (universe, attack, reduction) of the grid with its clusterers, in grid order."""
+        return [
+            GridLine(universe, attack, reduction, block.clusterers, block.select or self.select)
+            for block in self.grid
+            for universe in block.universes
+            for attack in block.attacks
+            for reduction in block.reductions
+        ]
+
+    def universe_of(self, wildcards: Wildcards) -> UniverseSettings:
+        """The universe of a job.
+
+        Raises:
+            UserError: the run has no such universe.
+        """
+        return chosen(self.universes, wildcards.universe, "universe", _KEYS)
+
+    def line_of(self, wildcards: Wildcards) -> GridLine:
+        """The line of the grid that a job belongs to.
+
+        Raises:
+            UserError: the run has no such line.
+        """
+        wanted = (wildcards.universe, wildcards.attack, wildcards.reduction)
+        for line in self.lines():
+            if line[:3] == wanted:
+                return line
+        raise not_in_run("/".join(wanted), "universe, attack and reduction", _KEYS)
+
+    def check(self, run: RunSettings) -> None:
+        """Refuse more validation or training images than there are, and unknown clusterers.
+
+        Raises:
+            UserError: a value does not fit the data of the run.
+        """
+        wanted, there = self.evaluate.validation_images, run.data.validation_images
+        if wanted > there:
+            raise UserError(
+                f"selective.evaluate.validation_images: {wanted} of {there} validation images",
+                where="configuration key 'selective.evaluate.validation_images'",
+                remedy="lower it or raise data.validation_images",
+            )
+        for line in self.lines():
+            for clusterer in line.clusterers:
+                self.cluster.of(clusterer)
+                if run.data.train_images is not None:
+                    self.cluster.check_images(clusterer, run.data.train_images)
+            if run.data.train_images is not None:
+                self.embed.check_images(line.reduction, run.data.train_images)
+
+    def further_seeds(self) -> dict[str, tuple[int, ...]]:
+        """Calibration has seeds of its own."""
+        return {"calibrate": self.calibrate.seeds}
+
+    def own_names(self) -> list[str]:
+        """Networks and clusterers of the user's own."""
+        models = [universe.model.name for universe in self.universes.values()]
+        models += [model.name for model in self.calibrate.models]
+        return [*models, *(own.function for own in self.cluster.own.values())]

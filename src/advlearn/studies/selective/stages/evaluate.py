@@ -1,0 +1,215 @@
+"""Stage evaluate: clean and adversarial accuracy of every cell, per image and in the mean."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import torch
+import typer
+from torch import Tensor, nn
+
+from advlearn.attacks.robustness import robust_verdicts
+from advlearn.attacks.sanity import sanity_checks
+from advlearn.data.splits import SplitName
+from advlearn.data.store import StoredSplit, load_info, open_split
+from advlearn.learners.networks.weights import load_network, load_networks, own_digest
+from advlearn.metrics.accuracy import correct
+from advlearn.studies.selective.settings.jobs import EvaluateJob
+from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.determinism import configure
+from advlearn.support.io import read_csv, read_npy, write_csv, write_npz
+from advlearn.support.progress import Progress
+from advlearn.support.seeds import derive_seed
+
+SPLITS: tuple[SplitName, ...] = ("validation", "test")
+Verdicts = dict[tuple[str, str], np.ndarray]
+"""(split, protocol or 'clean') -> bool (n,), whether each image is classified rightly."""
+
+
+@dataclass(frozen=True)
+class _Attacked:
+    """A split on disk beside the images that were crafted of it, and how many count (or all)."""
+
+    clean: StoredSplit
+    crafted: np.ndarray
+    count: int | None
+
+    def read(self, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        """Clean and crafted images, and labels."""
+        return (
+            torch.from_numpy(self.clean.images(rows)),
+            torch.from_numpy(np.array(self.crafted[rows])),
+            torch.from_numpy(self.clean.labels[rows]),
+        )
+
+
+def evaluate(
+    *,
+    data: Annotated[Path, typer.Option(help="dataset.json of the prepared data")],
+    weights: Annotated[Path, typer.Option(help="classifier.safetensors before retraining")],
+    adversarial: Annotated[Path, typer.Option(help="outcomes.parquet of the craft stage")],
+    selection: Annotated[Path, typer.Option(help="cells of the select stage, .csv")],
+    retrained: Annotated[Path, typer.Option(help=".safetensors of the retrain stage")],
+    settings: Annotated[EvaluateJob, typer.Option(parser=EvaluateJob.from_json, help="JSON")],
+    universe: Annotated[str, typer.Option(help="name for the tidy rows")],
+    attack: Annotated[str, typer.Option(help="name for the tidy rows")],
+    reduction: Annotated[str, typer.Option(help="name for the tidy rows")],
+    seed: Annotated[int, typer.Option(help="run seed")],
+    out: Annotated[Path, typer.Option(help="tidy .csv to write, per-image .npz beside it")],
+    threads: Annotated[int, typer.Option(help="torch threads")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
+) -> None:
+    """Measure clean and adversarial accuracy of every retrained model, on validation and test."""
+    where = configure(threads, device)
+    checkpoint = Checkpoint(
+        out,
+        __name__,
+        (settings, own_digest(weights), seed, threads, where),
+        (data.parent, weights, adversarial.parent, selection, retrained),
+    )
+    info = load_info(data.parent)
+    splits = {name: _split(data, adversarial, name, settings) for name in SPLITS}
+    cells = read_csv(selection, dtype={"setting": str, "digest": str, "paired_digest": str})
+    classic = load_network(weights).to(where)
+    network, states = load_networks(retrained)
+    network.to(where).eval()
+    wanted = list(dict.fromkeys(cells["digest"]))
+    progress = Progress(f"evaluate {attack} {reduction} seed {seed}", len(wanted), "models")
+    verdicts: dict[str, Verdicts] = {}
+    checks: list[dict[str, Any]] = []
+    for digest in wanted:
+
+        def judged(digest: str = digest) -> Part:
+            model = classic
+            if digest != "classic":
+                network.load_state_dict(states[digest])
+                model = network
+            found = _verdicts(model, splits, settings, seed)
+            clean, _, labels = splits["test"].read(slice(settings.evaluation.sanity_images))
+            name = _sanity_name(cells, digest)
+            rows = _sanity(model, clean, labels, settings, seed) if name else []
+            return {
+                "checks": [{"model": name, **row} for row in rows],
+                **{f"{split}/{protocol}": bits for (split, protocol), bits in found.items()},
+            }
+
+        part = checkpoint.once(digest, judged)
+        checks += part["checks"]
+        verdicts[digest] = {
+            tuple(key.split("/")): bits  # type: ignore[misc]
+            for key, bits in part.items()
+            if key != "checks"
+        }
+        progress.advance()
+    keys = {
+        "dataset": info.name,
+        "universe": universe,
+        "seed": seed,
+        "attack": attack,
+        "reduction": reduction,
+    }
+    rows = [
+        {**keys, **cell, **measured}
+        for cell in cells.to_dict(orient="records")
+        for measured in _measures(verdicts[cell["digest"]], settings)
+    ]
+    write_npz(
+        out.with_suffix(".npz"),
+        {
+            f"{digest}/{split}/{protocol}": np.packbits(bits)
+            for digest, found in verdicts.items()
+            for (split, protocol), bits in found.items()
+        },
+    )
+    sanity_columns = [*keys, "model", "check", "expected", "value", "passed"]
+    write_csv(
+        out.with_name(f"{out.stem}.sanity.csv"),
+        pd.DataFrame([{**keys, **check} for check in checks], columns=sanity_columns),
+    )
+    write_csv(out, pd.DataFrame(rows))
+    checkpoint.finish()
+
+
+def _split(data: Path, adversarial: Path, name: SplitName, settings: EvaluateJob) -> _Attacked:
+    clean = open_split(data.parent, name)
+    crafted = read_npy(adversarial.with_name(f"{name}.npy"), mmap=True)
+    wanted = settings.evaluation.validation_images if name == "validation" else None
+    return _Attacked(clean, crafted, wanted)
+
+
+def _verdicts(
+    model: nn.Module, splits: dict[SplitName, _Attacked], settings: EvaluateJob, seed: int
+) -> Verdicts:
+    found: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
+    where = next(model.parameters()).device
+    for name, split in splits.items():
+        for rows in split.clean.blocks(split.count):
+            clean, crafted, labels = split.read(rows)
+            right = correct(model, clean, labels)
+            found[name, "clean"].append(right)
+            if "transfer" in settings.evaluation.protocols:
+                found[name, "transfer"].append(correct(model, crafted, labels))
+            if "whitebox" in settings.evaluation.protocols:
+                # The same random starts for every model: differences between cells are paired.
+                result = robust_verdicts(
+                    model,
+                    clean.to(where),
+                    labels.to(where),
+                    settings.attack,
+                    derive_seed(seed, "evaluate", name, *([rows.start] if rows.start else [])),
+                    clean=torch.from_numpy(right).to(where),
+                )
+                found[name, "whitebox"].append(result.robust.cpu().numpy())
+    return {key: np.concatenate(parts) for key, parts in found.items()}
+
+
+def _measures(found: Verdicts, settings: EvaluateJob) -> list[dict[str, Any]]:
+    rows = []
+    for split in SPLITS:
+        clean = float(found[split, "clean"].mean())
+        for protocol in settings.evaluation.protocols:
+            adversarial = float(found[split, protocol].mean())
+            for metric, value in (
+                ("clean_accuracy", clean),
+                ("adversarial_accuracy", adversarial),
+                ("average_accuracy", (clean + adversarial) / 2),
+            ):
+                rows.append(
+                    {
+                        "protocol": protocol,
+                        "split": split,
+                        "n_images": len(found[split, "clean"]),
+                        "metric": metric,
+                        "value": value,
+                    }
+                )
+    return rows
+
+
+def _sanity_name(cells: pd.DataFrame, digest: str) -> str | None:
+    single = cells[(cells["clusterer"] == "single") & (cells["digest"] == digest)]
+    names = [rule for rule in ("classic", "all") if rule in set(single["rule"])]
+    return names[0] if names else None
+
+
+def _sanity(
+    model: nn.Module, images: Tensor, labels: Tensor, settings: EvaluateJob, seed: int
+) -> list[dict[str, Any]]:
+    where = next(model.parameters()).device
+    found = sanity_checks(
+        model, images.to(where), labels.to(where), settings.attack, derive_seed(seed, "sanity")
+    )
+    return [
+        {
+            "check": check.check,
+            "expected": check.expected,
+            "value": check.value,
+            "passed": int(check.passed),
+        }
+        for check in found
+    ]

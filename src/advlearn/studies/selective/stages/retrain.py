@@ -1,0 +1,116 @@
+"""Stage retrain: one training for each distinct set of selected images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import torch
+import typer
+from torch import Tensor, nn
+
+from advlearn.data.store import load_info, load_split
+from advlearn.learners.networks import build as build_network
+from advlearn.learners.networks.weights import load_networks, save_networks
+from advlearn.settings.network import NetworkSettings
+from advlearn.studies.selective.settings.jobs import RetrainJob
+from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.codedigest import external_digest
+from advlearn.support.determinism import configure
+from advlearn.support.io import read_npy, read_npz, write_csv
+from advlearn.support.progress import Progress
+from advlearn.support.seeds import derive_seed
+from advlearn.training.adversarial import Craft, online_attack
+from advlearn.training.adversarial import retrain as train
+
+
+def retrain(
+    *,
+    data: Annotated[Path, typer.Option(help="dataset.json of the prepared data")],
+    weights: Annotated[Path, typer.Option(help="classifier.safetensors to start from")],
+    adversarial: Annotated[Path, typer.Option(help="train.npy of the crafted images")],
+    selection: Annotated[Path, typer.Option(help="cells of the select stage, .csv")],
+    model: Annotated[
+        NetworkSettings, typer.Option(parser=NetworkSettings.from_json, help="architecture, JSON")
+    ],
+    settings: Annotated[RetrainJob, typer.Option(parser=RetrainJob.from_json, help="JSON")],
+    seed: Annotated[int, typer.Option(help="run seed")],
+    out: Annotated[Path, typer.Option(help=".safetensors to write, a .csv beside it")],
+    threads: Annotated[int, typer.Option(help="torch threads")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
+) -> None:
+    """Retrain the classifier once for every distinct set of selected images."""
+    where = configure(threads, device)
+    sets_file = selection.with_suffix(".npz")
+    parameters = (model, external_digest(model.name), settings, seed, threads, where)
+    inputs = (data.parent, weights, adversarial, sets_file)
+    checkpoint = Checkpoint(out, __name__, parameters, inputs)
+    info = load_info(data.parent)
+    split = load_split(data.parent, "train")
+    images = torch.from_numpy(split.images).to(where)
+    labels = torch.from_numpy(split.labels).to(where)
+    crafted = read_npy(adversarial, mmap=True)
+    sets = read_npz(sets_file)
+    network, starts = load_networks(weights)
+    start = starts["classifier"]
+    if settings.retrain.start == "scratch":
+        torch.manual_seed(derive_seed(seed, "retrain", "weights"))
+        start = build_network(model, info.shape, info.n_classes).state_dict()
+    network.to(where)
+    attack = online_attack(settings.attack, settings.retrain.online_steps)
+    progress = Progress(f"retrain {selection.stem} seed {seed}", len(sets), "models")
+    states: dict[str, dict[str, Tensor]] = {}
+    rows = []
+    for digest, chosen in sets.items():
+
+        def model_of(chosen: np.ndarray = chosen) -> Part:
+            loss = _train_one(
+                network, start, images, labels, crafted, chosen, settings, seed, attack, checkpoint
+            )
+            state = {key: value.cpu().numpy().copy() for key, value in network.state_dict().items()}
+            return {"loss": loss, **{f"state/{key}": value for key, value in state.items()}}
+
+        part = checkpoint.once(f"set {digest}", model_of)
+        states[digest] = {
+            key.removeprefix("state/"): torch.from_numpy(value)
+            for key, value in part.items()
+            if key != "loss"
+        }
+        rows.append({"digest": digest, "n_selected": len(chosen), "loss": part["loss"]})
+        progress.advance()
+    write_csv(out.with_suffix(".csv"), pd.DataFrame(rows, columns=["digest", "n_selected", "loss"]))
+    save_networks(out, states, model, info.shape, info.n_classes)
+    checkpoint.finish()
+
+
+def _train_one(
+    network: nn.Module,
+    start: dict[str, Tensor],
+    images: Tensor,
+    labels: Tensor,
+    crafted: np.ndarray,
+    chosen: np.ndarray,
+    settings: RetrainJob,
+    seed: int,
+    attack: Craft,
+    checkpoint: Checkpoint,
+) -> float:
+    network.load_state_dict(start)
+    static = None
+    if settings.retrain.crafting == "static":
+        static = torch.from_numpy(crafted[chosen]).to(images.device)
+    # The same seed for every cell: two cells that select the same images get the same model, and
+    # differences between cells of one seed are paired.
+    return train(
+        network,
+        images,
+        labels,
+        static,
+        torch.from_numpy(chosen.astype(np.int64)).to(images.device),
+        settings.retrain,
+        derive_seed(seed, "retrain"),
+        attack,
+        checkpoint,
+    )

@@ -1,0 +1,255 @@
+"""Stage ``select``: clusters to the image sets that models are retrained on."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+
+from advlearn.selection import rules
+from advlearn.settings.cluster import asked_clusters
+from advlearn.studies.selective.settings.select import SelectSettings
+from advlearn.support.errors import UserError
+from advlearn.support.io import read_parquet, write_csv, write_npz
+from advlearn.support.seeds import derive_seed
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the selection: who chose which images. Field names are the columns."""
+
+    clusterer: str
+    setting: str
+    rule: str
+    cluster: int
+    n_selected: int
+    n_missing_classes: int
+    digest: str
+    paired_digest: str = ""
+
+
+@dataclass(frozen=True)
+class _Images:
+    """What the rules know of the training images, each array (n,)."""
+
+    labels: np.ndarray
+    loss: np.ndarray
+    margin: np.ndarray
+
+
+@dataclass
+class _Selection:
+    """Cells and, by digest, their image sets."""
+
+    cells: list[Cell] = field(default_factory=list)
+    sets: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def select(
+    *,
+    outcomes: Annotated[Path, typer.Option(help="outcomes.parquet of the stage craft")],
+    settings: Annotated[
+        SelectSettings, typer.Option(parser=SelectSettings.from_json, help="settings as JSON")
+    ],
+    seed: Annotated[int, typer.Option(help="seed of the run")],
+    out: Annotated[Path, typer.Option(help="cells, .csv; a .npz of positions is put beside it")],
+    clusters: Annotated[
+        list[Path] | None,
+        typer.Option(help="labels of one clusterer, .parquet named after it; may be repeated"),
+    ] = None,
+    include_single: Annotated[
+        bool, typer.Option(help="also the cells without clustering: all, none, classic")
+    ] = False,
+) -> None:
+    """Choose the images that models are retrained on.
+
+    ``out`` has the columns clusterer, setting, rule, cluster, n_selected, n_missing_classes,
+    digest, paired_digest; a ``subset`` row is the control of the cell with the digest
+    ``paired_digest``. The .npz beside it holds, by digest, sorted int32 positions in the training
+    split. Cells with the same images have the same digest. ``none`` is the digest of the empty
+    set; ``classic``, the model that is not retrained, has no entry.
+
+    Raises:
+        UserError: clusters that do not belong to the outcomes, a cluster of zero images, or a
+            class missing from a chosen cluster where ``missing_class`` is ``error``.
+    """
+    images = _read_images(outcomes)
+    selection = _Selection()
+    for path in clusters or []:
+        for setting, labels in _read_clusters(path, len(images.labels)).items():
+            _add_setting(selection, path.stem, setting, labels, images, settings, seed)
+    if include_single:
+        _add_single(selection, images)
+    if not selection.cells:
+        raise UserError(
+            "nothing is selected",
+            where="options --clusters and --include-single",
+            remedy="give clusters, or ask for the cells without clustering",
+        )
+    write_npz(out.with_suffix(".npz"), dict(sorted(selection.sets.items())))
+    columns = list(Cell.__dataclass_fields__)
+    write_csv(out, pd.DataFrame([astuple(cell) for cell in selection.cells], columns=columns))
+
+
+def _read_images(path: Path) -> _Images:
+    frame = read_parquet(path)
+    wanted = ["split", "position", "label", "loss", "margin"]
+    absent = [name for name in wanted if name not in frame]
+    if absent:
+        raise UserError(
+            f"the outcomes have no column {', '.join(absent)}",
+            where=str(path),
+            remedy="run the stage craft again",
+        )
+    train = frame.loc[frame["split"] == "train", wanted].sort_values("position")
+    if not len(train) or not np.array_equal(train["position"], np.arange(len(train))):
+        raise UserError(
+            "the outcomes do not name each training image once",
+            where=f"{path}, column position, rows with split train",
+            remedy="run the stage craft again",
+        )
+    if not np.isfinite(train[["loss", "margin"]].to_numpy(dtype=np.float64)).all():
+        raise UserError(
+            "a loss or a margin is NaN or infinite",
+            where=f"{path}, columns loss and margin, rows with split train",
+            remedy="pretrain again with a smaller learning rate, then craft again",
+        )
+    return _Images(
+        train["label"].to_numpy(dtype=np.int64),
+        train["loss"].to_numpy(dtype=np.float64),
+        train["margin"].to_numpy(dtype=np.float64),
+    )
+
+
+def _read_clusters(path: Path, n_images: int) -> dict[str, np.ndarray]:
+    frame = read_parquet(path)
+    if len(frame) != n_images:
+        raise UserError(
+            f"{len(frame)} images are clustered, but {n_images} were attacked",
+            where=str(path),
+            remedy="run the stages embed and cluster again on the same training split",
+        )
+    clusters = {}
+    for setting in frame:
+        labels = frame[setting].to_numpy()
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise UserError(
+                f"clusters are whole numbers, column {setting} is of type {labels.dtype}",
+                where=str(path),
+                remedy="run the stage cluster again",
+            )
+        clusters[str(setting)] = labels
+    return clusters
+
+
+def _add_setting(
+    selection: _Selection,
+    clusterer: str,
+    setting: str,
+    labels: np.ndarray,
+    images: _Images,
+    settings: SelectSettings,
+    seed: int,
+) -> None:
+    """Add the cells of one setting: those of its rules, then their controls of equal size."""
+    _check_clusters(clusterer, setting, labels)
+    controlled: dict[str, int] = {}
+    for rule in settings.rules:
+        if not _is_run(rule, setting, labels, settings):
+            continue
+        rule_seed = derive_seed(seed, "select", clusterer, setting, rule)
+        for number in rules.choose(rule, labels, images.loss, images.margin, rule_seed):
+            positions = rules.members(labels, number)
+            missing = rules.missing_classes(positions, images.labels)
+            if missing and settings.missing_class == "error":
+                raise UserError(
+                    f"{clusterer}, setting {setting}: cluster {number}, chosen by {rule}, has no"
+                    f" image of class {', '.join(map(str, missing))}",
+                    where="configuration key 'select.missing_class', value 'error'",
+                    remedy="set it to 'record', or ask for fewer clusters",
+                )
+            cell = Cell(
+                clusterer,
+                setting,
+                rule,
+                number,
+                len(positions),
+                len(missing),
+                rules.digest(positions),
+            )
+            selection.cells.append(cell)
+            selection.sets[cell.digest] = positions
+            controlled.setdefault(cell.digest, number)
+    if settings.subset_control:
+        for paired, number in controlled.items():
+            _add_subset(selection, clusterer, setting, number, paired, images, seed)
+
+
+def _is_run(rule: str, setting: str, labels: np.ndarray, settings: SelectSettings) -> bool:
+    if rule == "random":
+        return True
+    if rule == "every":
+        return len(rules.clusters_of(labels)) in settings.every_n_clusters
+    asked = asked_clusters(setting)
+    return settings.rule_found if asked is None else asked in settings.rule_n_clusters
+
+
+def _check_clusters(clusterer: str, setting: str, labels: np.ndarray) -> None:
+    numbers = rules.clusters_of(labels)
+    # A setting that fixes its number promises so many; else the numbers must have no gap.
+    expected = asked_clusters(setting) or (int(numbers[-1]) + 1 if len(numbers) else 1)
+    empty = np.setdiff1d(np.arange(expected), numbers)
+    if len(empty):
+        raise UserError(
+            f"{clusterer}, setting {setting}: cluster {int(empty[0])} has zero images",
+            where=f"labels of {clusterer}, column {setting!r}",
+            remedy="ask for fewer clusters, or take the setting out of the configuration",
+        )
+
+
+def _add_subset(
+    selection: _Selection,
+    clusterer: str,
+    setting: str,
+    number: int,
+    paired: str,
+    images: _Images,
+    seed: int,
+) -> None:
+    size = len(selection.sets[paired])
+    # By the image set, not by the setting: cells with the same images share one control too.
+    positions = rules.subset(
+        len(images.labels), size, derive_seed(seed, "select", "subset", paired)
+    )
+    cell = Cell(
+        clusterer,
+        setting,
+        "subset",
+        number,
+        size,
+        len(rules.missing_classes(positions, images.labels)),
+        rules.digest(positions),
+        paired,
+    )
+    selection.cells.append(cell)
+    selection.sets[cell.digest] = positions
+
+
+def _add_single(selection: _Selection, images: _Images) -> None:
+    """Add the baselines: all images, no adversarial images, and the model left as it is."""
+    everything = np.arange(len(images.labels), dtype=np.int32)
+    nothing = everything[:0]
+    n_classes = len(np.unique(images.labels))
+    for rule, positions, missing in (("all", everything, 0), ("none", nothing, n_classes)):
+        name = rules.digest(positions)
+        selection.cells.append(
+            Cell("single", "n_clusters=1", rule, 0, len(positions), missing, name)
+        )
+        selection.sets[name] = positions
+    selection.cells.append(
+        Cell("single", "n_clusters=1", "classic", 0, 0, n_classes, rules.CLASSIC)
+    )

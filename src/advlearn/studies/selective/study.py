@@ -1,0 +1,70 @@
+"""Study 1 for the registry."""
+
+from __future__ import annotations
+
+from advlearn.studies.base import Stage, Study
+
+STUDY = Study(
+    name="selective",
+    title="Study 1: cluster-selective adversarial training",
+    settings="settings.study:SelectiveSettings",
+    plan="plan:SelectivePlan",
+    stages={
+        "pretrain": Stage(
+            "stages.pretrain:pretrain",
+            "train a classifier on clean images",
+            "settings.jobs:PretrainJob",
+        ),
+        "calibrate": Stage(
+            "stages.calibrate:calibrate",
+            "measure the paper's baselines under each combination of its open choices",
+            "settings.calibrate:CalibrateSettings",
+        ),
+        "craft": Stage(
+            "stages.craft:craft",
+            "make adversarial versions of every split",
+            "settings.jobs:CraftJob",
+        ),
+        "embed": Stage("stages.embed:embed", "reduce adversarial images to a few dimensions"),
+        "cluster": Stage(
+            "stages.cluster:cluster",
+            "cluster embedded images, all settings of one algorithm at once",
+        ),
+        "select": Stage("stages.select:select", "choose the images of each cell"),
+        "retrain": Stage(
+            "stages.retrain:retrain",
+            "retrain once for every distinct set of selected images",
+            "settings.jobs:RetrainJob",
+        ),
+        "evaluate": Stage(
+            "stages.evaluate:evaluate",
+            "measure clean and adversarial accuracy of every cell",
+            "settings.jobs:EvaluateJob",
+        ),
+        "collect": Stage(
+            "stages.collect:collect",
+            "gather the tidy tables of study 1",
+            "settings.collect:CollectSettings",
+        ),
+    },
+    collect="collect",
+    tidy="paper.schema:SelectiveTidy",
+    tables={
+        "selective_baselines": "paper.tables.baselines",
+        "selective_table1_fgsm": "paper.tables.table1_fgsm",
+        "selective_table2_pgd": "paper.tables.table2_pgd",
+        "selective_table3_overall": "paper.tables.table3_overall",
+        "selective_controls": "paper.tables.controls",
+    },
+    figures={
+        "selective_fig1_fgsm": "paper.figures.fig1_fgsm",
+        "selective_fig2_pgd": "paper.figures.fig2_pgd",
+        "selective_fig3_reduction": "paper.figures.fig3_reduction",
+        "selective_embedding": "paper.figures.embedding",
+        "selective_tradeoff": "paper.figures.tradeoff",
+        "selective_examples": "paper.figures.examples",
+    },
+    lineage="paper.lineage:LINEAGE",
+    page="paper.page:page",
+    headline="paper.verdict:headline",
+)

@@ -1,0 +1,88 @@
+"""Size of the perturbation against k."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from advlearn.report.axes import column_figure, key, legend, log_span, log_ticks
+from advlearn.studies.topk.paper.common import set_label, summarise
+from advlearn.studies.topk.paper.curves import draw_lines, empty_places, few_key, method_marks
+from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.support.errors import UserError
+
+TITLE = "Size of the perturbation against k"
+CAPTION = (
+    "Mean L2 norm of the perturbation over the successes (pixels in [0, 1], logarithmic axis) on"
+    " the primary model, with 95 % intervals (over seeds, or over images where there is one seed)."
+    " Left: fixed label sets; right: labels drawn per image. The images differ from k to k, since"
+    " an image is eligible only where it has k relevant labels beside the specified ones, and the"
+    " successes differ from method to method."
+)
+
+
+def draw(tidy: TopkTidy) -> Figure:
+    """One panel a label set (left) and a number of random labels (right).
+
+    Raises:
+        UserError: the run has neither experiment.
+    """
+    study = tidy.study
+    frame = tidy["topk_metrics"]
+    frame = frame[
+        frame["experiment"].isin(["global", "random"])
+        & (frame["metric"] == "l2")
+        & (frame["over"] == "success")
+        & (frame["model"] == study.primary_model)
+        & (frame["preset"] == study.preset)
+    ]
+    if frame.empty:
+        raise UserError(
+            "the run has neither fixed nor random label sets on the primary model",
+            where=f"{tidy.folder}/topk_metrics.csv",
+            remedy="run the experiments 'global' and 'random', then collect again",
+        )
+    table = summarise(frame).sort_values(["labels", "n_specified", "k"])
+    marks = method_marks(list(table["method"]))
+    columns = [
+        [part for _, part in table[table["scheme"] == scheme].groupby(keys, sort=False)]
+        for scheme, keys in (("global", ["labels"]), ("random", ["n_specified"]))
+    ]
+    columns = [column for column in columns if column]
+    rows = list(zip_longest(*columns))
+    figure = column_figure(1.1 + 1.35 * len(rows))
+    axes = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
+    for row, panels in zip(axes, rows, strict=True):
+        for axis, part in zip(row, panels, strict=True):
+            if part is None:
+                axis.set_visible(False)
+            else:
+                _panel(axis, part, sorted(table["k"].unique()))
+                draw_lines(axis, part, "k", marks)
+        first = next(axis for axis in row if axis.get_visible())
+        first.set_ylabel("L2 norm")
+        first.tick_params(labelleft=True)
+    for column in axes.T:
+        # The lowest panel that has something to show carries the axis.
+        lowest = [axis for axis in column if axis.get_visible()][-1]
+        lowest.set_xlabel("k")
+        lowest.tick_params(labelbottom=True)
+    # A wide interval of few images may run out of the panel; the means never do.
+    arms = table["ci_high"].clip(upper=2 * table["mean"].max())
+    axes[0, 0].set_ylim(*log_span([*table["mean"], *arms, *(table["mean"] ** 2 / arms)]))
+    legend(figure, [*key(marks.values()), few_key()])
+    return figure
+
+
+def _panel(axis: Axes, part: pd.DataFrame, ks: list[int]) -> None:
+    first = part.iloc[0]
+    axis.set_title(set_label(first["scheme"], first["labels"], first["n_specified"]))
+    axis.set_yscale("log")
+    log_ticks(axis.yaxis)
+    axis.set_xticks(ks)
+    axis.set_xlim(min(ks) - 0.5, max(ks) + 0.5)
+    known = part.loc[part["n"] > 0, "k"]
+    empty_places(axis, sorted(set(ks) - set(known)))

@@ -1,0 +1,71 @@
+"""Success rate against the size of the perturbation, one curve a method."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from advlearn.report.axes import column_figure, key, legend, log_span, log_ticks
+from advlearn.report.style import Mark
+from advlearn.studies.topk.paper.common import primary_images, scheme_label
+from advlearn.studies.topk.paper.curves import method_marks
+from advlearn.studies.topk.paper.schema import TopkTidy
+
+TITLE = "Success rate against the size of the perturbation"
+CAPTION = (
+    "Share of the attacked images on which the attack succeeds with an L2 norm (pixels in [0, 1],"
+    " logarithmic axis) up to the value on the horizontal axis; primary model, all label sets and"
+    " seeds together. A curve ends at the attack's success rate; further up and left is stronger."
+    " All methods attack the same images; n counts attacks on them."
+)
+
+
+def draw(tidy: TopkTidy) -> Figure:
+    """One row a k, one column a scheme.
+
+    Raises:
+        UserError: no image was eligible in the whole run.
+    """
+    images = primary_images(tidy)
+    schemes = sorted(images["scheme"].unique())
+    ks = sorted(images["k"].unique())
+    marks = method_marks(list(images["method"]))
+    figure = column_figure(1.1 + 1.35 * len(ks))
+    axes = figure.subplots(len(ks), len(schemes), sharex=True, sharey=True, squeeze=False)
+    span = log_span(list(images.loc[images["success"], "l2"]))
+    for row, k in zip(axes, ks, strict=True):
+        for axis, scheme in zip(row, schemes, strict=True):
+            part = images[(images["k"] == k) & (images["scheme"] == scheme)]
+            _panel(axis, part, marks, span)
+            count = part.groupby("method").size().max() if len(part) else 0
+            axis.set_title(f"{scheme_label(scheme)}, k = {k}\nn = {count}")
+        row[0].set_ylabel("success rate")
+    for axis in axes[-1]:
+        axis.set_xlabel("L2 norm")
+    legend(figure, key(marks.values()))
+    return figure
+
+
+def _panel(
+    axis: Axes, part: pd.DataFrame, marks: dict[str, Mark], span: tuple[float, float]
+) -> None:
+    axis.set_xscale("log")
+    axis.set_xlim(*span)
+    log_ticks(axis.xaxis)
+    axis.set_ylim(-0.03, 1.03)
+    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    for name, mark in marks.items():
+        here = part[part["method"] == name]
+        if here.empty:
+            continue
+        norms = np.sort(here.loc[here["success"], "l2"].to_numpy())
+        x = np.concatenate([[span[0]], norms, [span[1]]])
+        y = np.concatenate([[0], np.arange(1, len(norms) + 1), [len(norms)]]) / len(here)
+        axis.step(x, y, where="post", color=mark.colour, ls=mark.line, lw=1)
+        # A mark at the median success tells the curves apart without colour.
+        if len(norms):
+            middle = (len(norms) - 1) // 2
+            axis.plot(norms[middle], (middle + 1) / len(here), mark.marker, color=mark.colour)

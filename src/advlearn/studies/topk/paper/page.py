@@ -1,0 +1,74 @@
+"""Study 2's part of the report."""
+
+from __future__ import annotations
+
+from advlearn.report.page import Page
+from advlearn.report.sections import choices_section, record_section
+from advlearn.studies.topk.paper.common import NO_PUBLISHED
+from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.studies.topk.paper.verdict import headline_rows, sentences, verdict_rows
+
+
+def page(run: TopkTidy) -> Page:
+    """The headline, the verdict on the paper's orderings, the open choices, data and settings.
+
+    Raises:
+        UserError: a tidy file or a column is missing.
+    """
+    study = run.study
+    data = study.dataset
+    images = ", ".join(
+        f"{data[f'n_{split}']} {split}"
+        for split in ("train", "validation", "test")
+        if f"n_{split}" in data
+    )
+    seeds = ", ".join(map(str, study.seeds))
+    return Page(
+        study="topk",
+        title="Imperceptible top-k multi-label attacks",
+        run=study.run,
+        subtitle=(
+            f"Data set {data['name']}{f' ({images} images)' if images else ''},"
+            f" {len(study.class_names)} labels; primary model {study.primary_model}; preset"
+            f" {study.preset}; at most {study.images} attacked images a choice of labels; seeds"
+            f" {seeds}. {NO_PUBLISHED}"
+        ),
+        warning=_warning(run),
+        headline=headline_rows(run),
+        sentences=sentences(run),
+        comparisons=verdict_rows(run),
+        sections=[
+            choices_section(run),
+            record_section(
+                "topk-data",
+                "Data, label sets and settings",
+                "What was found, what was skipped, and the resolved settings.",
+                {
+                    "dataset": data,
+                    "labels": {
+                        name: [study.class_names[i] for i in labels]
+                        for name, labels in study.label_sets.items()
+                    },
+                    "settings": study.settings,
+                },
+            ),
+        ],
+    )
+
+
+def _warning(run: TopkTidy) -> str:
+    """Whether the classifiers are good enough for an attack on them to mean something."""
+    study = run.study
+    frame = run["topk_models"]
+    frame = frame[
+        (frame["model"] == study.primary_model)
+        & (frame["split"] == "test")
+        & (frame["metric"] == "class_map")
+    ]
+    quality = float(frame["value"].mean())
+    if not quality < 0.5:
+        return ""
+    return (
+        f"The primary model reaches a mean average precision of {quality:.3f} on clean test images:"
+        " attacks on so weak a classifier say little."
+    )

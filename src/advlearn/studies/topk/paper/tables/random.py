@@ -1,0 +1,23 @@
+"""Random scheme: every attack on labels drawn per image, by k and number of labels."""
+
+from __future__ import annotations
+
+from advlearn.report.writers import Table
+from advlearn.studies.topk.paper.attacks import METHOD, attack_table
+from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.studies.topk.paper.tables.fixed_labels import NOTES
+
+
+def build(tidy: TopkTidy) -> Table:
+    """Method by k and |S|, with all metrics and intervals."""
+    return attack_table(
+        tidy,
+        "random",
+        METHOD,
+        title="Labels drawn per image (random scheme)",
+        caption=(
+            "|S| specified labels drawn for every image from the relevant labels in its clean top"
+            " k; an image is eligible where it has at least k other relevant labels."
+        ),
+        notes=NOTES,
+    )

@@ -1,0 +1,29 @@
+"""TkMIA with its convex relaxation beside the exact order statistic."""
+
+from __future__ import annotations
+
+from advlearn.report.writers import Table
+from advlearn.studies.topk.paper.attacks import Varied, attack_table
+from advlearn.studies.topk.paper.common import SURROGATE_LABELS
+from advlearn.studies.topk.paper.schema import TopkTidy
+
+
+def build(tidy: TopkTidy) -> Table:
+    """Surrogate by k, with all metrics and intervals."""
+    return attack_table(
+        tidy,
+        "relaxation",
+        Varied(
+            ["surrogate"],
+            ["loss"],
+            {"surrogate": "average"},
+            "the average of the top k",
+            lambda value: SURROGATE_LABELS.get(value, str(value)),
+        ),
+        title="Convex relaxation against the exact order statistic",
+        caption=(
+            "TkMIA with three losses: the average of the top k, a convex upper bound of the order"
+            " statistic, as in the paper; the order statistic itself; and that with each of its"
+            " two terms cut off at zero."
+        ),
+    )

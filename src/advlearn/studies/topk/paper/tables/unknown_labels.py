@@ -1,0 +1,32 @@
+"""TkMIA by an attacker who does not know the labels, or sees only some of them."""
+
+from __future__ import annotations
+
+from advlearn.report.writers import Table, number
+from advlearn.studies.topk.paper.attacks import Varied, attack_table
+from advlearn.studies.topk.paper.schema import TopkTidy
+
+_KNOWLEDGE = {"truth": "the truth", "inferred": "inferred from the model"}
+
+
+def build(tidy: TopkTidy) -> Table:
+    """What the attacker knows by the share of labels hidden from it."""
+    return attack_table(
+        tidy,
+        "unknown",
+        Varied(
+            ["knowledge", "hidden"],
+            ["relevant labels", "hidden"],
+            {"knowledge": "truth", "hidden": 0.0},
+            "an attacker who knows all labels",
+            lambda value: (
+                _KNOWLEDGE.get(value, value) if isinstance(value, str) else number(value, 2)
+            ),
+        ),
+        title="Attackers who do not know all labels",
+        caption=(
+            "TkMIA where the attacker takes the relevant labels from the truth or infers them from"
+            " the model's own clean scores, and where a share of the labels is hidden from it."
+            " Success and measures are judged with the truth."
+        ),
+    )

@@ -1,0 +1,63 @@
+"""What the rules of study 2 need to know while the graph of jobs is built."""
+
+from __future__ import annotations
+
+from advlearn.settings.data import SourceSettings
+from advlearn.settings.run import Wildcards
+from advlearn.studies.plan import StudyPlan
+from advlearn.studies.topk.settings.study import TopkSettings
+from advlearn.support.codedigest import external_digest
+
+
+class TopkPlan(StudyPlan[TopkSettings]):
+    """Models, attacks and parameters that are not those of one job's settings class."""
+
+    def models(self) -> list[dict[str, object]]:
+        """Wildcards of every classifier and seed."""
+        return [{"model": model, "seed": s} for model in self.settings.models for s in self.seeds]
+
+    def attacks(self) -> list[dict[str, object]]:
+        """Wildcards of every attack job and seed."""
+        return [
+            {"model": model, "job": job, "seed": seed}
+            for job, model in self.settings.attack_jobs()
+            for seed in self.seeds
+        ]
+
+    def transfers(self) -> list[dict[str, object]]:
+        """Wildcards of every transfer."""
+        return [{"seed": seed} for seed in self.seeds]
+
+    def shown(self) -> dict[str, object]:
+        """Wildcards of the attack whose images are shown."""
+        return {"model": self.settings.primary, "job": "transfer", "seed": self.seeds[0]}
+
+    def raw(self) -> str:
+        """Folder of downloaded photos, shared by all runs."""
+        return f"results/raw/{self.settings.dataset}"
+
+    def sources(self, wildcards: Wildcards) -> str:
+        """Where the ImageNet weights of a network may come from, JSON."""
+        weights = getattr(self.settings.model_of(wildcards).network, "weights", None)
+        return (self.run.sources if weights == "imagenet" else SourceSettings()).to_json()
+
+    def own_model(self, wildcards: Wildcards) -> str | None:
+        """Digest of the source of a user's own multi-label network."""
+        return external_digest(self.settings.model_of(wildcards).network.name)
+
+    def own_models(self) -> list[str | None]:
+        """Digests of the sources of the user's own multi-label networks."""
+        return [external_digest(each.network.name) for each in self.settings.models.values()]
+
+    def mem_mb(self, wildcards: Wildcards) -> int:
+        """Memory of a job that needs gradients of a classifier of study 2, in MB.
+
+        Nearly all of it is what a network keeps of a batch between its two passes. For photos it
+        is that of a ResNet-50, 2.6e-3 MB a pixel when it is attacked, with a quarter to spare.
+        """
+        topk = self.settings
+        if topk.dataset == "scenes":
+            return 4000
+        batch = max(topk.batch_size, topk.model_of(wildcards).training.batch_size)
+        side = topk.photos.size or 448  # the largest that a data set has of its own
+        return 2000 + round(3.3e-3 * side**2 * batch)

@@ -1,0 +1,268 @@
+"""The whole of study 2 as the configuration has it, and the cells that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from advlearn.data.catalogue import get as dataset
+from advlearn.settings.base import EachOnce, Settings, plain_names, without_null
+from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings, ScenesSettings
+from advlearn.settings.run import RunSettings, StudySettings, Wildcards, chosen
+from advlearn.settings.topk import METHODS, PRESETS, Method, Surrogate, TopkAttackSettings
+from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
+from advlearn.support.errors import UserError
+
+JOBS: dict[str, tuple[str, ...]] = {
+    "global": ("global",),
+    "random": ("random",),
+    "sweeps": ("relaxation", "alpha", "unknown"),
+    "transfer": ("transfer",),
+}
+"""Jobs of a model and their experiments; an experiment gives the rows of one or two tables."""
+
+_KEYS = "'topk.models' and 'topk.methods'"
+_Count = Annotated[int, Field(ge=1, le=10_000)]
+_Share = Annotated[float, Field(ge=0, lt=1)]
+_Weight = Annotated[float, Field(ge=0)]
+
+
+class FocusSettings(Settings):
+    """The one choice of k and |S| on which the sweeps and the transfer are run."""
+
+    k: _Count = Field(3, description="k of the sweeps")
+    n_specified: _Count = Field(2, description="labels drawn for an image in the sweeps")
+
+
+class TopkSettings(StudySettings):
+    """Study 2: imperceptible top-k multi-label attacks (T_kMIA, 2023)."""
+
+    dataset: Literal["scenes", "voc2012", "coco2014", "nuswide"] = Field(
+        "scenes", description="scenes of the run's own images, or a public set of photos"
+    )
+    scenes: ScenesSettings = Field(ScenesSettings(), description="read by 'dataset: scenes'")
+    photos: PhotosOptions = Field(PhotosOptions(), description="read by the other data sets")
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] | None = Field(
+        None, description="seeds of this study; null: those of the run"
+    )
+    models: dict[str, TopkModelSettings] = Field(
+        ...,
+        min_length=1,
+        description="classifiers by the name that tables and paths use; null leaves one out",
+    )
+    primary: str = Field(..., description="the model of all experiments but transfer")
+    preset: Literal["sound", "authors"] = Field(
+        "sound",
+        description="sound: starts at the image, nearest success, one budget for all methods;"
+        " authors: the published algorithm",
+    )
+    attack: dict[str, Any] = Field(
+        {}, description="values laid over the preset, by their names in it"
+    )
+    by_method: dict[Method, dict[str, Any]] = Field(
+        {}, description="values laid over the preset for one method (an unequal budget)"
+    )
+    methods: Annotated[tuple[Method, ...], EachOnce] = Field(
+        METHODS, min_length=1, description="attacks of the experiments global, random, transfer"
+    )
+    k: Annotated[tuple[_Count, ...], EachOnce] = Field(
+        (2, 3, 5), min_length=1, description="sizes of the top"
+    )
+    n_specified: Annotated[tuple[_Count, ...], EachOnce] = Field(
+        (1, 2, 3), min_length=1, description="random scheme: labels drawn for each image"
+    )
+    label_sets: dict[str, Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce]] = Field(
+        ...,
+        min_length=1,
+        description="global scheme: label indices by the name of the set; null leaves one out",
+    )
+    focus: FocusSettings = Field(
+        FocusSettings(), description="the one k and |S| of the sweeps and the transfer"
+    )
+    surrogates: Annotated[tuple[Surrogate, ...], EachOnce] = Field(
+        ("average", "exact", "hinge"), min_length=1, description="losses of tkmia compared"
+    )
+    alphas: Annotated[tuple[_Weight, ...], EachOnce] = Field(
+        (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1, description="weights of the norm compared"
+    )
+    hidden: Annotated[tuple[_Share, ...], EachOnce] = Field(
+        (0.0, 0.25, 0.5, 0.75),
+        min_length=1,
+        description="shares of the labels that an attacker cannot see",
+    )
+    images: int = Field(
+        200, ge=1, description="eligible test images of each cell, the first in order"
+    )
+    examples: int = Field(3, ge=1, le=8, description="images shown in the figure")
+    batch_size: int = Field(64, ge=1, description="images attacked at once; bounds the memory")
+
+    @field_validator("models", "label_sets", mode="before")
+    @classmethod
+    def _without_null(cls, named: Any) -> Any:
+        return without_null(named)
+
+    @field_validator("models", "label_sets")
+    @classmethod
+    def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
+        return plain_names(named)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.primary not in self.models:
+            known = ", ".join(self.models)
+            raise ValueError(f"primary: unknown model {self.primary!r}; known: {known}")
+        if "random" in self.label_sets:
+            raise ValueError("label_sets: the name 'random' is taken by the random scheme")
+        if self.focus.n_specified > self.focus.k or min(self.n_specified) > max(self.k):
+            raise ValueError("n_specified: labels are drawn from the top k, so at most k of them")
+        if self.focus.n_specified > max(self.k):
+            raise ValueError("k: one of them must be at least focus.n_specified (for 'relaxation')")
+        for name, labels in self.label_sets.items():
+            if not labels:
+                raise ValueError(f"label_sets.{name}: name at least one label")
+        for key, changes in (("attack", self.attack), *self.by_method.items()):
+            if "method" in changes:
+                raise ValueError(f"{key}: 'method' is no value of it; name methods in 'methods'")
+        if any("clean_map" in changes for changes in self.by_method.values()):
+            # Which images can be attacked follows from it, and methods are compared on the same.
+            raise ValueError("by_method: 'clean_map' is the same for all methods; set it in attack")
+        for method in ("tkmia", *self.methods, *self.by_method):  # the sweeps are about tkmia
+            try:
+                self.attack_of(method)
+            except ValidationError as error:
+                item = error.errors(include_url=False)[0]
+                key = ".".join(str(part) for part in item["loc"])
+                raise ValueError(f"attack of {method}: {key}: {item['msg']}") from error
+        return self
+
+    @property
+    def data(self) -> TopkDataSettings:
+        """Settings of the data set that is used."""
+        if self.dataset == "scenes":
+            return self.scenes
+        return PhotosSettings(name=self.dataset, **self.photos.model_dump())
+
+    def attack_of(self, method: Method, **changes: Any) -> TopkAttackSettings:
+        """The preset with what the configuration lays over it."""
+        values = {**self.attack, **self.by_method.get(method, {}), **changes}
+        return PRESETS[self.preset](method, **values)
+
+    def methods_of(self, experiment: str) -> tuple[Method, ...]:
+        """The methods of an experiment: the sweeps are about tkmia alone."""
+        return self.methods if experiment in ("global", "random", "transfer") else ("tkmia",)
+
+    def model_of(self, wildcards: Wildcards) -> TopkModelSettings:
+        """The classifier of a job.
+
+        Raises:
+            UserError: the run has no such model.
+        """
+        return chosen(self.models, wildcards.model, "model", _KEYS)
+
+    def attack_jobs(self) -> list[tuple[str, str]]:
+        """Job and model of every attack job."""
+        return [(job, model) for job in JOBS for model in self.models_of(job)]
+
+    def own_names(self) -> list[str]:
+        """Networks of the user's own."""
+        return [model.network.name for model in self.models.values()]
+
+    def check(self, run: RunSettings) -> None:
+        """Refuse labels that the data set does not have, where their number is known.
+
+        Raises:
+            UserError: a label set or a k does not fit, or a folder of photos is missing.
+        """
+        if self.dataset == "nuswide" and self.photos.root is None:
+            raise UserError(
+                "NUS-WIDE has no official address that photos could be downloaded from",
+                where="configuration key 'topk.photos.root'",
+                remedy="set it to the folder of your copy (docs/studies/topk.md says what has to"
+                " be in it)",
+            )
+        if self.dataset == "scenes":
+            n_labels = len(dataset(run.data.dataset).class_names)
+        else:
+            n_labels = N_LABELS[self.dataset]
+        if not n_labels:
+            return
+        for name, labels in self.label_sets.items():
+            if max(labels) >= n_labels:
+                raise UserError(
+                    f"label {max(labels)} does not exist: {self.dataset} has {n_labels} labels",
+                    where=f"configuration key 'topk.label_sets.{name}'",
+                    remedy=f"use indices from 0 to {n_labels - 1}, or set the key to null",
+                )
+        if max(*self.k, self.focus.k) >= n_labels:
+            raise UserError(
+                f"k must be below the number of labels: {self.dataset} has {n_labels}",
+                where="configuration key 'topk.k' or 'topk.focus.k'",
+                remedy=f"use at most {n_labels - 1}",
+            )
+
+    def models_of(self, job: str) -> tuple[str, ...]:
+        """The models of a job."""
+        return tuple(self.models) if job == "transfer" else (self.primary,)
+
+    def cells(self, job: str) -> tuple[TopkCell, ...]:
+        """The cells of one job, method by method."""
+        return tuple(
+            cell
+            for experiment in JOBS[job]
+            for method in self.methods_of(experiment)
+            for cell in self._cells(experiment, method)
+        )
+
+    def _cells(self, experiment: str, method: Method) -> Iterator[TopkCell]:
+        attack, focus = self.attack_of(method), self.focus
+        if experiment == "global":
+            for name, labels in self.label_sets.items():
+                for k in self.k:
+                    yield TopkCell(
+                        experiment=experiment,
+                        scheme="global",
+                        labels=name,
+                        specified=labels,
+                        n_specified=len(labels),
+                        k=k,
+                        attack=attack,
+                    )
+        elif experiment == "random":
+            for k in self.k:
+                for count in self.n_specified:
+                    # Labels are drawn from the top k: more than k of them there are never.
+                    if count <= k:
+                        yield self._random(experiment, attack, k, count)
+        elif experiment == "relaxation":
+            for surrogate in self.surrogates:
+                for k in (each for each in self.k if each >= focus.n_specified):
+                    changed = self.attack_of(method, surrogate=surrogate)
+                    yield self._random(experiment, changed, k)
+        elif experiment == "alpha":
+            for alpha in self.alphas:
+                yield self._random(experiment, self.attack_of(method, alpha=alpha))
+        elif experiment == "unknown":
+            for knowledge in ("truth", "inferred"):
+                for hidden in self.hidden:
+                    known = {"knowledge": knowledge, "hidden": hidden}
+                    yield self._random(experiment, attack).model_copy(update=known)
+        else:
+            yield self._random(experiment, attack, focus.k)
+
+    def _random(
+        self,
+        experiment: str,
+        attack: TopkAttackSettings,
+        k: int | None = None,
+        n_specified: int | None = None,
+    ) -> TopkCell:
+        return TopkCell(
+            experiment=experiment,
+            scheme="random",
+            labels="random",
+            n_specified=n_specified or self.focus.n_specified,
+            k=k or self.focus.k,
+            attack=attack,
+        )
