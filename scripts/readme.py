@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from advlearn.report.page import Rows
+from advlearn.report.writers import pipe_table
 from advlearn.stages.opened import opened
 from advlearn.studies import study
-from advlearn.report.writers import pipe_table
 from advlearn.studies.bilevel.paper import verdict as bilevel_verdict
 from advlearn.studies.bilevel.paper.common import datasets
 from advlearn.studies.selective.paper import verdict

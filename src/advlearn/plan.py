@@ -59,6 +59,8 @@ class Plan:
         self.raw = _raw_name(self.config)
         self._published = lock.parent / "config" / "published"
         self.published_folder = _shown(self._published)
+        self._captions = lock.parent / "workflow" / "report"
+        self.captions_folder = _shown(self._captions)
         # Only a GPU that was asked for by name is asked of the scheduler: the machine on which the
         # graph is built need not be the one that computes, so `auto` cannot know.
         self.gpus = int(self.config.device == "cuda")
@@ -129,6 +131,10 @@ class Plan:
     def published(self, name: str) -> list[str]:
         """Files of a study's published numbers."""
         return sorted(_shown(path) for path in (self._published / name).glob("*.csv"))
+
+    def captions(self) -> list[str]:
+        """Captions of all figures, inputs of the report."""
+        return sorted(_shown(path) for path in self._captions.glob("*/figures/*.rst"))
 
 
 def rules() -> dict[str, str]:

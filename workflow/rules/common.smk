@@ -34,7 +34,7 @@ def report_files(study, kind, suffix):
     return [
         report_flag(
             f"<run>/paper/{kind}/{name}{suffix}",
-            caption=f"../report/{study.name}/{name}.rst",
+            caption=f"../report/{study.name}/{kind}/{name}.rst",
             category=study.title,
             subcategory=kind.capitalize(),
         )

@@ -133,6 +133,7 @@ rule report:
         tables=of_studies("tables"),
         figures=of_studies("figures"),
         record=expand(rules.record.output.record, alone=""),
+        captions=PLAN.captions(),
         published=[PLAN.published(study.name) for study in PLAN.studies],
     output:
         html="<run>/report.html",
@@ -147,7 +148,7 @@ rule report:
     params:
         tidy=lambda wildcards, input: Path(input[0]).parent,
         published=PLAN.published_folder,
-        tables=lambda wildcards, input: Path(input.tables[0]).parent,
+        captions=PLAN.captions_folder,
         figures=lambda wildcards, input: Path(input.figures[0]).parent,
         code=PLAN.code("report"),
         lock=LOCK,
@@ -155,5 +156,5 @@ rule report:
         "Make one page of everything"
     shell:
         "python -m advlearn report --tidy {params.tidy:q} --published {params.published:q}"
-        " --tables {params.tables:q} --figures {params.figures:q} --record {input.record:q}"
+        " --captions {params.captions:q} --figures {params.figures:q} --record {input.record:q}"
         " --choices {output.choices:q} --out {output.html:q} 2>&1 | tee {log:q}"

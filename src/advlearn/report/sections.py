@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from advlearn.report.html import table_html
+from advlearn.report.numbers import ABSENT
 from advlearn.report.page import Rows, Section
 from advlearn.report.tidy import Tidy
-from advlearn.report.writers import ABSENT, pipe_table
+from advlearn.report.writers import pipe_table, table_html
 
 CHOICES_TITLE = "What the paper leaves open"
 

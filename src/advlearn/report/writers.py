@@ -1,18 +1,19 @@
-"""One table, three files: CSV for machines, Markdown and booktabs LaTeX for people."""
+"""One table, four forms: CSV for machines, Markdown, booktabs LaTeX and HTML for people."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
-import pandas as pd
-
+from advlearn.report.numbers import ABSENT
+from advlearn.report.table import Table
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_csv, write_text
 
-ABSENT = "–"
 _PAGE_ROWS = 45
+_OPEN = 2  # the first groups of an HTML table, those compared with the paper, are open
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -49,37 +50,6 @@ _TEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows of the readable form that stand under one heading."""
-
-    title: str
-    rows: list[list[str]]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table, tidy and readable.
-
-    Attributes:
-        title: one line, no full stop.
-        caption: what the numbers are.
-        frame: tidy rows, for the CSV file.
-        columns: headings of the readable form.
-        groups: rows of the readable form; each row has one cell a column.
-        notes: remarks below the table.
-        wide: whether LaTeX sets it on a page turned sideways.
-    """
-
-    title: str
-    caption: str
-    frame: pd.DataFrame
-    columns: Sequence[str]
-    groups: Sequence[Group]
-    notes: Sequence[str] = field(default_factory=list)
-    wide: bool = False
 
 
 def write_table(table: Table, stem: Path) -> list[Path]:
@@ -206,6 +176,38 @@ def latex(table: Table, label: str) -> str:
     return "\n".join(line for line in lines if line) + "\n"
 
 
+def html(table: Table) -> str:
+    """The table as HTML without its title: caption, a table a group, notes.
+
+    The first two groups are open, the further ones unfold.
+    """
+    parts = [f"<p>{escape(' '.join(table.caption.split()))}</p>\n"]
+    for number, group in enumerate(table.groups):
+        body = table_html(table.columns, group.rows)
+        if group.title:
+            opened = " open" if number < _OPEN else ""
+            summary = f"<summary>{escape(group.title)}</summary>"
+            body = f"<details{opened}>{summary}\n{body}</details>\n"
+        parts.append(body)
+    if table.notes:
+        items = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
+        parts.append(f'<ul class="notes">{items}</ul>\n')
+    return "".join(parts)
+
+
+def table_html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """An HTML table that scrolls sideways on a narrow screen."""
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td{_align(cell)}>{escape(cell)}</td>" for cell in row) + "</tr>\n"
+        for row in rows
+    )
+    return (
+        '<div class="scroll" tabindex="0"><table>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
+    )
+
+
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a table for a terminal, columns two blanks apart."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
@@ -228,44 +230,13 @@ def escape_latex(text: str) -> str:
     return "".join(_TEX.get(character, character) for character in text)
 
 
-def number(value: float, digits: int = 3) -> str:
-    """A number with a true minus sign, or a dash where there is none."""
-    if pd.isna(value):
-        return ABSENT
-    text = f"{value:.{digits}f}"
-    if float(text) == 0:
-        text = text.lstrip("-")
-    return text.replace("-", "−")
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """A difference with its sign, or a dash where there is none."""
-    text = number(value, digits)
-    return f"+{text}" if not pd.isna(value) and float(f"{value:.{digits}f}") > 0 else text
-
-
-def with_interval(mean: float, low: float, high: float, *, sign: bool = False) -> str:
-    """``mean [low, high]``, or the mean alone where there is no interval."""
-    shown = signed if sign else number
-    if pd.isna(mean) or pd.isna(low):
-        return shown(mean)
-    return f"{shown(mean)} [{shown(low)}, {shown(high)}]"
-
-
-def plus_minus(mean: float, low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:
-    """``mean ± half`` of a symmetric interval, or the mean alone where there is none."""
-    shown = signed(mean, digits) if sign else number(mean, digits)
-    return shown if pd.isna(low) else f"{shown} ± {number((high - low) / 2, digits)}"
-
-
-def with_published(cell: str, published: float, digits: int = 3) -> str:
-    """The cell followed by the published value in brackets, where the paper has one."""
-    return cell if pd.isna(published) else f"{cell} ({number(published, digits)})"
-
-
 def _pipe(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _numeric(text: str) -> bool:
     return text == ABSENT or text[:1] in "0123456789+−" if text else True
+
+
+def _align(cell: str) -> str:
+    return ' class="number"' if re.match(r"[+−]?\d", cell) else ""

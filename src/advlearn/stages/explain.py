@@ -22,9 +22,10 @@ from advlearn.chain.rules import Job, Rules, rules_of
 from advlearn.chain.text import readable
 from advlearn.chain.walk import Chain, follow
 from advlearn.report.address import Address, find, parse
-from advlearn.report.lineage import Lineage, behind, published_behind
+from advlearn.report.captions import FOLDER, caption
 from advlearn.report.save import save_figure
 from advlearn.report.style import figure_style
+from advlearn.report.table import Table
 from advlearn.report.tidy import Tidy
 from advlearn.report.writers import write_table
 from advlearn.stages.opened import opened as opened_by
@@ -134,13 +135,13 @@ def explanation(address: Address, made: Made, published: Path, snakefile: Path) 
     """
     study = study_of(address.name)
     tidy = opened_by(study, made.folder / "tidy", published)
-    title, frame, again = _again(address, study, tidy, made.folder / "paper" / address.kind)
+    title, table, again = _again(address, study, tidy, made.folder / "paper" / address.kind)
     opened = [path for path in tidy.opened if path.parent == tidy.folder]
     tables = [path.name.partition(".")[0] for path in opened]
     number: dict[str, Any] | None = None
     frames: dict[str, list[pd.DataFrame]] = {}
-    if address.words and frame is not None:
-        number, frames = _number(address, study, tidy, made, frame)
+    if address.words and table is not None:
+        number, frames = _number(address, tidy, made, table)
         # A published number has no rows of ours, and nothing was run for it.
         stage_of = tidy.schema.stage_of
         tables = [*frames, *(n for n in tables if not stage_of(n))] if frames else []
@@ -167,17 +168,18 @@ def explanation(address: Address, made: Made, published: Path, snakefile: Path) 
 
 def _again(
     address: Address, study: Study, tidy: Tidy, folder: Path
-) -> tuple[str, pd.DataFrame | None, list[dict[str, Any]]]:
-    """Title, rows of a table, and the files beside what the tidy tables give now."""
+) -> tuple[str, Table | None, list[dict[str, Any]]]:
+    """Title, the table, and the files beside what the tidy tables give now."""
     with tempfile.TemporaryDirectory() as scratch:
         stem = Path(scratch) / address.name
         if address.kind == "tables":
-            table = study.table(address.name).build(tidy)
-            title, frame = table.title, table.frame
+            table: Table | None = study.table(address.name).build(tidy)
+            assert table is not None
+            title = table.title
             files = write_table(table, stem)
         else:
-            entry = study.figure(address.name)
-            title, frame = entry.TITLE, None
+            entry, table = study.figure(address.name), None
+            title = caption(FOLDER, study.name, address.name).title
             with figure_style():
                 files = save_figure(entry.draw(tidy), stem)
         again = []
@@ -192,14 +194,13 @@ def _again(
                     "made_again_the_same": same if there else None,
                 }
             )
-    return title, frame, again
+    return title, table, again
 
 
 def _number(
-    address: Address, study: Study, tidy: Tidy, made: Made, frame: pd.DataFrame
+    address: Address, tidy: Tidy, made: Made, table: Table
 ) -> tuple[dict[str, Any], dict[str, list[pd.DataFrame]]]:
     """A number with the rows behind it, and these rows by tidy table."""
-    lineage: Lineage = study.load(study.lineage)[address.name]
     csv = made.folder / "paper" / address.kind / f"{address.name}.csv"
     if not csv.is_file():
         raise UserError(
@@ -207,30 +208,33 @@ def _number(
             where=str(csv),
             remedy="run the workflow first, for example 'make demo'",
         )
-    cell = find(csv, lineage.keys, address.words)
-    if cell.row >= len(frame):
+    cell = find(csv, table.keys, address.words)
+    if cell.row >= len(table.frame):
         raise UserError(
             "the table has other lines than its tidy tables give",
             where=str(csv),
             remedy=MADE_ANEW,
         )
-    line = {str(name): value for name, value in frame.iloc[cell.row].items()}
+    line = {str(name): value for name, value in table.frame.iloc[cell.row].items()}
     parts: list[dict[str, Any]] = []
     frames: dict[str, list[pd.DataFrame]] = {}
     quoted = cell.column in ("published", "source", "note")
-    for part in [] if quoted else behind(lineage, tidy, line, cell.column):
-        frames.setdefault(part.table, []).append(part.rows)
+    for part in [] if quoted else table.behind(line, cell.column):
+        rows = tidy[part.table].loc[part.rows]
+        frames.setdefault(part.table, []).append(rows)
         file = made.located(f"{made.home}/tidy/{part.table}.csv")
-        parts.append(_rows(part.role, file, part.rows))
-    beside = published_behind(lineage, address.name, tidy, line)
-    if beside is not None:
-        parts.append(_rows("published", tidy.published_folder / f"{address.name}.csv", beside))
+        parts.append(_rows(part.role, file, rows))
+    published = tidy.published(address.name) if table.published else None
+    beside = table.published_behind(line, published) if published is not None else []
+    if published is not None and beside:
+        beside_rows = published.loc[beside]
+        parts.append(_rows("published", tidy.published_folder / f"{address.name}.csv", beside_rows))
     number = {
         "column": cell.column,
         "value": cell.text or None,
         "line": cell.line,
         "keys": dict(cell.keys),
-        "how": "quoted from the published numbers" if quoted else lineage.how,
+        "how": "quoted from the published numbers" if quoted else table.how,
         "rows": parts,
     }
     return number, frames

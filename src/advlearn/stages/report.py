@@ -10,10 +10,13 @@ import jinja2
 import typer
 
 from advlearn.report import sections
-from advlearn.report.html import markdown_html, markdown_title, picture, table_html
+from advlearn.report.captions import FOLDER, caption
 from advlearn.report.page import Page
+from advlearn.report.pictures import picture
+from advlearn.report.table import Table
+from advlearn.report.writers import html as table_as_html
+from advlearn.report.writers import table_html
 from advlearn.stages.opened import chosen, opened
-from advlearn.studies.base import Study
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_json, write_text
 
@@ -21,13 +24,13 @@ from advlearn.support.io import read_json, write_text
 def report(
     *,
     tidy: Annotated[Path, typer.Option(help="folder of the tidy tables")],
-    tables: Annotated[Path, typer.Option(help="folder of the tables stage")],
     figures: Annotated[Path, typer.Option(help="folder of the figures stage")],
     out: Annotated[Path, typer.Option(help="report.html to write")],
     choices: Annotated[Path, typer.Option(help="choices.md to write")],
     published: Annotated[Path, typer.Option(help="folder of the published numbers")] = Path(
         "config/published"
     ),
+    captions: Annotated[Path, typer.Option(help="folder of the captions")] = FOLDER,
     record: Annotated[Path | None, typer.Option(help="run.json, shown as a table")] = None,
     study: Annotated[
         list[str] | None, typer.Option(help="a study to report; all that are present by default")
@@ -47,10 +50,10 @@ def report(
             "page": page,
             "headline": table_html(*page.headline),
             "comparisons": table_html(*page.comparisons),
-            "tables": [_table(tables, name) for name in each.tables],
-            "figures": [_figure(figures, each, name) for name in each.figures],
+            "tables": [_table(name, each.table(name).build(run)) for name in each.tables],
+            "figures": [_figure(figures, captions, each.name, name) for name in each.figures],
         }
-        for each, page in zip(found, pages, strict=True)
+        for each, run, page in zip(found, runs, pages, strict=True)
     ]
     # One study names the page; several share the project's name.
     title = pages[0].title if len(pages) == 1 else "Adversarial learning"
@@ -68,19 +71,11 @@ def report(
     write_text(out, html)
 
 
-def _table(folder: Path, name: str) -> dict[str, str]:
-    path = folder / f"{name}.md"
-    if not path.is_file():
-        raise UserError(
-            f"the table {name} is missing",
-            where=str(folder),
-            remedy="run the stage 'tables' first",
-        )
-    text = path.read_text(encoding="utf-8")
-    return {"name": name, "title": markdown_title(text), "html": markdown_html(text)}
+def _table(name: str, table: Table) -> dict[str, str]:
+    return {"name": name, "title": table.title, "html": table_as_html(table)}
 
 
-def _figure(folder: Path, study: Study, name: str) -> dict[str, str]:
+def _figure(folder: Path, captions: Path, study: str, name: str) -> dict[str, str]:
     content = picture(folder / name)
     if content is None:
         raise UserError(
@@ -88,8 +83,8 @@ def _figure(folder: Path, study: Study, name: str) -> dict[str, str]:
             where=str(folder),
             remedy="run the stage 'figures' first",
         )
-    entry = study.figure(name)
-    return {"name": name, "title": entry.TITLE, "caption": entry.CAPTION, "picture": content}
+    title, text = caption(captions, study, name)
+    return {"name": name, "title": title, "caption": text, "picture": content}
 
 
 def _record(path: Path | None) -> dict[str, Any]:

@@ -46,7 +46,6 @@ class Study:
         tidy: class that reads them, a `Tidy`.
         tables: table name -> module with ``build``, in the order of the report.
         figures: figure name -> module with ``draw``, TITLE and CAPTION, in that order.
-        lineage: table name -> where its numbers come from.
         page: function from the tidy tables to the study's part of the report.
         headline: function from the tidy tables to a headline for a terminal.
         downloads: whether its data are downloaded by the stage ``download``.
@@ -61,7 +60,6 @@ class Study:
     tidy: str
     tables: Mapping[str, str]
     figures: Mapping[str, str]
-    lineage: str
     page: str
     headline: str
     downloads: bool = True

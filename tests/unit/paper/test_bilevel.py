@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from advlearn.metrics.intervals import mean_interval
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
+
+from advlearn.metrics.intervals import mean_interval
+from advlearn.report.numbers import format_significant, significant_interval
 from advlearn.report.save import save_figure
 from advlearn.report.style import COLUMN_WIDTH, figure_style
 from advlearn.report.tidy import Tidy, of_study
@@ -26,8 +27,6 @@ from advlearn.studies.bilevel.paper.common import (
     means,
     normalised_delta,
     sandwich,
-    sized,
-    sized_interval,
 )
 from advlearn.studies.bilevel.paper.page import page
 from advlearn.studies.bilevel.paper.schema import SHAPES
@@ -549,13 +548,13 @@ def test_flags_in_any_spelling(copy: Path, published: Path) -> None:
     ],
 )
 def test_sized(value: float, expected: str) -> None:
-    assert sized(value) == expected
+    assert format_significant(value) == expected
 
 
 def test_bounds_below_zero_are_shown_as_zero() -> None:
-    assert sized_interval(2.0, -0.5, 4.5) == "2.00 [0, 4.50]"
-    assert sized_interval(2.0, float("nan"), float("nan")) == "2.00"
-    assert sized_interval(float("nan"), 0, 1) == "–"
+    assert significant_interval(2.0, -0.5, 4.5) == "2.00 [0, 4.50]"
+    assert significant_interval(2.0, float("nan"), float("nan")) == "2.00"
+    assert significant_interval(float("nan"), 0, 1) == "–"
 
 
 def test_orders() -> None:

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import advlearn.paper.figures as package
 import numpy as np
 import pytest
-
-import advlearn.paper.figures as package
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
+
+from advlearn.report.panels import limits
 from advlearn.report.save import save_figure
-from advlearn.report.style import COLUMN_WIDTH, figure_style, limits
+from advlearn.report.style import COLUMN_WIDTH, figure_style
 from advlearn.report.tidy import Tidy, of_study
 from advlearn.support.errors import UserError
 from tests.unit.paper.drawn import assert_nothing_cut, pixels

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
 from advlearn.paper.tables import TABLES
+
 from advlearn.report.lineage import LINEAGE, SOURCES, Part, behind, published_behind
 from advlearn.report.tidy import Tidy
 from advlearn.support.errors import UserError

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from advlearn.metrics.intervals import mean_interval, prediction_interval
-from advlearn.report.summary import beside_published, inside, over_seeds
+from advlearn.report.intervals import beside_published, inside, over_seeds
 
 
 def test_agrees_with_the_intervals_one_group_at_a_time() -> None:

@@ -3,13 +3,13 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import advlearn.paper.tables as package
 import numpy as np
 import pandas as pd
 import pytest
-
-import advlearn.paper.tables as package
-from advlearn.metrics.intervals import mean_interval, paired_difference
 from advlearn.paper.tables import TABLES
+
+from advlearn.metrics.intervals import mean_interval, paired_difference
 from advlearn.report.tidy import Tidy, of_study
 from advlearn.report.writers import write_table
 from advlearn.studies.selective.paper.common import POOLED, baselines, cells, cluster_number, scopes

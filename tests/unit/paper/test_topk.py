@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from advlearn.metrics.intervals import mean_interval, wilson_interval
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
-from advlearn.report.axes import log_span
+
+from advlearn.metrics.intervals import mean_interval, wilson_interval
+from advlearn.report.numbers import plus_minus
+from advlearn.report.panels import log_span
 from advlearn.report.save import save_figure
 from advlearn.report.style import COLUMN_WIDTH, figure_style
 from advlearn.report.tidy import Tidy, of_study
-from advlearn.report.writers import latex, plus_minus, write_table
+from advlearn.report.writers import latex, write_table
 from advlearn.studies.topk.paper.common import compare, over_images, relevance_groups, summarise
 from advlearn.studies.topk.paper.figures.examples import ranked
 from advlearn.studies.topk.paper.page import page

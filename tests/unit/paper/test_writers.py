@@ -6,19 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advlearn.report.writers import (
-    Group,
-    Table,
-    escape_latex,
-    latex,
-    markdown,
-    number,
-    pipe_table,
-    signed,
-    with_interval,
-    with_published,
-    write_table,
-)
+from advlearn.report.numbers import number, signed, with_interval, with_published
+from advlearn.report.table import Group, Table
+from advlearn.report.writers import escape_latex, latex, markdown, pipe_table, write_table
 from advlearn.support.errors import UserError
 
 

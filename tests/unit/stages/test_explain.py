@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
+
 from advlearn.report.address import parse
 from advlearn.stages.explain import Made, explain
 from advlearn.support.errors import UserError

@@ -71,7 +71,6 @@ STUDY = Study(
         "bilevel_calmness": "paper.figures.calmness",
         "bilevel_defence": "paper.figures.defence",
     },
-    lineage="paper.lineage:LINEAGE",
     page="paper.page:page",
     headline="paper.verdict:headline",
     downloads=False,

@@ -64,7 +64,6 @@ STUDY = Study(
         "selective_tradeoff": "paper.figures.tradeoff",
         "selective_examples": "paper.figures.examples",
     },
-    lineage="paper.lineage:LINEAGE",
     page="paper.page:page",
     headline="paper.verdict:headline",
 )

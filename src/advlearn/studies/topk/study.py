@@ -57,7 +57,6 @@ STUDY = Study(
         "topk_alpha": "paper.figures.alpha",
         "topk_transfer": "paper.figures.transfer",
     },
-    lineage="paper.lineage:LINEAGE",
     page="paper.page:page",
     headline="paper.verdict:headline",
 )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered
-from advlearn.report.summary import over_seeds
-from advlearn.report.writers import number
+from advlearn.report.intervals import over_seeds
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
 NO_PUBLISHED = (
@@ -108,28 +106,6 @@ def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
 def datasets(present: Iterable[str]) -> list[str]:
     """The data sets of ``present`` once each: real data first, then drawn shapes."""
     return in_order(present, DATASET_LABELS)
-
-
-def sized(value: float, digits: int = 3) -> str:
-    """A number with at least ``digits`` significant ones, ``∞`` or a dash."""
-    if pd.isna(value):
-        return number(value)
-    if math.isinf(value):
-        return "∞"
-    if value == 0:
-        return "0"
-    return number(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
-
-
-def sized_interval(mean: float, low: float, high: float) -> str:
-    """``mean [low, high]`` with three significant digits, or the mean where there is no interval.
-
-    Sizes, times and counts are not negative: a bound below zero, which a Student-t interval of few
-    seeds can have, is shown as 0; the CSV files keep it.
-    """
-    if pd.isna(mean) or pd.isna(low):
-        return sized(mean)
-    return f"{sized(mean)} [{sized(max(low, 0.0))}, {sized(high)}]"
 
 
 def means(frame: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from advlearn.report.axes import column_figure, log_ticks
-from advlearn.report.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Mark
+from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Mark
+from advlearn.report.panels import column_figure, log_ticks
 from advlearn.studies.bilevel.paper.common import DATASET_LABELS, METHOD_LABELS, datasets, label
 
 Share = Literal["none", "row", "all"]

@@ -8,9 +8,16 @@ import numpy as np
 import pandas as pd
 
 from advlearn.report.frames import groups, records
+from advlearn.report.intervals import over_seeds
+from advlearn.report.numbers import (
+    ABSENT,
+    format_significant,
+    number,
+    significant_interval,
+    with_interval,
+)
 from advlearn.report.page import Rows
-from advlearn.report.summary import over_seeds
-from advlearn.report.writers import ABSENT, number, plain_text, with_interval
+from advlearn.report.writers import plain_text
 from advlearn.studies.bilevel.paper.checks import checks, curves, rand_pairs
 from advlearn.studies.bilevel.paper.common import (
     CHANGE,
@@ -24,8 +31,6 @@ from advlearn.studies.bilevel.paper.common import (
     datasets,
     label,
     sandwich,
-    sized,
-    sized_interval,
 )
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.tables import gamma_interval as bilevel_gamma_interval
@@ -65,12 +70,12 @@ def headline_rows(tidy: BilevelTidy) -> Rows:
                 label(DATASET_LABELS, name),
                 label(WEIGHTS_LABELS, row["weights"]).removesuffix(" weights"),
                 ABSENT if count is None else str(count),
-                sized(float(row["gamma"])),
-                sized(float(row["certified"])),
-                sized(float(row["attacked"])),
+                format_significant(float(row["gamma"])),
+                format_significant(float(row["certified"])),
+                format_significant(float(row["attacked"])),
                 ABSENT if pd.isna(method) else label(METHOD_LABELS, method),
                 _ratio(row["attacked"], row["certified"]),
-                sized(float(row["noise"])),
+                format_significant(float(row["noise"])),
                 f"{int(known['violated'].sum())} of {len(known)}" if len(known) else ABSENT,
             ]
         )
@@ -124,8 +129,8 @@ def _certificates(tidy: BilevelTidy) -> list[str]:
         nothing = int((part["certified"] == 0).sum())
         result.append(
             f"With {label(WEIGHTS_LABELS, kind)} the smallest attack found is"
-            f" {sized(float(np.median(ratio)))} times the certified radius in the median"
-            f" ({sized(ratio.min())} to {sized(ratio.max())}, {len(ratio)} γ); at {nothing} of"
+            f" {format_significant(float(np.median(ratio)))} times the certified radius in the median"
+            f" ({format_significant(ratio.min())} to {format_significant(ratio.max())}, {len(ratio)} γ); at {nothing} of"
             f" {len(part)} γ nothing is certified."
         )
     return result
@@ -254,7 +259,7 @@ def _intervals(tidy: BilevelTidy) -> list[str]:
         ratio = by.get("reweighted", part.head(0))["ratio"].dropna()
         ratio = ratio[np.isfinite(ratio)]
         close = (
-            f"; γ min of the reweighted flow is {sized(float(ratio.median()))} times the true one"
+            f"; γ min of the reweighted flow is {format_significant(float(ratio.median()))} times the true one"
             " in the median"
             if len(ratio)
             else ""
@@ -274,7 +279,7 @@ def _calmness(tidy: BilevelTidy) -> list[str]:
     for (kind,), part in groups(frame, ["weights"]):
         share = (part["change"] / part["bound"].where(part["bound"] > 0)).max()
         if not pd.isna(share):
-            said.append(f"{sized(float(share))} with {label(WEIGHTS_LABELS, kind)}")
+            said.append(f"{format_significant(float(share))} with {label(WEIGHTS_LABELS, kind)}")
     if not said:
         return []
     return [
@@ -305,8 +310,8 @@ def _attacks(tidy: BilevelTidy) -> list[str]:
     noise = means[means["method"] == "noise"].merge(best, on=[*keys, "target"])
     ratio = (noise["epsilon_x"] / noise["epsilon_y"]).to_numpy(float)
     control = (
-        f" Random noise needs {sized(float(np.median(ratio)))} times the size of the best attack in"
-        f" the median ({sized(ratio.min())} to {sized(ratio.max())})."
+        f" Random noise needs {format_significant(float(np.median(ratio)))} times the size of the best attack in"
+        f" the median ({format_significant(ratio.min())} to {format_significant(ratio.max())})."
         if len(ratio)
         else ""
     )
@@ -354,7 +359,7 @@ def _onepoint(tidy: BilevelTidy) -> list[str]:
 
     def length(key: tuple[object, ...], column: str) -> str:
         value = sizes[column].get(key, float("nan"))
-        return "" if pd.isna(value) else f" (ℓ2 {sized(float(value))})"
+        return "" if pd.isna(value) else f" (ℓ2 {format_significant(float(value))})"
 
     result = []
     for (pair, victim), part in groups(rows, ["pair", "victim"]):
@@ -363,9 +368,9 @@ def _onepoint(tidy: BilevelTidy) -> list[str]:
         if not found:
             continue
         best, key = found[0], (pair, victim)
-        count = sized_interval(best["mean"], best["ci_low"], best["ci_high"])
+        count = significant_interval(best["mean"], best["ci_low"], best["ci_high"])
         noise = [
-            f"; random moves: {sized_interval(row['mean'], row['ci_low'], row['ci_high'])}"
+            f"; random moves: {significant_interval(row['mean'], row['ci_low'], row['ci_high'])}"
             f"{length((*key, 'noise'), 'mean')}"
             for row in records(ours[ours["method"] == "noise"])
         ]
@@ -396,7 +401,11 @@ def _defence(tidy: BilevelTidy) -> list[str]:
     prices = [price for price in prices if np.isfinite(price)]
     if not gains and not zero:
         return []
-    gain = f"{sized(float(np.median(gains)))} times that of the median one" if gains else "above 0"
+    gain = (
+        f"{format_significant(float(np.median(gains)))} times that of the median one"
+        if gains
+        else "above 0"
+    )
     rest = f" ({zero} more where the median radius is 0)" if zero and gains else ""
     price = f"; its ARI to the truth is {_span(prices)} from the best setting's" if prices else ""
     return [
@@ -411,4 +420,6 @@ def _span(values: Iterable[float]) -> str:
 
 
 def _ratio(top: float, bottom: float) -> str:
-    return ABSENT if pd.isna(top) or not bottom > 0 else sized(float(top) / float(bottom))
+    return (
+        ABSENT if pd.isna(top) or not bottom > 0 else format_significant(float(top) / float(bottom))
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from advlearn.report.summary import beside_published, over_seeds
-from advlearn.report.writers import Group, Table, with_interval, with_published
+from advlearn.report.intervals import beside_published, over_seeds
+from advlearn.report.numbers import with_interval, with_published
+from advlearn.report.table import Group, Table
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.support.errors import UserError
 

@@ -12,9 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from advlearn.report.axes import column_figure, key, legend
-from advlearn.report.style import CLUSTERERS, GREY, REDUCTIONS, Mark, limits
-from advlearn.report.summary import over_seeds
+from advlearn.report.intervals import over_seeds
+from advlearn.report.labels import GREY, Mark
+from advlearn.report.panels import column_figure, key, legend, limits
+from advlearn.report.style import CLUSTERERS, REDUCTIONS
 from advlearn.studies.selective.paper.common import (
     METRIC_LABELS,
     METRICS,

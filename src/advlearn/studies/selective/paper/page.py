@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from advlearn.report.html import table_html
 from advlearn.report.page import Page, Section
 from advlearn.report.sections import choices_section, record_section
+from advlearn.report.writers import table_html
 from advlearn.studies.selective.paper.common import scope_label
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.sections import calibration, sanity

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from advlearn.report.numbers import ABSENT, number
 from advlearn.report.page import Rows
-from advlearn.report.writers import ABSENT, number
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 
 QUANTITIES = ("classic_clean", "classic_fgsm", "classic_pgd", "at_clean", "at_fgsm", "at_pgd")

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import pandas as pd
 
-from advlearn.report.writers import ABSENT, number, plain_text, signed, with_interval
+from advlearn.report.numbers import ABSENT, number, signed, with_interval
+from advlearn.report.writers import plain_text
 from advlearn.studies.selective.paper.common import (
     CLUSTERER_LABELS,
     POOLED,

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.writers import ABSENT, Group, Table, number, plus_minus, with_interval
+from advlearn.report.numbers import ABSENT, number, plus_minus, with_interval
+from advlearn.report.table import Group, Table
 from advlearn.studies.topk.paper.common import (
     INTERVAL_COLUMNS,
     MEASURES,

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from advlearn.report.frames import ordered, records
+from advlearn.report.numbers import ABSENT, number, plus_minus, with_interval
 from advlearn.report.page import Rows
-from advlearn.report.writers import ABSENT, number, plain_text, plus_minus, with_interval
+from advlearn.report.writers import plain_text
 from advlearn.studies.topk.paper.common import (
     MEASURES,
     SURROGATE_LABELS,

@@ -8,20 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.report.axes import key, legend, log_span
-from advlearn.report.style import GREY, Mark
+from advlearn.report.labels import GREY, Mark
+from advlearn.report.panels import key, legend, log_span
 from advlearn.studies.bilevel.paper.common import WEIGHTS_LABELS, in_order, label
 from advlearn.studies.bilevel.paper.curves import dataset_marks, decades, grid
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
-TITLE = "Calmness of the solution"
-CAPTION = (
-    "Top: Frobenius norm of the change of the solution X against that of the perturbation E"
-    " (logarithmic axes), with the lines κ‖E‖ of the modulus: κ = 1 for fixed weights, one line a"
-    " data set for recomputed weights; marks on the lower edge: a change below 1 % of the smallest"
-    " perturbation, or none. Bottom: the change divided by the sharper bound for the perturbation"
-    " at hand; nothing may lie above the line at 1."
-)
 _SEEN = 0.01
 """Changes below this share of the smallest perturbation are drawn on the lower edge."""
 

@@ -9,20 +9,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.report.axes import legend, log_span
-from advlearn.report.style import BLACK, ORANGE
+from advlearn.report.labels import BLACK, ORANGE
+from advlearn.report.panels import legend, log_span
 from advlearn.studies.bilevel.paper.common import DATASET_LABELS, datasets, label
 from advlearn.studies.bilevel.paper.curves import CLUSTER_COLOURS, CLUSTER_MARKERS, decades, grid
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
-
-TITLE = "Clusterpath"
-CAPTION = (
-    "Left: ways of the points as γ grows, on the first two principal components of the data;"
-    " markers: the data, coloured by the partition at the γ that the attacks use. Right: number"
-    " of clusters against γ (both axes logarithmic); the dashed line marks that γ, beside it its"
-    " number of clusters and the adjusted Rand index to the true classes. Convex clustering"
-    " on k-NN Gaussian weights."
-)
 
 
 def draw(tidy: BilevelTidy) -> Figure:

@@ -10,19 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.report.axes import key, legend
-from advlearn.report.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Mark
+from advlearn.report.labels import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Mark
+from advlearn.report.panels import key, legend
 from advlearn.studies.bilevel.paper.common import DATASET_LABELS, datasets, in_order, label
 from advlearn.studies.bilevel.paper.curves import grid, say
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
-TITLE = "What robustness costs"
-CAPTION = (
-    "Adjusted Rand index to the true classes against the certified radius per point (recomputed"
-    " weights); one marker a setting: γ along the clusterpath; the decay φ of the weights and the"
-    " number of neighbours, each at its safest γ (joined in the order of the parameter)."
-    " Ringed: the largest radius of each parameter. Right is safer, up is closer to the truth."
-)
 _PARAMETERS = {
     "gamma": Mark(BLUE, "o", "none", "γ"),
     "phi": Mark(VERMILION, "s", "--", "φ"),

@@ -9,19 +9,10 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.report.axes import column_figure, legend
-from advlearn.report.style import BLACK, BLUE
+from advlearn.report.labels import BLACK, BLUE
+from advlearn.report.panels import column_figure, legend
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
-TITLE = "Growth of the delta-measure with the moved points"
-CAPTION = (
-    "Share of random moves of one more point that do not increase δ, over the share of the points"
-    " that have moved before and the imbalance of the sizes (largest over smallest cluster,"
-    " geometric steps). The growth theorem says that there are none where in every cluster those"
-    " that stayed outnumber those that arrived: left of the solid line that is so for all"
-    " partitions drawn, right of the dashed line for none. Above each panel: the moves from there"
-    " and those of them that did not increase δ."
-)
 _WORD = "share of moves that do not increase δ"
 
 

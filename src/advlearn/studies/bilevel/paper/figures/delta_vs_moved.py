@@ -11,20 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from advlearn.deviations.delta import balanced, count_order_bound, curvature_range, two_clusters
-from advlearn.report.axes import column_figure, legend
-from advlearn.report.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Mark
+from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Mark
+from advlearn.report.panels import column_figure, legend
 from advlearn.studies.bilevel.paper.common import in_order
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
-TITLE = "Delta-measure against the number of moved points"
-CAPTION = (
-    "δ² of partitions from which m points have moved, by the contingency table (marks), and its"
-    " closed forms (grey). Two clusters: 2m(n − m), whatever the sizes and directions; it falls"
-    " from n/2 on. Three clusters: by pattern of the moves; with equal sizes s all patterns lie"
-    " between 4sm − 2m² and 4sm − m²/2; shown up to m = 2s. Left of the shaded zone a partition"
-    " with more moved points is further away whatever the patterns (count-order theorem); in it"
-    " fewer points may give a larger δ. Diverge and chain coincide, and single and swap."
-)
 PATTERNS = {
     "converge": Mark(BLUE, "v", "-", "converge"),
     "symmetric": Mark(GREEN, "o", "-", "symmetric"),

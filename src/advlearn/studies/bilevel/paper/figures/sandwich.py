@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advlearn.report.axes import legend, log_span
-from advlearn.report.style import BLUE, GREY, ORANGE, VERMILION
+from advlearn.report.labels import BLUE, GREY, ORANGE, VERMILION
+from advlearn.report.panels import legend, log_span
 from advlearn.studies.bilevel.paper.common import (
     DATASET_LABELS,
     WEIGHTS_LABELS,
@@ -22,15 +22,6 @@ from advlearn.studies.bilevel.paper.common import (
 from advlearn.studies.bilevel.paper.curves import decades, grid, say
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
-TITLE = "Certified, true and attacked radius"
-CAPTION = (
-    "Size per point (logarithmic axis) against γ (logarithmic axis). Blue: largest certified"
-    " radius, below which the partition provably stays; a blue triangle at the bottom: nothing is"
-    " certified. Red: smallest perturbation that was seen to change the partition. The true radius"
-    " lies between the two (shaded). Grey crosses: smallest random noise that changed the"
-    " partition. Dotted: γ of the attacks. Left: weights of the clean data; right: weights"
-    " recomputed from the perturbed points on the graph of the clean data."
-)
 _BETWEEN = 0.35
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.report.axes import key, legend
-from advlearn.report.style import BLACK, Mark
+from advlearn.report.labels import BLACK, Mark
+from advlearn.report.panels import key, legend
 from advlearn.studies.bilevel.paper.common import (
     DATASET_LABELS,
     METHODS,
@@ -20,14 +20,6 @@ from advlearn.studies.bilevel.paper.curves import grid, method_mark, say
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 from advlearn.support.errors import UserError
 
-TITLE = "Robust, then a staircase"
-CAPTION = (
-    "Delta-measure between the partitions before and after, divided by its largest value"
-    " √(n(n−1)), against the size of the perturbation per point (weights recomputed where the run"
-    " has that attacker). Left: the value function v(τ), the largest effect found with a"
-    " perturbation of at most τ, which never falls. Right: along a fixed direction scaled to the"
-    " size; it may fall again. Thick: the first seed; thin: the others."
-)
 _VALUE = Mark(BLACK, "o", "-", "v(τ)")
 _TITLES = {"value": "value function", "fixed": "fixed directions"}
 

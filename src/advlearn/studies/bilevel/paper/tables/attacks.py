@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.writers import Group, Table
+from advlearn.report.numbers import format_significant, significant_interval
+from advlearn.report.table import Group, Table
 from advlearn.studies.bilevel.paper.common import (
     BUDGET_LABELS,
     CHANGE,
@@ -22,8 +23,6 @@ from advlearn.studies.bilevel.paper.common import (
     means,
     named,
     seeds_text,
-    sized,
-    sized_interval,
     unit_text,
 )
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
@@ -139,5 +138,5 @@ def _numbers(cells: pd.DataFrame) -> list[str]:
 
 def _cell(row: dict[str, Any] | None) -> str:
     if row is None:
-        return sized(float("nan"))
-    return sized_interval(float(row["mean"]), float(row["ci_low"]), float(row["ci_high"]))
+        return format_significant(float("nan"))
+    return significant_interval(float(row["mean"]), float(row["ci_low"]), float(row["ci_high"]))

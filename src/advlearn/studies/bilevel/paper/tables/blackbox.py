@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.writers import ABSENT, Group, Table, plus_minus
+from advlearn.report.numbers import ABSENT, format_significant, plus_minus
+from advlearn.report.table import Group, Table
 from advlearn.studies.bilevel.paper.common import (
     DATASET_LABELS,
     METHOD_LABELS,
@@ -20,7 +21,6 @@ from advlearn.studies.bilevel.paper.common import (
     label,
     means,
     seeds_text,
-    sized,
     unit_text,
 )
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
@@ -103,5 +103,5 @@ def _span(sizes: pd.Series) -> str:
     """One size, or the smallest and largest where the targets got different ones."""
     if sizes.empty:
         return ABSENT
-    ends = [sized(float(sizes.min())), sized(float(sizes.max()))]
+    ends = [format_significant(float(sizes.min())), format_significant(float(sizes.max()))]
     return ends[0] if ends[0] == ends[1] else "–".join(ends)

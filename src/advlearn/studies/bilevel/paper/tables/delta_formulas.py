@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from advlearn.deviations.delta import PATTERNS
 from advlearn.report.frames import ordered, records
-from advlearn.report.writers import Group, Table, number
+from advlearn.report.numbers import number
+from advlearn.report.table import Group, Table
 from advlearn.studies.bilevel.paper.common import DERIVED, NO_PUBLISHED
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 

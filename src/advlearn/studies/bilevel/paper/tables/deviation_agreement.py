@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.summary import over_seeds
-from advlearn.report.writers import ABSENT, Group, Table, plus_minus
+from advlearn.report.intervals import over_seeds
+from advlearn.report.numbers import ABSENT, plus_minus
+from advlearn.report.table import Group, Table
 from advlearn.studies.bilevel.paper.common import DEVIATION_LABELS, NO_PUBLISHED, in_order, label
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 

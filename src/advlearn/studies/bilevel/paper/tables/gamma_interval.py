@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.writers import Group, Table
+from advlearn.report.numbers import format_significant
+from advlearn.report.table import Group, Table
 from advlearn.studies.bilevel.paper.common import (
     BOUND_LABELS,
     BOUNDS,
@@ -17,7 +18,6 @@ from advlearn.studies.bilevel.paper.common import (
     datasets,
     in_order,
     label,
-    sized,
 )
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
@@ -70,7 +70,7 @@ def build(tidy: BilevelTidy) -> Table:
                     label(DATASET_LABELS, dataset),
                     *(str(int(value)) for value in (n, d, count)),
                     *(_low(found, name) for name in bounds),
-                    sized(max(highs, default=float("nan"))),
+                    format_significant(max(highs, default=float("nan"))),
                     *([_high(found)] if "true" in bounds else []),
                     "yes" if highs and best < max(highs) else "no",
                 ]
@@ -101,8 +101,16 @@ def build(tidy: BilevelTidy) -> Table:
 
 
 def _low(found: dict[str, dict[str, object]], name: str) -> str:
-    return sized(float(str(found[name]["low"]))) if name in found else sized(float("nan"))
+    return (
+        format_significant(float(str(found[name]["low"])))
+        if name in found
+        else format_significant(float("nan"))
+    )
 
 
 def _high(found: dict[str, dict[str, object]]) -> str:
-    return sized(float(str(found["true"]["high"]))) if "true" in found else sized(float("nan"))
+    return (
+        format_significant(float(str(found["true"]["high"])))
+        if "true" in found
+        else format_significant(float("nan"))
+    )

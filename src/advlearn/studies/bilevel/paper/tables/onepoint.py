@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.writers import ABSENT, Group, Table
+from advlearn.report.numbers import ABSENT, significant_interval
+from advlearn.report.table import Group, Table
 from advlearn.studies.bilevel.paper.common import (
     DATASET_LABELS,
     METHOD_LABELS,
@@ -17,7 +18,6 @@ from advlearn.studies.bilevel.paper.common import (
     label,
     means,
     seeds_text,
-    sized_interval,
 )
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
@@ -93,4 +93,4 @@ def _cell(row: dict[str, Any] | None, published: bool) -> str:
         return ABSENT
     if published:
         return f"{float(row['published']):g}"
-    return sized_interval(float(row["mean"]), float(row["ci_low"]), float(row["ci_high"]))
+    return significant_interval(float(row["mean"]), float(row["ci_low"]), float(row["ci_high"]))

@@ -8,17 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.report.axes import column_figure, frame_only, legend
-from advlearn.report.style import BLUE, COLUMN_WIDTH, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from advlearn.report.labels import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from advlearn.report.panels import column_figure, frame_only, legend
+from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.selective.paper.common import CLUSTERER_LABELS, REDUCTION_LABELS, attack_label
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 
-TITLE = "Clusters of the adversarial images"
-CAPTION = (
-    "Two-dimensional maps of adversarial training images (a sample), coloured by cluster; the"
-    " number of a cluster stands at its median. Black rims: the cluster chosen at random, whose"
-    " images alone are used for retraining. Grey crosses: noise."
-)
 # Beyond the seven of Okabe and Ito, with a darker yellow; number and mark tell all apart anyway.
 _EXTRA = ("#C9B900", "#B58B5A", "#5E3C99", "#8FC97A")
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, *_EXTRA)

@@ -6,18 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.report.axes import show_image
-from advlearn.report.style import COLUMN_WIDTH, VERMILION
+from advlearn.report.labels import VERMILION
+from advlearn.report.panels import show_image
+from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.selective.paper.common import attack_label
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.support.errors import UserError
 
-TITLE = "Adversarial images"
-CAPTION = (
-    "Test images, their adversarial versions against the classifier before retraining, and the"
-    " difference (grey: none, white: brighter, black: darker). Below each image: what the"
-    " classifier says; a cross marks a wrong answer, a tick a right one."
-)
 _MOST = 6
 
 

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from advlearn.report.axes import column_figure, legend
-from advlearn.report.style import CLUSTERERS, GREY, RULE_MARKERS, limits
-from advlearn.report.summary import over_seeds
+from advlearn.report.intervals import over_seeds
+from advlearn.report.labels import GREY
+from advlearn.report.panels import column_figure, legend, limits
+from advlearn.report.style import CLUSTERERS, RULE_MARKERS
 from advlearn.studies.selective.paper.common import (
     PROTOCOL_LABELS,
     RULE_LABELS,
@@ -24,12 +25,6 @@ from advlearn.studies.selective.paper.common import (
 )
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 
-TITLE = "Clean against adversarial accuracy"
-CAPTION = (
-    "Test accuracy of every selection (mean over seeds; one mark a reduction, clusterer, setting"
-    " and rule; colour: clusterer, shape: rule). Large black marks with 95 % intervals: training"
-    " without clusters. Hollow grey marks: published values, in the universe set beside them."
-)
 _BASELINES = {
     "classic": ("*", "classic"),
     "none": ("p", "clean images only"),

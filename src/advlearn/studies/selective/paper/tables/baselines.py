@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from advlearn.report.summary import beside_published, over_seeds
-from advlearn.report.writers import Group, Table
+from advlearn.report.intervals import beside_published, over_seeds
+from advlearn.report.table import Group, Table
 from advlearn.studies.selective.paper.common import (
     attack_label,
     baselines,

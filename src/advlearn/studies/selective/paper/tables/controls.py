@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from advlearn.report.summary import over_seeds
-from advlearn.report.writers import Group, Table, number, with_interval
+from advlearn.report.intervals import over_seeds
+from advlearn.report.numbers import number, with_interval
+from advlearn.report.table import Group, Table
 from advlearn.studies.selective.paper.common import (
     CLUSTERER_LABELS,
     POOLED,

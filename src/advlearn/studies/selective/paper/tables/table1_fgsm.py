@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advlearn.report.writers import Table
+from advlearn.report.table import Table
 from advlearn.studies.selective.paper.common import cluster_table
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 

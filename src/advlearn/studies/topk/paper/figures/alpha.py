@@ -6,20 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlearn.report.frames import groups
-from advlearn.report.style import BLACK, BLUE, COLUMN_WIDTH, GREEN, ORANGE, PURPLE, VERMILION, Mark
+from advlearn.report.labels import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Mark
+from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.topk.paper.attacks import experiment
 from advlearn.studies.topk.paper.common import MEASURES, set_label, summarise
 from advlearn.studies.topk.paper.curves import draw_lines
 from advlearn.studies.topk.paper.schema import TopkTidy
 
-TITLE = "Weight of the norm"
-CAPTION = (
-    "TkMIA with different weights α of half the squared norm of the perturbation (steps of equal"
-    " width). Top: success rate, and success rate without loss of any measure (Wilson"
-    " intervals). Middle: mean L2 norm over the successes. Bottom: adversarial minus clean measure,"
-    " mean over all attacked images. Intervals of means: over seeds, or over images where there is"
-    " one seed; hollow marks: fewer than 10 images."
-)
 _PANELS: tuple[tuple[str, str, dict[str, Mark]], ...] = (
     (
         "success rate",

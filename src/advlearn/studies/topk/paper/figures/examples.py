@@ -6,19 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.report.axes import show_image
-from advlearn.report.style import BLUE, COLUMN_WIDTH, GREY, VERMILION
+from advlearn.report.labels import BLUE, GREY, VERMILION
+from advlearn.report.panels import show_image
+from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.topk.paper.common import method_label
 from advlearn.studies.topk.paper.schema import TopkTidy
 from advlearn.support.errors import UserError
 
-TITLE = "Perturbed images and their ranked labels"
-CAPTION = (
-    "Clean image, adversarial image and their difference (grey: none; amplified as said below it),"
-    " and the labels in the order of the model's scores before and after. Blue with a tick:"
-    " relevant; orange with a cross: specified, to be pushed out of the top k; grey: irrelevant."
-    " The line stands below the top k; a specified label further down is shown with its rank."
-)
 _MOST = 6  # examples
 _BELOW = 2  # ranks shown below the top k
 _LONGEST = 12  # letters of a label

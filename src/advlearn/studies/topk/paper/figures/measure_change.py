@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from advlearn.report.axes import column_figure, key, legend
+from advlearn.report.panels import column_figure, key, legend
 from advlearn.studies.topk.paper.common import MEASURES, over_images, primary_images, scheme_label
 from advlearn.studies.topk.paper.curves import draw_lines, few_key, method_marks
 from advlearn.studies.topk.paper.schema import TopkTidy
-
-TITLE = "Change of the ranking measures"
-CAPTION = (
-    "Measure on the adversarial image minus measure on the clean image (zero: the attack does not"
-    " show in the measure), mean over all attacked images, failures included, with 95 % intervals"
-    " (over seeds, or over images where there is one seed); primary model, all label sets"
-    " together. All methods attack the same images; they differ from k to k."
-)
 
 
 def draw(tidy: TopkTidy) -> Figure:

@@ -8,20 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.report.axes import column_figure, key, legend, log_span, log_ticks
+from advlearn.report.panels import column_figure, key, legend, log_span, log_ticks
 from advlearn.studies.topk.paper.common import set_label, summarise
 from advlearn.studies.topk.paper.curves import draw_lines, empty_places, few_key, method_marks
 from advlearn.studies.topk.paper.schema import TopkTidy
 from advlearn.support.errors import UserError
-
-TITLE = "Size of the perturbation against k"
-CAPTION = (
-    "Mean L2 norm of the perturbation over the successes (pixels in [0, 1], logarithmic axis) on"
-    " the primary model, with 95 % intervals (over seeds, or over images where there is one seed)."
-    " Left: fixed label sets; right: labels drawn per image. The images differ from k to k, since"
-    " an image is eligible only where it has k relevant labels beside the specified ones, and the"
-    " successes differ from method to method."
-)
 
 
 def draw(tidy: TopkTidy) -> Figure:

@@ -8,19 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from advlearn.report.axes import column_figure, key, legend, log_span, log_ticks
-from advlearn.report.style import Mark
+from advlearn.report.labels import Mark
+from advlearn.report.panels import column_figure, key, legend, log_span, log_ticks
 from advlearn.studies.topk.paper.common import primary_images, scheme_label
 from advlearn.studies.topk.paper.curves import method_marks
 from advlearn.studies.topk.paper.schema import TopkTidy
-
-TITLE = "Success rate against the size of the perturbation"
-CAPTION = (
-    "Share of the attacked images on which the attack succeeds with an L2 norm (pixels in [0, 1],"
-    " logarithmic axis) up to the value on the horizontal axis; primary model, all label sets and"
-    " seeds together. A curve ends at the attack's success rate; further up and left is stronger."
-    " All methods attack the same images; n counts attacks on them."
-)
 
 
 def draw(tidy: TopkTidy) -> Figure:

@@ -12,13 +12,6 @@ from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.topk.paper.common import method_label, method_order, models, shares_of
 from advlearn.studies.topk.paper.schema import TopkTidy
 
-TITLE = "Transfer between architectures"
-CAPTION = (
-    "Share of the images eligible on both models in which no specified label is left in the"
-    " target's top k; rows: the model that the perturbation was made on, columns: the model that"
-    " it was given to (the diagonal is the white-box attack). Random noise: a random perturbation"
-    " with the norm of TkMIA's. All seeds, k and numbers of labels together; a dash: no image."
-)
 _ACROSS = 3
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advlearn.report.writers import Table
+from advlearn.report.table import Table
 from advlearn.studies.topk.paper.attacks import Varied, attack_table, experiment
 from advlearn.studies.topk.paper.schema import TopkTidy
 

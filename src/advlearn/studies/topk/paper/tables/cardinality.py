@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.writers import Group, Table, number, plus_minus
+from advlearn.report.numbers import number, plus_minus
+from advlearn.report.table import Group, Table
 from advlearn.studies.topk.paper.common import (
     INTERVAL_COLUMNS,
     interval_text,

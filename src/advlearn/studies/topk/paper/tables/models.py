@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from advlearn.report.frames import ordered, records
-from advlearn.report.summary import over_seeds
-from advlearn.report.writers import Group, Table, number, with_interval
+from advlearn.report.intervals import over_seeds
+from advlearn.report.numbers import number, with_interval
+from advlearn.report.table import Group, Table
 from advlearn.studies.topk.paper.common import models, standing_notes
 from advlearn.studies.topk.paper.schema import TopkTidy
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from advlearn.report.writers import Table, number
+from advlearn.report.numbers import number
+from advlearn.report.table import Table
 from advlearn.studies.topk.paper.attacks import Varied, attack_table
 from advlearn.studies.topk.paper.schema import TopkTidy
 

@@ -1,0 +1,219 @@
+"""What the figures of all studies are drawn with: grids of panels, lines with intervals, axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from advlearn.report.labels import GREY, Mark
+from advlearn.report.style import COLUMN_WIDTH, PAGE_HEIGHT
+
+Share = Literal["none", "row", "col", "all"]
+
+FEW = 10
+"""Below this number of images a mark is hollow."""
+FRAME, QUIET = "#BBBBBB", "#555555"
+
+
+def column_figure(height: float) -> Figure:
+    """A figure of column width, ``height`` inches high or as high as the page.
+
+    Column width always, so that no figure has to be shrunk on the page.
+    """
+    return Figure(figsize=(COLUMN_WIDTH, min(height, PAGE_HEIGHT)))
+
+
+def grid(
+    rows: int,
+    columns: int,
+    *,
+    height: float,
+    head: float,
+    share: Share = "none",
+    y: Share = "none",
+    **options: Any,
+) -> tuple[Figure, np.ndarray]:
+    """A figure of column width, at most a page high, and its panels (rows, columns).
+
+    Args:
+        rows: rows of panels.
+        columns: columns of panels.
+        height: inches a row.
+        head: inches for legend and labels.
+        share: panels that share their horizontal axis.
+        y: panels that share their vertical axis.
+        **options: of matplotlib's ``subplots``.
+    """
+    figure = column_figure(head + height * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=y, **options)
+    return figure, panels
+
+
+def name_sides(
+    figure: Figure,
+    panels: np.ndarray,
+    *,
+    titles: Iterable[str] = (),
+    rows: Iterable[str] = (),
+    x: str = "",
+) -> None:
+    """Title of each column, name of each row, and the horizontal axis below the last row."""
+    for axis, title in zip(panels[0], titles, strict=False):
+        axis.set_title(title)
+    for axis, name in zip(panels[:, 0], rows, strict=False):
+        axis.set_ylabel(name)
+    for axis in panels[-1] if x else ():
+        axis.set_xlabel(x)
+    figure.align_ylabels(panels[:, 0])
+
+
+def draw_lines(
+    axis: Axes, table: pd.DataFrame, x: str, marks: Mapping[str, Mark], kind: str
+) -> None:
+    """One line with intervals a value of ``kind``; hollow marks stand for fewer than `FEW` images.
+
+    Args:
+        axis: where to draw.
+        table: rows with x, kind, mean, ci_low, ci_high, n.
+        x: column of the horizontal axis, with evenly spaced values.
+        marks: value of ``kind`` -> how it is drawn.
+        kind: column that names a line.
+    """
+    places = np.sort(table[x].unique())
+    gap = float(np.diff(places).min()) if len(places) > 1 else 1.0
+    for number, (name, mark) in enumerate(marks.items()):
+        part = table[(table[kind] == name) & table["mean"].notna()].sort_values(x)
+        if part.empty:
+            continue
+        # Marks that would hide one another stand side by side.
+        at = part[x] + 0.05 * gap * (number - (len(marks) - 1) / 2)
+        mean = part["mean"].to_numpy(float)
+        arms = [
+            np.nan_to_num(np.abs(mean - part[bound].to_numpy(float)))
+            for bound in ("ci_low", "ci_high")
+        ]
+        axis.errorbar(at, mean, yerr=arms, color=mark.colour, ls=mark.line, lw=0.9, elinewidth=0.6)
+        for few in (False, True):
+            shown = ((part["n"] < FEW) == few).to_numpy()
+            axis.plot(
+                at[shown],
+                mean[shown],
+                ls="none",
+                marker=mark.marker,
+                color=mark.colour,
+                markerfacecolor="white" if few else mark.colour,
+                markeredgewidth=0.7,
+            )
+
+
+def few_key() -> Line2D:
+    """Key of the hollow marks."""
+    return hollow(f"n < {FEW}")
+
+
+def hollow(label: str) -> Line2D:
+    """Legend entry of a grey hollow mark."""
+    return Line2D([], [], color=GREY, marker="o", markerfacecolor="white", ls="none", label=label)
+
+
+def key(marks: Iterable[Mark], *, line: bool = True) -> list[Line2D]:
+    """Legend entries of the marks."""
+    return [
+        Line2D(
+            [],
+            [],
+            color=mark.colour,
+            marker=mark.marker,
+            ls=mark.line if line else "none",
+            label=mark.label,
+        )
+        for mark in marks
+    ]
+
+
+def legend(figure: Figure, handles: Sequence[Artist], columns: int = 3) -> None:
+    """The legend above all panels."""
+    figure.legend(handles=list(handles), loc="outside upper center", ncols=columns)
+
+
+def say(axis: Axes, text: str, place: float = 0.5, *, turned: bool = False) -> None:
+    """A remark in the middle of a panel that has nothing to show, or at a place of its x axis."""
+    where = axis.get_xaxis_transform() if turned else axis.transAxes
+    axis.text(
+        place, 0.5, text, transform=where, rotation=90 if turned else 0, ha="center", va="center",
+        fontsize=6, color=QUIET,
+    )  # fmt: skip
+
+
+def log_ticks(side: Axis) -> None:
+    """Plain numbers at 1, 2 and 5 of each decade of a logarithmic axis."""
+    low, high = side.get_view_interval()
+    # Labels beside each other need more room than labels above each other.
+    crowded = isinstance(side, XAxis) and high > 100 * low
+    side.set_major_locator(LogLocator(subs=(1,) if crowded else (1, 2, 5)))
+    side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    side.set_minor_locator(NullLocator())
+
+
+def decades(side: Axis) -> None:
+    """Plain numbers on a logarithmic axis: 1, 2 and 5 of each decade, or decades where many."""
+    log_ticks(side)
+    low, high = side.get_view_interval()
+    if high > 300 * low:
+        side.set_major_locator(LogLocator(subs=(1,)))
+
+
+def log_span(values: Sequence[float]) -> tuple[float, float]:
+    """Limits of a logarithmic axis: all values above zero with some air, at least a factor of 5."""
+    some = [value for value in values if np.isfinite(value) and value > 0] or [1.0]
+    low, high = min(some) / 1.15, max(some) * 1.15
+    wider = max(1.0, 5 * low / high) ** 0.5
+    return low / wider, high * wider
+
+
+def limits(
+    values: Iterable[float], *, least_span: float = 0.02, pad: float = 0.08
+) -> tuple[float, float]:
+    """Axis limits for accuracies: all values, some air, and never beyond -0.03 or 1.03.
+
+    A narrow band of values is not blown up beyond ``least_span``, so that noise looks like noise.
+    """
+    finite = np.array([value for value in values if np.isfinite(value)], dtype=float)
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    missing = max(0.0, least_span - (high - low)) / 2
+    low, high = low - missing, high + missing
+    if missing > 0 and low < 0:
+        low, high = 0.0, high - low
+    elif missing > 0 and high > 1:
+        low, high = low - (high - 1), 1.0
+    air = pad * (high - low)
+    # The floor and the ceiling leave a little room, so that 0 and 1 do not lie on the frame.
+    return max(low - air, min(-0.03, low)), min(high + air, max(1.03, high))
+
+
+def show_image(axis: Axes, image: np.ndarray) -> None:
+    """Draw an image (C, H, W) of one or three channels, values cut to [0, 1]."""
+    shown = image[0] if image.shape[0] == 1 else np.moveaxis(image, 0, -1)
+    axis.imshow(np.clip(shown, 0, 1), vmin=0, vmax=1, interpolation="nearest")
+    frame_only(axis)
+
+
+def frame_only(axis: Axes) -> None:
+    """A thin frame around a picture, without ticks and grid."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.grid(False)
+    for spine in axis.spines.values():
+        spine.set_visible(True)
+        spine.set_color(FRAME)
