@@ -18,7 +18,7 @@ from snakemake.utils import format as formatted
 
 from advlearn.plan import Plan
 from advlearn.support.errors import UserError
-from tests.unit.test_config import merged
+from tests.helpers.configuration import merged
 
 ROOT = Path(__file__).parents[2]
 FLAG = "--include-single"

@@ -6,15 +6,9 @@ import yaml
 
 from advlearn.config import Config, load, load_file
 from advlearn.support.errors import UserError
+from tests.helpers.configuration import merged
 
 ROOT = Path(__file__).parents[2]
-
-
-def merged(base: Any, change: Any) -> Any:
-    """As Snakemake merges configuration files: mappings key by key, all else replaced."""
-    if isinstance(base, dict) and isinstance(change, dict):
-        return {**base, **{key: merged(base.get(key), value) for key, value in change.items()}}
-    return change
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from advlearn.stages.tables import tables
 from scripts import readme
-from tests.unit.paper.synthetic_bilevel import write_bilevel, write_published
+from tests.helpers.bilevel_run import write_bilevel, write_published
 
 
 def test_reference_without_study_3_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from advlearn.paper.figures import FIGURES
+
 from advlearn.report.tidy import of_study
 from advlearn.stages.figures import figures
 from advlearn.support.errors import UserError
-from tests.unit.paper.synthetic import PUBLISHED, write_run
+from tests.helpers.selective_run import PUBLISHED, write_run
 
 
 def test_every_figure_in_three_forms(tmp_path: Path) -> None:

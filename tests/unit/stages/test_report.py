@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
+
 from advlearn.report.tidy import STUDIES, of_study
 from advlearn.stages.figures import figures
 from advlearn.stages.report import report
 from advlearn.stages.tables import tables
 from advlearn.support.errors import UserError
-from tests.unit.paper.synthetic import PUBLISHED, write_run
-from tests.unit.paper.synthetic_bilevel import write_bilevel
-from tests.unit.paper.synthetic_topk import write_topk
+from tests.helpers.bilevel_run import write_bilevel
+from tests.helpers.selective_run import PUBLISHED, write_run
+from tests.helpers.topk_run import write_topk
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 

@@ -39,7 +39,7 @@ from advlearn.studies.topk.stages.transfer import topk_transfer
 from advlearn.support import checkpoint
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.io import read_csv, read_parquet
-from tests.unit.interrupted import Killed, killed_after_each_save
+from tests.helpers.interrupted import Killed, killed_after_each_save
 from tests.unit.stages import test_bilevel_attack as attacks
 from tests.unit.stages import test_bilevel_certify as certificates
 from tests.unit.stages import test_bilevel_path as paths

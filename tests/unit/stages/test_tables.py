@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from advlearn.paper.tables import TABLES
+
 from advlearn.report.tidy import of_study
 from advlearn.stages.tables import tables
 from advlearn.support.errors import UserError
-from tests.unit.paper.synthetic import PUBLISHED, write_run
+from tests.helpers.selective_run import PUBLISHED, write_run
 
 REPORT = Path(__file__).parents[3] / "workflow" / "report"
 

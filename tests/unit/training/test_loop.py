@@ -17,7 +17,7 @@ from advlearn.support.checkpoint import Checkpoint
 from advlearn.training.adversarial import online_attack, retrain
 from advlearn.training.clean import train_clean
 from advlearn.training.multilabel import fit
-from tests.unit.interrupted import killed_after_each_save
+from tests.helpers.interrupted import killed_after_each_save
 from tests.unit.training.test_multilabel import TRAIN, VALIDATION, network, training
 
 Train = Callable[[nn.Module, Checkpoint | None], object]

@@ -32,9 +32,9 @@ from advlearn.studies.bilevel.stages.path import bilevel_path
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, write_csv
-from tests.unit.test_config import merged
+from tests.helpers.configuration import merged
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[5]
 PUBLISHED = ROOT / "config" / "published"
 
 

@@ -17,7 +17,7 @@ from advlearn.support.io import read_csv, read_json, read_npy, read_npz, write_n
 
 from .conftest import TinyRun
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[5]
 
 
 def settings() -> CollectSettings:

@@ -27,9 +27,9 @@ from advlearn.studies.topk.paper.tables import fixed_labels as topk_global
 from advlearn.studies.topk.paper.tables import random as topk_random
 from advlearn.studies.topk.paper.verdict import comparisons, headline, outcome, sentences
 from advlearn.support.errors import UserError
-from tests.unit.paper.drawn import assert_nothing_cut, pixels
-from tests.unit.paper.synthetic import PUBLISHED
-from tests.unit.paper.synthetic_topk import NORM, write_topk
+from tests.helpers.drawn import assert_nothing_cut, pixels
+from tests.helpers.selective_run import PUBLISHED
+from tests.helpers.topk_run import NORM, write_topk
 
 NAMES = tuple("aeroplane bicycle bird boat bottle bus car cat chair cow diningtable".split())
 

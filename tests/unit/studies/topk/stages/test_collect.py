@@ -23,9 +23,9 @@ from advlearn.support.io import (
     write_csv,
     write_parquet,
 )
-from tests.unit.stages.conftest import TinyTopk
+from tests.helpers.tiny import TinyTopk
 
-PUBLISHED = Path(__file__).parents[3] / "config" / "published"
+PUBLISHED = Path(__file__).parents[5] / "config" / "published"
 FILES = {
     "topk_metrics.csv",
     "topk_images.csv",

@@ -17,7 +17,7 @@ from advlearn.studies.topk.settings.study import JOBS
 from advlearn.studies.topk.stages.attack import topk_attack
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet
-from tests.unit.stages.conftest import TinyTopk
+from tests.helpers.tiny import TinyTopk
 
 TIMES = ["seconds"]
 

@@ -16,7 +16,7 @@ from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell, TopkTra
 from advlearn.studies.topk.stages import transfer as stage
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_npy, write_parquet
-from tests.unit.stages.conftest import TinyTopk
+from tests.helpers.tiny import TinyTopk
 
 METRICS = ["asr", *(f"delta_{name}" for name in MEASURES)]
 

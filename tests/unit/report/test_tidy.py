@@ -10,7 +10,7 @@ import pytest
 
 from advlearn.report.tidy import Tidy
 from advlearn.support.errors import UserError
-from tests.unit.paper.synthetic import PUBLISHED
+from tests.helpers.selective_run import PUBLISHED
 
 
 @pytest.fixture

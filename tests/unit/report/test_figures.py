@@ -13,8 +13,8 @@ from advlearn.report.save import save_figure
 from advlearn.report.style import COLUMN_WIDTH, figure_style
 from advlearn.report.tidy import Tidy, of_study
 from advlearn.support.errors import UserError
-from tests.unit.paper.drawn import assert_nothing_cut, pixels
-from tests.unit.paper.synthetic import PUBLISHED
+from tests.helpers.drawn import assert_nothing_cut, pixels
+from tests.helpers.selective_run import PUBLISHED
 
 REPORT = Path(__file__).parents[3] / "workflow" / "report"
 

@@ -22,7 +22,7 @@ from advlearn.studies.topk.settings.jobs import (
     TopkTransferJob,
 )
 from advlearn.support.errors import UserError
-from tests.unit.test_config import merged
+from tests.helpers.configuration import merged
 
 ROOT = Path(__file__).parents[2]
 TOPK = "results/smoke/topk"

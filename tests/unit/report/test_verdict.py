@@ -12,7 +12,7 @@ from advlearn.studies.selective.paper.verdict import (
     verdict_rows,
     verdicts,
 )
-from tests.unit.paper.synthetic import PUBLISHED, write_run
+from tests.helpers.selective_run import PUBLISHED, write_run
 
 
 @pytest.mark.parametrize(

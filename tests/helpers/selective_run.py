@@ -14,7 +14,7 @@ import pandas as pd
 from advlearn.support.io import write_csv, write_json, write_npz
 from advlearn.support.seeds import derive_seed
 
-PUBLISHED = Path(__file__).parents[3] / "config" / "published"
+PUBLISHED = Path(__file__).parents[2] / "config" / "published"
 
 GAIN = 0.03
 """True difference in adversarial accuracy between a cluster and an equally large random subset."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from advlearn.report.tidy import Tidy
-from tests.unit.paper.synthetic import PUBLISHED, write_run
+from tests.helpers.selective_run import PUBLISHED, write_run
 
 
 @pytest.fixture(scope="session")

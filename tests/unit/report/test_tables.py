@@ -17,7 +17,7 @@ from advlearn.studies.selective.paper.tables import baselines as selective_basel
 from advlearn.studies.selective.paper.tables import controls as selective_controls
 from advlearn.studies.selective.paper.tables import table3_overall as selective_table3_overall
 from advlearn.support.errors import UserError
-from tests.unit.paper.synthetic import GAIN, N_TRAIN, PUBLISHED
+from tests.helpers.selective_run import GAIN, N_TRAIN, PUBLISHED
 
 
 def test_every_module_is_registered() -> None:

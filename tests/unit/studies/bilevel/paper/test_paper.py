@@ -36,8 +36,8 @@ from advlearn.studies.bilevel.paper.tables import gamma_interval as bilevel_gamm
 from advlearn.studies.bilevel.paper.tables import onepoint as bilevel_onepoint
 from advlearn.studies.bilevel.paper.verdict import headline, headline_rows, sentences, verdict_rows
 from advlearn.support.errors import UserError
-from tests.unit.paper.drawn import assert_nothing_cut, pixels
-from tests.unit.paper.synthetic_bilevel import RATIO, SIZES, radius, write_bilevel, write_published
+from tests.helpers.bilevel_run import RATIO, SIZES, radius, write_bilevel, write_published
+from tests.helpers.drawn import assert_nothing_cut, pixels
 
 
 @pytest.fixture(scope="module")

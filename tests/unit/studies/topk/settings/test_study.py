@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
 from advlearn.studies.topk.settings.study import JOBS, TopkSettings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[5]
 SMALL: dict[str, Any] = {
     "models": {"a": {"network": {"name": "cnn"}}, "b": {"network": {"name": "resnet"}}},
     "primary": "a",

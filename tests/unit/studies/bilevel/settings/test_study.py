@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
 from advlearn.studies.bilevel.settings.study import BilevelCollectSettings, BilevelSettings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[5]
 SMALL: dict[str, Any] = {
     "datasets": {
         "iris": {"name": "iris"},
