@@ -40,11 +40,27 @@ CORRELATION = Column(low=-1.0, high=1.0)
 TEXT = Column("text")
 FLAG = Column("flag")
 BOOL = Column("bool")
+_KINDS = {
+    "text": TEXT,
+    "flag": FLAG,
+    "bool": BOOL,
+    "share": SHARE,
+    "corr": CORRELATION,
+    ">=0": NOT_NEGATIVE,
+    ">=1": Column(low=1.0),
+}
 
 
 def columns(names: str, kind: Column = NUMBER) -> dict[str, Column]:
-    """Columns of one kind, by their names."""
-    return dict.fromkeys(names.split(), kind)
+    """Columns by their names, as in ``columns("dataset:text gamma:>=0 value")``.
+
+    Args:
+        names: names separated by blanks, each with its kind after a colon where that is not
+            ``kind``: text, flag, bool, share, corr, ``>=0`` or ``>=1``.
+        kind: kind of the names that do not say theirs.
+    """
+    said = (each.partition(":") for each in names.split())
+    return {name: _KINDS[own] if own else kind for name, _, own in said}
 
 
 @dataclass(frozen=True)
