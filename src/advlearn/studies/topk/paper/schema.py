@@ -13,8 +13,8 @@ from advlearn.settings.base import Settings
 from advlearn.studies.topk.settings.study import JOBS
 from advlearn.support.errors import UserError
 
-SHARES = ("asr", "stealth_asr")
-"""Metrics that are shares of the attacked images."""
+SHARES = {"asr": "success", "stealth_asr": "stealth"}
+"""Metrics that are shares of the attacked images -> column with whether an image counts."""
 
 
 class TopkRecord(Settings):
@@ -43,7 +43,7 @@ class TopkRecord(Settings):
 
 def _values(frame: pd.DataFrame, path: Path) -> None:
     """A value is missing where ``n`` is 0 alone, and shares are shares."""
-    share = frame["metric"].isin(SHARES)
+    share = frame["metric"].isin(list(SHARES))
     wrong = frame["value"].isna() | (share & ~frame["value"].between(0, 1))
     bad = frame[wrong & (frame["n"] > 0)]
     if len(bad):

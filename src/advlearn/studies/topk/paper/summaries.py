@@ -46,7 +46,7 @@ def summarise(frame: pd.DataFrame, keys: Sequence[str] = _LINE) -> pd.DataFrame:
     )
     result["n_eligible"] = lines["n_eligible"].sum(min_count=1)
     result = seeds_or_images(result.reset_index())
-    share = result["metric"].isin(SHARES) & (result["n"] > 0)
+    share = result["metric"].isin(list(SHARES)) & (result["n"] > 0)
     counted = result[share]
     result.loc[share, BOUNDS] = wilson(counted["hits"], counted["n"]).to_numpy()
     result.loc[share, "interval"] = "wilson"
