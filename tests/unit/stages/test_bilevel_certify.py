@@ -18,6 +18,8 @@ from advlearn.settings.bilevel_data import BlobsSettings, GraphSettings
 from advlearn.stages.bilevel_certify import bilevel_certify
 from advlearn.support.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 JOB = BilevelCertifyJob(
     graph=GraphSettings(n_neighbors=12),
     certify=CertifySettings(

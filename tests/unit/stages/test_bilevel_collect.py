@@ -34,6 +34,8 @@ from advlearn.support.io import read_csv, read_json, write_csv
 from advlearn.workflow import Plan
 from tests.unit.test_config import merged
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 PUBLISHED = ROOT / "config" / "published"
 

@@ -18,6 +18,8 @@ from advlearn.paper.tables import TABLES
 from advlearn.stages.explain import Made, explain
 from advlearn.support.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 REFERENCE = Path("results/reference")
 

@@ -19,6 +19,8 @@ from tests.unit.paper.synthetic import PUBLISHED, write_run
 from tests.unit.paper.synthetic_bilevel import write_bilevel
 from tests.unit.paper.synthetic_topk import write_topk
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 

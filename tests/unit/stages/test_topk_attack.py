@@ -18,6 +18,8 @@ from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet
 from tests.unit.stages.conftest import TinyTopk
 
+pytestmark = pytest.mark.slow
+
 TIMES = ["seconds"]
 
 
