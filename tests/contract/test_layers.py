@@ -89,6 +89,7 @@ def test_contracts_would_notice(tmp_path: Path, module: str, line: str, broken: 
     assert f"{broken} BROKEN" in result.stdout
 
 
+@pytest.mark.slow
 def test_torch_free_modules_do_not_load_torch() -> None:
     """Imports made by other libraries count too, which the contract cannot see."""
     modules = torch_free_modules()

@@ -52,6 +52,7 @@ def test_partitions_are_read_by_the_plugin() -> None:
     assert partitions["gpu"].max_gpu >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("device", "gpus"), [("auto", 0), ("cpu", 0), ("cuda", 1)])
 def test_every_stage_with_a_network_asks_for_a_gpu_when_it_needs_one(
     device: str, gpus: int
@@ -69,6 +70,7 @@ def test_every_stage_with_a_network_asks_for_a_gpu_when_it_needs_one(
     assert asked == dict.fromkeys(NETWORKS, gpus)
 
 
+@pytest.mark.slow
 def test_the_slurm_profile_is_understood_without_a_cluster(tmp_path: Path) -> None:
     project = Project.copy(tmp_path / "project")
     profile = ("--workflow-profile", "profiles/slurm")

@@ -82,6 +82,7 @@ tee() { cat; printf '%s\\0' tee "$@"; }
 """
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=HOSTILE | st.lists(HOSTILE, min_size=2, max_size=3))
 @example(value=list(WORST))

@@ -17,6 +17,8 @@ from advlearn.stages.explain import Made, explain
 from advlearn.studies import study
 from advlearn.support.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 REFERENCE = Path("results/reference")
 

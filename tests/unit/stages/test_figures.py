@@ -10,6 +10,7 @@ from advlearn.support.errors import UserError
 from tests.helpers.selective_run import PUBLISHED, write_run
 
 
+@pytest.mark.slow
 def test_every_figure_in_three_forms(tmp_path: Path) -> None:
     tidy = write_run(tmp_path / "tidy", seeds=[0, 1], cluster_numbers=[1, 2])
     figures(tidy=tidy, out=tmp_path / "out", published=PUBLISHED)

@@ -16,6 +16,8 @@ from tests.helpers.bilevel_run import write_bilevel
 from tests.helpers.selective_run import PUBLISHED, write_run
 from tests.helpers.topk_run import write_topk
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
