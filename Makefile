@@ -112,7 +112,7 @@ lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
 	$(BIN)/python scripts/environment.py --check
 	$(BIN)/python scripts/configuration.py --check
-	$(BIN)/python scripts/readme.py --check
+	$(BIN)/python scripts/pages.py --check
 	$(BIN)/python -m benchmarks.report --check
 	$(BIN)/python -m benchmarks.scaling_page --check
 	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
