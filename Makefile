@@ -37,7 +37,7 @@ REFERENCE := results/reference
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-.PHONY: help env demo smoke paper figures report why explain test stale-test slurm-test lint clean distclean
+.PHONY: help env demo smoke paper figures report why explain test isa-test stale-test slurm-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -89,6 +89,9 @@ explain: $(STAMP)  ## what is behind a figure, table or number: make explain WHA
 
 test: lint  ## lint, then contract, unit and workflow tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
+
+isa-test: $(STAMP)  ## the tests of what computes, as on processors with other instructions (minutes each)
+	$(BIN)/python -m tests.processors
 
 stale-test: $(STAMP)  ## every module edited in turn: does exactly what can change run again? (ten minutes)
 	ADVLEARN_TEST_MODULES=all $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup \
