@@ -1,11 +1,14 @@
-"""Write down at the end of a stage which modules of the package it has loaded.
+"""Write down at the end of a process what it has loaded; Python imports this module at its start.
 
-Python imports this module at its start where its folder is on the path.
+TRACED: folder in which a stage names the modules of the package that it has loaded.
+COUNTED: file in which Snakemake writes all its modules, and how often it has opened each source.
 """
 
 import atexit
+import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 
@@ -17,5 +20,22 @@ def _note() -> None:
         Path(os.environ["TRACED"], f"{os.getpid()}-{stage}").write_text(text, encoding="utf-8")
 
 
+def _count() -> None:
+    opened: Counter[str] = Counter()
+
+    def notice(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and str(arguments[0]).endswith(".py"):
+            opened[str(arguments[0])] += 1
+
+    def write() -> None:
+        text = json.dumps({"loaded": sorted(sys.modules), "opened": dict(opened)})
+        Path(os.environ["COUNTED"]).write_text(text, encoding="utf-8")
+
+    sys.addaudithook(notice)
+    atexit.register(write)
+
+
 if "TRACED" in os.environ:
     atexit.register(_note)
+if "COUNTED" in os.environ and Path(sys.argv[0]).name == "snakemake":
+    _count()
