@@ -101,7 +101,7 @@ isa-test: $(STAMP)  ## the tests of what computes, as on processors with other i
 
 stale-test: $(STAMP)  ## every module edited in turn: does exactly what can change run again? (ten minutes)
 	ADVLEARN_TEST_MODULES=all $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup \
-	    tests/workflow/test_rerun.py -k edited_module
+	    tests/workflow/test_stale.py -k edited_module
 
 slurm-test: $(STAMP)  ## the workflow on a real SLURM of this machine's own, started and stopped for it (root)
 	$(BIN)/python -m pytest tests/slurm

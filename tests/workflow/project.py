@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from advlearn.studies import NAMES
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (
     "Makefile", "Snakefile", "config", "environment.yml", "profiles", "pyproject.toml",
@@ -122,8 +124,7 @@ def job_counts(output: str) -> dict[str, int]:
     >>> job_counts("Job stats:\\njob   count\\n----  ---\\nembed   2\\nall     1\\ntotal   3\\n")
     {'embed': 2}
     """
-    targets = {"all", "everything", "paper", "demo", "smoke", "selective", "topk"}
-    targets |= {"bilevel", "total"}
+    targets = {"all", "everything", "paper", "demo", "smoke", "total", *NAMES}
     _, found, table = output.partition("Job stats:\n")
     if not found:
         assert "Nothing to be done" in output, output
