@@ -42,7 +42,7 @@ CODE = {
         {"selective_figures": 1, "topk_figures": 1, "bilevel_figures": 1, **REPORT},
     ),
     "a data file of the package": (
-        "src/advlearn/report/advlearn.mplstyle",
+        "src/advlearn/report/resources/advlearn.mplstyle",
         "svg.fonttype",
         "# a comment\nsvg.fonttype",
         {**DRAWN, "record": 1},

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from advlearn.report.address import parse
+from advlearn.chain.address import parse
 from advlearn.stages.explain import Made, explain
 from advlearn.studies import study
 from advlearn.support.errors import UserError
