@@ -49,7 +49,7 @@ def each(pattern, rows):
 
 
 def manifest(**patterns):
-    """Path patterns by kind of file, for a stage that reads many; wildcards stay in braces."""
+    """Path patterns of rules' outputs by kind, JSON: what a collecting stage reads its files by."""
     return json.dumps({kind: str(pattern) for kind, pattern in patterns.items()})
 
 

@@ -1,4 +1,4 @@
-"""Where the files of a run are, as a rule tells a stage that reads many of them."""
+"""Where the files of a run are: path patterns from the rules, where a path has its one home."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from advlearn.support.errors import UserError
 
 
 class Manifest:
-    """Patterns of paths by kind of file, written once: in the outputs of the rules.
+    """Path patterns by the kind of file.
 
     Args:
-        patterns: kind -> path with a wildcard in braces for each part that varies, as in
-            ``results/run/topk/transfer/seed{seed}.csv``.
+        patterns: kind -> path with ``{wildcard}`` where the jobs of a rule differ.
     """
 
     def __init__(self, patterns: Mapping[str, str]) -> None:
@@ -22,41 +21,34 @@ class Manifest:
 
     @classmethod
     def parse(cls, text: str) -> Manifest:
-        """Read the JSON text that a rule passes on the command line.
+        """Read the patterns from the JSON text that a rule passes on the command line.
 
         Raises:
-            UserError: it is no JSON object of texts.
+            UserError: the text is no JSON object of texts.
         """
         try:
-            patterns = json.loads(text)
-        except json.JSONDecodeError:
-            patterns = None
-        if not isinstance(patterns, dict) or not all(
-            isinstance(pattern, str) for pattern in patterns.values()
-        ):
-            raise UserError(
-                "the manifest is no JSON object of path patterns by kind of file",
-                where=f"option --files: {text}",
-                remedy='give one like {"cells": "results/run/cells/seed{seed}.csv"}',
-            )
-        return cls(patterns)
+            found = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise _no_manifest(str(error)) from error
+        if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+            raise _no_manifest("it is no mapping from kinds to paths")
+        return cls(found)
 
     def path(self, kind: str, **wildcards: object) -> Path:
-        """The file of a kind.
-
-        Args:
-            kind: what the file holds.
-            **wildcards: values of the pattern's wildcards; others are not looked at.
+        """The file of a kind for these wildcards.
 
         Raises:
-            UserError: the manifest has no such kind, or its pattern has another wildcard.
+            UserError: there is no such kind, or a wildcard of its pattern is missing.
         """
         try:
             return Path(self._patterns[kind].format(**wildcards))
-        except (KeyError, IndexError, ValueError) as error:
-            raise UserError(
-                f"the manifest names no file of the kind {kind!r} by"
-                f" {', '.join(wildcards) or 'no wildcards'}",
-                where=f"option --files: {json.dumps(self._patterns)}",
-                remedy="give a path pattern for it, with each wildcard in braces",
-            ) from error
+        except KeyError as error:
+            raise _no_manifest(f"{error} is missing for files of the kind {kind!r}") from error
+
+
+def _no_manifest(why: str) -> UserError:
+    return UserError(
+        f"the list of files cannot be used: {why}",
+        where="option --files",
+        remedy='give JSON such as {"evaluation": "results/run/evaluation/{universe}.csv"}',
+    )

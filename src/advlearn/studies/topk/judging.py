@@ -16,7 +16,7 @@ from advlearn.data.multilabel.store import MultiLabelSplit
 from advlearn.metrics.accuracy import all_logits
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
 from advlearn.studies.topk.settings.jobs import TopkTransferJob
-from advlearn.support.checkpoint import Part
+from advlearn.support.checkpoint import SavedState
 from advlearn.support.seeds import derive_seed
 
 NOISE = "noise"
@@ -39,7 +39,7 @@ class Judges:
     job: TopkTransferJob
     seed: int
 
-    def of_attack(self, source: str, outcomes: pd.DataFrame, images: np.ndarray, cell: int) -> Part:
+    def of_attack(self, source: str, outcomes: pd.DataFrame, images: np.ndarray, cell: int) -> SavedState:
         """Rows of one attack on one classifier, and of the control beside the first attack.
 
         Args:

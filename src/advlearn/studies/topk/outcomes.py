@@ -12,7 +12,7 @@ from advlearn.data.multilabel.store import MultiLabelSplit
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
 from advlearn.studies.topk.perturbed import PerturbedRows
 from advlearn.studies.topk.tasks import Task
-from advlearn.support.checkpoint import Part
+from advlearn.support.checkpoint import SavedState
 from advlearn.support.progress import Progress
 
 
@@ -23,7 +23,7 @@ def attacked(
     rows: PerturbedRows,
     batch_size: int,
     progress: Progress,
-) -> Part:
+) -> SavedState:
     """Attack the images of a task.
 
     Args:
@@ -67,7 +67,7 @@ def attacked(
         (wanted & top_k_mask(scores, cell.k)).sum(1)
         for scores in (result.clean_logits, result.adversarial_logits)
     ]
-    found: Part = {
+    found: SavedState = {
         "images": rows.digest(),
         "method": cell.attack.method,
         # Typed, so that a cell without images leaves whole numbers whole in the other cells.
@@ -93,7 +93,7 @@ def attacked(
     }
 
 
-def as_frame(found: Part, cell: int) -> pd.DataFrame:
+def as_frame(found: SavedState, cell: int) -> pd.DataFrame:
     """Result of `attacked` as a table, one row an image, with the number of the cell."""
     columns = {
         name: list(value) if isinstance(value, np.ndarray) and value.ndim == 2 else value
