@@ -39,7 +39,9 @@ class Judges:
     job: TopkTransferJob
     seed: int
 
-    def of_attack(self, source: str, outcomes: pd.DataFrame, images: np.ndarray, cell: int) -> SavedState:
+    def of_attack(
+        self, source: str, outcomes: pd.DataFrame, images: np.ndarray, cell: int
+    ) -> SavedState:
         """Rows of one attack on one classifier, and of the control beside the first attack.
 
         Args:
