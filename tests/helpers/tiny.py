@@ -18,6 +18,7 @@ from advlearn.studies.topk.settings.jobs import (
 from advlearn.studies.topk.settings.study import JOBS, TopkSettings
 from advlearn.studies.topk.stages.attack import topk_attack
 from advlearn.studies.topk.stages.transfer import topk_transfer
+from advlearn.support.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,21 @@ class TinyRun:
         )
 
 
+def topk_files(folder: Path) -> Manifest:
+    """Where the files of a run of study 2 are, by kind."""
+    models, attacks = f"{folder}/topk/models/{{model}}", f"{folder}/topk/attacks/{{model}}/{{job}}"
+    return Manifest(
+        {
+            "weights": f"{models}/seed{{seed}}.safetensors",
+            "models": f"{models}/seed{{seed}}.metrics.csv",
+            "outcomes": f"{attacks}/seed{{seed}}.parquet",
+            "cells": f"{attacks}/seed{{seed}}.csv",
+            "images": f"{attacks}/seed{{seed}}.npy",
+            "transfer": f"{folder}/topk/transfer/seed{{seed}}.csv",
+        }
+    )
+
+
 @dataclass(frozen=True)
 class TinyTopk:
     """Folders of a run of study 2 on scenes of the tiny run's digits."""
@@ -72,10 +88,10 @@ class TinyTopk:
         return self.folder / "topk" / "data" / "dataset.json"
 
     def weights(self, model: str, seed: int = 0) -> Path:
-        return self.folder / "topk" / "models" / model / f"seed{seed}.safetensors"
+        return topk_files(self.folder).path("weights", model=model, seed=seed)
 
     def outcomes(self, model: str, job: str, seed: int = 0) -> Path:
-        return self.folder / "topk" / "attacks" / model / job / f"seed{seed}.parquet"
+        return topk_files(self.folder).path("outcomes", model=model, job=job, seed=seed)
 
     def job(self, job: str) -> TopkAttackJob:
         """Settings of a job as the workflow gives them."""
@@ -101,7 +117,7 @@ class TinyTopk:
         """Run the stage topk_transfer."""
         topk_transfer(
             data=self.data,
-            run=self.folder,
+            files=topk_files(self.folder),
             settings=TopkTransferJob(
                 models=tuple(self.study.models),
                 methods=self.study.methods_of("transfer"),

@@ -17,8 +17,8 @@ from advlearn.studies.topk.paper.labels import MEASURES, METHODS, label_set
 from advlearn.studies.topk.paper.notes import SAY, interval_text, standing_notes
 from advlearn.studies.topk.paper.pairs import compared, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
-from advlearn.studies.topk.paper.schema import CELL
 from advlearn.studies.topk.paper.summaries import summarise
+from advlearn.studies.topk.schema import CELL
 
 INTERVALS = (
     "by the column interval: wilson = share of all attacked images with its 95 % Wilson interval;"

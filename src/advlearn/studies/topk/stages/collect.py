@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 
 from advlearn.data.multilabel.store import MultiLabelData, MultiLabelInfo, load_multilabel
-from advlearn.studies.topk.paper.schema import SCHEMA, SHARES
+from advlearn.studies.topk.schema import SCHEMA, SHARES
 from advlearn.studies.topk.settings.jobs import CollectedAttack, TopkCell, TopkCollectSettings
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered

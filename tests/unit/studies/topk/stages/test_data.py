@@ -14,8 +14,8 @@ from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
 from advlearn.studies.topk.settings.jobs import TopkDataJob
 from advlearn.studies.topk.stages.data import topk_data
 from advlearn.support.errors import UserError
+from tests.helpers.photos import picture
 from tests.helpers.tiny import TinyRun
-from tests.unit.data.multilabel.conftest import picture
 
 SUBSET = Path(os.environ.get("ADVLEARN_SHARED", "../shared")) / "data" / "voc2012_subset"
 SCENES = ScenesSettings(
