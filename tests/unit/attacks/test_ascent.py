@@ -13,6 +13,7 @@ from tests.unit.attacks.conftest import labelled_images, small_network
 Batch = tuple[Tensor, Tensor]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_result_does_not_depend_on_the_batch_size(conv: nn.Module, batch: Batch, norm: str) -> None:
     solver = attacks.build(PgdSettings(epsilon=0.2, norm=norm, steps=4))

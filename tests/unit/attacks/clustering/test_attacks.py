@@ -19,6 +19,8 @@ from advlearn.problem import BilevelProblem, value_function
 from advlearn.support.errors import UserError
 from tests.unit.attacks.clustering.conftest import blobs, convex
 
+pytestmark = pytest.mark.slow
+
 QUICK: dict[str, dict[str, Any]] = {
     "smoothed": {"steps": 1},
     "genetic": {"generations": 6},
