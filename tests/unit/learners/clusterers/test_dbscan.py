@@ -31,7 +31,7 @@ def test_blobs_and_noise(blobs):
     min_samples=st.integers(2, 5),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_derived_radius_makes_that_share_core_points(n, quantile, min_samples, seed):
     points = np.random.default_rng(seed).normal(size=(n, 2))
     distances = np.linalg.norm(points[:, None] - points[None], axis=2)
