@@ -40,11 +40,27 @@ CORRELATION = Column(low=-1.0, high=1.0)
 TEXT = Column("text")
 FLAG = Column("flag")
 BOOL = Column("bool")
+_KINDS = {
+    "text": TEXT,
+    "flag": FLAG,
+    "bool": BOOL,
+    "share": SHARE,
+    "corr": CORRELATION,
+    ">=0": NOT_NEGATIVE,
+    ">=1": Column(low=1.0),
+}
 
 
 def columns(names: str, kind: Column = NUMBER) -> dict[str, Column]:
-    """Columns of one kind, by their names."""
-    return dict.fromkeys(names.split(), kind)
+    """Columns by their names, as in ``columns("dataset:text gamma:>=0 value")``.
+
+    Args:
+        names: names separated by blanks, each with its kind after a colon where that is not
+            ``kind``: text, flag, bool, share, corr, ``>=0`` or ``>=1``.
+        kind: kind of the names that do not say theirs.
+    """
+    said = (each.partition(":") for each in names.split())
+    return {name: _KINDS[own] if own else kind for name, _, own in said}
 
 
 @dataclass(frozen=True)
@@ -114,13 +130,14 @@ class TableSchema:
         """The table with the columns of the schema, in its order; others follow.
 
         Raises:
-            ValueError: a column is missing.
+            ValueError: a column that is not optional is missing.
         """
-        absent = [name for name in self.columns if name not in frame.columns]
+        present = [name for name in self.columns if name in frame.columns]
+        absent = missing_columns(frame, (n for n in self.columns if n not in self.optional))
         if absent:
             raise ValueError(f"columns of the schema are missing: {', '.join(absent)}")
         further = [name for name in frame.columns if name not in self.columns]
-        return frame[[*self.columns, *further]]
+        return frame[[*present, *further]]
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,6 @@ STUDY = Study(
         "bilevel_defence": "paper.figures.defence",
     },
     page="paper.page:page",
-    headline="paper.verdict:headline",
+    headline="paper.page:headline",
     downloads=False,
 )
