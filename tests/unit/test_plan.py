@@ -14,7 +14,7 @@ import yaml
 
 from advlearn.plan import Plan
 from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
-from advlearn.studies.bilevel.settings.study import BilevelCollectSettings
+from advlearn.studies.bilevel.settings.study import BilevelCollectJob
 from advlearn.studies.topk.settings.jobs import (
     TopkAttackJob,
     TopkCollectSettings,
@@ -171,7 +171,7 @@ def test_collect_of_study_3_asks_for_every_file_it_reads() -> None:
         wanted.add(f"{BILEVEL}/blackbox/blobs/seed{seed}.csv")
     assert set(files) == wanted
     assert sorted(here.bilevel_point_sets()) == sorted(f"{BILEVEL}/data/{n}.npz" for n in names)
-    settings = BilevelCollectSettings.from_json(here.bilevel_collect())
+    settings = BilevelCollectJob.from_json(here.bilevel_collect())
     assert settings.seeds == (3, 4)
     assert set(settings.datasets) == set(names)
     assert settings.certify == ("moons",)

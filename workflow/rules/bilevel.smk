@@ -232,12 +232,26 @@ rule bilevel_collect:
         mem_mb=1000,
         runtime=30,
     params:
-        run=lambda wildcards, output: Path(output.study).parents[1],
+        files=lambda wildcards: manifest(
+            data=rules.bilevel_data.output,
+            clusterpath=rules.bilevel_path.output.arrays,
+            path=rules.bilevel_path.output.table,
+            trajectories=rules.bilevel_path.output.trajectories,
+            intervals=rules.bilevel_certify.output.interval,
+            sandwich=rules.bilevel_certify.output.sandwich,
+            calmness=rules.bilevel_certify.output.calmness,
+            defence=rules.bilevel_certify.output.defence,
+            attacks=rules.bilevel_attack.output.attacks,
+            staircase=rules.bilevel_attack.output.staircase,
+            blackbox=rules.bilevel_blackbox.output,
+            onepoint=rules.bilevel_onepoint.output,
+            **rules.bilevel_delta.output,
+        ),
         settings=BILEVEL.job("bilevel_collect"),
         code=PLAN.code("bilevel_collect"),
         lock=LOCK,
     message:
         "Gather the tidy tables of study 3"
     shell:
-        "python -m advlearn bilevel_collect --run {params.run:q} --choices {input.choices:q}"
+        "python -m advlearn bilevel_collect --files {params.files:q} --choices {input.choices:q}"
         " --settings {params.settings:q} --out {output.study:q} 2>&1 | tee {log:q}"
