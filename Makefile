@@ -35,9 +35,10 @@ TARGET ?= $(if $(filter config/config.yaml,$(CONFIG)),paper,$(basename $(notdir 
 REFERENCE := results/reference
 
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+SCHEMA := $(BIN)/check-jsonschema --builtin-schema
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-.PHONY: help env demo smoke paper figures report why explain test stale-test slurm-test lint clean distclean
+.PHONY: help env demo smoke paper figures report why explain check test isa-test stale-test slurm-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -87,12 +88,20 @@ explain: $(STAMP)  ## what is behind a figure, table or number: make explain WHA
 
 # --- checks ---------------------------------------------------------------------------------------
 
+# Warm caches (mypy) are assumed; the first run after `make env` or `make clean` takes half a minute more.
+check: lint  ## lint and the fast tests, under 90 s on 2 cores: before each commit
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow and not workflow" \
+	    --ignore=tests/unit/benchmarks tests/contract tests/unit
+
 test: lint  ## lint, then contract, unit and workflow tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
+isa-test: $(STAMP)  ## the tests of what computes, as on processors with other instructions (minutes each)
+	$(BIN)/python -m tests.processors
+
 stale-test: $(STAMP)  ## every module edited in turn: does exactly what can change run again? (ten minutes)
 	ADVLEARN_TEST_MODULES=all $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup \
-	    tests/workflow/test_rerun.py -k edited_module
+	    tests/workflow/test_stale.py -k edited_module
 
 slurm-test: $(STAMP)  ## the workflow on a real SLURM of this machine's own, started and stopped for it (root)
 	$(BIN)/python -m pytest tests/slurm
@@ -106,9 +115,14 @@ lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
 	$(BIN)/python scripts/environment.py --check
 	$(BIN)/python scripts/configuration.py --check
-	$(BIN)/python scripts/readme.py --check
+	$(BIN)/python scripts/pages.py --check
 	$(BIN)/python -m benchmarks.report --check
 	$(BIN)/python -m benchmarks.scaling_page --check
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) vendor.citation-file-format CITATION.cff
 
 # --- cleaning -------------------------------------------------------------------------------------
 

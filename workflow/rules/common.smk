@@ -49,7 +49,7 @@ def each(pattern, rows):
 
 
 def manifest(**patterns):
-    """Where a collecting stage finds its files: patterns of rules' outputs by kind, as JSON."""
+    """Path patterns of rules' outputs by kind, JSON: what a collecting stage reads its files by."""
     return json.dumps({kind: str(pattern) for kind, pattern in patterns.items()})
 
 

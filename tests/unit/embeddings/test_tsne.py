@@ -76,6 +76,7 @@ def test_fft_where_there_are_many_points(points, monkeypatch):
     assert methods == ["bh", "fft"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fft_from", [1, 10_000])
 def test_the_map_is_the_one_of_the_library(points, monkeypatch, fft_from):
     made = []

@@ -19,6 +19,8 @@ from advlearn.problem import BilevelProblem, value_function
 from advlearn.support.errors import UserError
 from tests.unit.attacks.clustering.conftest import blobs, convex
 
+pytestmark = pytest.mark.slow
+
 QUICK: dict[str, dict[str, Any]] = {
     "smoothed": {"steps": 1},
     "genetic": {"generations": 6},
@@ -63,7 +65,7 @@ def victim(name: str) -> Any:
     tau=st.floats(0.0, 4.0),
     seed=st.integers(0, 3),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_perturbation_is_inside_its_budget(
     name: str, budget: PointBudget, weights: str, tau: float, seed: int
 ) -> None:

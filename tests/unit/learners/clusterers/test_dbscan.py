@@ -24,13 +24,14 @@ def test_blobs_and_noise(blobs):
     assert adjusted_rand_score(np.repeat([0, 1], 40), found[:80]) == 1
 
 
+@pytest.mark.slow
 @given(
     n=st.integers(5, 60),
     quantile=st.floats(0.05, 1.0),
     min_samples=st.integers(2, 5),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_derived_radius_makes_that_share_core_points(n, quantile, min_samples, seed):
     points = np.random.default_rng(seed).normal(size=(n, 2))
     distances = np.linalg.norm(points[:, None] - points[None], axis=2)

@@ -29,6 +29,9 @@ def blobs(sizes: tuple[int, ...] = (12, 10), d: int = 2, apart: float = 4.0, see
     )
 
 
+PEER_GAP = 1e-11
+
+
 def peer(points: np.ndarray, graph: Graph, gamma: float) -> tuple[np.ndarray, float]:
     x = cvxpy.Variable(points.shape)
     value = 0.5 * cvxpy.sum_squares(x - points)
@@ -36,7 +39,7 @@ def peer(points: np.ndarray, graph: Graph, gamma: float) -> tuple[np.ndarray, fl
         distances = cvxpy.norm(graph.incidence() @ x, 2, axis=1)
         value += gamma * cvxpy.sum(cvxpy.multiply(graph.weights, distances))
     problem = cvxpy.Problem(cvxpy.Minimize(value))
-    problem.solve(solver="CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+    problem.solve(solver="CLARABEL", tol_gap_abs=PEER_GAP, tol_gap_rel=PEER_GAP, tol_feas=PEER_GAP)
     return x.value, problem.value
 
 
@@ -54,6 +57,7 @@ GRAPHS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["ama", "newton", "clarabel", "auto"])
 @pytest.mark.parametrize("kind", GRAPHS)
 def test_agrees_with_cvxpy_and_clarabel(kind: str, solver: str) -> None:
@@ -63,7 +67,9 @@ def test_agrees_with_cvxpy_and_clarabel(kind: str, solver: str) -> None:
         for gamma in (0.03, 0.3, 3.0):
             found = solve(a, graph, gamma, solver=solver)
             points_hat, objective = peer(a, graph, gamma)
-            np.testing.assert_allclose(found.points_hat, points_hat, atol=1e-6)
+            # Half a square is in the objective: a gap of g leaves sqrt(2 g) to the points.
+            left = np.sqrt(2 * PEER_GAP * max(1.0, objective))
+            np.testing.assert_allclose(found.points_hat, points_hat, rtol=0, atol=left)
             assert found.objective == pytest.approx(objective, rel=1e-8)
             assert found.certified
             check_optimality(a, graph, found)
@@ -98,6 +104,7 @@ def test_labels_do_not_depend_on_the_tolerance(gamma: float) -> None:
         np.testing.assert_array_equal(labels[0], other)
 
 
+@pytest.mark.slow
 def test_solvers_give_the_same_partition() -> None:
     a = blobs((60, 60, 80), seed=5)
     graph = knn_graph(a, 10, 0.5)
@@ -119,6 +126,7 @@ def test_last_borders_are_found_where_many_clusters_nearly_touch() -> None:
     check_optimality(a, knn_graph(a), found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "gamma"), [(900, 0.5), (2500, 5.0)])
 def test_auto_in_the_plane_finds_the_partition_of_newton(n: int, gamma: float) -> None:
     """On few edges interior points take all points, on more they take pieces."""
@@ -181,7 +189,7 @@ def test_two_points_merge_at_half_their_distance() -> None:
 # --- properties -----------------------------------------------------------------------------------
 
 SEEDS = st.integers(0, 10_000)
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=15)
 
 
 @FEW
@@ -290,6 +298,7 @@ def test_without_proof_the_gap_is_what_was_asked() -> None:
     np.testing.assert_allclose(found.points_hat, exact.points_hat, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_memory_grows_with_edges_and_not_with_their_square() -> None:
     """Peak of numpy's allocations; a dense matrix of 4,000 points alone would be 128 MB."""
     peaks = []

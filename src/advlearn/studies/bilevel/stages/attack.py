@@ -25,7 +25,7 @@ from advlearn.learners.convex import Graph
 from advlearn.learners.partitioners import Weights
 from advlearn.problem import Attack, BilevelProblem
 from advlearn.studies.bilevel.settings.attack import BilevelAttackJob
-from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -93,7 +93,7 @@ def bilevel_attack(
     checkpoint.finish()
 
 
-def _as_state(rows: Callable[[], Iterator[dict[str, Any]]]) -> dict[str, Any]:
+def _as_state(rows: Callable[[], Iterator[dict[str, Any]]]) -> SavedState:
     """Rows as a checkpoint saves them."""
     return {"rows": list(rows())}
 
