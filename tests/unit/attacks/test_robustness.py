@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import attacks, budgets
-from advlearn.attacks import robustness
 from advlearn.attacks.robustness import robust_verdicts, worst_case_verdicts
-from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.problem.evasion import MaxEffectProblem
+from advlearn.settings.attack import FgsmSettings, Norm, PgdSettings
 from advlearn.support.errors import BudgetViolation, UserError
 
 Batch = tuple[Tensor, Tensor]
@@ -18,7 +18,7 @@ def plain_verdicts(
 ) -> Tensor:
     """The definition, image by image, without any economy."""
     solver = attacks.build(settings)
-    robust = model(images).argmax(1) == labels
+    robust: Tensor = model(images).argmax(1) == labels
     for restart in range(settings.restarts):
         iterate = solver.starts(images, seed, restart)  # type: ignore[attr-defined]
         for _ in range(settings.steps + 1):
@@ -36,7 +36,7 @@ def plain_verdicts(
 @pytest.mark.parametrize("restarts", [1, 3])
 @pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.02), ("linf", 0.04), ("l2", 0.1)])
 def test_verdicts_are_those_of_the_definition(
-    conv: nn.Module, batch: Batch, norm: str, epsilon: float, restarts: int, batch_size: int
+    conv: nn.Module, batch: Batch, norm: Norm, epsilon: float, restarts: int, batch_size: int
 ) -> None:
     settings = PgdSettings(epsilon=epsilon, norm=norm, steps=5, restarts=restarts)
     found = robust_verdicts(conv, *batch, settings, seed=2, batch_size=batch_size)
@@ -122,13 +122,13 @@ def test_no_images(conv: nn.Module) -> None:
 
 def test_batches_stay_full(conv: nn.Module, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    original = robustness.MaxEffectProblem.linearise
+    original = MaxEffectProblem.linearise
 
     def spy(self: object, candidate: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         sizes.append(len(candidate))
         return original(self, candidate, labels)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(robustness.MaxEffectProblem, "linearise", spy)
+    monkeypatch.setattr(MaxEffectProblem, "linearise", spy)
     found = robust_verdicts(conv, *batch, PgdSettings(epsilon=0.05, steps=6), 0, batch_size=4)
     last_queue = len(sizes) - 6
     assert sizes[:last_queue] == [4] * last_queue

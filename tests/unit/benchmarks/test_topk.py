@@ -8,7 +8,7 @@ import torch
 from advlearn.settings.network import NetworkSettings
 from advlearn.settings.topk import authors
 from benchmarks import topk
-from tests.unit.attacks.topk.conftest import scenes, small_network
+from tests.helpers.scenes import scenes, small_network
 
 
 def test_both_sides_agree_and_a_row_has_the_columns_of_the_report() -> None:

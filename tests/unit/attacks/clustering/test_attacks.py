@@ -17,7 +17,7 @@ from advlearn.deviations.partitions import delta_squared, matching_error
 from advlearn.learners.partitioners import build as partitioner
 from advlearn.problem import BilevelProblem, value_function
 from advlearn.support.errors import UserError
-from tests.unit.attacks.clustering.conftest import blobs, convex
+from tests.helpers.point_sets import blobs, convex
 
 QUICK: dict[str, dict[str, Any]] = {
     "smoothed": {"steps": 1},
