@@ -35,9 +35,10 @@ TARGET ?= $(if $(filter config/config.yaml,$(CONFIG)),paper,$(basename $(notdir 
 REFERENCE := results/reference
 
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+SCHEMA := $(BIN)/check-jsonschema --builtin-schema
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-.PHONY: help env demo smoke paper figures report why explain test stale-test slurm-test lint clean distclean
+.PHONY: help env demo smoke paper figures report why explain check test stale-test slurm-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -87,6 +88,11 @@ explain: $(STAMP)  ## what is behind a figure, table or number: make explain WHA
 
 # --- checks ---------------------------------------------------------------------------------------
 
+# Warm caches (mypy) are assumed; the first run after `make env` or `make clean` takes half a minute more.
+check: lint  ## lint and the fast tests, under 90 s on 2 cores: before each commit
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow and not workflow" \
+	    --ignore=tests/unit/benchmarks tests/contract tests/unit
+
 test: lint  ## lint, then contract, unit and workflow tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
@@ -109,6 +115,11 @@ lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(BIN)/python scripts/readme.py --check
 	$(BIN)/python -m benchmarks.report --check
 	$(BIN)/python -m benchmarks.scaling_page --check
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) vendor.citation-file-format CITATION.cff
 
 # --- cleaning -------------------------------------------------------------------------------------
 

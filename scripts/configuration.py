@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from advlearn.config import Config
-from advlearn.settings.topk import PRESETS, TopkAttackSettings
+from advlearn.settings.base import NAME_KEY
+from advlearn.studies import studies
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs" / "configuration.md"
@@ -28,8 +29,8 @@ Node = dict[str, Any]
 HEADER = """\
 # Configuration
 
-Written by scripts/configuration.py from the settings in src/advlearn/config.py and
-src/advlearn/settings; edit those, not this page.
+Written by scripts/configuration.py from the settings in
+src/advlearn/settings and of the studies; edit those, not this page.
 
 `config/config.yaml` holds the full run and is the base of every other configuration: a file given
 with `--configfile` names only what differs from it. Mappings are merged key by key, lists are
@@ -56,15 +57,6 @@ TYPES = {
     "boolean": "true or false",
     "null": "null",
 }
-NAMES = {
-    "selective.universes": "NAME",
-    "selective.universes.NAME.attacks": "ATTACK",
-    "selective.cluster.own": "NAME",
-    "topk.models": "NAME",
-    "topk.label_sets": "NAME",
-    "topk.by_method": "METHOD",
-    "bilevel.datasets": "NAME",
-}
 
 
 def schema() -> Node:
@@ -72,33 +64,9 @@ def schema() -> Node:
     found: Node = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     found |= Config.model_json_schema()
     found["title"] = "Configuration of advlearn"
-    # Values laid over a preset are an open mapping for pydantic: a group with defaults would lay
-    # these over the preset, too.
-    properties = found["$defs"]["TopkSettings"]["properties"]
-    about = properties["attack"]["description"]
-    properties["attack"] = {"$ref": "#/$defs/AttackChanges", "description": about}
-    properties["by_method"]["additionalProperties"] = {"$ref": "#/$defs/MethodChanges"}
-    sound, authors = (PRESETS[name]("tkmia").model_dump() for name in ("sound", "authors"))
-    others = [f"{key} {value}" for key, value in authors.items() if value != sound[key]]
-    found["$defs"]["AttackChanges"] = attack_changes(
-        ("method",),
-        "Laid over the preset. The defaults are those of `preset: sound`; `authors` has"
-        f" {', '.join(others)}. A method reads only what concerns it.",
-    )
-    found["$defs"]["MethodChanges"] = attack_changes(
-        ("method", "clean_map"),
-        "Laid over the preset and `topk.attack`, for METHOD alone. The defaults are those of"
-        " `preset: sound`.",
-    )
+    for study in studies():
+        study.load(study.settings).complete_schema(found)
     return found
-
-
-def attack_changes(without: tuple[str, ...], about: str) -> Node:
-    """Schema of an attack without some of its keys."""
-    node: Node = TopkAttackSettings.model_json_schema()
-    for key in without:
-        del node["properties"][key]
-    return {**node, "description": about}
 
 
 def schema_text() -> str:
@@ -173,7 +141,8 @@ def _groups(whole: Node, value: Node, path: str) -> Iterator[tuple[Node, str, st
     if isinstance(value.get("items"), dict):
         yield from _groups(whole, value["items"], f"{path}[]")
     if isinstance(value.get("additionalProperties"), dict):
-        yield from _groups(whole, value["additionalProperties"], f"{path}.{NAMES[path]}")
+        name = value.get(NAME_KEY, "NAME")
+        yield from _groups(whole, value["additionalProperties"], f"{path}.{name}")
 
 
 def _named(name: Node) -> str:

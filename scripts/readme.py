@@ -1,4 +1,4 @@
-"""Write the results of the shipped reference runs into README.md and the pages of the studies.
+"""Write the results of the shipped reference runs into the pages of the studies (docs/studies).
 
 python scripts/readme.py           # rewrite what stands between the markers
 python scripts/readme.py --check   # fail when a page and results/reference disagree
@@ -26,7 +26,7 @@ from advlearn.support.io import write_text
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "results" / "reference"
 PUBLISHED = ROOT / "config" / "published"
-PAGES = ("README.md", "docs/selective-training.md", "docs/topk.md", "docs/bilevel.md")
+PAGES = ("docs/studies/selective.md", "docs/studies/topk.md", "docs/studies/bilevel.md")
 MARKERS = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 

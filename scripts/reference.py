@@ -4,7 +4,7 @@
     python scripts/reference.py results/paper topk    # one study alone
 
 Writes results/reference (tidy tables over 500 KB packed with gzip), draws its tables and figures,
-and renews the results in README.md and docs. A study that was run alone has its own record,
+and renews the results in docs/studies. A study that was run alone has its own record,
 run-STUDY.json and config-STUDY.yaml: the record of a run says nothing about another one.
 """
 

@@ -51,8 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
             application(args=options, prog_name=f"advlearn {name}")
         except SystemExit as ended:
             if not ended.code and lock:
-                runlock.tick(lock)
-                sums.seal()
+                runlock.record_activity(lock)
+                sums.write_checksums()
             raise
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -11,8 +11,7 @@ from snakemake.api import OutputSettings, ResourceSettings, SnakemakeApi
 from snakemake.settings.types import ConfigSettings, Quietness
 from snakemake_executor_plugin_slurm.partitions import read_partition_file
 
-from advlearn.cli import STAGES
-from tests.contract.test_rules import PARTS
+from advlearn import plan
 from tests.workflow.project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +39,7 @@ def test_what_is_true_everywhere_is_true_on_a_cluster() -> None:
 
 def test_short_stages_are_grouped_and_nothing_that_trains_or_attacks() -> None:
     groups = profile("slurm")["groups"]
-    assert groups.keys() <= STAGES.keys() | PARTS.keys()
+    assert groups.keys() <= plan.rules().keys()
     heavy = NETWORKS | {"bilevel_certify", "bilevel_attack", "bilevel_blackbox"}
     assert not groups.keys() & heavy
     # What runs where the workflow was started cannot be part of a group.
@@ -53,6 +52,7 @@ def test_partitions_are_read_by_the_plugin() -> None:
     assert partitions["gpu"].max_gpu >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("device", "gpus"), [("auto", 0), ("cpu", 0), ("cuda", 1)])
 def test_every_stage_with_a_network_asks_for_a_gpu_when_it_needs_one(
     device: str, gpus: int
@@ -70,6 +70,7 @@ def test_every_stage_with_a_network_asks_for_a_gpu_when_it_needs_one(
     assert asked == dict.fromkeys(NETWORKS, gpus)
 
 
+@pytest.mark.slow
 def test_the_slurm_profile_is_understood_without_a_cluster(tmp_path: Path) -> None:
     project = Project.copy(tmp_path / "project")
     profile = ("--workflow-profile", "profiles/slurm")

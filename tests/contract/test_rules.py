@@ -8,18 +8,14 @@ from typing import Any
 import pytest
 from snakemake.caching.rule import CacheFlag
 
-from advlearn import plan as workflow
-from advlearn.cli import HELPERS, STAGES
-from advlearn.paper.figures import FIGURES
-from advlearn.paper.tables import TABLES
-from advlearn.report.tidy import of_study
+from advlearn import cli, plan
+from advlearn.studies import studies
 from advlearn.support.codedigest import package_root
 
 ROOT = Path(__file__).parents[2]
-STUDIES = ("selective", "topk", "bilevel")
-TARGETS = {"all", "paper", "demo", "smoke", *STUDIES}
+TARGETS = {"all", "paper", "demo", "smoke", *(study.name for study in studies())}
 # Tables and figures have a rule for each study, so that a study can be asked for alone.
-PARTS = {f"{study}_{kind}": kind for study in STUDIES for kind in ("tables", "figures")}
+PARTS = {rule: stage for rule, stage in plan.rules().items() if stage in plan.PARTS}
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +33,45 @@ def cached(rule: Any) -> bool:
 
 
 def test_rules_commands_and_modules_have_the_same_names(stages: dict[str, Any]) -> None:
-    modules = {path.stem for path in (package_root() / "stages").glob("[a-z]*.py")} - set(HELPERS)
-    assert {stage_of(name) for name in stages} == set(STAGES) == modules
-    assert set(PARTS) <= set(stages)
+    assert dict.fromkeys(plan.rules()) == dict.fromkeys(stages, None)
+    assert {stage_of(name) for name in stages} == set(cli.stages())
+    shared = {path.stem for path in (package_root() / "stages").glob("[a-z]*.py")}
+    assert shared == {*plan.SHARED, *plan.PARTS, *cli.HELPERS, "opened"}
+    for study in studies():
+        folder = package_root() / "studies" / study.name / "stages"
+        modules = {path.stem for path in folder.glob("[a-z]*.py")}
+        assert {each.run.partition(":")[0] for each in study.stages.values()} == {
+            f"stages.{name}" for name in modules
+        }
 
 
-def test_the_record_has_a_digest_of_every_stage_and_of_no_helper(stages: dict[str, Any]) -> None:
-    assert set(json.loads(stages["record"].params.digests)) == set(STAGES)
-    assert set(HELPERS) == workflow.HELPERS
+def test_the_registry_names_what_there_is(stages: dict[str, Any]) -> None:
+    """References of the registry are strings: nothing else would notice a wrong one."""
+    for study in studies():
+        for reference in (study.settings, study.plan, study.tidy, study.page, study.headline):
+            assert study.load(reference) is not None
+        for stage in study.stages.values():
+            assert callable(study.load(stage.run))
+            assert not stage.job or hasattr(study.load(stage.job), "of")
+        assert study.collect in study.stages
+        assert all(callable(study.table(name).build) for name in study.tables)
+        assert all(callable(study.figure(name).draw) for name in study.figures)
+        assert all(name.startswith(f"{study.name}_") for name in (*study.tables, *study.figures))
+
+
+def test_the_record_has_a_digest_of_every_rule_and_of_no_helper(stages: dict[str, Any]) -> None:
+    assert set(json.loads(stages["record"].params.digests)) == set(stages)
 
 
 def test_every_stage_has_a_test_module(stages: dict[str, Any]) -> None:
-    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests/unit/stages").glob("*.py")}
-    assert {stage_of(name) for name in stages} | set(HELPERS) <= tests
+    unit = ROOT / "tests" / "unit"
+    for name in {*plan.SHARED, *plan.PARTS, *cli.HELPERS}:
+        assert (unit / "stages" / f"test_{name}.py").is_file(), name
+    for study in studies():
+        for name, stage in study.stages.items():
+            module = stage.run.partition(":")[0].removeprefix("stages.")
+            test = unit / "studies" / study.name / "stages" / f"test_{module}.py"
+            assert test.is_file(), name
 
 
 def test_every_rule_runs_its_own_stage_and_nothing_else(stages: dict[str, Any]) -> None:
@@ -69,7 +91,7 @@ def test_every_rule_has_log_resources_environment_and_message(stages: dict[str, 
 
 
 def test_peak_memory_is_asked_for_within_four_gigabytes(stages: dict[str, Any]) -> None:
-    # Two follow from the photos of a run: tests/unit/test_workflow.py has their numbers.
+    # Two follow from the photos of a run: the tests of the plan of topk have their numbers.
     computed = {"topk_pretrain", "topk_attack"}
     for name, rule in stages.items():
         wanted = rule.resources["mem_mb"]
@@ -113,8 +135,8 @@ def test_every_wildcard_that_names_a_cell_is_a_parameter_or_decides_one(
 
 def test_every_value_in_a_command_is_quoted_or_harmless(stages: dict[str, Any]) -> None:
     harmless = {
-        "seed", "torch_threads", "threads", "device", "reduction", "universe", "attack", "single",
-        "model", "study", "dataset",
+        "seed", "torch_threads", "threads", "device", "reduction", "universe", "attack",
+        "no_clustering", "model", "study", "dataset",
     }  # fmt: skip
     for name, rule in stages.items():
         for used in re.findall(r"\{([^}]*)\}", rule.shellcmd):
@@ -122,28 +144,37 @@ def test_every_value_in_a_command_is_quoted_or_harmless(stages: dict[str, Any]) 
 
 
 def test_a_part_serves_its_own_study_alone(stages: dict[str, Any]) -> None:
-    for name in PARTS:
-        study = name.split("_")[0]
-        assert stages[name].params.study == study
-        assert "--study {params.study}" in stages[name].shellcmd
-        tidy = {Path(str(path)).name for path in stages[name].input if "/tidy/" in str(path)}
-        made = "collect" if study == "selective" else f"{study}_collect"
-        assert tidy == {Path(str(path)).name for path in stages[made].output}, name
+    for study in studies():
+        for part in plan.PARTS:
+            rule = stages[f"{study.name}_{part}"]
+            assert rule.params.study == study.name
+            assert "--study {params.study}" in rule.shellcmd
+            tidy = {Path(str(path)).name for path in rule.input if "/tidy/" in str(path)}
+            assert tidy == {Path(str(path)).name for path in stages[study.collect].output}
+            published = {Path(str(path)).parent.name for path in rule.input.published}
+            assert published <= {study.name}
+
+
+def test_the_collecting_rule_makes_what_the_schema_says(stages: dict[str, Any]) -> None:
+    for study in studies():
+        schema = study.load(study.tidy).schema
+        made = {Path(str(path)).name for path in stages[study.collect].output}
+        assert made == {*schema.files, schema.record}, study.name
+        for name in (*schema.tables, *schema.arrays):
+            assert (schema.stage_of(name) or study.collect) in study.stages, name
 
 
 def test_every_table_and_figure_is_an_output_with_a_caption(stages: dict[str, Any]) -> None:
-    for study in STUDIES:
-        for kind, drawn in (("tables", TABLES), ("figures", FIGURES)):
-            names = {Path(str(path)).stem for path in stages[f"{study}_{kind}"].output}
-            assert names == set(of_study(drawn, study)), (study, kind)
-    assert {name.split("_")[0] for name in (*TABLES, *FIGURES)} == set(STUDIES)
-    for name in (*TABLES, *FIGURES):
-        caption = ROOT / "workflow" / "report" / f"{name}.rst"
-        assert len(caption.read_text().split()) >= 5, caption
-    for rule, kind in PARTS.items():
-        for path in stages[rule].output:
-            if str(path).endswith({"tables": ".csv", "figures": ".svg"}[kind]):
-                assert "report" in path.flags, path
+    for study in studies():
+        for kind, drawn in (("tables", study.tables), ("figures", study.figures)):
+            outputs = stages[f"{study.name}_{kind}"].output
+            assert {Path(str(path)).stem for path in outputs} == set(drawn), (study.name, kind)
+            for path in outputs:
+                if str(path).endswith({"tables": ".csv", "figures": ".svg"}[kind]):
+                    assert "report" in path.flags, path
+            for name in drawn:
+                caption = ROOT / "workflow" / "report" / study.name / kind / f"{name}.rst"
+                assert len(caption.read_text().split()) >= 5, caption
 
 
 def test_building_the_graph_imports_neither_torch_nor_pandas() -> None:

@@ -252,6 +252,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 """Every reader of files, by the name of a file that it takes."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", HOSTILE, ids=lambda make: make.__name__)
 @pytest.mark.parametrize("name", list(READERS))
 def test_no_reader_runs_what_a_file_says(

@@ -70,7 +70,7 @@ def expected(template: str, value: object) -> list[str]:
         elif used[1] == "threads" or used[1].removeprefix("params.") in PLAIN:
             words.append("plain")
         else:
-            words += [FLAG] if used[1] == "params.single" else whole
+            words += [FLAG] if used[1] == "params.no_clustering" else whole
     end = words.index("2>&1")
     assert words[end + 1 : end + 3] == ["|", "tee"]
     return [*words[:end], "tee", *words[end + 3 :]]
@@ -82,6 +82,7 @@ tee() { cat; printf '%s\\0' tee "$@"; }
 """
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=HOSTILE | st.lists(HOSTILE, min_size=2, max_size=3))
 @example(value=list(WORST))
@@ -111,7 +112,7 @@ def test_what_is_not_quoted_is_known_to_be_plain(commands: dict[str, str]) -> No
     for rule, template in commands.items():
         for used in re.findall(r"\{([^}]*)\}", template):
             name = used.removeprefix("params.")
-            assert used.endswith(":q") or name in PLAIN | {"single", "threads"}, (rule, used)
+            assert used.endswith(":q") or name in PLAIN | {"no_clustering", "threads"}, (rule, used)
         assert "$(" not in template, rule
         assert "`" not in template, rule
 
@@ -190,10 +191,10 @@ def test_braces_in_the_name_of_an_own_file_are_refused_in_words(tmp_path: Path) 
     values["bilevel"]["datasets"] = {"mine": table}
     plan = Plan(values, [], ROOT / "requirements.txt")
     with pytest.raises(UserError, match="wildcards") as caught:
-        plan.bilevel_own(SimpleNamespace(dataset="mine"))
+        plan.study("bilevel").own(SimpleNamespace(dataset="mine"))
     assert "bilevel.datasets.mine.path" in caught.value.where
     values["bilevel"]["datasets"]["mine"]["path"] = str(tmp_path / "my 'own' $points.csv")
     plan = Plan(values, [], ROOT / "requirements.txt")
-    assert plan.bilevel_own(SimpleNamespace(dataset="mine")) == [
+    assert plan.study("bilevel").own(SimpleNamespace(dataset="mine")) == [
         str(tmp_path / "my 'own' $points.csv")
     ]

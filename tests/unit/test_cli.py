@@ -1,13 +1,13 @@
 import pytest
 
 from advlearn import cli
-from advlearn.cli import HELPERS, STAGES, main
+from advlearn.cli import HELPERS, main, stages
 
 
 def test_overview_lists_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
     text = capsys.readouterr().out
-    assert all(f"  {name} " in text for name in STAGES | HELPERS)
+    assert all(f"  {name} " in text for name in stages() | HELPERS)
 
 
 def test_unknown_stage_gives_the_list_and_status_two(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,7 +17,7 @@ def test_unknown_stage_gives_the_list_and_status_two(capsys: pytest.CaptureFixtu
     assert "unknown stage 'trian'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("stage", sorted(STAGES | HELPERS))
+@pytest.mark.parametrize("stage", sorted(stages() | HELPERS))
 def test_every_stage_explains_its_options(stage: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([stage, "--help"])
@@ -48,12 +48,10 @@ def test_bad_settings_name_the_key(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_broken_budget_is_an_error_of_its_own(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from types import SimpleNamespace
-
     def broken() -> None:
         raise cli.BudgetViolation("image 3: 0.6 > 0.5")
 
-    monkeypatch.setattr(cli, "import_module", lambda name: SimpleNamespace(craft=broken))
+    monkeypatch.setattr(cli, "_function", lambda name: broken)
     with pytest.raises(SystemExit) as caught:
         main(["craft"])
     assert caught.value.code == 3

@@ -42,7 +42,7 @@ def test_every_shipped_configuration_is_valid(full: dict[str, Any], file: str) -
         change = merged(change, {"topk": {"photos": {"root": "copy"}}})
     config = load(merged(full, change), file)
     assert config.run != "paper"
-    assert config.jobs()
+    assert config.selective.lines()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_full_run_is_the_papers_design(full: dict[str, Any]) -> None:
     assert config.data.train_images is None
     assert config.selective.cluster.kmeans.n_clusters == list(range(1, 11))
     assert config.selective.cluster.agglomerative.n_clusters == list(range(1, 11))
-    jobs = {(job.universe, job.attack, job.reduction) for job in config.jobs()}
+    jobs = {(job.universe, job.attack, job.reduction) for job in config.selective.lines()}
     primary = config.selective.primary
     assert {(primary, "fgsm", "pca"), (primary, "pgd", "pca")} <= jobs
     assert {(primary, "fgsm", "none"), (primary, "fgsm", "tsne")} <= jobs

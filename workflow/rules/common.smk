@@ -1,3 +1,4 @@
+import json
 import sys
 from pathlib import Path
 
@@ -45,6 +46,11 @@ def report_files(study, kind, suffix):
 def each(pattern, rows):
     """The files of a rule's output for each row of wildcards."""
     return [file for row in rows for file in expand(pattern, **row)]
+
+
+def manifest(**patterns):
+    """Path patterns of rules' outputs by kind, JSON: what a collecting stage reads its files by."""
+    return json.dumps({kind: str(pattern) for kind, pattern in patterns.items()})
 
 
 pathvars:

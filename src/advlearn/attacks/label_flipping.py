@@ -76,7 +76,7 @@ class GreedyFlips:
     ) -> NDArray[np.int64]:
         targets = flipped(problem.data, flips)
         adjoint = self.task.adjoint(self.task.points, theta)
-        influence = -(2 * targets - 1) * (logistic.with_one(self.task.points) @ adjoint)
+        influence = -(2 * targets - 1) * (logistic.add_intercept(self.task.points) @ adjoint)
         left = np.flatnonzero(flips == 0)
         order = left[np.argsort(-influence[left], kind="stable")]
         return order[: self.shortlist].astype(np.int64)

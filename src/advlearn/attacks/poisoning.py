@@ -94,8 +94,8 @@ class LogisticTask:
             theta: the minimum for them, :meth:`fitted`.
         """
         adjoint = self.adjoint(points, theta)
-        share = expit(logistic.with_one(points) @ theta)
-        along = share * (1 - share) * (logistic.with_one(points) @ adjoint)
+        share = expit(logistic.add_intercept(points) @ theta)
+        along = share * (1 - share) * (logistic.add_intercept(points) @ adjoint)
         residual = share - self.targets
         mixed = np.outer(along, theta[:-1]) + np.outer(residual, adjoint[:-1])
         return np.asarray(-mixed / len(points))

@@ -13,7 +13,7 @@ from advlearn.support.errors import UserError
 
 
 @dataclass(frozen=True)
-class Job:
+class RuleJob:
     """One job, as its rule and the configuration define it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Rules:
         # One job has many outputs, and many jobs read each of them.
         self.job_of = cache(self._job_of)
 
-    def _job_of(self, file: str) -> Job | None:
+    def _job_of(self, file: str) -> RuleJob | None:
         """The job that makes ``file`` (a path as in the rules), or none for a file that is given.
 
         Raises:
@@ -65,7 +65,7 @@ class Rules:
                     where=str(error).strip(),
                     remedy="give the configuration with which the file was made",
                 ) from error
-            return Job(
+            return RuleJob(
                 rule=rule.name,
                 # python -m advlearn STAGE, as every rule here.
                 stage=rule.shellcmd.split()[3] if rule.shellcmd else rule.name,

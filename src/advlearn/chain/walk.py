@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from advlearn.chain.rules import Job
+from advlearn.chain.rules import RuleJob
 
 
 @dataclass
@@ -18,15 +18,15 @@ class Chain:
         given: files that no rule makes.
     """
 
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[RuleJob] = field(default_factory=list)
     used: dict[str, list[str]] = field(default_factory=dict)
     given: list[str] = field(default_factory=list)
 
 
 def follow(
     files: Iterable[str],
-    job_of: Callable[[str], Job | None],
-    reads: Callable[[Job, str, Job | None], bool],
+    job_of: Callable[[str], RuleJob | None],
+    reads: Callable[[RuleJob, str, RuleJob | None], bool],
 ) -> Chain:
     """Walk from ``files`` to everything that they were made of.
 

@@ -59,7 +59,7 @@ def fit(points: Array, targets: Array, penalty: float) -> Array:
         UserError: see :func:`check`.
     """
     check(points, targets, penalty)
-    lifted = with_one(points)
+    lifted = add_intercept(points)
     theta = np.zeros(lifted.shape[1])
     value = _objective(lifted, targets, penalty, theta)
     for _ in range(_MOST_STEPS):
@@ -83,7 +83,7 @@ def fit(points: Array, targets: Array, penalty: float) -> Array:
 
 def hessian(points: Array, penalty: float, theta: Array) -> Array:
     """Second derivative of L by theta, (d + 1, d + 1), positive definite; targets do not enter."""
-    lifted = with_one(points)
+    lifted = add_intercept(points)
     share = expit(lifted @ theta)
     curvature: Array = (lifted * (share * (1 - share))[:, None]).T @ lifted / len(lifted)
     return curvature + penalty * np.eye(len(curvature))
@@ -91,21 +91,21 @@ def hessian(points: Array, penalty: float, theta: Array) -> Array:
 
 def log_loss(points: Array, targets: Array, theta: Array) -> float:
     """Mean of log(1 + exp(z)) - y z, in nats, without the penalty."""
-    return _objective(with_one(points), targets, 0.0, theta)
+    return _objective(add_intercept(points), targets, 0.0, theta)
 
 
 def log_loss_gradient(points: Array, targets: Array, theta: Array) -> Array:
     """Derivative of :func:`log_loss` by theta, (d + 1,)."""
-    lifted = with_one(points)
+    lifted = add_intercept(points)
     return np.asarray(lifted.T @ (expit(lifted @ theta) - targets) / len(lifted))
 
 
 def predict(points: Array, theta: Array) -> NDArray[np.int64]:
     """Classes 0 and 1, (n,)."""
-    return (with_one(points) @ theta > 0).astype(np.int64)
+    return (add_intercept(points) @ theta > 0).astype(np.int64)
 
 
-def with_one(points: Array) -> Array:
+def add_intercept(points: Array) -> Array:
     """``points`` with a last coordinate of one, (n, d + 1)."""
     return np.column_stack([points, np.ones(len(points))])
 

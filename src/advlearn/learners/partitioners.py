@@ -115,7 +115,7 @@ class _KMeans:
         with _one_thread(), warnings.catch_warnings():
             # Fewer distinct points than clusters: fewer labels, which the deviation sees.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return _whole(model.fit_predict(points))
+            return _as_int_labels(model.fit_predict(points))
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class _Ward:
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         points = _checked(points, self.n_clusters)
-        return _whole(agglomerative.cut(agglomerative.linkage(points), self.n_clusters))
+        return _as_int_labels(agglomerative.cut(agglomerative.linkage(points), self.n_clusters))
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class _Spectral:
         with _one_thread(), warnings.catch_warnings():
             # Components that are not connected are clusters of their own, which is right.
             warnings.filterwarnings("ignore", message="Graph is not fully connected")
-            return _whole(model.fit_predict(points))
+            return _as_int_labels(model.fit_predict(points))
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,9 @@ class _Dbscan:
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         points = _checked(points)
-        return _whole(DBSCAN(eps=self.eps, min_samples=self.min_samples).fit_predict(points))
+        return _as_int_labels(
+            DBSCAN(eps=self.eps, min_samples=self.min_samples).fit_predict(points)
+        )
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class _Hdbscan:
             core_dist_n_jobs=1,
             approx_min_span_tree=False,
         )
-        return _whole(model.fit_predict(points))
+        return _as_int_labels(model.fit_predict(points))
 
 
 PARTITIONERS: dict[str, Callable[..., Partitioner]] = {
@@ -295,7 +297,7 @@ def _checked(points: np.ndarray, n_clusters: int = 1) -> np.ndarray:
     return points
 
 
-def _whole(labels: np.ndarray) -> np.ndarray:
+def _as_int_labels(labels: np.ndarray) -> np.ndarray:
     return np.asarray(labels, dtype=np.int64)
 
 

@@ -63,4 +63,5 @@ def significant_interval(mean: float, low: float, high: float) -> str:
     """
     if pd.isna(mean) or pd.isna(low):
         return format_significant(mean)
-    return f"{format_significant(mean)} [{format_significant(max(low, 0.0))}, {format_significant(high)}]"
+    bounds = f"[{format_significant(max(low, 0.0))}, {format_significant(high)}]"
+    return f"{format_significant(mean)} {bounds}"

@@ -28,11 +28,9 @@ def choices(tidy: Tidy) -> Rows:
         }
         common = values.get("", values.get("all", ABSENT))
         used = [values.get(universe, common) for universe in universes] or [common]
-        choice = [first["question"]] if "question" in frame.columns else []
-        rows.append([*choice, str(key), first["paper"], *used, first["source"]])
+        rows.append([first["question"], str(key), first["paper"], *used, first["source"]])
     names = [f"used in {universe}" for universe in universes] or ["used"]
-    heads = ["choice", "key"] if "question" in frame.columns else ["choice"]
-    return [*heads, "the paper says", *names, "where"], rows
+    return ["choice", "key", "the paper says", *names, "where"], rows
 
 
 def choices_section(tidy: Tidy) -> Section:

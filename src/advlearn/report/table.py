@@ -12,7 +12,7 @@ Line = Mapping[str, Any]
 """A row of a table's CSV file, by column."""
 
 
-class Part(NamedTuple):
+class SourceRows(NamedTuple):
     """Rows of one tidy table that a number is computed from.
 
     Attributes:
@@ -94,10 +94,10 @@ class Table:
     sources: Sequence[Source] = ()
     published: Sequence[tuple[str, str]] = ()
 
-    def behind(self, line: Line, column: str) -> list[Part]:
+    def behind(self, line: Line, column: str) -> list[SourceRows]:
         """Rows of the tidy tables behind the number in ``column`` of a line of the CSV file."""
         parts = [
-            Part(source.table, source.role, source.rows_of(line, self.keys))
+            SourceRows(source.table, source.role, source.rows_of(line, self.keys))
             for source in self.sources
             if source.of is None or source.of(column)
         ]

@@ -85,7 +85,7 @@ class Tidy:
             path = self.folder / f"{name}.npz"
             if not path.is_file():
                 raise self._missing(path)
-            self._check_whole(path)
+            self._check_sum(path)
             self._open(path)
             found = read_npz(path)
             absent = [array for array in self.schema.arrays[name] if array not in found]
@@ -124,7 +124,7 @@ class Tidy:
         packed = path.with_name(f"{path.name}.gz")
         if packed.is_file() and not path.is_file():
             path = packed
-        self._check_whole(path)
+        self._check_sum(path)
         self._open(path)
         frame = self._csv(path, schema)
         remedy = f"delete the files of {schema.stage or 'this table'} and run the workflow again"
@@ -165,7 +165,7 @@ class Tidy:
         if path not in self.opened:
             self.opened.append(path)
 
-    def _check_whole(self, path: Path) -> None:
+    def _check_sum(self, path: Path) -> None:
         """A table whose end is missing may still be a table: only its checksum tells."""
         # A table that is packed has a checksum inside, and one made by hand has none to compare.
         if path.is_file() and (self.folder / self.schema.record).is_file():

@@ -42,6 +42,9 @@ def _each_once(values: _Values) -> _Values:
     return values
 
 
+NAME_KEY = "x-name"
+"""In ``json_schema_extra``: what stands for a name of the user's choice on the page of keys."""
+
 EachOnce = AfterValidator(_each_once)
 """In ``Annotated``: a list in which no value stands twice; the same work would be done twice."""
 

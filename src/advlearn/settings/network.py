@@ -86,7 +86,7 @@ class VitSettings(Settings):
     heads: int = Field(4, ge=1, description="attention heads")
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _sizes_fit(self) -> Self:
         if self.patch & (self.patch - 1):
             raise ValueError("patch: a power of 2")
         if self.width % self.heads:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -44,6 +44,10 @@ class RunSettings(Settings):
 
 class StudySettings(Settings):
     """A study's key of the configuration."""
+
+    @classmethod
+    def complete_schema(cls, whole: dict[str, Any]) -> None:
+        """Add to the JSON schema of a whole configuration what the types alone do not say."""
 
     def seeds_of(self, run: RunSettings) -> tuple[int, ...]:
         """Seeds of the study: its own where it has a key for them, else those of the run."""

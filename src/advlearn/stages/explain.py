@@ -18,7 +18,7 @@ import typer
 import yaml
 
 from advlearn.chain.records import record_of
-from advlearn.chain.rules import Job, Rules, rules_of
+from advlearn.chain.rules import RuleJob, Rules, rules_of
 from advlearn.chain.text import readable
 from advlearn.chain.walk import Chain, follow
 from advlearn.report.address import Address, find, parse
@@ -274,7 +274,7 @@ def _chain(
         of_rule.setdefault(tidy.schema.stage_of(name) or "", []).extend(found)
     every = [frame for found in frames.values() for frame in found]
 
-    def reads(job: Job, file: str, maker: Job | None) -> bool:
+    def reads(job: RuleJob, file: str, maker: RuleJob | None) -> bool:
         name = Path(file).name.partition(".")[0]
         if job is drawn:
             own = maker is None and name == drawn_name
@@ -292,7 +292,7 @@ def _chain(
     return follow([target], rules.job_of, reads)
 
 
-def _agree(job: Job, frames: Sequence[pd.DataFrame], tidy: Tidy) -> bool:
+def _agree(job: RuleJob, frames: Sequence[pd.DataFrame], tidy: Tidy) -> bool:
     """Whether one of the rows can be a result of the job; without rows every job counts."""
     for frame in frames:
         keep = pd.Series(True, index=frame.index)
@@ -308,7 +308,7 @@ def _agree(job: Job, frames: Sequence[pd.DataFrame], tidy: Tidy) -> bool:
     return not frames
 
 
-def _job(job: Job, used: Sequence[str], made: Made) -> dict[str, Any]:
+def _job(job: RuleJob, used: Sequence[str], made: Made) -> dict[str, Any]:
     # Records of a run elsewhere, or of another run of this name, say nothing of this one.
     record = record_of(used[0]) if made.whole else None
     outputs: list[dict[str, Any]] = [made.file(file) for file in used]
@@ -331,7 +331,7 @@ def _job(job: Job, used: Sequence[str], made: Made) -> dict[str, Any]:
     }
 
 
-def _recorded_code(record: Mapping[str, Any], job: Job) -> str | None:
+def _recorded_code(record: Mapping[str, Any], job: RuleJob) -> str | None:
     """Digest that a run noted for a job; early runs noted one for the tables of all studies."""
     code: Mapping[str, str] = record.get("code", {})
     return code.get(job.rule, code.get(job.stage))

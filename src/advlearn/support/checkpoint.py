@@ -22,7 +22,7 @@ from advlearn.support.errors import UserError
 from advlearn.support.io import write_bytes, write_npy
 from advlearn.support.provenance import processor, versions
 
-Part = dict[str, Any]
+SavedState = dict[str, Any]
 """What one step of a job came to: numpy arrays, and values that JSON can hold."""
 
 VARIABLE = "ADVLEARN_SAVE_SECONDS"
@@ -58,7 +58,7 @@ class Checkpoint:
         self.path: Path | None = out.with_name(f".{out.name}.progress")
         self._least = self._every = _seconds()
         self._saved = time.monotonic()
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, SavedState] = {}
         # The code is read now: an edit during the job must not be taken for what made the parts.
         own = (module, code_digest(module), *parameters, versions(), processor())
         self._own = repr(own)
@@ -80,11 +80,11 @@ class Checkpoint:
         """Whether the last save is long enough ago for another one."""
         return self.path is not None and time.monotonic() - self._saved >= self._every
 
-    def get(self, name: str) -> Part | None:
+    def get(self, name: str) -> SavedState | None:
         """The part of that name, if there is one."""
         return self._parts.get(name)
 
-    def put(self, name: str, part: Part) -> None:
+    def put(self, name: str, part: SavedState) -> None:
         """Keep a part, and save all parts if that is due."""
         if self.path is None:
             return
@@ -96,7 +96,7 @@ class Checkpoint:
         """Forget a part that is no longer needed."""
         self._parts.pop(name, None)
 
-    def once(self, name: str, make: Callable[[], Part]) -> Part:
+    def once(self, name: str, make: Callable[[], SavedState]) -> SavedState:
         """The part of that name: the one that was kept, or what ``make`` returns.
 
         Values go through JSON in both cases, so that a resumed job sees the same types.
@@ -236,7 +236,7 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     return state.st_size, state.st_mtime_ns
 
 
-def _plain(part: Part) -> Part:
+def _plain(part: SavedState) -> SavedState:
     """The part as it comes back from the file: also the layout of an array decides last digits."""
     return {
         name: (
@@ -255,9 +255,9 @@ def _number(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be kept: {value!r}")
 
 
-def _encode(parts: Mapping[str, Part]) -> bytes:
+def _encode(parts: Mapping[str, SavedState]) -> bytes:
     arrays: dict[str, np.ndarray] = {}
-    values: dict[str, Part] = {}
+    values: dict[str, SavedState] = {}
     for name, part in parts.items():
         values[name] = {}
         for key, value in part.items():
@@ -273,7 +273,7 @@ def _encode(parts: Mapping[str, Part]) -> bytes:
     return stream.getvalue()
 
 
-def _decode(content: bytes) -> dict[str, Part]:
+def _decode(content: bytes) -> dict[str, SavedState]:
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         values = json.loads(archive["text"].tobytes())
         return {

@@ -17,7 +17,7 @@ import pandas as pd
 
 from advlearn.support.errors import MADE_ANEW, UserError
 from advlearn.support.leftovers import MARK
-from advlearn.support.sums import note, verify
+from advlearn.support.sums import remember, verify
 
 _FLOATS = "%.10g"
 _DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile, zlib.error)
@@ -50,7 +50,7 @@ def atomic_path(path: Path, *, keep: bool = False) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
-        note(path)
+        remember(path)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or f'{error} (is the disk full?)'}",

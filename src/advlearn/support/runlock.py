@@ -48,7 +48,7 @@ def begin(path: Path = LOCK) -> None:
             " may still be at work: they count too",
         )
     _held.append(stream)
-    tick(path)
+    record_activity(path)
 
 
 def share(path: Path = LOCK) -> None:
@@ -82,11 +82,11 @@ def join() -> Path | None:
     with suppress(OSError):  # the run has said so
         fcntl.flock(stream, fcntl.LOCK_SH)
     _held.append(stream)
-    tick(Path(name))
+    record_activity(Path(name))
     return Path(name)
 
 
-def tick(path: Path) -> None:
+def record_activity(path: Path) -> None:
     """Note that there is work now.
 
     Raises:

@@ -22,7 +22,7 @@ _CACHED = "manifest.json"
 _written: dict[Path, None] = {}
 
 
-def note(path: Path) -> None:
+def remember(path: Path) -> None:
     """Remember that this job has written ``path``; what was noted of an older file goes."""
     if path.suffix in _SUFFIXES and path.name != _CACHED:
         _written[path.absolute()] = None
@@ -30,7 +30,7 @@ def note(path: Path) -> None:
             sums.unlink(missing_ok=True)
 
 
-def seal() -> None:
+def write_checksums() -> None:
     """Note the checksums of all files that this job has written: it has ended well."""
     for path in _written:
         sums = _sums(path)

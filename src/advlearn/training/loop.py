@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.checkpoint import Checkpoint, SavedState
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class Loop:
             if self._checkpoint.due:
                 self._checkpoint.put(self._name, self._state())
 
-    def _state(self) -> Part:
+    def _state(self) -> SavedState:
         groups = self._optimiser.state_dict()["state"]
         tensors = {
             **{f"network/{key}": value for key, value in self._network.state_dict().items()},
@@ -105,7 +105,7 @@ class Loop:
             **{key: value.detach().cpu().numpy().copy() for key, value in tensors.items()},
         }
 
-    def _restore(self, part: Part) -> None:
+    def _restore(self, part: SavedState) -> None:
         self.values = part["values"]
         self._epoch, self._batch = part["epoch"], part["batch"]
         found = {key: torch.from_numpy(value) for key, value in part.items() if "/" in key}
@@ -124,7 +124,7 @@ class Loop:
         for i, generator in enumerate(self._orders):
             generator.set_state(found[f"orders/{i}"])
 
-    def _restore_generators(self, part: Part) -> None:
+    def _restore_generators(self, part: SavedState) -> None:
         for i, generator in enumerate(self._others):
             generator.set_state(torch.from_numpy(part[f"others/{i}"]))
         torch.set_rng_state(torch.from_numpy(part["torch"]))

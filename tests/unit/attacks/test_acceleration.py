@@ -16,6 +16,7 @@ def gradient(model: nn.Module, images: Tensor) -> Tensor:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     ("kernel", "stride", "padding"),

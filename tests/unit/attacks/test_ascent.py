@@ -14,6 +14,7 @@ from tests.helpers.networks import layers
 Batch = tuple[Tensor, Tensor]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_result_does_not_depend_on_the_batch_size(
     conv: nn.Module, batch: Batch, norm: Norm

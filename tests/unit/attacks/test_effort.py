@@ -62,6 +62,7 @@ def agree(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_cw_is_foolbox(kind: str, dtype: torch.dtype) -> None:
@@ -75,6 +76,7 @@ def test_cw_is_foolbox(kind: str, dtype: torch.dtype) -> None:
     agree(cw.build(FAST).solve(network, images, labels), images, labels, network, expected)
 
 
+@pytest.mark.slow
 def test_cw_is_foolbox_with_confidence_and_ten_constants() -> None:
     network = small_network("conv", torch.float64).eval()
     images, labels = labelled_images(network, dtype=torch.float64)
@@ -98,6 +100,7 @@ def test_cw_is_foolbox_with_confidence_and_ten_constants() -> None:
     torch.testing.assert_close(found.adversarial[attacked], expected[attacked])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("norm", ["l2", "linf"])
@@ -134,6 +137,7 @@ def test_deepfool_finds_the_distance_to_a_linear_boundary() -> None:
         torch.testing.assert_close(found.distance, expected.detach(), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 @BOTH
 def test_no_answer_depends_on_the_company_of_an_image(solver: EffortAttack) -> None:
     network = small_network("conv", torch.float64)
@@ -164,6 +168,7 @@ def test_early_abortion_of_one_image_is_that_of_foolbox() -> None:
         torch.testing.assert_close(found.adversarial, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_early_abortion_looks_at_each_image_alone() -> None:
     network = small_network("conv", torch.float64)
     images, labels = labelled_images(network, dtype=torch.float64)
@@ -224,6 +229,7 @@ def test_wrong_images_are_refused(solver: EffortAttack, wrong: str) -> None:
         solver.solve(small_network("linear"), images, labels)
 
 
+@pytest.mark.slow
 @BOTH
 def test_the_answer_is_one_of_the_general_problem(solver: EffortAttack) -> None:
     """The same perturbation, judged by a BilevelProblem that knows neither attack nor torch."""

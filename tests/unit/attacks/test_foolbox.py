@@ -38,6 +38,7 @@ def foolbox_images(
     return images, labels, raw
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("norm", "epsilon"), CASES)
@@ -50,6 +51,7 @@ def test_fgsm_is_foolbox(kind: str, norm: Norm, epsilon: float, dtype: torch.dty
     assert float((found - expected).abs().max()) <= 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("norm", "epsilon"), CASES)

@@ -57,7 +57,7 @@ def test_the_attack_beats_random_noise_of_the_same_size(budget: PointBudget, see
     # Judged by an independent fit of the poisoned points.
     peer = LogisticRegression(
         C=1 / (task.penalty * len(task.points)), fit_intercept=False, tol=1e-10, max_iter=5000
-    ).fit(logistic.with_one(task.points + found.perturbation), task.targets)
+    ).fit(logistic.add_intercept(task.points + found.perturbation), task.targets)
     assert task.increase(task.fitted(task.points), peer.coef_[0]) == pytest.approx(
         found.effect, abs=1e-6
     )
@@ -128,7 +128,7 @@ def test_influence_is_the_derivative_of_a_partial_flip() -> None:
 
     measured = (task.loss(fitted(moved)) - task.loss(theta)) / step
     sign = 2 * task.targets[index] - 1
-    expected = -sign * (logistic.with_one(task.points)[index] @ adjoint) / len(task.points)
+    expected = -sign * (logistic.add_intercept(task.points)[index] @ adjoint) / len(task.points)
     assert measured == pytest.approx(expected, rel=1e-4)
 
 

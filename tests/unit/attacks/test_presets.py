@@ -150,6 +150,7 @@ def test_every_preset_is_run() -> None:
     assert sorted(RUNS) == sorted(PRESETS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_a_preset_does_what_its_row_says(name: str) -> None:
     assert RUNS[name](preset(name).load())

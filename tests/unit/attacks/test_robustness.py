@@ -32,6 +32,7 @@ def plain_verdicts(
     return robust
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 @pytest.mark.parametrize("restarts", [1, 3])
 @pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.02), ("linf", 0.04), ("l2", 0.1)])

@@ -17,6 +17,7 @@ def by_name(checks: list[sanity.SanityCheck]) -> dict[str, sanity.SanityCheck]:
     return {check.check: check for check in checks}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -33,6 +34,7 @@ def test_a_sound_attack_passes(
     assert len(checks) == 5
 
 
+@pytest.mark.slow
 def test_saturated_logits_are_noticed(conv: nn.Module, batch: Batch) -> None:
     # Softmax in float32 is exactly one at such logits, so cross-entropy has no gradient.
     model = nn.Sequential(conv, Scale(1e6)).eval()

@@ -68,6 +68,7 @@ def test_a_routing_sends_every_demand(generator: np.random.Generator) -> None:
         np.testing.assert_allclose(incidence.T @ flow, np.eye(n) - 1 / n, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[10, 12], [7, 9, 8]])
 @pytest.mark.parametrize("kind", ["unit", "gaussian", "knn"])
 def test_reweighting_comes_close_to_the_truth(

@@ -22,6 +22,7 @@ def generator() -> np.random.Generator:
     return np.random.default_rng(11)
 
 
+@pytest.mark.slow
 def test_no_perturbation_inside_changes_the_partition() -> None:
     counts = campaign(4, seed=3, most=2, sweeps=8)
     total = {

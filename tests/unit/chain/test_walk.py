@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from advlearn.chain.rules import Job
+from advlearn.chain.rules import RuleJob
 from advlearn.chain.walk import follow
 
 
-def job(rule: str, inputs: list[str], outputs: list[str]) -> Job:
-    return Job(rule, rule, {}, tuple(inputs), tuple(outputs), {}, (), None)
+def job(rule: str, inputs: list[str], outputs: list[str]) -> RuleJob:
+    return RuleJob(rule, rule, {}, tuple(inputs), tuple(outputs), {}, (), None)
 
 
 JOBS = [
@@ -16,7 +16,7 @@ JOBS = [
 ]
 
 
-def job_of(file: str) -> Job | None:
+def job_of(file: str) -> RuleJob | None:
     return next((each for each in JOBS if file in each.outputs), None)
 
 
@@ -28,7 +28,7 @@ def test_every_job_comes_after_those_it_reads_and_only_once() -> None:
 
 
 def test_inputs_that_do_not_belong_are_not_followed() -> None:
-    def reads(reader: Job, file: str, maker: Job | None) -> bool:
+    def reads(reader: RuleJob, file: str, maker: RuleJob | None) -> bool:
         assert maker is job_of(file)
         return (reader.rule, file) != ("last", "c")
 

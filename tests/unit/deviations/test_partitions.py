@@ -129,6 +129,7 @@ def test_matching_error_is_the_best_of_all_assignments(two: list[np.ndarray]) ->
     assert matching_error(before, after) == pytest.approx(1 - kept / len(before))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEVIATIONS)
 @given(two=partitions(low=-1), seed=st.integers(0, 100))
 def test_well_defined(name: str, two: list[np.ndarray], seed: int) -> None:

@@ -84,6 +84,7 @@ def test_fft_where_there_are_many_points(
     assert methods == ["bh", "fft"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fft_from", [1, 10_000])
 def test_the_map_is_the_one_of_the_library(
     points: np.ndarray, monkeypatch: pytest.MonkeyPatch, fft_from: int

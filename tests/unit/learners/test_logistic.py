@@ -26,11 +26,11 @@ def test_the_minimum_is_that_of_scikit_learn(seed: int, penalty: float) -> None:
     points, targets = drawn(seed)
     peer = LogisticRegression(
         C=1 / (penalty * len(points)), fit_intercept=False, solver="lbfgs", tol=1e-10, max_iter=5000
-    ).fit(logistic.with_one(points), targets)
+    ).fit(logistic.add_intercept(points), targets)
     found = logistic.fit(points, targets, penalty)
     np.testing.assert_allclose(found, peer.coef_[0], rtol=1e-5, atol=1e-6)
     classes = logistic.predict(points, found)
-    np.testing.assert_array_equal(classes, peer.predict(logistic.with_one(points)))
+    np.testing.assert_array_equal(classes, peer.predict(logistic.add_intercept(points)))
 
 
 @pytest.mark.parametrize("penalty", [1e-6, 0.01, 100.0])

@@ -24,6 +24,8 @@ from advlearn.settings.network import (
 from advlearn.support.errors import UserError
 from tests.helpers.networks import layers
 
+pytestmark = pytest.mark.slow
+
 SHARED = Path(os.environ.get("ADVLEARN_SHARED", Path(__file__).parents[4] / "shared"))
 RESNET = ResnetSettings(widths=(4, 6), blocks=2)
 VIT = VitSettings(patch=4, width=8, depth=2, heads=2)

@@ -24,6 +24,7 @@ def test_every_module_is_registered() -> None:
     assert modules == set(FIGURES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of_study(FIGURES, "selective"))
 def test_every_figure_of_every_run(folder: Path, tmp_path: Path, name: str) -> None:
     with figure_style():
@@ -36,6 +37,7 @@ def test_every_figure_of_every_run(folder: Path, tmp_path: Path, name: str) -> N
     assert rows > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of_study(FIGURES, "selective"))
 def test_same_bytes_on_a_second_run(smoke_folder: Path, tmp_path: Path, name: str) -> None:
     for run in ("first", "second"):
@@ -46,6 +48,7 @@ def test_same_bytes_on_a_second_run(smoke_folder: Path, tmp_path: Path, name: st
         assert first.read_bytes() == second.read_bytes(), suffix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of_study(FIGURES, "selective"))
 def test_nothing_is_cut_and_legends_cover_no_data(full: Tidy, name: str) -> None:
     with figure_style():

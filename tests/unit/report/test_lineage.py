@@ -103,6 +103,7 @@ def columns_of(name: str) -> list[str]:
     }.get(name, ["mean"])
 
 
+@pytest.mark.slow
 def test_every_table_has_a_lineage_and_its_keys_name_one_line() -> None:
     assert set(LINEAGE) == set(TABLES)
     run = open_run()
@@ -117,6 +118,7 @@ def test_every_tidy_table_has_a_source(tmp_path: Path) -> None:
     assert set(SOURCES) == tables - described
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(TABLES))
 def test_a_number_depends_on_the_rows_behind_it_and_on_no_others(name: str) -> None:
     run, generator = open_run(), np.random.default_rng(7)
@@ -146,6 +148,7 @@ def test_a_number_depends_on_the_rows_behind_it_and_on_no_others(name: str) -> N
             assert same(number(name, other, line[keys], column), before), line
 
 
+@pytest.mark.slow
 def test_published_numbers_are_found_in_their_files() -> None:
     run = open_run()
     seen = 0

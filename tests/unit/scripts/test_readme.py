@@ -35,6 +35,6 @@ def test_results_of_study_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "- Below the certified radius" in said
     assert "whose" in said
     assert "published attack" in content["bilevel_onepoint"]
-    page = (readme.ROOT / "docs" / "bilevel.md").read_text(encoding="utf-8")
+    page = (readme.ROOT / "docs" / "studies" / "bilevel.md").read_text(encoding="utf-8")
     marked = {match[2] for match in readme.MARKERS.finditer(page)}
     assert marked == set(content)

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from advlearn.paper.figures import FIGURES
-from advlearn.paper.tables import TABLES
 
 from advlearn.report.address import parse
 from advlearn.stages.explain import Made, explain
+from advlearn.studies import study
 from advlearn.support.errors import UserError
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = Path("results/reference")
@@ -89,7 +90,7 @@ def test_a_published_number_is_quoted_and_has_no_jobs_behind_it(
     told = found("bilevel_onepoint:digits_1_4,ward,method=published,misclustered,published", capsys)
     assert told["number"]["how"].startswith("quoted")
     assert [job["rule"] for job in told["jobs"]] == ["bilevel_tables"]
-    assert [file["path"] for file in told["given"]] == ["config/published/bilevel_onepoint.csv"]
+    assert [file["path"] for file in told["given"]] == ["config/published/bilevel/bilevel_onepoint.csv"]
 
 
 def test_the_text_has_the_number_the_chain_and_the_command(
@@ -121,7 +122,7 @@ def test_of_two_records_the_later_one_counts(tmp_path: Path, later: str) -> None
         (tmp_path / f"{name}.json").write_text(json.dumps({"recorded": made, "name": name}))
         config = name.replace("run", "config")
         (tmp_path / f"{config}.yaml").write_text(f"run: {config}\n")
-    address = parse("topk_models", TABLES, FIGURES)
+    address = parse("topk_models", study("topk").tables, study("topk").figures)
     assert Made.of(address, tmp_path).record["name"] == later
     (tmp_path / "run.json").unlink()
     assert Made.of(address, tmp_path).home == "results/config-topk"

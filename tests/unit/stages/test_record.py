@@ -36,6 +36,7 @@ def test_record_names_what_made_the_run(tmp_path: Path) -> None:
     record(
         run=run,
         config=json.dumps(config),
+        study_seeds='{"selective": [3], "topk": [3], "bilevel": [5], "calibrate": [0, 1]}',
         digests='{"craft": "abc", "pretrain": "def"}',
         lock=lock,
         manifests=[manifest],
@@ -78,7 +79,12 @@ def test_a_study_alone_has_a_record_of_its_own(tmp_path: Path) -> None:
         **{"selective": {"calibrate": {"seeds": [0]}}, "topk": {"seeds": None}},
     }
     record(
-        run=run, config=json.dumps(config), digests="{}", lock=lock, out=run / "run-bilevel.json"
+        run=run,
+        config=json.dumps(config),
+        study_seeds="{}",
+        digests="{}",
+        lock=lock,
+        out=run / "run-bilevel.json",
     )
     found = read_json(run / "run-bilevel.json")
     assert list(found["tidy"]) == ["bilevel_path.csv"]

@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from advlearn.paper.figures import FIGURES
-from advlearn.paper.tables import TABLES
 
-from advlearn.report.tidy import STUDIES, of_study
 from advlearn.stages.figures import figures
 from advlearn.stages.report import report
-from advlearn.stages.tables import tables
+from advlearn.studies import NAMES, studies, study
 from advlearn.support.errors import UserError
 from tests.helpers.bilevel_run import write_bilevel
 from tests.helpers.selective_run import PUBLISHED, write_run
 from tests.helpers.topk_run import write_topk
+
+pytestmark = pytest.mark.slow
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -53,7 +52,6 @@ class Page(HTMLParser):
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("run")
     tidy = write_run(run / "tidy", seeds=[0, 1], cluster_numbers=[1, 2])
-    tables(tidy=tidy, out=run / "paper" / "tables", published=PUBLISHED)
     figures(tidy=tidy, out=run / "paper" / "figures", published=PUBLISHED)
     (run / "run.json").write_text(json.dumps({"machine": {"processor": "a <fast> one"}}))
     return run
@@ -62,7 +60,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _report(run: Path, out: Path, **changes: Any) -> str:
     arguments = {
         "tidy": run / "tidy",
-        "tables": run / "paper" / "tables",
         "figures": run / "paper" / "figures",
         "out": out / "report.html",
         "choices": out / "paper" / "choices.md",
@@ -82,10 +79,10 @@ def test_page_is_whole_and_needs_no_network(made: Path, tmp_path: Path) -> None:
     assert len(page.ids) == len(set(page.ids))
     assert set(page.targets) <= set(page.ids)
     assert len(page.targets) > 15
-    assert {f"table-{name}" for name in of_study(TABLES, "selective")} <= set(page.ids)
-    assert {f"figure-{name}" for name in of_study(FIGURES, "selective")} <= set(page.ids)
+    assert {f"table-{name}" for name in study("selective").tables} <= set(page.ids)
+    assert {f"figure-{name}" for name in study("selective").figures} <= set(page.ids)
     assert all(address.startswith("data:") for address in page.addresses)
-    assert len(page.addresses) == len(of_study(FIGURES, "selective"))
+    assert len(page.addresses) == len(study("selective").figures)
     assert "<script" not in text
     assert "http://" not in text
     assert "https://" not in text
@@ -116,9 +113,9 @@ def test_other_data_sets_are_warned_of(made: Path, tmp_path: Path) -> None:
 def test_missing_pieces(made: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(UserError, match="the table selective_baselines is missing") as caught:
-        _report(made, tmp_path, tables=empty)
-    assert "'tables'" in caught.value.remedy
+    with pytest.raises(UserError, match="selective_fig1_fgsm has no caption") as caught:
+        _report(made, tmp_path, captions=empty)
+    assert "**Title.**" in caught.value.remedy
     with pytest.raises(UserError, match="the figure selective_fig1_fgsm is missing"):
         _report(made, tmp_path, figures=empty)
     with pytest.raises(UserError, match="cannot be read"):
@@ -136,9 +133,8 @@ def every(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tidy = write_run(run / "tidy", seeds=[0, 1], cluster_numbers=[1, 2])
     write_topk(tidy, seeds=[0], models=["cnn"], methods=["tkmia", "kfool"], images=12, ks=[2])
     write_bilevel(tidy, seeds=[0], datasets=["blobs"], drawn=["blobs"], methods=["merge", "noise"])
-    for study in STUDIES:
-        tables(tidy=tidy, out=run / "paper" / "tables", published=PUBLISHED, study=[study])
-        figures(tidy=tidy, out=run / "paper" / "figures", published=PUBLISHED, study=[study])
+    for name in NAMES:
+        figures(tidy=tidy, out=run / "paper" / "figures", published=PUBLISHED, study=[name])
     (run / "run.json").write_text("{}")
     return run
 
@@ -150,8 +146,9 @@ def test_all_studies_share_one_page(every: Path, tmp_path: Path) -> None:
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
     assert set(page.targets) <= set(page.ids)
-    wanted = {f"table-{name}" for name in TABLES} | {f"figure-{name}" for name in FIGURES}
-    assert wanted | set(STUDIES) | {f"{study}-choices" for study in STUDIES} <= set(page.ids)
+    wanted = {f"table-{name}" for each in studies() for name in each.tables}
+    wanted |= {f"figure-{name}" for each in studies() for name in each.figures}
+    assert wanted | set(NAMES) | {f"{name}-choices" for name in NAMES} <= set(page.ids)
     assert "<h1>Adversarial learning: run synthetic</h1>" in text
     markdown = (tmp_path / "paper" / "choices.md").read_text()
     assert "## What the paper leaves open: selective" in markdown

@@ -46,6 +46,8 @@ from tests.unit.stages import test_bilevel_path as paths
 
 from .conftest import TinyRun, TinyTopk
 
+pytestmark = pytest.mark.slow
+
 inputs = certificates.inputs
 made = paths.made
 

@@ -3,14 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from advlearn.paper.tables import TABLES
 
-from advlearn.report.tidy import of_study
 from advlearn.stages.tables import tables
+from advlearn.studies import study
 from advlearn.support.errors import UserError
 from tests.helpers.selective_run import PUBLISHED, write_run
-
-REPORT = Path(__file__).parents[3] / "workflow" / "report"
 
 
 def test_every_table_in_three_forms_and_the_same_bytes_twice(tmp_path: Path) -> None:
@@ -19,7 +16,7 @@ def test_every_table_in_three_forms_and_the_same_bytes_twice(tmp_path: Path) -> 
         tables(tidy=tidy, out=tmp_path / run, published=PUBLISHED)
     names = {
         f"{name}{suffix}"
-        for name in of_study(TABLES, "selective")
+        for name in study("selective").tables
         for suffix in (".csv", ".md", ".tex")
     }
     assert {path.name for path in (tmp_path / "first").iterdir()} == names
@@ -39,8 +36,3 @@ def test_missing_published_numbers(tmp_path: Path) -> None:
     (tmp_path / "published").mkdir()
     with pytest.raises(UserError, match=r"selective_baselines\.csv is missing"):
         tables(tidy=tidy, out=tmp_path / "out", published=tmp_path / "published")
-
-
-@pytest.mark.parametrize("name", [*TABLES, "workflow"])
-def test_captions_of_the_workflow_report(name: str) -> None:
-    assert len((REPORT / f"{name}.rst").read_text(encoding="utf-8").split()) > 20

@@ -85,6 +85,7 @@ TRAININGS: dict[str, tuple[str, Train]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("case", TRAININGS)
 def test_a_killed_training_ends_like_an_undisturbed_one(

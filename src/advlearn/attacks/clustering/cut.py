@@ -28,12 +28,12 @@ from advlearn.attacks.clustering.gradient import through_weights
 from advlearn.budgets.points import PointBudget
 from advlearn.learners.convex.graph import Graph
 
-__all__ = ["Cut", "Part", "pulls", "smallest"]
+__all__ = ["ClusterPart", "Cut", "pulls", "smallest"]
 
 _RANKED = 12
 
 
-class Part(NamedTuple):
+class ClusterPart(NamedTuple):
     """A part of a cluster that may be pulled off.
 
     Attributes:
@@ -86,7 +86,7 @@ class Cut:
 
 def smallest(
     view: View, budget: PointBudget, *, sweeps: int, generator: np.random.Generator
-) -> list[Part]:
+) -> list[ClusterPart]:
     """Parts of clusters by the size of the perturbation that pulls them off, smallest first.
 
     Candidates are all single points and, for each of ``sweeps`` random directions and the main
@@ -95,7 +95,7 @@ def smallest(
     derivatives.
     """
     pull = pulls(view)
-    parts: list[Part] = []
+    parts: list[ClusterPart] = []
     for name in range(len(view.solution.centroids)):
         cluster = view.solution.labels == name
         if cluster.sum() < 2:
@@ -111,7 +111,7 @@ def smallest(
                 seen.add(key)
                 chosen = np.zeros(len(cluster), dtype=bool)
                 chosen[members[inside]] = True
-                part = Part(cluster, chosen, 0.0)
+                part = ClusterPart(cluster, chosen, 0.0)
                 overhang, ascent = _overhang(view, part, view.points)
                 # How much the overhang grows for each unit of the budget.
                 gain = float(np.vdot(ascent, budget.maximiser(ascent)))
@@ -145,7 +145,7 @@ def _pulls(view: View, points: np.ndarray, graph: Graph) -> np.ndarray:
     return found
 
 
-def _overhang(view: View, part: Part, points: np.ndarray) -> tuple[float, np.ndarray]:
+def _overhang(view: View, part: ClusterPart, points: np.ndarray) -> tuple[float, np.ndarray]:
     """|r_S| - gamma cut_S at ``points`` and its derivative (n, d)."""
     learner = view.learner
     graph = view.graph if learner.weights == "fixed" else learner.graph_at(points)

@@ -107,7 +107,7 @@ def sieve(
             break
         problem = reduce(points, graph, pieces)
         inner = _inner(problem, gamma, dual, phase, accuracy, hardness)
-        solved = _whole(points, graph, gamma, pieces, problem, inner, dual, flow_steps)
+        solved = _lifted(points, graph, gamma, pieces, problem, inner, dual, flow_steps)
         dual, hardness = solved.dual, inner.hardness
         steps += inner.steps
         labels, solution = solved.labels, solved.solution
@@ -209,7 +209,7 @@ def _summed(problem: Reduced, dual: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Whole:
+class _Lifted:
     labels: np.ndarray
     solution: np.ndarray
     dual: np.ndarray
@@ -217,7 +217,7 @@ class _Whole:
     finer: np.ndarray
 
 
-def _whole(
+def _lifted(
     points: np.ndarray,
     graph: Graph,
     gamma: float,
@@ -226,7 +226,7 @@ def _whole(
     inner: _Inner,
     dual: np.ndarray,
     flow_steps: int,
-) -> _Whole:
+) -> _Lifted:
     """What the pieces' solution says of the points: partition (n,), X (n, d), feasible Z (m, d).
 
     ``overloaded`` (m,) are the edges in pieces that no flow holds together, ``finer`` (n,) the
@@ -249,4 +249,4 @@ def _whole(
         overloaded[inside] = lengths(flow) > within.capacity * (1 + 1e-9)
         clip(flow, within.capacity)
         whole[inside] = flow
-    return _Whole(labels, solution, whole, overloaded, finer)
+    return _Lifted(labels, solution, whole, overloaded, finer)

@@ -19,6 +19,8 @@ from advlearn.problem import BilevelProblem, value_function
 from advlearn.support.errors import UserError
 from tests.helpers.point_sets import blobs, convex
 
+pytestmark = pytest.mark.slow
+
 QUICK: dict[str, dict[str, Any]] = {
     "smoothed": {"steps": 1},
     "genetic": {"generations": 6},

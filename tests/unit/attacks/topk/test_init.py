@@ -68,6 +68,7 @@ def test_the_authors_preset_is_the_plain_loop(method: Any) -> None:
             assert float(outcome.l2_pretanh[i]) == pytest.approx(float(change.norm()), rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", [authors, sound])
 @pytest.mark.parametrize("method", METHODS)
 def test_results_do_not_depend_on_the_batch_size(method: Any, preset: Any) -> None:
@@ -82,6 +83,7 @@ def test_results_do_not_depend_on_the_batch_size(method: Any, preset: Any) -> No
         torch.testing.assert_close(part.adversarial_logits, whole.adversarial_logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("success", ["removed", "strict"])
 @pytest.mark.parametrize("preset", [authors, sound])
 @pytest.mark.parametrize("method", METHODS)

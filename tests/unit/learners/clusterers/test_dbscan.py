@@ -24,6 +24,7 @@ def test_blobs_and_noise(blobs: np.ndarray) -> None:
     assert adjusted_rand_score(np.repeat([0, 1], 40), found[:80]) == 1
 
 
+@pytest.mark.slow
 @given(
     n=st.integers(5, 60),
     quantile=st.floats(0.05, 1.0),

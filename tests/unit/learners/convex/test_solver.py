@@ -56,6 +56,7 @@ GRAPHS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["ama", "newton", "clarabel", "auto"])
 @pytest.mark.parametrize("kind", GRAPHS)
 def test_agrees_with_cvxpy_and_clarabel(kind: str, solver: str) -> None:
@@ -100,6 +101,7 @@ def test_labels_do_not_depend_on_the_tolerance(gamma: float) -> None:
         np.testing.assert_array_equal(labels[0], other)
 
 
+@pytest.mark.slow
 def test_solvers_give_the_same_partition() -> None:
     a = blobs((60, 60, 80), seed=5)
     graph = knn_graph(a, 10, 0.5)
@@ -121,6 +123,7 @@ def test_last_borders_are_found_where_many_clusters_nearly_touch() -> None:
     check_optimality(a, knn_graph(a), found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "gamma"), [(900, 0.5), (2500, 5.0)])
 def test_auto_in_the_plane_finds_the_partition_of_newton(n: int, gamma: float) -> None:
     """On few edges interior points take all points, on more they take pieces."""
@@ -292,6 +295,7 @@ def test_without_proof_the_gap_is_what_was_asked() -> None:
     np.testing.assert_allclose(found.points_hat, exact.points_hat, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_memory_grows_with_edges_and_not_with_their_square() -> None:
     """Peak of numpy's allocations; a dense matrix of 4,000 points alone would be 128 MB."""
     peaks = []

@@ -28,7 +28,7 @@ from advlearn.learners.convex import Graph
 from advlearn.learners.partitioners import Weights
 from advlearn.problem import Attack, BilevelProblem
 from advlearn.studies.bilevel.settings.attack import DIRECTIONS, BilevelAttackJob
-from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -94,7 +94,7 @@ def bilevel_attack(
     checkpoint.finish()
 
 
-def _part(make: Callable[[], Iterator[dict[str, Any]]]) -> Part:
+def _part(make: Callable[[], Iterator[dict[str, Any]]]) -> SavedState:
     return {"rows": list(make())}
 
 

@@ -18,7 +18,7 @@ from advlearn.data.tabular import Points, read
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex import Graph, Solution, knn_graph, solve
 from advlearn.studies.bilevel.settings.path import BilevelPathJob
-from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
@@ -111,7 +111,7 @@ class _Walk:
     def step(self, gamma: float) -> None:
         """Solve for a gamma above all before it."""
 
-        def solved() -> Part:
+        def solved() -> SavedState:
             started = time.process_time()
             found = self._solve(gamma, self.solutions[-1] if self.solutions else None)
             return {**vars(found), "seconds": time.process_time() - started}

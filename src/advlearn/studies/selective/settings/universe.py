@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from advlearn.settings.attack import AttackSettings
-from advlearn.settings.base import Settings, plain_names
+from advlearn.settings.base import NAME_KEY, Settings, plain_names
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
 from advlearn.studies.selective.settings.jobs import Protocol
 
@@ -17,7 +17,10 @@ class UniverseSettings(Settings):
     model: NetworkSettings = NetworkSettings()
     training: TrainingSettings = TrainingSettings()
     attacks: dict[str, AttackSettings] = Field(
-        ..., min_length=1, description="attacks by the name that tables and paths use"
+        ...,
+        min_length=1,
+        description="attacks by the name that tables and paths use",
+        json_schema_extra={NAME_KEY: "ATTACK"},
     )
     retrain: RetrainSettings = RetrainSettings()
     protocol: Protocol = Field(

@@ -22,7 +22,7 @@ from advlearn.metrics.accuracy import correct
 from advlearn.settings.attack import AttackSettings, FgsmSettings, PgdSettings
 from advlearn.settings.network import NetworkSettings, RetrainSettings
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
-from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.codedigest import external_digest
 from advlearn.support.determinism import configure
 from advlearn.support.io import write_csv
@@ -79,7 +79,7 @@ def calibrate(
         torch.manual_seed(derive_seed(seed, "retrain", "weights"))
         untrained = build(model, info.shape, info.n_classes).to(where).state_dict()
 
-        def trained(network: nn.Module = network) -> Part:
+        def trained(network: nn.Module = network) -> SavedState:
             own_seed = derive_seed(seed, "pretrain")
             train_clean(network, *train, settings.training, own_seed, checkpoint=checkpoint)
             state = network.state_dict()
@@ -149,7 +149,7 @@ def _baselines(
     attack: AttackSettings,
     settings: CalibrateSettings,
     seed: int,
-    once: Callable[[str, Callable[[], Part]], Part],
+    once: Callable[[str, Callable[[], SavedState]], SavedState],
     checkpoint: Checkpoint,
 ) -> Baselines:
     solver = build_attack(attack)
@@ -169,7 +169,7 @@ def _baselines(
         result = robust_verdicts(network, *held_out, attack, evaluation_seed)
         return float(result.robust.float().mean())
 
-    def robust() -> Part:
+    def robust() -> SavedState:
         transfer = float(correct(network, crafted()[1], held_out[1]).mean())
         return {"transfer": transfer, "whitebox": whitebox()}
 
@@ -188,7 +188,7 @@ def _baselines(
             optimiser=settings.training.optimiser,
         )
 
-        def retrained(chosen: RetrainSettings = chosen) -> Part:
+        def retrained(chosen: RetrainSettings = chosen) -> SavedState:
             static, _ = crafted()
             network.load_state_dict(pretrained if chosen.start == "pretrained" else untrained)
             retrain(

@@ -20,7 +20,7 @@ from advlearn.data.store import StoredSplit, load_info, open_split
 from advlearn.learners.networks.weights import load_network, load_networks, own_digest
 from advlearn.metrics.accuracy import correct
 from advlearn.studies.selective.settings.jobs import EvaluateJob
-from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.determinism import configure
 from advlearn.support.io import read_csv, read_npy, write_csv, write_npz
 from advlearn.support.progress import Progress
@@ -84,7 +84,7 @@ def evaluate(
     checks: list[dict[str, Any]] = []
     for digest in wanted:
 
-        def judged(digest: str = digest) -> Part:
+        def judged(digest: str = digest) -> SavedState:
             model = classic
             if digest != "classic":
                 network.load_state_dict(states[digest])

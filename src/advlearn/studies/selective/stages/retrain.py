@@ -16,7 +16,7 @@ from advlearn.learners.networks import build as build_network
 from advlearn.learners.networks.weights import load_networks, save_networks
 from advlearn.settings.network import NetworkSettings
 from advlearn.studies.selective.settings.jobs import RetrainJob
-from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.codedigest import external_digest
 from advlearn.support.determinism import configure
 from advlearn.support.io import read_npy, read_npz, write_csv
@@ -65,7 +65,7 @@ def retrain(
     rows = []
     for digest, chosen in sets.items():
 
-        def model_of(chosen: np.ndarray = chosen) -> Part:
+        def model_of(chosen: np.ndarray = chosen) -> SavedState:
             loss = _train_one(
                 network, start, images, labels, crafted, chosen, settings, seed, attack, checkpoint
             )

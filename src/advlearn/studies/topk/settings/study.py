@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from advlearn.data.catalogue import get as dataset
-from advlearn.settings.base import EachOnce, Settings, plain_names, without_null
+from advlearn.settings.base import NAME_KEY, EachOnce, Settings, plain_names, without_null
 from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings, ScenesSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, chosen
 from advlearn.settings.topk import METHODS, PRESETS, Method, Surrogate, TopkAttackSettings
@@ -62,7 +62,9 @@ class TopkSettings(StudySettings):
         {}, description="values laid over the preset, by their names in it"
     )
     by_method: dict[Method, dict[str, Any]] = Field(
-        {}, description="values laid over the preset for one method (an unequal budget)"
+        {},
+        description="values laid over the preset for one method (an unequal budget)",
+        json_schema_extra={NAME_KEY: "METHOD"},
     )
     methods: Annotated[tuple[Method, ...], EachOnce] = Field(
         METHODS, min_length=1, description="attacks of the experiments global, random, transfer"
@@ -152,6 +154,30 @@ class TopkSettings(StudySettings):
     def methods_of(self, experiment: str) -> tuple[Method, ...]:
         """The methods of an experiment: the sweeps are about tkmia alone."""
         return self.methods if experiment in ("global", "random", "transfer") else ("tkmia",)
+
+    @classmethod
+    def complete_schema(cls, whole: dict[str, Any]) -> None:
+        """Describe the values that are laid over a preset.
+
+        They are an open mapping for pydantic: a group with defaults would lay these over the
+        preset, too.
+        """
+        properties = whole["$defs"]["TopkSettings"]["properties"]
+        about = properties["attack"]["description"]
+        properties["attack"] = {"$ref": "#/$defs/AttackChanges", "description": about}
+        properties["by_method"]["additionalProperties"] = {"$ref": "#/$defs/MethodChanges"}
+        sound, authors = (PRESETS[name]("tkmia").model_dump() for name in ("sound", "authors"))
+        others = [f"{key} {value}" for key, value in authors.items() if value != sound[key]]
+        whole["$defs"]["AttackChanges"] = _attack_changes(
+            ("method",),
+            "Laid over the preset. The defaults are those of `preset: sound`; `authors` has"
+            f" {', '.join(others)}. A method reads only what concerns it.",
+        )
+        whole["$defs"]["MethodChanges"] = _attack_changes(
+            ("method", "clean_map"),
+            "Laid over the preset and `topk.attack`, for METHOD alone. The defaults are those of"
+            " `preset: sound`.",
+        )
 
     def model_of(self, wildcards: Wildcards) -> TopkModelSettings:
         """The classifier of a job.
@@ -266,3 +292,11 @@ class TopkSettings(StudySettings):
             k=k or self.focus.k,
             attack=attack,
         )
+
+
+def _attack_changes(without: tuple[str, ...], about: str) -> dict[str, Any]:
+    """Schema of an attack without some of its keys."""
+    node: dict[str, Any] = TopkAttackSettings.model_json_schema()
+    for key in without:
+        del node["properties"][key]
+    return {**node, "description": about}

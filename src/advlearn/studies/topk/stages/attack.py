@@ -20,7 +20,7 @@ from advlearn.data.multilabel.store import MultiLabelSplit, load_multilabel
 from advlearn.learners.networks.weights import load_network, own_digest
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
 from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell
-from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.determinism import configure
 from advlearn.support.errors import UserError
 from advlearn.support.io import atomic_path, write_csv, write_parquet
@@ -69,7 +69,7 @@ def topk_attack(
             if part and part["images"] != rows.digest():
                 checkpoint.drop(name)
 
-            def attacked(chunk: _Task = chunk, rows: _Rows = rows) -> Part:
+            def attacked(chunk: _Task = chunk, rows: _Rows = rows) -> SavedState:
                 found = _attack(network, test, chunk, settings, rows, progress)
                 return {"images": rows.digest(), **found}
 
@@ -217,7 +217,7 @@ def _attack(
     settings: TopkAttackJob,
     rows: _Rows,
     progress: Progress,
-) -> Part:
+) -> SavedState:
     """Columns of the outcomes, a row an attacked image."""
     cell, targets = task.cell, task.targets
     write = rows.sink(task.positions)
@@ -245,7 +245,7 @@ def _attack(
         (wanted & top_k_mask(scores, cell.k)).sum(1)
         for scores in (result.clean_logits, result.adversarial_logits)
     ]
-    found: Part = {
+    found: SavedState = {
         "method": cell.attack.method,
         # Typed, so that a cell without images leaves whole numbers whole in the other cells.
         "image": np.array(task.positions, dtype=np.int64),
@@ -270,7 +270,7 @@ def _attack(
     }
 
 
-def _frame(part: Part, cell: int) -> pd.DataFrame:
+def _frame(part: SavedState, cell: int) -> pd.DataFrame:
     """One row an attacked image."""
     columns = {
         name: list(value) if isinstance(value, np.ndarray) and value.ndim == 2 else value

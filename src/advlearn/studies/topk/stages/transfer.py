@@ -18,7 +18,7 @@ from advlearn.learners.networks.weights import load_network
 from advlearn.metrics.accuracy import all_logits
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
 from advlearn.studies.topk.settings.jobs import TopkTransferJob
-from advlearn.support.checkpoint import Checkpoint, Part
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.determinism import configure
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_csv
@@ -84,7 +84,7 @@ def _of_attack(
     settings: TopkTransferJob,
     seed: int,
     source: str,
-) -> Part:
+) -> SavedState:
     """Rows of one attack on one classifier, and of the control beside the first."""
     mine = (attacks["cell"] == cell).to_numpy()
     outcomes, perturbed = attacks[mine], np.array(images[mine])

@@ -107,6 +107,7 @@ def test_every_table(name: str, run: str, request: pytest.FixtureRequest, tmp_pa
         assert " inf " not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of_study(FIGURES, "bilevel"))
 def test_every_figure(full: Tidy, whole: Tidy, small: Tidy, tmp_path: Path, name: str) -> None:
     with figure_style():

@@ -20,6 +20,8 @@ from advlearn.studies.bilevel.stages.attack import bilevel_attack
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz, write_npz
 
+pytestmark = pytest.mark.slow
+
 ATTACK = BilevelAttackSettings(
     methods=("noise", "merge", "cut"),
     weights=("fixed", "recomputed"),

@@ -23,6 +23,8 @@ from advlearn.studies.bilevel.settings.path import GraphSettings
 from advlearn.studies.bilevel.stages.certify import bilevel_certify
 from advlearn.support.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 JOB = BilevelCertifyJob(
     graph=GraphSettings(n_neighbors=12),
     certify=CertifySettings(

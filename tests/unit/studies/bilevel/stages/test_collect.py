@@ -34,6 +34,8 @@ from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, write_csv
 from tests.helpers.configuration import merged
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[5]
 PUBLISHED = ROOT / "config" / "published"
 

@@ -58,6 +58,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Tidy:
     return Tidy(folder, PUBLISHED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["full", "small"])
 @pytest.mark.parametrize("name", of_study(TABLES, "topk"))
 def test_every_table(name: str, run: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
@@ -236,6 +237,7 @@ def test_groups_of_numbers_of_labels() -> None:
         assert int(first) <= number <= int(last or first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of_study(FIGURES, "topk"))
 def test_every_figure(full: Tidy, small: Tidy, tmp_path: Path, name: str) -> None:
     with figure_style():
@@ -331,6 +333,7 @@ def test_wide_tables_are_turned(small: Tidy) -> None:
     assert plus_minus(-0.5, -0.6, -0.4, sign=True) == "−0.500 ± 0.100"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["topk_global", "topk_random", "topk_alpha"])
 def test_times_are_in_no_table(full: Tidy, tmp_path: Path, name: str) -> None:
     """They differ from run to run; the tables of a run do not."""

@@ -19,6 +19,8 @@ from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet
 from tests.helpers.tiny import TinyTopk
 
+pytestmark = pytest.mark.slow
+
 TIMES = ["seconds"]
 
 
