@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from advlearn.learners.convex import Graph, gaussian_graph
-from advlearn.learners.partitioners import ConvexPartitioner
+from advlearn.learners.partitioners import ConvexPartitioner, Weights
 
 
 def blobs(sizes: tuple[int, ...], d: int, apart: float, spread: float, seed: int) -> np.ndarray:
@@ -23,7 +23,7 @@ def blobs(sizes: tuple[int, ...], d: int, apart: float, spread: float, seed: int
 
 
 def convex(
-    points: np.ndarray, gamma: float, phi: float = 0.1, weights: str = "fixed"
+    points: np.ndarray, gamma: float, phi: float = 0.1, weights: Weights = "fixed"
 ) -> ConvexPartitioner:
     graph: Graph = gaussian_graph(points, phi)
-    return ConvexPartitioner(graph, gamma, weights, phi)  # type: ignore[arg-type]
+    return ConvexPartitioner(graph, gamma, weights, phi)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from advlearn import attacks
 from advlearn.attacks import cw, deepfool
+from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.effort import EffortAttack, EffortOutcome
 from advlearn.budgets.points import Frobenius, LInf
 from advlearn.deviations import cross_entropy
@@ -260,8 +261,9 @@ def test_max_effect_is_the_same_in_the_general_problem(
     network = small_network("conv").eval()
     images, labels = labelled_images(network)
     solver = attacks.build(settings)
+    assert isinstance(solver, ProjectedAscent)
     made = solver.run(network, images, labels, seed=1)
-    problem = MaxEffectProblem(solver.budget, cross_entropy, network)  # type: ignore[attr-defined]
+    problem = MaxEffectProblem(solver.budget, cross_entropy, network)
     with torch.no_grad():
         expected = cross_entropy(network(made), labels)
         clean = cross_entropy(network(images), labels)

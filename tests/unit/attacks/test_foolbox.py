@@ -15,6 +15,7 @@ from foolbox.attacks import (
 from torch import Tensor
 
 from advlearn import attacks
+from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.settings.attack import FgsmSettings, Norm, PgdSettings
 from tests.helpers.images import labelled_images, small_network
 
@@ -75,9 +76,10 @@ def test_pgd_is_foolbox_from_the_same_random_start(
 ) -> None:
     settings = PgdSettings(epsilon=epsilon, norm=norm, steps=7)
     solver = attacks.build(settings)
+    assert isinstance(solver, ProjectedAscent)
     network = small_network("conv", dtype).eval()
     images, labels = labelled_images(network, dtype=dtype)
-    start = solver.starts(images, seed=5, restart=0)  # type: ignore[attr-defined]
+    start = solver.starts(images, seed=5, restart=0)
     assert not torch.equal(start, images)
 
     base = {"linf": LinfPGD, "l2": L2PGD}[norm]

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import attacks, budgets
+from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.robustness import robust_verdicts, worst_case_verdicts
 from advlearn.problem.evasion import MaxEffectProblem
 from advlearn.settings.attack import FgsmSettings, Norm, PgdSettings
@@ -18,17 +19,18 @@ def plain_verdicts(
 ) -> Tensor:
     """The definition, image by image, without any economy."""
     solver = attacks.build(settings)
+    assert isinstance(solver, ProjectedAscent)
     robust: Tensor = model(images).argmax(1) == labels
     for restart in range(settings.restarts):
-        iterate = solver.starts(images, seed, restart)  # type: ignore[attr-defined]
+        iterate = solver.starts(images, seed, restart)
         for _ in range(settings.steps + 1):
             robust &= model(iterate).argmax(1) == labels
             point = iterate.clone().requires_grad_(True)
             loss = nn.functional.cross_entropy(model(point), labels, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, point)
-            direction = solver.budget.maximiser(gradient)  # type: ignore[attr-defined]
+            direction = solver.budget.maximiser(gradient)
             moved = iterate + settings.resolved_step_size * direction
-            iterate = solver.budget.project(images, moved)  # type: ignore[attr-defined]
+            iterate = solver.budget.project(images, moved)
     return robust
 
 
@@ -125,9 +127,9 @@ def test_batches_stay_full(conv: nn.Module, batch: Batch, monkeypatch: pytest.Mo
     sizes: list[int] = []
     original = MaxEffectProblem.linearise
 
-    def spy(self: object, candidate: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def spy(self: MaxEffectProblem, candidate: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         sizes.append(len(candidate))
-        return original(self, candidate, labels)  # type: ignore[arg-type]
+        return original(self, candidate, labels)
 
     monkeypatch.setattr(MaxEffectProblem, "linearise", spy)
     found = robust_verdicts(conv, *batch, PgdSettings(epsilon=0.05, steps=6), 0, batch_size=4)

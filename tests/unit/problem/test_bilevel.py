@@ -241,9 +241,9 @@ def test_data_that_are_no_data(data: Array) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"nu": math.nan}, {"nu": 1, "tolerance": 0}, {"nu": 1, "rounds": 0}]
 )
-def test_min_effort_refuses_what_has_no_answer(wrong: dict[str, float]) -> None:
+def test_min_effort_refuses_what_has_no_answer(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="min effort"):
-        on_a_line(closed=True).min_effort(Right(), **wrong)  # type: ignore[arg-type]
+        on_a_line(closed=True).min_effort(Right(), **wrong)
 
 
 @pytest.mark.parametrize("taus", [[], [1.0, 1.0], [2.0, 1.0], [0.0, math.nan], [[1.0]]])

@@ -49,7 +49,7 @@ def near() -> np.ndarray:
 
 
 @cache
-def victim(name: str) -> Any:
+def victim(name: Any) -> Any:
     if name in ("fixed", "recomputed"):
         return convex(near(), 0.35, 0.3, name)
     return partitioner(name, n_clusters=3)
