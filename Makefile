@@ -38,7 +38,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-.PHONY: help env demo smoke paper figures report why explain check test stale-test slurm-test lint clean distclean
+.PHONY: help env demo smoke paper figures report why explain check test isa-test stale-test slurm-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -96,9 +96,12 @@ check: lint  ## lint and the fast tests, under 90 s on 2 cores: before each comm
 test: lint  ## lint, then contract, unit and workflow tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
+isa-test: $(STAMP)  ## the tests of what computes, as on processors with other instructions (minutes each)
+	$(BIN)/python -m tests.processors
+
 stale-test: $(STAMP)  ## every module edited in turn: does exactly what can change run again? (ten minutes)
 	ADVLEARN_TEST_MODULES=all $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup \
-	    tests/workflow/test_rerun.py -k edited_module
+	    tests/workflow/test_stale.py -k edited_module
 
 slurm-test: $(STAMP)  ## the workflow on a real SLURM of this machine's own, started and stopped for it (root)
 	$(BIN)/python -m pytest tests/slurm
@@ -112,7 +115,7 @@ lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(BIN)/snakemake --lint --configfile config/smoke.yaml
 	$(BIN)/python scripts/environment.py --check
 	$(BIN)/python scripts/configuration.py --check
-	$(BIN)/python scripts/readme.py --check
+	$(BIN)/python scripts/pages.py --check
 	$(BIN)/python -m benchmarks.report --check
 	$(BIN)/python -m benchmarks.scaling_page --check
 	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml

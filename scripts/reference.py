@@ -56,7 +56,7 @@ def draw() -> None:
     for stage in ("tables", "figures"):
         options = ["--tidy", str(REFERENCE / "tidy"), "--out", str(paper / stage)]
         subprocess.run([sys.executable, "-m", "advlearn", stage, *options], check=True, cwd=ROOT)
-    subprocess.run([sys.executable, str(ROOT / "scripts" / "readme.py")], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "pages.py")], check=True, cwd=ROOT)
 
 
 def main(arguments: list[str]) -> int:

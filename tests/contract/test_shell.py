@@ -83,7 +83,7 @@ tee() { cat; printf '%s\\0' tee "$@"; }
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(value=HOSTILE | st.lists(HOSTILE, min_size=2, max_size=3))
 @example(value=list(WORST))
 def test_a_shell_hands_every_value_to_its_stage_whole(
@@ -163,7 +163,7 @@ PLACES = ("run", "universe", "attack", "clusterer", "model", "device", "label se
 
 
 @pytest.mark.parametrize("where", PLACES)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(name=HOSTILE)
 @example(name="$(touch pwned)")
 @example(name="--help")

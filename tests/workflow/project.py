@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from advlearn.studies import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (
@@ -22,12 +22,10 @@ SMOKE = "config/smoke.yaml"
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that ended: its status, what it printed and how long it took."""
+    """A command that ended: its status and what it printed."""
 
     status: int
     output: str
-    seconds: float
-    cpu_seconds: float
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,6 @@ class Project:
 
     def run(self, *command: str | Path, environment: dict[str, str] | None = None) -> Finished:
         """Run a command in the copy, on the copy's own package."""
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         done = subprocess.run(
             [str(part) for part in command],
             cwd=self.root,
@@ -66,13 +63,7 @@ class Project:
             errors="replace",
             check=False,
         )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return Finished(
-            done.returncode,
-            done.stdout,
-            time.monotonic() - start,
-            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        )
+        return Finished(done.returncode, done.stdout)
 
     def environment(self, more: dict[str, str] | None = None) -> dict[str, str]:
         """Environment of a command on the copy's own package."""
@@ -133,8 +124,7 @@ def job_counts(output: str) -> dict[str, int]:
     >>> job_counts("Job stats:\\njob   count\\n----  ---\\nembed   2\\nall     1\\ntotal   3\\n")
     {'embed': 2}
     """
-    targets = {"all", "everything", "paper", "demo", "smoke", "selective", "topk"}
-    targets |= {"bilevel", "total"}
+    targets = {"all", "everything", "paper", "demo", "smoke", "total", *NAMES}
     _, found, table = output.partition("Job stats:\n")
     if not found:
         assert "Nothing to be done" in output, output

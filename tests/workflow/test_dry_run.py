@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
 
+from advlearn import plan
+from advlearn.studies import NAMES
 from tests.workflow.project import ROOT, Project, job_counts
 
 CONFIGURATIONS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "config").rglob("*.yaml") if path.is_file()
 )
-STAGES = {
-    "download", "prepare", "pretrain", "calibrate", "craft", "embed", "cluster", "select",
-    "retrain", "evaluate", "topk_data", "topk_pretrain", "topk_attack", "topk_transfer",
-    "topk_collect", "bilevel_data", "bilevel_path", "bilevel_certify", "bilevel_attack",
-    "bilevel_blackbox", "bilevel_onepoint", "bilevel_delta", "bilevel_collect", "collect", "record",
-    "selective_tables", "selective_figures", "topk_tables", "topk_figures", "bilevel_tables",
-    "bilevel_figures", "report",
-}  # fmt: skip
+HEAVY = {"torch", "torchvision", "sklearn", "scipy", "matplotlib", "openTSNE", "hdbscan", "cvxpy"}
 
 
 def test_the_shipped_configurations_are_found() -> None:
@@ -30,27 +29,46 @@ def test_dry_run_names_every_stage(project: Project, config: str) -> None:
     given = ("--config", "topk={photos: {root: copy}}") if "nuswide" in config else ()
     done = project.snakemake("--dry-run", *given, config=config)
     assert done.status == 0, done.output
-    assert set(job_counts(done.output)) == STAGES
+    assert set(job_counts(done.output)) == set(plan.rules())
     assert not (project.root / "results").exists()
 
 
-def test_dry_run_of_the_full_run_takes_at_most_five_seconds(project: Project) -> None:
-    done = project.snakemake("--dry-run", "paper", config="config/config.yaml")
+def test_a_dry_run_of_the_full_run_loads_little_and_opens_no_source_for_every_job(
+    project: Project,
+) -> None:
+    """What would make it slow; how long it takes is measured by benchmarks/dry_run.py."""
+    counts = project.root / "counts.json"
+    path = (str(project.root / "src"), str(Path(__file__).with_name("tracing")))
+    done = project.snakemake(
+        "--dry-run", "paper",
+        config="config/config.yaml",
+        environment={"PYTHONPATH": os.pathsep.join(path), "COUNTED": str(counts)},
+    )  # fmt: skip
     assert done.status == 0, done.output
-    # Of the processor: the time on the wall is also that of the tests beside this one.
-    assert done.cpu_seconds <= 5
+    assert sum(job_counts(done.output).values()) > 300
+    work = json.loads(counts.read_text(encoding="utf-8"))
+    # pandas and numpy are Snakemake's own.
+    assert not HEAVY & set(work["loaded"])
+    assert not [
+        name for name in work["loaded"] if name.startswith("advlearn.") and ".stages" in name
+    ]
+    # Once for its names, once for its digest, once by Python where it is imported.
+    sources = {str(file) for file in (project.root / "src").rglob("*.py")}
+    opened = {name: times for name, times in work["opened"].items() if name in sources}
+    assert len(opened) > 200
+    assert max(opened.values()) <= 3, opened
 
 
 def test_every_named_target_is_known(project: Project) -> None:
-    for_people = ("all", "paper", "demo", "smoke", "selective", "topk", "bilevel", "report")
-    assert set(project.would_run(*for_people)) == STAGES
+    for_people = ("all", "paper", "demo", "smoke", *NAMES, "report")
+    assert set(project.would_run(*for_people)) == set(plan.rules())
 
 
-@pytest.mark.parametrize("study", ["selective", "topk", "bilevel"])
+@pytest.mark.parametrize("study", NAMES)
 def test_a_study_can_be_asked_for_alone(project: Project, study: str) -> None:
     stages = set(project.would_run(study))
     assert {f"{study}_tables", f"{study}_figures", "record"} <= stages
-    others = tuple({"selective", "topk", "bilevel"} - {study})
+    others = tuple(set(NAMES) - {study})
     assert not [stage for stage in stages if stage.startswith(others)]
     assert ("craft" in stages) == (study == "selective")
     # The point sets of study 3 are no images of the run's data set.

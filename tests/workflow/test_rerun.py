@@ -2,107 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from advlearn.support.codedigest import dependencies
-from tests.workflow.conftest import TRACES
-from tests.workflow.project import ROOT, Project
+from tests.workflow.jobs import (
+    BILEVEL_PAPER,
+    CONFIG,
+    DRAWN,
+    EVERYTHING,
+    PAPER,
+    REPORT,
+    SMOKE,
+    TOPK_PAPER,
+    bilevel,
+    images,
+    line,
+    selective,
+    topk,
+)
+from tests.workflow.project import Project
 
 pytestmark = pytest.mark.xdist_group("smoke")
-
-CONFIG, SMOKE = "config/config.yaml", "config/smoke.yaml"
-# Jobs of the smoke run.
-EVERYTHING = {
-    "download": 1, "prepare": 1, "calibrate": 1, "pretrain": 2, "craft": 4, "embed": 6,
-    "cluster": 14, "select": 6, "retrain": 6, "evaluate": 6, "collect": 1, "selective_tables": 1,
-    "selective_figures": 1, "topk_data": 1, "topk_pretrain": 1, "topk_attack": 4,
-    "topk_transfer": 1, "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "bilevel_data": 1,
-    "bilevel_path": 1, "bilevel_certify": 1, "bilevel_attack": 1, "bilevel_blackbox": 1,
-    "bilevel_onepoint": 1, "bilevel_delta": 1, "bilevel_collect": 1, "bilevel_tables": 1,
-    "bilevel_figures": 1, "record": 1, "report": 1,
-}  # fmt: skip
-STUDIES = ("selective", "topk", "bilevel")
-PARTS = {f"{study}_{kind}": kind for study in STUDIES for kind in ("tables", "figures")}
-# The rules whose results each rule reads.
-READS = {
-    "prepare": {"download"},
-    "pretrain": {"prepare"},
-    "calibrate": {"prepare"},
-    "craft": {"prepare", "pretrain"},
-    "embed": {"craft"},
-    "cluster": {"embed"},
-    "select": {"craft", "cluster"},
-    "retrain": {"prepare", "pretrain", "craft", "select"},
-    "evaluate": {"prepare", "pretrain", "craft", "select", "retrain"},
-    "collect": {"calibrate", "evaluate"},
-    "topk_data": {"prepare"},
-    "topk_pretrain": {"topk_data"},
-    "topk_attack": {"topk_data", "topk_pretrain"},
-    "topk_transfer": {"topk_data", "topk_pretrain", "topk_attack"},
-    "topk_collect": {"topk_data", "topk_pretrain", "topk_attack", "topk_transfer"},
-    "bilevel_path": {"bilevel_data"},
-    "bilevel_certify": {"bilevel_data", "bilevel_path"},
-    "bilevel_attack": {"bilevel_data", "bilevel_path"},
-    "bilevel_blackbox": {"bilevel_data", "bilevel_path"},
-    "bilevel_collect": {
-        "bilevel_data", "bilevel_path", "bilevel_certify", "bilevel_attack", "bilevel_blackbox",
-        "bilevel_onepoint", "bilevel_delta",
-    },
-    "selective_tables": {"collect"},
-    "selective_figures": {"collect"},
-    "topk_tables": {"topk_collect"},
-    "topk_figures": {"topk_collect"},
-    "bilevel_tables": {"bilevel_collect"},
-    "bilevel_figures": {"bilevel_collect"},
-    "record": {"collect", "topk_collect", "bilevel_collect"},
-    "report": {"record", *PARTS},
-}  # fmt: skip
-REPORT = {"record": 1, "report": 1}
-PAPER = {"collect": 1, "selective_tables": 1, "selective_figures": 1, **REPORT}
-TOPK_PAPER = {"topk_collect": 1, "topk_tables": 1, "topk_figures": 1, **REPORT}
-BILEVEL_PAPER = {"bilevel_collect": 1, "bilevel_tables": 1, "bilevel_figures": 1, **REPORT}
-DRAWN = {
-    "selective_tables": 1, "selective_figures": 1, "topk_tables": 1, "topk_figures": 1,
-    "bilevel_tables": 1, "bilevel_figures": 1, "report": 1,
-}  # fmt: skip
-
-
-def after(*stages: str) -> dict[str, int]:
-    """Everything but ``stages``."""
-    return {stage: count for stage, count in EVERYTHING.items() if stage not in stages}
-
-
-def selective(*but: str) -> dict[str, int]:
-    """All of study 1 but ``but``."""
-    others = ("topk", "bilevel")
-    return {stage: n for stage, n in after(*but).items() if not stage.startswith(others)}
-
-
-def images(*but: str) -> dict[str, int]:
-    """All that comes of the run's images, studies 1 and 2, but ``but``."""
-    return {stage: n for stage, n in after(*but).items() if not stage.startswith("bilevel")}
-
-
-def bilevel(*but: str) -> dict[str, int]:
-    """All of study 3 but ``but``, with what gathers the studies."""
-    own = {stage: n for stage, n in after(*but).items() if stage.startswith("bilevel")}
-    return {**own, **REPORT}
-
-
-def topk(*but: str) -> dict[str, int]:
-    """All of study 2 but ``but``, with what gathers both studies."""
-    own = {stage: n for stage, n in after(*but).items() if stage.startswith("topk")}
-    return {**own, **REPORT}
-
-
-def line(n: int, **jobs: int) -> dict[str, int]:
-    """``n`` lines of the grid from select on, with what comes before them."""
-    return {**jobs, "select": n, "retrain": n, "evaluate": n, **PAPER}
-
 
 # Each: file, text that occurs once in it, its replacement, the jobs that run again. `record` notes
 # the code digests of all stages, and the report shows the record.
@@ -114,16 +36,22 @@ CODE = {
         images("download", "prepare", "topk_data", "topk_pretrain", "topk_attack"),
     ),
     "style of the figures": (
-        "src/advlearn/paper/style.py",
+        "src/advlearn/report/style.py",
         "COLUMN_WIDTH = 3.4",
         "COLUMN_WIDTH = 3.5",
         {"selective_figures": 1, "topk_figures": 1, "bilevel_figures": 1, **REPORT},
     ),
     "a data file of the package": (
-        "src/advlearn/paper/advlearn.mplstyle",
+        "src/advlearn/report/resources/advlearn.mplstyle",
         "svg.fonttype",
         "# a comment\nsvg.fonttype",
         {**DRAWN, "record": 1},
+    ),
+    "a table of study 3": (
+        "src/advlearn/studies/bilevel/paper/tables/delta_formulas.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nROW = 1\n",
+        {"bilevel_tables": 1, **REPORT},
     ),
     "a clusterer": (
         "src/advlearn/learners/clusterers/dbscan.py",
@@ -324,69 +252,6 @@ def test_a_changed_setting_runs_again_what_it_can_change(
     assert project.would_run() == expected
 
 
-def test_no_job_has_loaded_code_that_its_stage_is_not_known_to_use(smoke: Project) -> None:
-    """What was imported in earnest, however it was named, is in the digest that decides."""
-    # The command line itself: it finds the stage, and computes nothing.
-    frame = {"advlearn", "advlearn.__main__", "advlearn.cli"}
-    frame |= {f"advlearn.support{name}" for name in ("", ".errors", ".runlock")}
-    seen = set()
-    for trace in (smoke.root / TRACES).iterdir():
-        stage, *loaded = trace.read_text(encoding="utf-8").splitlines()
-        seen.add(stage)
-        known = dependencies(f"advlearn.stages.{stage}", smoke.root / "src/advlearn")
-        assert set(loaded) - frame <= known, stage
-    assert seen == {PARTS.get(rule, rule) for rule in EVERYTHING}
-
-
-# One module a package, or every one with ADVLEARN_TEST_MODULES=all (`make stale-test`).
-MODULES = sorted((ROOT / "src" / "advlearn").rglob("*.py"))
-if os.environ.get("ADVLEARN_TEST_MODULES") != "all":
-    others = {"advlearn", "stages", "workflow"}
-    MODULES = list(
-        {path.parent: path for path in MODULES if path.parent.name not in others}.values()
-    )
-
-
-@pytest.fixture(scope="module")
-def editable(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A finished run whose code a test changes and puts back."""
-    return smoke.moved(tmp_path_factory.mktemp("editable") / "copy")
-
-
-@pytest.fixture(scope="module")
-def uses(smoke: Project) -> dict[str, frozenset[str]]:
-    """Stage -> modules that it can reach."""
-    package = smoke.root / "src" / "advlearn"
-    stages = {PARTS.get(rule, rule) for rule in EVERYTHING}
-    return {stage: frozenset(dependencies(f"advlearn.stages.{stage}", package)) for stage in stages}
-
-
-@pytest.mark.parametrize("module", [str(path.relative_to(ROOT)) for path in MODULES])
-def test_an_edited_module_runs_again_exactly_its_stages(
-    editable: Project, uses: dict[str, frozenset[str]], module: str
-) -> None:
-    name = module.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
-    name = name.replace("/", ".")
-    changed = {rule for rule in EVERYTHING if name in uses[PARTS.get(rule, rule)]}
-    if any(name in known for known in uses.values()):
-        changed.add("record")  # it writes down the digests of all stages
-    file = editable.root / module
-    before = file.read_text(encoding="utf-8")
-    try:
-        file.write_text(before + "\n_EDITED = 1\n", encoding="utf-8")
-        assert set(editable.would_run()) == followers(changed)
-    finally:
-        file.write_text(before, encoding="utf-8")
-
-
-def followers(rules: set[str]) -> set[str]:
-    """The rules with all that read their results, directly or not."""
-    found = set(rules)
-    while more := {rule for rule, read in READS.items() if read & found} - found:
-        found |= more
-    return found
-
-
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
@@ -437,6 +302,6 @@ def test_a_published_number_draws_the_paper_anew_and_computes_nothing(
     smoke: Project, tmp_path: Path
 ) -> None:
     project = smoke.moved(tmp_path / "copy")
-    published = project.root / "config/published/selective_table1_fgsm.csv"
+    published = project.root / "config/published/selective/selective_table1_fgsm.csv"
     published.write_text(published.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert project.would_run() == DRAWN

@@ -14,27 +14,14 @@ import numpy as np
 import pytest
 import yaml
 
+from advlearn.studies import studies
 from tests.workflow.project import Finished, Project
 
 pytestmark = pytest.mark.xdist_group("smoke")
 
 RUN = "results/smoke"
-TABLES = (
-    "selective_baselines", "selective_table1_fgsm", "selective_table2_pgd",
-    "selective_table3_overall", "selective_controls",
-    "topk_global", "topk_random", "topk_models", "topk_relaxation", "topk_transfer", "topk_alpha",
-    "topk_cardinality", "topk_unknown_labels",
-    "bilevel_delta_formulas", "bilevel_gamma_interval", "bilevel_attacks", "bilevel_blackbox",
-    "bilevel_onepoint", "bilevel_deviation_agreement",
-)  # fmt: skip
-FIGURES = (
-    "selective_fig1_fgsm", "selective_fig2_pgd", "selective_fig3_reduction",
-    "selective_embedding", "selective_tradeoff", "selective_examples",
-    "topk_examples", "topk_perturbation_vs_k", "topk_success_vs_norm", "topk_measure_change",
-    "topk_alpha", "topk_transfer",
-    "bilevel_delta_vs_moved", "bilevel_delta_monotonicity", "bilevel_clusterpath",
-    "bilevel_staircase", "bilevel_sandwich", "bilevel_calmness", "bilevel_defence",
-)  # fmt: skip
+TABLES = [name for study in studies() for name in study.tables]
+FIGURES = [name for study in studies() for name in study.figures]
 
 
 def test_smoke_run_ends_well_and_says_where_its_results_are(

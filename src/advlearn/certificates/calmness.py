@@ -2,7 +2,8 @@
 
 With fixed weights A -> X*(A) is a proximal map, so it moves by at most |E|_F. With weights
 w_ij = exp(-phi |a_i - a_j|^2) on a frozen topology X*(A) is the proximal map of the new penalty at
-A - gamma B^T ((w - w') s), s the subgradients at X*(A), hence (derived here, docs/bilevel.md)
+A - gamma B^T ((w - w') s), s the subgradients at X*(A), hence (derived here,
+docs/studies/bilevel-certificates.md)
 
     |X*(A + E) - X*(A)|_F <= |E|_F + gamma ( sum_i ( sum_j |w'_ij - w_ij| )^2 )^(1/2)
                           <= ( 1 + gamma sqrt(2 phi / e) lambda ) |E|_F,

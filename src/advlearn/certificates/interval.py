@@ -1,8 +1,8 @@
 """For which gamma convex clustering gives exactly a wanted partition: three answers.
 
 `sun_toh_yuan` is the recovery interval of Sun, Toh & Yuan (2021), recalled; `electrical` and its
-reweighting are derived here (docs/bilevel.md) and certify graphs that are not complete, too;
-`true_interval` finds the ends by solving.
+reweighting are derived here (docs/studies/bilevel-certificates.md) and certify graphs that are not
+complete, too; `true_interval` finds the ends by solving.
 """
 
 from __future__ import annotations

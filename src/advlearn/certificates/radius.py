@@ -7,7 +7,8 @@ centroids stay apart and on every edge inside a cluster
     | R_e (a + e) - gamma sum_b (R_e w'^b) z'^ab |  <=  gamma w'_e .
 
 The three methods bound the left side over all perturbations of a radius (derived here,
-docs/bilevel.md; what is recalled from Sun, Toh & Yuan 2021 is the case without a perturbation):
+docs/studies/bilevel-certificates.md; what is recalled from Sun, Toh & Yuan 2021 is the case
+without a perturbation):
 
 ``sun_toh_yuan``      R_ij = (e_i - e_j) / n_a on complete clusters, directions unknown
 ``electrical``        R searched for the largest radius, directions unknown

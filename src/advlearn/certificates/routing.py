@@ -3,7 +3,7 @@
 A routing of a cluster is a matrix R (m_a, n_a) with B^T R = I - 11^T / n_a: for every demand b
 (n_a, d) whose rows add up to 0, R b is a flow on the edges with divergence b. Sun, Toh & Yuan's
 (2021) proof uses R_ij = (e_i - e_j) / n_a on the complete graph; any routing serves as well, and
-any convex combination of routings is one (derived here, see docs/bilevel.md).
+any convex combination of routings is one (derived here, see docs/studies/bilevel-certificates.md).
 """
 
 from __future__ import annotations

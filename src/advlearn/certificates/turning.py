@@ -3,7 +3,7 @@
 The solution of the centroid problem is a proximal map in the norm |U|_N^2 = sum_a n_a |u_a|^2. Its
 directions z_ab = (u_a - u_b) / |u_a - u_b| enter the forces inside the clusters, so the finer
 certificate needs a bound on |z'_ab - z_ab| over all perturbations of a radius (derived here, see
-docs/bilevel.md).
+docs/studies/bilevel-certificates.md).
 """
 
 from __future__ import annotations

@@ -13,10 +13,13 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.style
 
+from advlearn.report import resources
 from advlearn.report.labels import BLACK, BLUE, GREEN, PURPLE, VERMILION, Mark
 
 # The backend without a window system; figures are made as objects, never through pyplot.
 mpl.use("agg")
+
+_STYLE = Path(resources.__path__[0], "advlearn.mplstyle")
 
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
 TEXT_WIDTH = 7.0  # inches, the whole page
@@ -48,5 +51,5 @@ RULE_MARKERS = {
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Apply the project's style inside the block, whatever the user's matplotlibrc says."""
-    with mpl.style.context(["default", str(Path(__file__).with_name("advlearn.mplstyle"))]):
+    with mpl.style.context(["default", str(_STYLE)]):
         yield

@@ -17,11 +17,11 @@ import pandas as pd
 import typer
 import yaml
 
+from advlearn.chain.address import Address, find, parse
 from advlearn.chain.records import record_of
 from advlearn.chain.rules import RuleJob, Rules, rules_of
 from advlearn.chain.text import readable
 from advlearn.chain.walk import Chain, follow
-from advlearn.report.address import Address, find, parse
 from advlearn.report.captions import FOLDER, caption
 from advlearn.report.save import save_figure
 from advlearn.report.style import figure_style

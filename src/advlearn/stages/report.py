@@ -58,7 +58,7 @@ def report(
     # One study names the page; several share the project's name.
     title = pages[0].title if len(pages) == 1 else "Adversarial learning"
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("advlearn.report", ""),
+        loader=jinja2.PackageLoader("advlearn.report.resources", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )

@@ -1,4 +1,4 @@
-"""Where the files of a run are: path patterns that come from the rules, so that a path has one home."""
+"""Where the files of a run are: path patterns from the rules, where a path has its one home."""
 
 from __future__ import annotations
 

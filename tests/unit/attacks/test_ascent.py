@@ -16,13 +16,14 @@ Batch = tuple[Tensor, Tensor]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_result_does_not_depend_on_the_batch_size(
-    conv: nn.Module, batch: Batch, norm: Norm
-) -> None:
+def test_result_does_not_depend_on_the_batch_size(norm: Norm) -> None:
+    # In float32 the rounding of another batch may turn the sign of a slope that is nearly zero.
+    model = small_network(dtype=torch.float64).eval()
+    batch = labelled_images(model, dtype=torch.float64)
     solver = attacks.build(PgdSettings(epsilon=0.2, norm=norm, steps=4))
-    whole = solver.run(conv, *batch, seed=3)
+    whole = solver.run(model, *batch, seed=3)
     object.__setattr__(solver, "batch_size", 5)
-    torch.testing.assert_close(solver.run(conv, *batch, seed=3), whole, rtol=0, atol=1e-6)
+    torch.testing.assert_close(solver.run(model, *batch, seed=3), whole, rtol=0, atol=1e-12)
 
 
 def test_same_seed_same_images_other_seed_other_images(conv: nn.Module, batch: Batch) -> None:

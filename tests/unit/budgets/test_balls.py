@@ -21,7 +21,7 @@ def images(seed: int, n: int = 6, dtype: torch.dtype = torch.float32) -> Tensor:
 
 @pytest.mark.parametrize("ball", BALLS)
 @given(epsilon=st.floats(0, 3), spread=st.floats(0, 5), seed=st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_projection_is_inside_and_projecting_again_changes_nothing(
     ball: type[Budget], epsilon: float, spread: float, seed: int
 ) -> None:
@@ -34,7 +34,7 @@ def test_projection_is_inside_and_projecting_again_changes_nothing(
 
 @pytest.mark.parametrize("ball", BALLS)
 @given(epsilon=st.floats(0.01, 2), seed=st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_inside_stays_where_it_is(ball: type[Budget], epsilon: float, seed: int) -> None:
     budget, clean = ball(epsilon), images(seed)
     inside = clean + (0.9 * epsilon / 5) * (2 * images(seed + 1) - 1)
@@ -44,7 +44,7 @@ def test_what_is_inside_stays_where_it_is(ball: type[Budget], epsilon: float, se
 
 @pytest.mark.parametrize("ball", BALLS)
 @given(epsilon=st.floats(0, 2), seed=st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_random_starts_are_inside(ball: type[Budget], epsilon: float, seed: int) -> None:
     budget, clean = ball(epsilon), images(seed)
     start = budget.random_start(clean, torch.Generator().manual_seed(seed))
@@ -67,7 +67,7 @@ def test_random_starts_fill_the_ball() -> None:
 
 @pytest.mark.parametrize("ball", BALLS)
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_maximiser_has_norm_one_and_attains_the_dual_norm(ball: type[Budget], seed: int) -> None:
     gradient = images(seed, dtype=torch.float64) - 0.5
     budget = ball(1.0)

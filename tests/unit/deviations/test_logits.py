@@ -24,7 +24,7 @@ def test_values_by_hand() -> None:
 @given(
     seed=st.integers(0, 1000), shift=st.floats(-5, 5), scale=st.floats(0.1, 10), k=st.integers(3, 9)
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_dlr_ignores_shift_and_scale_and_its_sign_is_the_verdict(
     seed: int, shift: float, scale: float, k: int
 ) -> None:

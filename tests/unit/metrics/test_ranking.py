@@ -87,7 +87,7 @@ def test_without_relevant_labels_nothing_is_found_and_nothing_missed() -> None:
     assert found.tolist() == [[1, 0, 0, 0]] * 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 7), st.integers(0, 10_000), st.floats(-100, 100))
 def test_measures_stay_in_range_and_look_at_the_ranking_alone(k: int, seed: int, by: float) -> None:
     logits, relevant = batch(10, 7, seed)

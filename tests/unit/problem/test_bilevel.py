@@ -61,7 +61,7 @@ def wild(seed: int, budget: Any) -> BilevelProblem[float]:
     return BilevelProblem(data, budget, lambda a, b: math.sin(7 * (a - b)), learner)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     kind=st.sampled_from(
@@ -89,7 +89,7 @@ def test_the_value_function_is_nondecreasing_and_dual_to_its_inverse(
     assert answer == math.inf or grid[answer] >= nu
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 10_000), nu=st.floats(-0.9, 1.0))
 def test_min_effort_is_the_inverse_of_the_value_function(seed: int, nu: float) -> None:
     """On one number, where the value function is known from a fine grid."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from advlearn.report.address import parse
+from advlearn.chain.address import parse
 from advlearn.stages.explain import Made, explain
 from advlearn.studies import study
 from advlearn.support.errors import UserError
@@ -90,7 +90,9 @@ def test_a_published_number_is_quoted_and_has_no_jobs_behind_it(
     told = found("bilevel_onepoint:digits_1_4,ward,method=published,misclustered,published", capsys)
     assert told["number"]["how"].startswith("quoted")
     assert [job["rule"] for job in told["jobs"]] == ["bilevel_tables"]
-    assert [file["path"] for file in told["given"]] == ["config/published/bilevel/bilevel_onepoint.csv"]
+    assert [file["path"] for file in told["given"]] == [
+        "config/published/bilevel/bilevel_onepoint.csv"
+    ]
 
 
 def test_the_text_has_the_number_the_chain_and_the_command(

@@ -103,7 +103,7 @@ def test_known_dependencies_are_found() -> None:
 
 def test_an_edit_in_one_study_concerns_no_other(copy: Path) -> None:
     before = digests(copy)
-    edit(copy / "studies" / "topk" / "paper" / "common.py")
+    edit(copy / "studies" / "topk" / "study.py")
     after = digests(copy)
     changed = {part for part in PARTS if before[part] != after[part]}
     assert {"topk_tables", "topk_figures", "report"} <= changed

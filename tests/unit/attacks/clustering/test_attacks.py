@@ -65,7 +65,7 @@ def victim(name: Any) -> Any:
     tau=st.floats(0.0, 4.0),
     seed=st.integers(0, 3),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_perturbation_is_inside_its_budget(
     name: str, budget: PointBudget, weights: str, tau: float, seed: int
 ) -> None:

@@ -47,7 +47,7 @@ def test_parallel_gradients_are_projected_off_once() -> None:
 def test_the_smallest_radius_that_succeeds_is_kept() -> None:
     radii = (0.01, 0.5, 1.0, 2.0, 4.0)
     settings = sound("projected", iterations=50, radii=radii)
-    model, images = small_network(), scenes()
+    model, images = small_network(torch.float64), scenes(dtype=torch.float64)
     targets = targets_of(topk.clean_logits(model, images, settings, 10))
     outcome = topk.run(model, images, targets, settings, 8)
     assert bool(outcome.success.all())

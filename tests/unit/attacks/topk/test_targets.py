@@ -70,7 +70,7 @@ def test_no_eligible_image_is_no_error() -> None:
     assert random_targets(logits, relevant, 2, 1, [], 0)[0].shape == (0,)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 1000), st.integers(1, 3), st.integers(1, 3))
 def test_the_draw_of_an_image_depends_on_its_id_alone(seed: int, k: int, count: int) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -16,7 +16,7 @@ from advlearn.settings.cluster import AgglomerativeSettings
     seed=st.integers(0, 2**32 - 1),
     data=st.data(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_partition_of_scikit_learn(n: int, dimensions: int, seed: int, data: st.DataObject) -> None:
     points = np.random.default_rng(seed).normal(size=(n, dimensions))
     number = data.draw(st.integers(1, n))
@@ -45,7 +45,7 @@ def test_one_linkage_serves_all_numbers(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @given(n=st.integers(1, 40), seed=st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_cuts_are_nested(n: int, seed: int) -> None:
     tree = linkage(np.random.default_rng(seed).normal(size=(n, 2)))
     for number in range(2, n + 1):

@@ -31,7 +31,7 @@ def test_blobs_and_noise(blobs: np.ndarray) -> None:
     min_samples=st.integers(2, 5),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_derived_radius_makes_that_share_core_points(
     n: int, quantile: float, min_samples: int, seed: int
 ) -> None:

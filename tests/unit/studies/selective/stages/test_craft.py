@@ -70,7 +70,12 @@ def test_blocks_change_nothing_without_random_starts(
         out=out,
         device="cpu",
     )
-    whole, blocks = read_parquet(tiny.outcomes), read_parquet(out)
-    pd.testing.assert_frame_equal(blocks, whole, rtol=1e-4, atol=1e-5)
-    made = read_npy(out.with_name("train.npy"))
-    assert (made == read_npy(tiny.outcomes.with_name("train.npy"))).mean() > 0.999
+    for split in ("train", "validation", "test"):
+        whole = outcomes_of(tiny, split)
+        frame = read_parquet(out)
+        blocks = frame[frame["split"] == split].sort_values("position")
+        ours, theirs = (read_npy(path.with_name(f"{split}.npy")) for path in (out, tiny.outcomes))
+        # Rounding of another batch may turn the sign of a slope that is nearly zero.
+        same = (ours == theirs).reshape(len(ours), -1).all(axis=1)
+        assert (~same).sum() <= 1
+        pd.testing.assert_frame_equal(blocks[same], whole[same], rtol=1e-4, atol=1e-5)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.report.address import Address, find, parse
+from advlearn.chain.address import Address, find, parse
 from advlearn.support.errors import UserError
 
 TABLES = ["study_table1", "study_table2", "study_alpha"]

@@ -1,0 +1,118 @@
+"""Write the results of the shipped reference runs into the pages of the studies.
+
+python scripts/pages.py           # rewrite what stands between the markers
+python scripts/pages.py --check   # fail when a page and results/reference disagree
+
+A page below docs/studies has markers such as ``<!-- topk:begin -->`` and ``<!-- topk:end -->``:
+the name of a study stands for its headline and sentences, STUDY_claims for the comparisons behind
+them, the name of a table for that table, and ``NAME first`` for its caption and first group.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from advlearn.report.page import Page
+from advlearn.report.table import Table
+from advlearn.report.tidy import Tidy
+from advlearn.report.writers import markdown, pipe_table
+from advlearn.stages.opened import opened
+from advlearn.studies import NAMES, study, study_of
+from advlearn.support.io import write_text
+
+ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "studies"
+REFERENCE = ROOT / "results" / "reference"
+PUBLISHED = ROOT / "config" / "published"
+MARKERS = re.compile(r"(<!-- (\w+(?: first)?):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+
+
+def block(name: str) -> str:
+    """What stands between the markers of a name."""
+    what, _, first = name.partition(" ")
+    if what in NAMES:
+        return headline(what)
+    if what.endswith("_claims"):
+        return "\n".join(pipe_table(*_page(what.removesuffix("_claims")).comparisons)) + "\n"
+    return table(what, first=bool(first))
+
+
+def headline(name: str) -> str:
+    """What was run of a study, where and when, its headline table and its sentences."""
+    page = _page(name)
+    rows = "\n".join(pipe_table(*page.headline))
+    said = "\n".join(f"- {sentence}" for sentence in page.sentences)
+    return f"{page.subtitle} {made(record_of(name))}\n\n{rows}\n\n{said}\n"
+
+
+def table(name: str, *, first: bool = False) -> str:
+    """A table of the reference run without its title; with ``first`` its first group alone."""
+    which = study_of(name)
+    built: Table = which.table(name).build(_tidy(which.name))
+    if first:
+        built = replace(built, groups=built.groups[:1], notes=())
+    return markdown(built).split("\n", 1)[1].strip() + "\n"
+
+
+def made(record: dict[str, Any]) -> str:
+    """One sentence: on which machine a run was made, when, and how long it took."""
+    machine = record["machine"]
+    hours = sum(stage["seconds"] for stage in record["stages"].values() if stage) / 3600
+    return (
+        f"Made on {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB,"
+        f" recorded {record['recorded'][:10]}; {hours:.1f} job hours in all."
+    )
+
+
+def record_of(name: str) -> dict[str, Any]:
+    """The record of the run that made a study: its own, or that of all studies together."""
+    own = REFERENCE / f"run-{name}.json"
+    path = own if own.is_file() else REFERENCE / "run.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def rendered(page: Path) -> str:
+    """The page with what stands between its markers replaced."""
+    text = page.read_text(encoding="utf-8")
+    return MARKERS.sub(lambda found: f"{found[1]}\n{block(found[2])}\n{found[3]}", text)
+
+
+def _page(name: str) -> Page:
+    which = study(name)
+    page: Page = which.load(which.page)(_tidy(name))
+    return page
+
+
+@cache
+def _opened(name: str, folder: Path, published: Path) -> Tidy:
+    return opened(study(name), folder, published)
+
+
+def _tidy(name: str) -> Tidy:
+    return _opened(name, REFERENCE / "tidy", PUBLISHED)
+
+
+def main(arguments: list[str]) -> int:
+    """Command line; returns the exit status."""
+    stale = []
+    for page in sorted(PAGES.glob("*.md")):
+        text = rendered(page)
+        if text != page.read_text(encoding="utf-8"):
+            stale.append(page.name)
+            if "--check" not in arguments:
+                write_text(page, text)
+    if stale and "--check" in arguments:
+        print(f"stale: {', '.join(stale)}; run python scripts/pages.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

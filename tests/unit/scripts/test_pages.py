@@ -1,0 +1,47 @@
+"""What the pages of the studies show of the shipped runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from advlearn.studies import NAMES
+from scripts import pages
+from tests.helpers.bilevel_run import write_bilevel, write_published
+
+
+def test_the_shipped_pages_are_what_the_script_writes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pages.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_every_study_shows_its_results() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in pages.PAGES.glob("*.md")]
+    marked = {found[2] for text in texts for found in pages.MARKERS.finditer(text)}
+    assert set(NAMES) <= marked
+
+
+def test_a_stale_page_is_told_and_rewritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published = write_published(tmp_path / "published")
+    write_bilevel(tmp_path / "tidy", seeds=[0], datasets=["blobs", "iris"], drawn=[])
+    machine = {"processor": "a processor", "cores": 2, "memory_gib": 8}
+    record = {"machine": machine, "recorded": "2026-01-02T03:04", "stages": {"a": {"seconds": 360}}}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    page = tmp_path / "bilevel.md"
+    names = ("bilevel", "bilevel_claims", "bilevel_onepoint", "bilevel_attacks first")
+    page.write_text("".join(f"<!-- {name}:begin -->\n<!-- {name}:end -->\n" for name in names))
+    for name, path in (("REFERENCE", tmp_path), ("PUBLISHED", published), ("PAGES", tmp_path)):
+        monkeypatch.setattr(pages, name, path)
+    assert pages.main(["--check"]) == 1
+    assert "bilevel.md" in capsys.readouterr().err
+    assert pages.main([]) == 0
+    assert pages.main(["--check"]) == 0
+    said = page.read_text()
+    assert "Made on a processor, 2 cores, 8 GiB, recorded 2026-01-02; 0.1 job hours" in said
+    assert "| iris     | fixed" in said
+    assert "- Below the certified radius" in said
+    assert "whose" in said
+    assert "published attack" in said
