@@ -130,13 +130,14 @@ class TableSchema:
         """The table with the columns of the schema, in its order; others follow.
 
         Raises:
-            ValueError: a column is missing.
+            ValueError: a column that is not optional is missing.
         """
-        absent = [name for name in self.columns if name not in frame.columns]
+        present = [name for name in self.columns if name in frame.columns]
+        absent = missing_columns(frame, (n for n in self.columns if n not in self.optional))
         if absent:
             raise ValueError(f"columns of the schema are missing: {', '.join(absent)}")
         further = [name for name in frame.columns if name not in self.columns]
-        return frame[[*self.columns, *further]]
+        return frame[[*present, *further]]
 
 
 @dataclass(frozen=True)
