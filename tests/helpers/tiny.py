@@ -9,13 +9,14 @@ from advlearn.settings.attack import FgsmSettings
 from advlearn.settings.network import NetworkSettings, RetrainSettings
 from advlearn.studies.selective.settings.jobs import RetrainJob
 from advlearn.studies.selective.stages.retrain import retrain
+from advlearn.studies.topk.settings.cells import JOBS
 from advlearn.studies.topk.settings.jobs import (
     CollectedAttack,
     TopkAttackJob,
     TopkCollectSettings,
     TopkTransferJob,
 )
-from advlearn.studies.topk.settings.study import JOBS, TopkSettings
+from advlearn.studies.topk.settings.study import TopkSettings
 from advlearn.studies.topk.stages.attack import topk_attack
 from advlearn.studies.topk.stages.transfer import topk_transfer
 from advlearn.support.manifest import Manifest

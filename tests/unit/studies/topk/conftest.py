@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from advlearn.studies.topk.settings.cells import JOBS
 from advlearn.studies.topk.settings.jobs import (
     TopkDataJob,
 )
-from advlearn.studies.topk.settings.study import JOBS, TopkSettings
+from advlearn.studies.topk.settings.study import TopkSettings
 from advlearn.studies.topk.stages.data import topk_data
 from advlearn.studies.topk.stages.pretrain import topk_pretrain
 from tests.helpers.tiny import TinyRun, TinyTopk

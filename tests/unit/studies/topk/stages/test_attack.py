@@ -12,8 +12,8 @@ from advlearn.data.multilabel.store import MultiLabelSplit, load_multilabel
 from advlearn.learners.networks.weights import load_networks, save_networks
 from advlearn.metrics.ranking import MEASURES
 from advlearn.settings.topk import TopkAttackSettings, authors
+from advlearn.studies.topk.settings.cells import JOBS
 from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell
-from advlearn.studies.topk.settings.study import JOBS
 from advlearn.studies.topk.stages.attack import topk_attack
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet
