@@ -6,7 +6,7 @@ import numpy as np
 from openTSNE import TSNE
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from advlearn.embeddings.pca import principal_components
 from advlearn.settings.embed import EmbedSettings, TsneSettings

@@ -4,7 +4,7 @@ Derived here; the idea of a reduced problem that is enlarged until it is proved 
 sieving (Yuan, Lin, Sun & Toh 2022). A partition into pieces that is finer than the true one loses
 nothing: the problem of the pieces, with masses and added weights, has the same optimum. So the
 pieces of a few dual steps are solved by a method of second order, and a flow in each cluster
-(`flow`) says whether its pieces were right. Pieces without a flow fall apart, and the search continues.
+(`flow`) says whether its pieces were right. Pieces without a flow fall apart, and it starts over.
 
 In the plane interior points come first (`conic`): they need no good start. Newton (`augmented`)
 then continues from their dual, of which interior points could make nothing, to the last borders.
