@@ -16,10 +16,6 @@ from advlearn.support.errors import UserError
 
 VALUES = {
     "selective_metrics": ["value"],
-    "topk_metrics": ["value"],
-    "topk_images": "l2 delta_tkacc delta_p delta_map delta_ndcg".split(),
-    "topk_models": ["value"],
-    "topk_transfer": ["value"],
     "bilevel_formulas": ["max_error"],
     "bilevel_intervals": ["low", "high"],
     "bilevel_attacks": "epsilon delta matching_error queries seconds".split(),
