@@ -17,7 +17,7 @@ from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell
 from advlearn.studies.topk.stages.attack import topk_attack
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet
-from tests.helpers.tiny import TinyTopk
+from tests.helpers.tiny_topk import TinyTopk
 
 pytestmark = pytest.mark.slow
 

@@ -24,7 +24,7 @@ from advlearn.support.io import (
     write_csv,
     write_parquet,
 )
-from tests.helpers.tiny import TinyTopk, topk_files
+from tests.helpers.tiny_topk import TinyTopk, topk_files
 from tests.helpers.topk_run import PUBLISHED, opened
 
 CHOICES = PUBLISHED / "topk" / "topk_choices.csv"
@@ -286,7 +286,7 @@ def test_lost_rows_are_an_error(topk: TinyTopk, tmp_path: Path, file: str) -> No
         write_csv(path, read_csv(path).iloc[:-1])
     else:
         write_parquet(path, read_parquet(path).iloc[:-1])
-    with pytest.raises(UserError, match="not the rows that the run asks for") as error:
+    with pytest.raises(UserError, match="lacks the rows that the run asks for") as error:
         collect(topk, run, tmp_path / "out", topk.collected())
     assert error.value.where == str(path)
 

@@ -10,7 +10,7 @@ from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkTransferJob
 from advlearn.studies.topk.stages.pretrain import topk_pretrain
 from advlearn.studies.topk.stages.transfer import topk_transfer
 from tests.helpers.interrupted import contents, killed_after_each_save, out_as, unchanged
-from tests.helpers.tiny import TinyTopk, topk_files
+from tests.helpers.tiny_topk import TinyTopk, topk_files
 
 pytestmark = pytest.mark.slow
 

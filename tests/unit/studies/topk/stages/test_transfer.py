@@ -19,7 +19,7 @@ from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell, TopkTra
 from advlearn.studies.topk.stages import transfer as stage
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_npy, write_parquet
-from tests.helpers.tiny import TinyTopk, topk_files
+from tests.helpers.tiny_topk import TinyTopk, topk_files
 
 METRICS = ["asr", *(f"delta_{name}" for name in MEASURES)]
 
@@ -65,7 +65,7 @@ def copied(topk: TinyTopk, folder: Path) -> Path:
     return folder
 
 
-def attacked_anew(topk: TinyTopk, folder: Path, cell: TopkCell) -> None:
+def attacked_again(topk: TinyTopk, folder: Path, cell: TopkCell) -> None:
     """Replace the images of the transfer."""
     settings = TopkAttackJob(cells=(cell,), images=8, keep_images=True, batch_size=8)
     for model in topk.study.models:
@@ -170,7 +170,7 @@ def test_order_of_models_changes_no_row(topk: TinyTopk, tmp_path: Path) -> None:
 def test_the_white_box_rows_of_the_authors_preset(topk: TinyTopk, tmp_path: Path) -> None:
     """What is clean is then the squashed image, for attack, noise and target alike."""
     folder = copied(topk, tmp_path)
-    attacked_anew(topk, folder, random_cell())
+    attacked_again(topk, folder, random_cell())
     found = run(topk, folder, job(topk, methods=("tkmia",), clean_map="tanh_raw"))
     rows = by_name(found)
     outcomes = read_parquet(folder / "topk/attacks/cnn/transfer/seed0.parquet")
@@ -185,7 +185,7 @@ def test_without_eligible_images_there_are_rows_without_values(
     topk: TinyTopk, tmp_path: Path
 ) -> None:
     folder = copied(topk, tmp_path)
-    attacked_anew(topk, folder, random_cell(k=2, n_specified=3))
+    attacked_again(topk, folder, random_cell(k=2, n_specified=3))
     found = run(topk, folder, job(topk, methods=("tkmia",), k=2, n_specified=3))
     assert len(found) == 2 * 2 * 2 * len(METRICS)
     assert (found["n"] == 0).all()
