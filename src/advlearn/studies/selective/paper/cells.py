@@ -11,7 +11,7 @@ import pandas as pd
 from advlearn.report.intervals import over_seeds
 from advlearn.settings.cluster import NO_CLUSTERING
 from advlearn.studies.selective.paper.labels import CONTROLS
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.support.errors import UserError
 
 TRAINING = ["universe", "protocol", "attack", "seed", "metric"]

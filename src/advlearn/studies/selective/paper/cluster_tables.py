@@ -13,8 +13,8 @@ from advlearn.studies.selective.paper.published_tables import (
     comparison,
     published_table,
 )
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.universe_protocol import primary, universe_protocols
+from advlearn.studies.selective.schema import SelectiveTidy
 
 ALGORITHMS = ("kmeans", "agglomerative")
 """The clusterers of the paper's Tables 1 and 2."""

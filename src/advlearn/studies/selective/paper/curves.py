@@ -24,13 +24,13 @@ from advlearn.studies.selective.paper.cells import (
 )
 from advlearn.studies.selective.paper.cluster_tables import ALGORITHMS
 from advlearn.studies.selective.paper.labels import CLUSTERERS, METRICS, PROTOCOLS, REDUCTIONS
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.universe_protocol import (
     UniverseProtocol,
     pairs_of,
     primary,
     universe_protocols,
 )
+from advlearn.studies.selective.schema import SelectiveTidy
 
 _BAND = 0.18
 _SHIFT = 0.12

@@ -12,12 +12,12 @@ from advlearn.report.numbers import ABSENT, with_interval, with_published
 from advlearn.report.sentences import Sentences
 from advlearn.report.table import Group, Source, Table
 from advlearn.studies.selective.paper.labels import PROTOCOLS
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.universe_protocol import (
     in_blocks,
     primary,
     universe_protocols,
 )
+from advlearn.studies.selective.schema import SelectiveTidy
 
 SAY = Sentences(__package__)
 _HOW = (

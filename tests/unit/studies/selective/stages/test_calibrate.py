@@ -4,8 +4,7 @@ from advlearn.settings.network import TrainingSettings
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.support.io import read_csv
-
-from .conftest import TinyRun
+from tests.helpers.tiny import TinyRun
 
 QUANTITIES = {
     "classic_clean", "classic_fgsm", "classic_pgd", "at_clean", "at_fgsm", "at_pgd",

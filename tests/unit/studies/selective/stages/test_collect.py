@@ -14,8 +14,7 @@ from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.studies.selective.stages.collect import collect
 from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.support.io import read_csv, read_json, read_npy, read_npz, write_npy
-
-from .conftest import TinyRun
+from tests.helpers.tiny import TinyRun
 
 ROOT = Path(__file__).parents[5]
 

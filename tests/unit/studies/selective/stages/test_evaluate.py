@@ -12,8 +12,7 @@ from advlearn.settings.network import RetrainSettings
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
 from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.support.io import read_csv, read_npy, read_npz
-
-from .conftest import TinyRun
+from tests.helpers.tiny import TinyRun
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ import torch
 from advlearn.learners.networks.weights import load_networks
 from advlearn.settings.network import RetrainSettings
 from advlearn.support.io import read_csv, read_npz
-
-from .conftest import TinyRun
+from tests.helpers.tiny import TinyRun
 
 
 def test_one_training_for_each_distinct_set(tiny: TinyRun, tmp_path: Path) -> None:

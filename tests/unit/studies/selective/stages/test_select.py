@@ -56,7 +56,7 @@ def run(outcomes, clusters, out, settings=SETTINGS, seed=0, include_single=True)
         out=out,
         include_single=include_single,
     )
-    cells = read_csv(out, dtype={"digest": str, "paired_digest": str})
+    cells = read_csv(out, dtype={"digest": str, "control_of": str})
     return cells, read_npz(out.with_suffix(".npz"))
 
 
@@ -75,7 +75,7 @@ def test_columns_and_consistency(outcomes, clusters, tmp_path):
         "n_selected",
         "n_missing_classes",
         "digest",
-        "paired_digest",
+        "control_of",
     ]
     labels = np.arange(N) % 3
     for cell in cells.itertuples():
@@ -135,11 +135,11 @@ def test_one_control_of_equal_size_for_each_image_set(outcomes, clusters, tmp_pa
     for _, group in cells[cells["clusterer"] != "single"].groupby(["clusterer", "setting"]):
         controls = group[group["rule"] == "subset"]
         others = group[group["rule"] != "subset"]
-        assert sorted(controls["paired_digest"]) == sorted(others["digest"].unique())
+        assert sorted(controls["control_of"]) == sorted(others["digest"].unique())
         size = others.drop_duplicates("digest").set_index("digest")["n_selected"]
-        assert (size[controls["paired_digest"]].to_numpy() == controls["n_selected"]).all()
+        assert (size[controls["control_of"]].to_numpy() == controls["n_selected"]).all()
     proper = cells[(cells["rule"] == "subset") & (cells["n_selected"] < N)]
-    assert (proper["digest"] != proper["paired_digest"]).all()
+    assert (proper["digest"] != proper["control_of"]).all()
 
 
 def test_one_cluster_is_all_and_its_control_too(outcomes, clusters, tmp_path):

@@ -15,7 +15,7 @@ from advlearn.studies.selective.paper.published_tables import (
     comparison,
     published_table,
 )
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 
 _NAME = "selective_baselines"
 _KEYS = ["universe", "protocol", "rule", "attack", "metric"]
