@@ -61,7 +61,7 @@ rule bilevel_certify:
         data=rules.bilevel_data.output,
         path=rules.bilevel_path.output.arrays,
     output:
-        interval="<run>/bilevel/certify/{dataset}/interval.csv",
+        intervals="<run>/bilevel/certify/{dataset}/interval.csv",
         sandwich="<run>/bilevel/certify/{dataset}/sandwich.csv",
         calmness="<run>/bilevel/certify/{dataset}/calmness.csv",
         defence="<run>/bilevel/certify/{dataset}/defence.csv",
@@ -84,89 +84,7 @@ rule bilevel_certify:
     shell:
         "python -m advlearn bilevel_certify --data {input.data:q} --path {input.path:q}"
         " --name {params.dataset} --settings {params.settings:q}"
-        " --out {output.interval:q} 2>&1 | tee {log:q}"
-
-
-rule bilevel_attack:
-    input:
-        data=rules.bilevel_data.output,
-        path=rules.bilevel_path.output.arrays,
-    output:
-        attacks="<run>/bilevel/attack/{dataset}/seed{seed}.csv",
-        staircase="<run>/bilevel/attack/{dataset}/seed{seed}.staircase.csv",
-    log:
-        "<logs>/bilevel_attack/{dataset}/seed{seed}.log",
-    benchmark:
-        "<run>/benchmarks/bilevel_attack/{dataset}-seed{seed}.tsv"
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    params:
-        dataset=lambda wildcards: wildcards.dataset,
-        seed=lambda wildcards: wildcards.seed,
-        settings=BILEVEL.job("bilevel_attack"),
-        code=PLAN.code("bilevel_attack"),
-        lock=LOCK,
-    message:
-        "Attack the clustering of {wildcards.dataset}, seed {wildcards.seed}"
-    shell:
-        "python -m advlearn bilevel_attack --data {input.data:q} --path {input.path:q}"
-        " --name {params.dataset} --settings {params.settings:q} --seed {params.seed}"
-        " --out {output.attacks:q} 2>&1 | tee {log:q}"
-
-
-rule bilevel_blackbox:
-    input:
-        data=rules.bilevel_data.output,
-        path=rules.bilevel_path.output.arrays,
-    output:
-        "<run>/bilevel/blackbox/{dataset}/seed{seed}.csv",
-    log:
-        "<logs>/bilevel_blackbox/{dataset}/seed{seed}.log",
-    benchmark:
-        "<run>/benchmarks/bilevel_blackbox/{dataset}-seed{seed}.tsv"
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    params:
-        dataset=lambda wildcards: wildcards.dataset,
-        seed=lambda wildcards: wildcards.seed,
-        settings=BILEVEL.job("bilevel_blackbox"),
-        code=PLAN.code("bilevel_blackbox"),
-        lock=LOCK,
-    message:
-        "Attack clusterings of {wildcards.dataset} by their labels alone, seed {wildcards.seed}"
-    shell:
-        "python -m advlearn bilevel_blackbox --data {input.data:q} --path {input.path:q}"
-        " --name {params.dataset} --settings {params.settings:q} --seed {params.seed}"
-        " --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule bilevel_onepoint:
-    output:
-        "<run>/bilevel/onepoint.csv",
-    log:
-        "<logs>/bilevel_onepoint.log",
-    benchmark:
-        "<run>/benchmarks/bilevel_onepoint/bilevel_onepoint.tsv"
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=1000,
-        runtime=120,
-    params:
-        settings=BILEVEL.job("bilevel_onepoint"),
-        code=PLAN.code("bilevel_onepoint"),
-        lock=LOCK,
-    message:
-        "Move one digit and count those that change their cluster"
-    shell:
-        "python -m advlearn bilevel_onepoint --settings {params.settings:q} --out {output:q}"
-        " 2>&1 | tee {log:q}"
+        " --out {output.intervals:q} 2>&1 | tee {log:q}"
 
 
 rule bilevel_delta:
@@ -193,6 +111,9 @@ rule bilevel_delta:
     shell:
         "python -m advlearn bilevel_delta --settings {params.settings:q}"
         " --out {output.formulas:q} 2>&1 | tee {log:q}"
+
+
+include: "bilevel_attacks.smk"
 
 
 rule bilevel_collect:
@@ -232,12 +153,22 @@ rule bilevel_collect:
         mem_mb=1000,
         runtime=30,
     params:
-        run=lambda wildcards, output: Path(output.study).parents[1],
+        files=lambda wildcards: manifest(
+            data=rules.bilevel_data.output,
+            clusterpath=rules.bilevel_path.output.arrays,
+            path=rules.bilevel_path.output.table,
+            trajectories=rules.bilevel_path.output.trajectories,
+            **rules.bilevel_certify.output,
+            **rules.bilevel_attack.output,
+            blackbox=rules.bilevel_blackbox.output,
+            onepoint=rules.bilevel_onepoint.output,
+            **rules.bilevel_delta.output,
+        ),
         settings=BILEVEL.job("bilevel_collect"),
         code=PLAN.code("bilevel_collect"),
         lock=LOCK,
     message:
         "Gather the tidy tables of study 3"
     shell:
-        "python -m advlearn bilevel_collect --run {params.run:q} --choices {input.choices:q}"
+        "python -m advlearn bilevel_collect --files {params.files:q} --choices {input.choices:q}"
         " --settings {params.settings:q} --out {output.study:q} 2>&1 | tee {log:q}"

@@ -1,6 +1,7 @@
 import errno
 import math
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_read_only_results_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def denied(*args: object, **kwargs: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(io.tempfile, "mkstemp", denied)
+    monkeypatch.setattr(tempfile, "mkstemp", denied)
     with pytest.raises(UserError, match="Permission denied") as caught:
         io.write_json(tmp_path / "out.json", {})
     assert "writable" in caught.value.remedy

@@ -49,7 +49,7 @@ STUDY = Study(
         "bilevel_collect": Stage(
             "stages.collect:bilevel_collect",
             "gather the tidy tables of study 3",
-            "settings.study:BilevelCollectSettings",
+            "settings.study:BilevelCollectJob",
         ),
     },
     collect="bilevel_collect",
@@ -72,6 +72,6 @@ STUDY = Study(
         "bilevel_defence": "paper.figures.defence",
     },
     page="paper.page:page",
-    headline="paper.verdict:headline",
+    headline="paper.page:headline",
     downloads=False,
 )

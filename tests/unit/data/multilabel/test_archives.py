@@ -12,7 +12,7 @@ from advlearn.data.catalogue import Dataset, RawFile
 from advlearn.data.multilabel.archives import obtain_photos, unpack_all
 from advlearn.settings.data import SourceSettings
 from advlearn.support.errors import UserError
-from tests.unit.data.conftest import Server
+from tests.helpers.server import Server
 
 
 def tar(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
-from advlearn.studies.bilevel.settings.study import BilevelCollectSettings
+from advlearn.studies.bilevel.settings.study import BilevelCollectJob
 from advlearn.support.errors import UserError
 from tests.helpers.configuration import merged, smoke_plan, wildcards
 
@@ -21,7 +21,7 @@ def bilevel(**changes: Any) -> Any:
 
 def test_the_rows_of_the_rules_are_those_that_collect_reads() -> None:
     here = bilevel(experiments={"certify": ["moons"], "attack": ["blobs", "mine"]})
-    settings = BilevelCollectSettings.from_json(here.job("bilevel_collect")(wildcards()))
+    settings = BilevelCollectJob.from_json(here.job("bilevel_collect")(wildcards()))
     assert settings.seeds == (3, 4)
     assert settings.study == here.settings
     assert [row["dataset"] for row in here.datasets()] == list(settings.datasets)

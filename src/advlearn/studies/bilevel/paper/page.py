@@ -1,20 +1,20 @@
-"""Study 3's part of the report."""
+"""Study 3's part of the report, and its headline for a terminal."""
 
 from __future__ import annotations
 
-from advlearn.report.page import Page
-from advlearn.report.sections import choices_section, record_section
-from advlearn.studies.bilevel.paper.checks import checks
-from advlearn.studies.bilevel.paper.common import DATASET_LABELS, NO_PUBLISHED, datasets, label
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
-from advlearn.studies.bilevel.paper.verdict import headline_rows, sentences, verdict_rows
+import pandas as pd
 
-KNOWN = (
-    "The paper's abstract states that clusterings are robust against small perturbations and change"
-    " under larger ones, that attacks fit one bilevel model, and that the delta-measure is a"
-    " well-defined deviation. Formulas, bounds, certificates and attacks here are derived in this"
-    " project; docs/bilevel.md has the proofs."
-)
+from advlearn.report.frames import records
+from advlearn.report.numbers import ABSENT, format_significant
+from advlearn.report.page import Page, Rows
+from advlearn.report.sections import choices_section, record_section
+from advlearn.report.writers import plain_text
+from advlearn.studies.bilevel.paper.checks import checks
+from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
+from advlearn.studies.bilevel.paper.sandwich import at_the_attacks, sandwich
+from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.paper.verdict import sentences
+from advlearn.studies.bilevel.paper.words import WORDS
 
 
 def page(run: BilevelTidy) -> Page:
@@ -24,15 +24,12 @@ def page(run: BilevelTidy) -> Page:
         UserError: a tidy file or a column is missing.
     """
     study = run.study
-    names = [label(DATASET_LABELS, name) for name in datasets(study.datasets)]
+    names = list(map(DATASETS, DATASETS.order(study.datasets)))
     return Page(
         study="bilevel",
         title="Bilevel attacks on convex clustering",
         run=study.run,
-        subtitle=(
-            f"Data sets: {', '.join(names)}; seeds {', '.join(map(str, study.seeds))}."
-            f" {NO_PUBLISHED} {KNOWN}"
-        ),
+        subtitle=WORDS.subtitle(names, study.seeds),
         warning=_warning(run),
         headline=headline_rows(run),
         sentences=sentences(run),
@@ -49,13 +46,57 @@ def page(run: BilevelTidy) -> Page:
     )
 
 
+def headline_rows(tidy: BilevelTidy) -> Rows:
+    """Header and rows of the headline: certified radius and smallest attack of each data set."""
+    whole, about = sandwich(tidy), tidy.study.datasets
+    rows = []
+    for row in records(at_the_attacks(tidy)):
+        same = (whole["dataset"] == row["dataset"]) & (whole["weights"] == row["weights"])
+        known = whole[same & (whole["certified"] > 0) & whole["violated"].notna()]
+        ratio = row["attacked"] / row["certified"] if row["certified"] > 0 else float("nan")
+        rows.append(
+            [
+                DATASETS(row["dataset"]),
+                WEIGHTS(row["weights"]).removesuffix(" weights"),
+                str(about.get(str(row["dataset"]), {}).get("n_clusters") or ABSENT),
+                *(format_significant(row[name]) for name in ("gamma", "certified", "attacked")),
+                ABSENT if pd.isna(row["method"]) else METHODS(row["method"]),
+                format_significant(ratio),
+                format_significant(row["noise"]),
+                f"{int(known['violated'].sum())} of {len(known)}" if len(known) else ABSENT,
+            ]
+        )
+    header = ["data set", "weights", "K", "γ", "certified ε", "attacked ε", "by"]
+    return [*header, "attacked/certified", "noise ε", "violations"], rows
+
+
+def verdict_rows(tidy: BilevelTidy) -> Rows:
+    """Header and rows of the claims and how often the numbers contradict them."""
+    rows = [
+        [
+            check.claim,
+            check.origin,
+            f"{check.cases:,}",
+            f"{check.violations:,}" if check.cases else ABSENT,
+        ]
+        for check in checks(tidy).values()
+    ]
+    return ["claim", "whose", "cases", "not so in"], rows
+
+
+def headline(tidy: BilevelTidy) -> str:
+    """The headline table and the verdict, as plain text for a terminal.
+
+    Raises:
+        UserError: a file or a column is missing.
+    """
+    study = tidy.study
+    title = WORDS.title(study.run, map(DATASETS, DATASETS.order(study.datasets)))
+    return plain_text(title, headline_rows(tidy), [*sentences(tidy), WORDS.no_published()])
+
+
 def _warning(run: BilevelTidy) -> str:
     """Whether the numbers contradict something that is proved."""
-    wrong = [
-        check.claim
-        for check in checks(run).values()
-        if check.violations and check.origin != "the paper's abstract"
-    ]
-    if not wrong:
-        return ""
-    return f"The numbers contradict what is proved, so something is wrong: {'; '.join(wrong)}."
+    found = checks(run).values()
+    text: str = WORDS.warning([each.claim for each in found if each.violations and each.proved])
+    return text

@@ -7,18 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from advlearn.report.schema import (
-    CHOICES,
-    CORRELATION,
-    FLAG,
-    NOT_NEGATIVE,
-    SHARE,
-    TEXT,
-    Column,
-    StudySchema,
-    TableSchema,
-    columns,
-)
+from advlearn.report.schema import CHOICES, StudySchema, TableSchema, columns
 from advlearn.report.tidy import Tidy
 from advlearn.settings.base import Settings
 
@@ -36,6 +25,13 @@ class BilevelRecord(Settings):
     files: dict[str, str] = Field(default_factory=dict)
 
 
+def _table(stage: str, names: str, *, rows: bool = True) -> TableSchema:
+    """A table by its columns; those before the bar name a row."""
+    named = [text.partition(":")[0] for text in names.partition("|")[0].split()]
+    told = columns(names.replace("|", " "))
+    return TableSchema(told, stage=f"bilevel_{stage}", key=named, rows=rows)
+
+
 SCHEMA = StudySchema(
     study="bilevel",
     collect="bilevel_collect",
@@ -43,140 +39,80 @@ SCHEMA = StudySchema(
     described=BilevelRecord,
     tables={
         # Closed forms of the delta-measure against brute force.
-        "bilevel_formulas": TableSchema(
-            columns("formula n_clusters range", TEXT) | columns("cases max_error", NOT_NEGATIVE),
-            stage="bilevel_delta",
-            key="formula n_clusters range".split(),
+        "bilevel_formulas": _table(
+            "delta", "formula:text n_clusters:text range:text | cases:>=0 max_error:>=0"
         ),
         # Delta squared against the number of moved points, by pattern.
-        "bilevel_moved": TableSchema(
-            columns("n_clusters")
-            | columns("sizes pattern", TEXT)
-            | columns("moved delta_squared", NOT_NEGATIVE),
-            stage="bilevel_delta",
-            key="n_clusters sizes pattern moved".split(),
+        "bilevel_moved": _table(
+            "delta", "n_clusters sizes:text pattern:text moved:>=0 | delta_squared:>=0"
         ),
         # Random single moves, and how many of them lowered delta.
-        "bilevel_monotone": TableSchema(
-            columns("n_clusters imbalance share_moved")
-            | columns("moves not_monotone inside_region violations_inside", NOT_NEGATIVE),
-            stage="bilevel_delta",
-            key="n_clusters imbalance share_moved".split(),
+        "bilevel_monotone": _table(
+            "delta",
+            "n_clusters imbalance share_moved | moves:>=0 not_monotone:>=0 inside_region:>=0"
+            " violations_inside:>=0",
         ),
         # Kendall's tau of each deviation with the matching error.
-        "bilevel_agreement": TableSchema(
-            columns("scenario", TEXT)
-            | columns("n_clusters")
-            | columns("balance kind deviation", TEXT)
-            | columns("seed")
-            | columns("kendall_tau", CORRELATION)
-            | columns("n_pairs", NOT_NEGATIVE),
-            stage="bilevel_delta",
-            key="scenario n_clusters balance kind deviation seed".split(),
+        "bilevel_agreement": _table(
+            "delta",
+            "scenario:text n_clusters balance:text kind:text deviation:text seed"
+            " | kendall_tau:corr n_pairs:>=0",
         ),
         # The clusterpath: one row a data set and gamma.
-        "bilevel_path": TableSchema(
-            columns("dataset", TEXT)
-            | columns("gamma", NOT_NEGATIVE)
-            | columns("n_clusters", Column(low=1.0))
-            | columns("ari_truth", CORRELATION)
-            | columns("gap")
-            | columns("certified chosen", FLAG)
-            | columns("seconds"),
-            stage="bilevel_path",
-            key="dataset gamma".split(),
+        "bilevel_path": _table(
+            "path",
+            "dataset:text gamma:>=0 | n_clusters:>=1 ari_truth:corr gap certified:flag chosen:flag"
+            " seconds",
         ),
         # Ways of the points along the clusterpath, of the data sets that are drawn.
-        "bilevel_trajectories": TableSchema(
-            columns("dataset", TEXT) | columns("gamma", NOT_NEGATIVE) | columns("point x y label"),
-            stage="bilevel_path",
-            key="dataset gamma point".split(),
-            rows=False,
+        "bilevel_trajectories": _table(
+            "path", "dataset:text gamma:>=0 point | x y label", rows=False
         ),
         # Certified and true intervals of gamma.
-        "bilevel_intervals": TableSchema(
-            columns("dataset weights", TEXT)
-            | columns("n d n_clusters")
-            | columns("bound", TEXT)
-            | columns("low high", NOT_NEGATIVE),
-            stage="bilevel_certify",
-            key="dataset weights n_clusters bound".split(),
+        "bilevel_intervals": _table(
+            "certify", "dataset:text weights:text n d n_clusters bound:text | low:>=0 high:>=0"
         ),
         # Certified and attacked sizes.
-        "bilevel_sandwich": TableSchema(
-            columns("dataset weights", TEXT)
-            | columns("gamma seed")
-            | columns("kind method", TEXT)
-            | columns("epsilon", NOT_NEGATIVE),
-            stage="bilevel_certify",
-            key="dataset weights gamma seed kind method".split(),
+        "bilevel_sandwich": _table(
+            "certify",
+            "dataset:text weights:text gamma seed kind:text method:text | epsilon:>=0",
         ),
         # One row an attack on convex clustering and seed.
-        "bilevel_attacks": TableSchema(
-            columns("dataset weights", TEXT)
-            | columns("seed")
-            | columns("form budget target method", TEXT)
-            | columns("epsilon", NOT_NEGATIVE)
-            | columns("reached", FLAG)
-            | columns("delta", NOT_NEGATIVE)
-            | columns("matching_error", SHARE)
-            | columns("n_clusters")
-            | columns("queries seconds", NOT_NEGATIVE),
-            stage="bilevel_attack",
-            key="dataset weights seed form budget target method".split(),
+        "bilevel_attacks": _table(
+            "attack",
+            "dataset:text weights:text seed form:text budget:text target:text method:text"
+            " | epsilon:>=0 reached:flag delta:>=0 matching_error:share n_clusters queries:>=0"
+            " seconds:>=0",
         ),
         # Deviations against the size of the perturbation.
-        "bilevel_staircase": TableSchema(
-            columns("dataset", TEXT)
-            | columns("seed")
-            | columns("direction curve", TEXT)
-            | columns("tau", NOT_NEGATIVE)
-            | columns("deviation", TEXT)
-            | columns("value", NOT_NEGATIVE)
-            | columns("n_clusters"),
-            stage="bilevel_attack",
-            key="dataset seed direction curve tau deviation".split(),
+        "bilevel_staircase": _table(
+            "attack",
+            "dataset:text seed direction:text curve:text tau:>=0 deviation:text"
+            " | value:>=0 n_clusters",
         ),
         # How far the solution moved, and its bounds.
-        "bilevel_calmness": TableSchema(
-            columns("dataset weights", TEXT)
-            | columns("seed")
-            | columns("direction", TEXT)
-            | columns("size change bound modulus", NOT_NEGATIVE),
-            stage="bilevel_certify",
-            key="dataset weights seed direction size change".split(),
+        "bilevel_calmness": _table(
+            "certify",
+            "dataset:text weights:text seed direction:text size:>=0 change:>=0"
+            " | bound:>=0 modulus:>=0",
         ),
         # Perturbations made on ``source``, judged by ``target``.
-        "bilevel_blackbox": TableSchema(
-            columns("dataset", TEXT)
-            | columns("seed")
-            | columns("source target method", TEXT)
-            | columns("epsilon delta", NOT_NEGATIVE)
-            | columns("one_minus_ari")
-            | columns("matching_error", SHARE)
-            | columns("reached", FLAG)
-            | columns("queries", NOT_NEGATIVE),
-            stage="bilevel_blackbox",
-            key="dataset seed source target method".split(),
+        "bilevel_blackbox": _table(
+            "blackbox",
+            "dataset:text seed source:text target:text method:text | epsilon:>=0 delta:>=0"
+            " one_minus_ari matching_error:share reached:flag queries:>=0",
         ),
         # One changed point on the pairs of digits.
-        "bilevel_onepoint": TableSchema(
-            columns("pair victim method", TEXT)
-            | columns("seed n d")
-            | columns("misclustered delta_squared l0 l2 linf queries", NOT_NEGATIVE)
-            | columns("seconds"),
-            stage="bilevel_onepoint",
-            key="pair victim method seed".split(),
+        "bilevel_onepoint": _table(
+            "onepoint",
+            "pair:text victim:text method:text seed | n d misclustered:>=0 delta_squared:>=0"
+            " l0:>=0 l2:>=0 linf:>=0 queries:>=0 seconds",
         ),
         # Radius and agreement with the truth.
-        "bilevel_defence": TableSchema(
-            columns("dataset parameter value", TEXT)
-            | columns("gamma radius", NOT_NEGATIVE)
-            | columns("n_clusters")
-            | columns("ari_truth", CORRELATION)
-            | columns("chosen", FLAG),
-            stage="bilevel_certify",
-            key="dataset parameter value gamma".split(),
+        "bilevel_defence": _table(
+            "certify",
+            "dataset:text parameter:text value:text gamma:>=0 | radius:>=0 n_clusters"
+            " ari_truth:corr chosen:flag",
         ),
         "bilevel_choices": CHOICES,
     },

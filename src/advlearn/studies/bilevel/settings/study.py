@@ -108,7 +108,7 @@ class BilevelSettings(StudySettings):
         return tuple(name for name in self.datasets if names is None or name in names)
 
 
-class BilevelCollectSettings(Settings):
+class BilevelCollectJob(Settings):
     """Whose results bilevel_collect gathers; ``study`` is what report and choices quote."""
 
     run: str

@@ -13,21 +13,18 @@ import numpy as np
 import pandas as pd
 import typer
 
-from advlearn.attacks.clustering import Together, build
-from advlearn.attacks.clustering.common import View, cluster_means, nearest_pairs
-from advlearn.attacks.clustering.cut import smallest
-from advlearn.attacks.clustering.merge import connected_pairs
+from advlearn.attacks.clustering import Together
+from advlearn.attacks.clustering import build as build_attack
+from advlearn.attacks.clustering.directions import towards_a_change
 from advlearn.attacks.clustering.search import efforts
 from advlearn.attacks.clustering.setting import Setting, budget
-from advlearn.attacks.clustering.transfer import displacement
-from advlearn.budgets.points import PerPoint
 from advlearn.data import clusterpath
 from advlearn.data.tabular import read
 from advlearn.deviations.partitions import DEVIATIONS, delta, matching_error
 from advlearn.learners.convex import Graph
 from advlearn.learners.partitioners import Weights
 from advlearn.problem import Attack, BilevelProblem
-from advlearn.studies.bilevel.settings.attack import DIRECTIONS, BilevelAttackJob
+from advlearn.studies.bilevel.settings.attack import BilevelAttackJob
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
@@ -70,7 +67,7 @@ def bilevel_attack(
         UserError: a file is damaged, or the path is of other points.
     """
     checkpoint = Checkpoint(out, __name__, (name, settings, seed), (data, path))
-    study = _Study(name, load_setting(data, path, settings.graph.phi), settings, seed)
+    attacker = Attacker(name, load_setting(data, path, settings.graph.phi), settings, seed)
     attack = settings.attack
     steps = len(attack.weights) * len(attack.methods) + 1
     progress = Progress(f"bilevel_attack {name} seed {seed}", steps, "attacks")
@@ -78,24 +75,27 @@ def bilevel_attack(
     for weights in attack.weights:
         for method in attack.methods:
             makers = {
-                "min effort": partial(study.min_effort, weights, method),
+                "min effort": partial(attacker.min_effort, weights, method),
                 **{
-                    f"max effect {kind}": partial(study.max_effect, weights, method, kind)
+                    f"max effect {kind}": partial(attacker.max_effect, weights, method, kind)
                     for kind in attack.budgets
                 },
             }
             for form, make in makers.items():
-                rows += checkpoint.once(f"{weights} {method} {form}", partial(_part, make))["rows"]
+                rows += checkpoint.once(f"{weights} {method} {form}", partial(_as_state, make))[
+                    "rows"
+                ]
             progress.advance()
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
-    curves = checkpoint.once("staircase", partial(_part, study.staircase))["rows"]
+    curves = checkpoint.once("staircase", partial(_as_state, attacker.staircase))["rows"]
     write_csv(out.with_suffix(".staircase.csv"), pd.DataFrame(curves, columns=STAIRCASE_COLUMNS))
     progress.advance()
     checkpoint.finish()
 
 
-def _part(make: Callable[[], Iterator[dict[str, Any]]]) -> SavedState:
-    return {"rows": list(make())}
+def _as_state(rows: Callable[[], Iterator[dict[str, Any]]]) -> SavedState:
+    """Rows as a checkpoint saves them."""
+    return {"rows": list(rows())}
 
 
 def load_setting(data: Path, path: Path, phi: float) -> Setting:
@@ -111,7 +111,9 @@ def load_setting(data: Path, path: Path, phi: float) -> Setting:
 
 
 @dataclass(frozen=True, eq=False)
-class _Study:
+class Attacker:
+    """Attacks on the clustering of one point set with one seed."""
+
     name: str
     setting: Setting
     job: BilevelAttackJob
@@ -126,7 +128,7 @@ class _Study:
         targets = {FIRST_CHANGE: 1 / n, **{f"{share:g}": share for share in attack.targets}}
         found = efforts(
             problem,
-            self._build(method),
+            self._attack(method),
             # A share of 3 of 30 points must count as 0.1, however it is rounded.
             [value - 1e-9 for value in targets.values()],
             [largest * 0.5**power for power in range(attack.radii)][::-1],
@@ -149,7 +151,7 @@ class _Study:
             problem = self._problem(weights, kind, tau * self.setting.unit)
             started = time.process_time()
             outcome = problem.max_effect(
-                self._build(method), seed=self._derived("max_effect", weights, method, kind)
+                self._attack(method), seed=self._derived("max_effect", weights, method, kind)
             )
             seconds = time.process_time() - started
             target = f"{problem.budget.epsilon:.4g}"
@@ -168,7 +170,8 @@ class _Study:
         problem = self._problem(weights, "per_point", 1.0)
         largest = self.job.attack.largest * self.setting.unit
         taus = np.linspace(0, largest, self.job.attack.staircase)
-        directions = self.directions(problem)
+        generator = np.random.default_rng(self._derived("directions"))
+        directions = towards_a_change(problem, generator)
         sizes, partitions = [0.0], [problem.before]
         for direction, unit in directions.items():
             for tau in taus:
@@ -176,8 +179,10 @@ class _Study:
                 sizes.append(float(tau))
                 partitions.append(labels)
                 for kind in DEVIATIONS:
-                    yield self._point(direction, "fixed", tau, kind, problem.before, labels)
-        attack = Together([self._build(method) for method in ("noise", "merge", "cut", "transfer")])
+                    yield self._curve_row(direction, "fixed", tau, kind, problem.before, labels)
+        attack = Together(
+            [self._attack(method) for method in ("noise", "merge", "cut", "transfer")]
+        )
         for tau in taus[1:]:
             generator = np.random.default_rng(self._derived("staircase", float(tau)))
             for perturbation in attack.candidates(problem, float(tau), generator):
@@ -189,36 +194,7 @@ class _Study:
             for tau in taus:
                 inside = np.flatnonzero(np.array(sizes) <= tau)
                 best = partitions[inside[int(values[inside].argmax())]]
-                yield self._point("value", "value", tau, kind, problem.before, best)
-
-    def directions(self, problem: BilevelProblem[np.ndarray]) -> dict[str, np.ndarray]:
-        """Perturbations (n, d) whose longest row has length 1, of ``DIRECTIONS``.
-
-        Noise; the largest two clusters that an edge joins, rigidly towards each other; the weakest
-        large part of a cluster away from the rest of it; half of a cluster to another one.
-        """
-        points, view = self.setting.points, View.at(problem, "staircase")
-        generator = np.random.default_rng(self._derived("directions"))
-        labels = view.solution.labels
-        means, _, sizes = cluster_means(points, labels)
-        joined = connected_pairs(view.solution, view.graph, 1)
-        first, second = joined[0] if joined else nearest_pairs(means, sizes, 1)[0]
-        merge = np.zeros_like(points)
-        merge[labels == first] = means[second] - means[first]
-        merge[labels == second] = means[first] - means[second]
-        split = np.zeros_like(points)
-        parts = smallest(view, PerPoint(1.0), sweeps=8, generator=generator)
-        large = [part for part in parts if 4 * part.inside.sum() >= part.cluster.sum()]
-        if large:
-            part = large[0]
-            along = points[part.inside].mean(axis=0) - points[part.cluster].mean(axis=0)
-            split[part.inside], split[part.cluster & ~part.inside] = along, -along
-        members = np.flatnonzero(labels == first)
-        transfer = displacement(points, members, means[second], max(1, len(members) // 2))
-        noise = PerPoint(1.0).random(points.shape, generator)
-        found = dict(zip(DIRECTIONS, (noise, merge, split, transfer), strict=True))
-        lengths = {kind: PerPoint(1.0).size(one) for kind, one in found.items()}
-        return {kind: one / lengths[kind] for kind, one in found.items() if lengths[kind] > 0}
+                yield self._curve_row("value", "value", tau, kind, problem.before, best)
 
     @property
     def _curve_weights(self) -> Weights:
@@ -232,9 +208,9 @@ class _Study:
             points, budget(kind, tau, (n, d)), matching_error, self.setting.learner(weights)
         )
 
-    def _build(self, method: str) -> Attack:
+    def _attack(self, method: str) -> Attack:
         given = {"genetic": {"generations": self.job.attack.generations}}
-        return build(method, **given.get(method, {}))
+        return build_attack(method, **given.get(method, {}))
 
     def _derived(self, *parts: object) -> int:
         return derive_seed(self.seed, "bilevel_attack", self.name, *parts)
@@ -261,7 +237,7 @@ class _Study:
             "n_clusters": len(np.unique(labels)),
         }
 
-    def _point(
+    def _curve_row(
         self,
         direction: str,
         curve: str,

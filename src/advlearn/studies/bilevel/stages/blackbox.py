@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from advlearn.attacks.clustering import build
+from advlearn.attacks.clustering import build as build_attack
 from advlearn.attacks.clustering.setting import Setting
 from advlearn.budgets.points import PerPoint
 from advlearn.deviations.partitions import delta, matching_error, one_minus_ari
@@ -56,16 +56,18 @@ def bilevel_blackbox(
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
-    study = _Study(name, load_setting(data, path, settings.graph.phi), settings, seed)
-    progress = Progress(f"bilevel_blackbox {name} seed {seed}", len(study.sources), "attacks")
+    attacker = BlackboxAttacker(name, load_setting(data, path, settings.graph.phi), settings, seed)
+    progress = Progress(f"bilevel_blackbox {name} seed {seed}", len(attacker.sources), "attacks")
     rows: list[dict[str, Any]] = []
-    for source, method in study.sources:
-        rows += study.handed(source, method)
+    for source, method in attacker.sources:
+        rows += attacker.handed(source, method)
         progress.advance()
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
 
 
-class _Study:
+class BlackboxAttacker:
+    """Perturbations of one point set by what an attacker sees of a clusterer, given to all."""
+
     def __init__(self, name: str, setting: Setting, job: BilevelBlackboxJob, seed: int) -> None:
         self.name, self.settings, self.seed = name, job.blackbox, seed
         self.points = setting.points
@@ -111,7 +113,7 @@ class _Study:
             generator = np.random.default_rng(seed)
             return PerPoint(self.tau).random(self.points.shape, generator), 0
         given = {"genetic": {"generations": self.settings.generations}}
-        attack = build(method, **given.get(method, {}))
+        attack = build_attack(method, **given.get(method, {}))
         # The surrogate is at hand even where it is no victim itself.
         problem = self.surrogate if source == SURROGATE else self.problems[source]
         outcome = problem.max_effect(attack, seed=seed)

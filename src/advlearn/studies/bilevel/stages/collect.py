@@ -14,70 +14,71 @@ from advlearn.deviations.agreement import KINDS, REACHES
 from advlearn.deviations.checks import formulas
 from advlearn.deviations.moves import moved_points
 from advlearn.deviations.partitions import DEVIATIONS
+from advlearn.studies.bilevel.paper.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import WEIGHTS
-from advlearn.studies.bilevel.settings.study import BilevelCollectSettings
+from advlearn.studies.bilevel.settings.study import BilevelCollectJob
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
 from advlearn.support.io import read_csv, write_csv, write_json
+from advlearn.support.manifest import Manifest
 from advlearn.support.provenance import versions
 from advlearn.support.rows import check_rows, read_rows
 
-TABLES = (
-    "formulas moved monotone agreement path trajectories intervals sandwich attacks staircase"
-    " calmness blackbox onepoint defence choices"
-).split()
-"""What is written as bilevel_NAME.csv, besides bilevel_study.json with the checksums of these."""
 ONEPOINT_METHODS = 2
 """The attack and the noise beside it."""
 
 
 def bilevel_collect(
     *,
-    run: Annotated[Path, typer.Option(help="folder of the run")],
+    files: Annotated[
+        Manifest,
+        typer.Option(parser=Manifest.parse, help="JSON: patterns of the files to gather, by kind"),
+    ],
     choices: Annotated[Path, typer.Option(help="CSV of what the paper leaves open")],
     settings: Annotated[
-        BilevelCollectSettings, typer.Option(parser=BilevelCollectSettings.from_json, help="JSON")
+        BilevelCollectJob, typer.Option(parser=BilevelCollectJob.from_json, help="JSON")
     ],
     out: Annotated[Path, typer.Option(help="bilevel_study.json to write, the tables beside it")],
 ) -> None:
     """Gather all tables of study 3, each with as many rows as the run asks for.
 
     Raises:
-        UserError: a file is missing or damaged, or has not the rows that the run asks for.
+        UserError: a file is missing or damaged, or lacks rows that the run asks for.
     """
-    gathered = _Gathered(run / "bilevel", settings)
+    gatherer = Gatherer(files, settings)
     study = settings.study.model_dump(mode="json")
     tables = {
-        **gathered.delta(),
-        **gathered.clusterpaths(),
-        **gathered.certificates(),
-        **gathered.attacks(),
+        **gatherer.delta(),
+        **gatherer.clusterpaths(),
+        **gatherer.certificates(),
+        **gatherer.attacks(),
         "choices": answered(read_csv(choices), {"all": study}),
     }
-    for name in TABLES:
-        write_csv(out.with_name(f"bilevel_{name}.csv"), tables[name])
+    for name, schema in SCHEMA.tables.items():
+        frame = schema.written(tables[name.removeprefix("bilevel_")])
+        write_csv(out.with_name(f"{name}.csv"), frame)
     write_json(
         out,
         {
             "run": settings.run,
             "seeds": list(settings.seeds),
-            "datasets": {name: gathered.described(name) for name in settings.datasets},
+            "datasets": {name: gatherer.described(name) for name in settings.datasets},
             "settings": study,
             "versions": versions(),
-            "files": sha256_of_all(out.with_name(f"bilevel_{name}.csv") for name in TABLES),
+            "files": sha256_of_all(out.with_name(name) for name in SCHEMA.files),
         },
     )
 
 
-class _Gathered:
-    """The tables below one folder; each is refused when a row is missing."""
+class Gatherer:
+    """The tables of a run; each is refused when a row is missing."""
 
-    def __init__(self, folder: Path, settings: BilevelCollectSettings) -> None:
-        self.folder, self.settings = folder, settings
+    def __init__(self, files: Manifest, settings: BilevelCollectJob) -> None:
+        self.files, self.settings = files, settings
         self.study = settings.study
-        self.data = {name: read(folder / f"data/{name}.npz") for name in settings.datasets}
+        self.data = {name: read(files.path("data", dataset=name)) for name in settings.datasets}
         self.paths = {
-            name: clusterpath.read(folder / f"path/{name}.npz", len(data.points))
+            name: clusterpath.read(files.path("clusterpath", dataset=name), len(data.points))
             for name, data in self.data.items()
         }
 
@@ -105,35 +106,31 @@ class _Gathered:
             "monotone": len(delta.monotone_clusters) * len(delta.imbalances) * delta.bins,
             "agreement": scenarios * len(DEVIATIONS) * len(delta.seeds),
         }
-        return {
-            name: read_rows(self.folder / f"delta/{name}.csv", count)
-            for name, count in wanted.items()
-        }
+        return {name: read_rows(self.files.path(name), count) for name, count in wanted.items()}
 
     def clusterpaths(self) -> dict[str, pd.DataFrame]:
         """Tables of bilevel_path."""
         paths, ways = [], []
         for name in self.settings.datasets:
             n_gammas, n = self.paths[name].labels.shape
-            file = self.folder / f"path/{name}.csv"
-            paths.append(read_rows(file, n_gammas))
-            drawn = n_gammas * n if name in self.settings.trajectories else 0
-            ways.append(read_rows(file.with_suffix(".trajectories.csv"), drawn))
+            paths.append(read_rows(self.files.path("path", dataset=name), n_gammas))
+            kept = n_gammas * n if name in self.settings.trajectories else 0
+            ways.append(read_rows(self.files.path("trajectories", dataset=name), kept))
         return {"path": _joined(paths), "trajectories": _joined(ways)}
 
     def certificates(self) -> dict[str, pd.DataFrame]:
         """Tables of bilevel_certify."""
-        kinds = {
-            "intervals": ("interval", self._check_intervals),
-            "sandwich": ("sandwich", self._check_sandwich),
-            "calmness": ("calmness", self._check_calmness),
-            "defence": ("defence", self._check_defence),
+        checks = {
+            "intervals": self._check_intervals,
+            "sandwich": self._check_sandwich,
+            "calmness": self._check_calmness,
+            "defence": self._check_defence,
         }
         found = {}
-        for table, (file, check) in kinds.items():
+        for table, check in checks.items():
             frames = []
             for name in self.settings.certify:
-                path = self.folder / f"certify/{name}/{file}.csv"
+                path = self.files.path(table, dataset=name)
                 frame = read_csv(path)
                 check(path, frame, name)
                 frames.append(frame)
@@ -152,9 +149,9 @@ class _Gathered:
         attacks, curves = [], []
         for name in settings.attack:
             for seed in settings.seeds:
-                path = self.folder / f"attack/{name}/seed{seed}.csv"
-                attacks.append(read_rows(path, wanted))
-                path = path.with_suffix(".staircase.csv")
+                place = {"dataset": name, "seed": seed}
+                attacks.append(read_rows(self.files.path("attacks", **place), wanted))
+                path = self.files.path("staircase", **place)
                 curve = read_csv(path)
                 directions = sorted({"value", "noise", "merge", "transfer", *curve["direction"]})
                 check_rows(
@@ -162,7 +159,7 @@ class _Gathered:
                 )
                 curves.append(curve)
         boxes = [
-            read_rows(self.folder / f"blackbox/{name}/seed{seed}.csv", handed)
+            read_rows(self.files.path("blackbox", dataset=name, seed=seed), handed)
             for name in settings.blackbox
             for seed in settings.seeds
         ]
@@ -170,7 +167,7 @@ class _Gathered:
             "attacks": _joined(attacks),
             "staircase": _joined(curves),
             "blackbox": _joined(boxes),
-            "onepoint": read_rows(self.folder / "onepoint.csv", pairs * ONEPOINT_METHODS),
+            "onepoint": read_rows(self.files.path("onepoint"), pairs * ONEPOINT_METHODS),
         }
 
     def _certified_gammas(self, name: str, count: int) -> list[float]:

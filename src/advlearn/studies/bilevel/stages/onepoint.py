@@ -12,7 +12,7 @@ import pandas as pd
 import typer
 from sklearn.datasets import load_digits
 
-from advlearn.attacks.clustering import build
+from advlearn.attacks.clustering import build as build_attack
 from advlearn.budgets.points import FewPoints
 from advlearn.deviations.partitions import delta_squared, matching_error
 from advlearn.learners.partitioners import build as build_partitioner
@@ -105,8 +105,8 @@ def _attack(method: str, n: int, settings: OnepointSettings) -> Attack:
     points = min(settings.points, n)
     if method == "noise":
         draws = points * settings.directions * len(settings.lengths)
-        return build("noise", draws=draws)
-    return build(
+        return build_attack("noise", draws=draws)
+    return build_attack(
         "one_point",
         points=points,
         directions=settings.directions,

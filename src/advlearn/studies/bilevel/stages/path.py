@@ -54,20 +54,20 @@ def bilevel_path(
     checkpoint = Checkpoint(out, __name__, (name, settings), (data,))
     points = read(data)
     graph = knn_graph(points.points, settings.graph.n_neighbors, settings.graph.phi)
-    walk = _Walk(points.points, graph, settings.path.tolerance, checkpoint)
+    walk = Walk(points.points, graph, settings.path.tolerance, checkpoint)
     progress = Progress(f"bilevel_path {name}", settings.path.gammas, "gammas")
     for gamma in np.geomspace(*settings.path.range, settings.path.gammas).tolist():
         walk.step(gamma)
         progress.advance()
-    run = choose(walk.labels, len(points.classes) or None, settings.path.n_clusters)
-    if run is None:
+    stretch = choose(walk.labels, len(points.classes) or None, settings.path.n_clusters)
+    if stretch is None:
         low, high = settings.path.range
         raise UserError(
             "no gamma gives more than one cluster and fewer than there are points",
             where=f"clusterpath of {name}, gamma {low:g} to {high:g}",
             remedy="widen bilevel.path.range, or take more bilevel.path.gammas",
         )
-    chosen = walk.centre(*run)
+    chosen = walk.centre(*stretch)
     solutions, seconds = walk.solutions, walk.seconds
     rows = [
         {
@@ -91,7 +91,7 @@ def bilevel_path(
     checkpoint.finish()
 
 
-class _Walk:
+class Walk:
     """Solutions by growing gamma, each with its processor time."""
 
     def __init__(
@@ -116,9 +116,9 @@ class _Walk:
             found = self._solve(gamma, self.solutions[-1] if self.solutions else None)
             return {**vars(found), "seconds": time.process_time() - started}
 
-        part = dict(self.checkpoint.once(f"gamma {gamma}", solved))
-        self.seconds.append(part.pop("seconds"))
-        self.solutions.append(Solution(**part))
+        state = dict(self.checkpoint.once(f"gamma {gamma}", solved))
+        self.seconds.append(state.pop("seconds"))
+        self.solutions.append(Solution(**state))
 
     def centre(self, first: int, last: int) -> int:
         """Find the ends of the stretch of gammas with one partition, and solve at its centre.

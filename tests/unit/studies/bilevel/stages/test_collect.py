@@ -20,7 +20,7 @@ from advlearn.studies.bilevel.settings.attack import (
 from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
 from advlearn.studies.bilevel.settings.delta import BilevelDeltaSettings
 from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
-from advlearn.studies.bilevel.settings.study import BilevelCollectSettings
+from advlearn.studies.bilevel.settings.study import BilevelCollectJob
 from advlearn.studies.bilevel.stages import collect as stage
 from advlearn.studies.bilevel.stages.attack import bilevel_attack
 from advlearn.studies.bilevel.stages.blackbox import bilevel_blackbox
@@ -108,7 +108,7 @@ def collect(run: Path, out: Path) -> None:
     stage.bilevel_collect(
         run=run,
         choices=PUBLISHED / "bilevel_choices.csv",
-        settings=BilevelCollectSettings.from_json(plan().bilevel_collect()),
+        settings=BilevelCollectJob.from_json(plan().bilevel_collect()),
         out=out / "bilevel_study.json",
     )
 

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advlearn.report.labels import GREY, Mark
-from advlearn.report.panels import key, legend, log_span
-from advlearn.studies.bilevel.paper.common import WEIGHTS_LABELS, in_order, label
-from advlearn.studies.bilevel.paper.curves import dataset_marks, decades, grid
+from advlearn.report.panels import decades, grid, key, legend, log_span, name_sides
+from advlearn.studies.bilevel.paper.labels import DATASETS, WEIGHTS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
 _SEEN = 0.01
@@ -26,8 +25,8 @@ def draw(tidy: BilevelTidy) -> Figure:
     """
     frame = tidy["bilevel_calmness"]
     frame = frame[(frame["size"] > 0) & frame["change"].notna()]
-    marks = dataset_marks(frame["dataset"])
-    kinds = in_order(frame["weights"], WEIGHTS_LABELS)
+    marks = DATASETS.marks(frame["dataset"])
+    kinds = WEIGHTS.order(frame["weights"])
     lines = -(-(len(marks) + 1) // 3)
     figure, axes = grid(2, len(kinds), height=1.45, head=0.4 + 0.12 * lines, share="all")
     span = log_span(list(frame["size"]))
@@ -37,7 +36,6 @@ def draw(tidy: BilevelTidy) -> Figure:
     for column, kind in enumerate(kinds):
         part = frame[frame["weights"] == kind]
         top, bottom = axes[:, column]
-        top.set_title(label(WEIGHTS_LABELS, kind))
         top.set_xscale("log")
         top.set_yscale("log")
         top.set_xlim(*span)
@@ -46,12 +44,10 @@ def draw(tidy: BilevelTidy) -> Figure:
         decades(top.xaxis)
         decades(top.yaxis)
         _shares(bottom, part, marks)
-        bottom.set_xlabel("‖E‖")
         for axis in (top, bottom)[: 2 if column else 0]:
             axis.tick_params(labelleft=False)
-    axes[0, 0].set_ylabel("‖ΔX‖")
-    axes[1, 0].set_ylabel("‖ΔX‖ / bound")
-    figure.align_ylabels(axes[:, 0])
+    sides = ("‖ΔX‖", "‖ΔX‖ / bound")
+    name_sides(figure, axes, titles=map(WEIGHTS, kinds), rows=sides, x="‖E‖")
     ceiling = Line2D([], [], color=GREY, lw=0.9, label="κ‖E‖, bound")
     legend(figure, [*key(marks.values(), line=False), ceiling])
     return figure

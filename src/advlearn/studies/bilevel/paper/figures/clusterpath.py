@@ -9,11 +9,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.report.labels import BLACK, ORANGE
-from advlearn.report.panels import legend, log_span
-from advlearn.studies.bilevel.paper.common import DATASET_LABELS, datasets, label
-from advlearn.studies.bilevel.paper.curves import CLUSTER_COLOURS, CLUSTER_MARKERS, decades, grid
+from advlearn.report.labels import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from advlearn.report.panels import decades, grid, legend, log_span
+from advlearn.studies.bilevel.paper.labels import DATASETS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
+
+_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""Look of each cluster by its number, round and round."""
 
 
 def draw(tidy: BilevelTidy) -> Figure:
@@ -23,8 +26,8 @@ def draw(tidy: BilevelTidy) -> Figure:
         UserError: a tidy table is missing or damaged, or the path has no rows.
     """
     path, ways = tidy["bilevel_path"], tidy["bilevel_trajectories"]
-    shown = datasets(set(ways["dataset"]) & set(path["dataset"]))
-    names = shown or datasets(path["dataset"])
+    shown = DATASETS.order(set(ways["dataset"]) & set(path["dataset"]))
+    names = shown or DATASETS.order(path["dataset"])
     figure, axes = grid(len(names), 2 if shown else 1, height=1.45, head=0.45)
     for row, name in zip(axes, names, strict=True):
         part = path[path["dataset"] == name].sort_values("gamma")
@@ -32,7 +35,7 @@ def draw(tidy: BilevelTidy) -> Figure:
         if shown:
             _ways(row[0], ways[ways["dataset"] == name], chosen)
         _numbers(row[-1], part, chosen)
-        row[0].set_title(label(DATASET_LABELS, name), loc="left")
+        row[0].set_title(DATASETS(name), loc="left")
         row[-1].set_ylabel("clusters")
     axes[-1, -1].set_xlabel("γ")
     handles = [Line2D([], [], color=BLACK, lw=1, label="number of clusters")]
@@ -55,16 +58,15 @@ def _ways(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
     near = gammas[np.abs(np.log(gammas / chosen)).argmin()] if chosen > 0 else gammas[0]
     ways = [way[["x", "y"]].to_numpy() for _, way in part.groupby("point")]
     labels = part[part["gamma"] == near].set_index("point")["label"].astype(int)
-    places = [label % len(CLUSTER_COLOURS) for label in labels]
-    axis.add_collection(
-        LineCollection(ways, colors=[CLUSTER_COLOURS[place] for place in places], lw=0.3, alpha=0.5)
-    )
+    places = labels.to_numpy() % len(_COLOURS)
+    colours = [_COLOURS[place] for place in places]
+    axis.add_collection(LineCollection(ways, colors=colours, lw=0.3, alpha=0.5))
     first = part[part["gamma"] == gammas[0]].set_index("point").loc[labels.index]
     for place in sorted(set(places)):
-        here = np.array(places) == place
+        here = places == place
         axis.plot(
             first["x"][here], first["y"][here], ls="none", ms=1.8, mew=0,
-            marker=CLUSTER_MARKERS[place], color=CLUSTER_COLOURS[place],
+            marker=_MARKERS[place], color=_COLOURS[place],
         )  # fmt: skip
     axis.margins(0.06)
     axis.set_xticks([])
@@ -87,12 +89,6 @@ def _numbers(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
     if not pd.isna(near["ari_truth"]):
         text += f"\nARI {near['ari_truth']:.2f}"
     axis.text(
-        0.98,
-        0.97,
-        text,
-        transform=axis.transAxes,
-        ha="right",
-        va="top",
-        fontsize=6.5,
+        0.98, 0.97, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
-    )
+    )  # fmt: skip

@@ -10,18 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.report.labels import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Mark
-from advlearn.report.panels import key, legend
-from advlearn.studies.bilevel.paper.common import DATASET_LABELS, datasets, in_order, label
-from advlearn.studies.bilevel.paper.curves import grid, say
+from advlearn.report.labels import BLACK, Mark
+from advlearn.report.panels import grid, key, legend, say
+from advlearn.studies.bilevel.paper.labels import DATASETS, PARAMETERS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
-
-_PARAMETERS = {
-    "gamma": Mark(BLUE, "o", "none", "γ"),
-    "phi": Mark(VERMILION, "s", "--", "φ"),
-    "n_neighbors": Mark(GREEN, "^", "-.", "neighbours"),
-    "weights": Mark(PURPLE, "D", ":", "weights"),
-}
 
 _LEAST = 0.1
 """Height of a panel in ARI below which differences are not blown up."""
@@ -35,18 +27,15 @@ def draw(tidy: BilevelTidy) -> Figure:
     """
     # A value with which no gamma gives a few clusters has no radius.
     frame = tidy["bilevel_defence"].dropna(subset=["radius"])
-    names = datasets(frame["dataset"])
-    marks = {
-        name: _PARAMETERS.get(name, Mark(ORANGE, "P", "-", name.replace("_", " ")))
-        for name in in_order(frame["parameter"], _PARAMETERS)
-    }
+    names = DATASETS.order(frame["dataset"])
+    marks = PARAMETERS.marks(frame["parameter"])
     across = min(2, len(names))
     figure, axes = grid(ceil(len(names) / across), across, height=1.3, head=0.55)
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for axis, name in zip(axes.flat, names, strict=False):
         _panel(axis, frame[frame["dataset"] == name], marks)
-        axis.set_title(label(DATASET_LABELS, name))
+        axis.set_title(DATASETS(name))
     for row in axes:
         row[0].set_ylabel("ARI to the truth")
     for place in range(len(names)):

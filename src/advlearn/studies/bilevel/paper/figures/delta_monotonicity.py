@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advlearn.report.labels import BLACK, BLUE
-from advlearn.report.panels import column_figure, legend
+from advlearn.report.panels import grid, legend
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
 _WORD = "share of moves that do not increase δ"
@@ -25,8 +25,8 @@ def draw(tidy: BilevelTidy) -> Figure:
     frame = tidy["bilevel_monotone"]
     frame = frame[frame["moves"] > 0]
     counts = sorted(frame["n_clusters"].unique())
-    figure = column_figure(0.95 + 1.35 * len(counts))
-    axes = figure.subplots(len(counts), 1, sharex=True, squeeze=False)[:, 0]
+    figure, panels = grid(len(counts), 1, height=1.35, head=0.95, share="all")
+    axes = panels[:, 0]
     for axis, count in zip(axes, counts, strict=True):
         part = frame[frame["n_clusters"] == count]
         mesh = _panel(axis, part)

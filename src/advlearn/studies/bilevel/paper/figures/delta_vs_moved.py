@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
@@ -11,20 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from advlearn.deviations.delta import balanced, count_order_bound, curvature_range, two_clusters
-from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Mark
-from advlearn.report.panels import column_figure, legend
-from advlearn.studies.bilevel.paper.common import in_order
+from advlearn.report.labels import GREY
+from advlearn.report.panels import grid, legend
+from advlearn.studies.bilevel.paper.labels import PATTERNS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
-PATTERNS = {
-    "converge": Mark(BLUE, "v", "-", "converge"),
-    "symmetric": Mark(GREEN, "o", "-", "symmetric"),
-    "cyclic": Mark(ORANGE, "^", "-", "cyclic"),
-    "diverge": Mark(PURPLE, "D", "-", "diverge"),
-    "chain": Mark(SKY, ".", "--", "chain"),
-    "single": Mark(VERMILION, "s", "-", "single"),
-    "swap": Mark(BLACK, ".", "--", "swap"),
-}
 _HOLLOW = {"diverge", "single"}
 """Those on which another pattern lies: drawn hollow, and the other one small."""
 _MARKS = 11
@@ -43,16 +36,15 @@ def draw(tidy: BilevelTidy) -> Figure:
     panels = [part for _, part in frame[frame["n_clusters"] == 2].groupby(points, sort=True)]
     three = frame[frame["n_clusters"] == 3]
     panels += [part for _, part in three.groupby("sizes", sort=False)]
-    figure = column_figure(0.55 + 1.75 * len(panels))
-    axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
-    for axis, part in zip(axes, panels, strict=True):
+    figure, axes = grid(len(panels), 1, height=1.75, head=0.55)
+    for axis, part in zip(axes[:, 0], panels, strict=True):
         if part["n_clusters"].iloc[0] == 2:
             _two(axis, part)
         else:
             _three(axis, part)
         axis.set_ylabel("δ²")
         axis.set_ylim(bottom=-0.03 * float(part["delta_squared"].max()))
-    axes[-1].set_xlabel("moved points m")
+    axes[-1, 0].set_xlabel("moved points m")
     legend(figure, _key(frame), 4)
     return figure
 
@@ -64,7 +56,7 @@ def _two(axis: Axes, part: pd.DataFrame) -> None:
     shown = []
     for number, (sizes, cells) in enumerate(part.groupby("sizes", sort=False)):
         shown.append(str(sizes).replace(",", " + "))
-        for pattern in in_order(cells["pattern"], PATTERNS):
+        for pattern in PATTERNS.order(cells["pattern"]):
             # One line of small marks a partition: they lie on one another, which is the point.
             line = cells[cells["pattern"] == pattern].sort_values("moved")
             _marks(axis, line, pattern, start=3 * number)
@@ -88,9 +80,9 @@ def _three(axis: Axes, part: pd.DataFrame) -> None:
         axis.fill_between(places, low, high, color=GREY, alpha=0.3, lw=0, zorder=1)
     axis.set_xlim(-0.02 * last, 1.02 * last)
     part = part[part["moved"] <= last]
-    for pattern in in_order(part["pattern"], PATTERNS):
+    for pattern in PATTERNS.order(part["pattern"]):
         line = part[part["pattern"] == pattern].sort_values("moved")
-        mark = PATTERNS[pattern]
+        mark = PATTERNS.mark(pattern)
         axis.plot(line["moved"], line["delta_squared"], color=mark.colour, ls=mark.line, lw=0.8)
         _marks(axis, line, pattern)
     each = f"{size} points each" if equal else f"{', '.join(map(str, sizes))} points"
@@ -98,34 +90,30 @@ def _three(axis: Axes, part: pd.DataFrame) -> None:
 
 
 def _marks(axis: Axes, line: pd.DataFrame, pattern: str, start: int = 0) -> None:
-    mark = PATTERNS[pattern]
     every = max(1, round(len(line) / _MARKS))
     chosen = line.iloc[start % every :: every]
-    axis.plot(
-        chosen["moved"],
-        chosen["delta_squared"],
-        ls="none",
-        marker=mark.marker,
-        ms=4.2 if pattern in _HOLLOW else 3.0,
-        color=mark.colour,
-        markerfacecolor="white" if pattern in _HOLLOW else mark.colour,
-        markeredgewidth=0.8,
-    )
+    axis.plot(chosen["moved"], chosen["delta_squared"], markeredgewidth=0.8, **_look(pattern))
+
+
+def _look(pattern: str) -> dict[str, Any]:
+    """How the marks of a pattern are drawn, without their line."""
+    mark = PATTERNS.mark(pattern)
+    hollow = pattern in _HOLLOW
+    return {
+        "ls": "none",
+        "marker": mark.marker,
+        "ms": 4.2 if hollow else 3.0,
+        "color": mark.colour,
+        "markerfacecolor": "white" if hollow else mark.colour,
+    }
 
 
 def _key(frame: pd.DataFrame) -> list[Artist]:
-    handles: list[Artist] = []
-    for pattern in in_order(frame["pattern"], PATTERNS):
-        mark = PATTERNS[pattern]
-        handles.append(
-            Line2D(
-                [], [], color=mark.colour, marker=mark.marker, ls="none", label=mark.label,
-                ms=4.2 if pattern in _HOLLOW else 3.0,
-                markerfacecolor="white" if pattern in _HOLLOW else mark.colour,
-            )
-        )  # fmt: skip
     return [
-        *handles,
+        *(
+            Line2D([], [], label=PATTERNS(pattern), **_look(pattern))
+            for pattern in PATTERNS.order(frame["pattern"])
+        ),
         Patch(color=GREY, alpha=0.4, lw=0, label="closed form"),
         Patch(color=_ZONE, lw=0, label="may invert"),
     ]

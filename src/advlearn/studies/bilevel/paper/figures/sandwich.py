@@ -10,16 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from advlearn.report.labels import BLUE, GREY, ORANGE, VERMILION
-from advlearn.report.panels import legend, log_span
-from advlearn.studies.bilevel.paper.common import (
-    DATASET_LABELS,
-    WEIGHTS_LABELS,
-    datasets,
-    in_order,
-    label,
-    sandwich,
-)
-from advlearn.studies.bilevel.paper.curves import decades, grid, say
+from advlearn.report.panels import decades, grid, legend, log_span, name_sides, say
+from advlearn.studies.bilevel.paper.labels import DATASETS, WEIGHTS
+from advlearn.studies.bilevel.paper.sandwich import sandwich
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
 _BETWEEN = 0.35
@@ -32,8 +25,8 @@ def draw(tidy: BilevelTidy) -> Figure:
         UserError: the tidy table is missing, has no rows or is damaged.
     """
     frame = sandwich(tidy)
-    names = datasets(frame["dataset"])
-    kinds = in_order(frame["weights"], WEIGHTS_LABELS)
+    names = DATASETS.order(frame["dataset"])
+    kinds = WEIGHTS.order(frame["weights"])
     figure, axes = grid(len(names), len(kinds), height=1.15, head=0.85, share="row", y="row")
     for row, name in zip(axes, names, strict=True):
         here = frame[frame["dataset"] == name]
@@ -49,12 +42,8 @@ def draw(tidy: BilevelTidy) -> Figure:
             _panel(axis, here[here["weights"] == kind].sort_values("gamma"), gamma)
         decades(row[0].xaxis)
         decades(row[0].yaxis)
-        row[0].set_ylabel(f"{label(DATASET_LABELS, name)}\nε")
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        axis.set_title(label(WEIGHTS_LABELS, kind))
-    for axis in axes[-1]:
-        axis.set_xlabel("γ")
-    figure.align_ylabels(axes[:, 0])
+    sides = [f"{DATASETS(name)}\nε" for name in names]
+    name_sides(figure, axes, titles=map(WEIGHTS, kinds), rows=sides, x="γ")
     legend(
         figure,
         [

@@ -2,62 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
-from advlearn.report.frames import groups, ordered, records
-from advlearn.report.numbers import format_significant, significant_interval
-from advlearn.report.table import Group, Table
-from advlearn.studies.bilevel.paper.common import (
-    BUDGET_LABELS,
-    CHANGE,
-    DATASET_LABELS,
-    FORM_LABELS,
-    METHOD_LABELS,
-    METHODS,
-    NO_PUBLISHED,
-    WEIGHTS_LABELS,
-    datasets,
-    label,
-    means,
-    named,
-    seeds_text,
-    unit_text,
-)
+from advlearn.report.frames import groups, ordered
+from advlearn.report.lineage import OVER_SEEDS
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
+from advlearn.studies.bilevel.paper.labels import BUDGETS, DATASETS, FORMS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.paper.words import WORDS
 
 KEYS = ["form", "dataset", "weights", "budget", "target", "method"]
 METRICS = ("epsilon", "delta", "matching_error", "queries", "seconds")
 """What is averaged over the seeds in which the attack reached its target."""
+CHANGE = "first change"
+"""Target of a min-effort attack: any other partition."""
+_COUNTS = ("reached", "seeds")
 
 
 def measure(tidy: BilevelTidy) -> pd.DataFrame:
     """Means over the seeds, one row an attack and metric.
-
-    A max-effect attack has no target to miss: its empty flag counts as reached.
 
     Returns:
         `KEYS`, metric, mean, ci_low, ci_high, n (seeds behind the mean), reached (seeds in which
         the target was reached) and seeds. Attacks that never reached their target stay, with
         the metric ``reached`` alone.
     """
-    frame = tidy["bilevel_attacks"]
-    frame = frame.assign(reached=frame["reached"].fillna(1.0))
-    counts = named(frame, KEYS).groupby(KEYS, sort=True)["reached"]
-    shares = counts.agg(reached="sum", seeds="count", mean="mean").reset_index()
-    hits = means(frame[frame["reached"] > 0], KEYS, METRICS)
-    hits = hits.merge(shares.drop(columns="mean"), on=KEYS)
-    rows = pd.concat(
-        [hits, shares.assign(metric="reached", n=shares["seeds"])], ignore_index=True
-    ).astype({"reached": int, "seeds": int, "n": int})
+    tries, hits = _long(tidy)
+    flags = tries[tries["metric"] == "reached"]
+    shares = flags.groupby([*KEYS, "metric"], sort=True)["value"]
+    counts = shares.agg(reached="sum", seeds="count", mean="mean").reset_index()
+    numbers = means(hits[hits["metric"] != "reached"], KEYS).merge(
+        counts.drop(columns=["metric", "mean"]), on=KEYS
+    )
+    rows = pd.concat([numbers, counts.assign(n=counts["seeds"])], ignore_index=True)
     return ordered(
-        rows,
+        rows.astype({"reached": int, "seeds": int, "n": int}),
         [*KEYS, "metric"],
-        form=list(FORM_LABELS),
-        dataset=datasets(rows["dataset"]),
+        form=list(FORMS),
+        dataset=DATASETS.order(rows["dataset"]),
         target=_targets(rows["target"]),
-        method=METHODS,
+        method=list(METHODS),
         metric=["reached", *METRICS],
     )
 
@@ -69,56 +54,62 @@ def build(tidy: BilevelTidy) -> Table:
         UserError: the tidy table is missing, has no rows or is damaged.
     """
     frame = measure(tidy)
-    blocks = []
-    for (form, dataset, weights), part in groups(frame, ["form", "dataset", "weights"]):
-        rows = [
-            [
-                label(BUDGET_LABELS, budget),
-                _target(str(form), str(target)),
-                label(METHOD_LABELS, method),
-                *_numbers(cells),
-            ]
-            for (budget, target, method), cells in groups(part, ["budget", "target", "method"])
-        ]
-        blocks.append(
-            Group(
-                f"{label(DATASET_LABELS, dataset)}, {label(WEIGHTS_LABELS, weights)}:"
-                f" {label(FORM_LABELS, form)}",
-                rows,
-            )
-        )
+    tries, hits = _long(tidy)
     return Table(
         title="Attacks on convex clustering",
-        caption=(
-            "Smallest perturbation that reaches a target (any other partition, or a matching error"
-            " of at least the value given), and largest effect within a budget τ. ε: size of the"
-            " perturbation in the norm of the budget; δ: delta-measure between the partitions"
-            " before and after; matching error: share of points moved, clusters matched; queries:"
-            " clusterings computed; seconds: processor time. All are means over the seeds in which"
-            f" the target was reached. {seeds_text(tidy)} {unit_text()}"
-        ),
+        caption=WORDS.attacks_caption(len(tidy.study.seeds)),
         frame=frame,
         columns=[
             *("budget", "target", "method", "reached"),
             *("ε", "δ", "matching error", "queries", "seconds"),
         ],
-        groups=blocks,
-        notes=[
-            NO_PUBLISHED,
-            "Fixed weights: the attacker moves the points, the weights stay those of the clean"
-            " data. Recomputed weights: they follow the points, on the graph of the clean data.",
-            "Every perturbation was judged by the exact solver; means of attacks that reach their"
-            " target on different seeds do not compare like with like. Seconds differ from run to"
-            " run.",
+        groups=[
+            Group(
+                f"{DATASETS(dataset)}, {WEIGHTS(weights)}: {FORMS(form)}",
+                [
+                    _row(cells, form, *key)
+                    for key, cells in groups(part, ["budget", "target", "method"])
+                ],
+            )
+            for (form, dataset, weights), part in groups(frame, ["form", "dataset", "weights"])
         ],
+        notes=[WORDS.no_published(), WORDS.attackers(), WORDS.judged_exactly()],
         wide=True,
+        keys=[*KEYS, "metric"],
+        how=f"{OVER_SEEDS}; over the seeds in which the target was reached",
+        sources=[
+            Source("bilevel_attacks", hits, of=lambda column: column not in _COUNTS),
+            Source("bilevel_attacks", tries, of=_COUNTS.__contains__),
+        ],
     )
+
+
+def _long(tidy: BilevelTidy) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What every try gave, and what those gave that reached their target; both with the flag.
+
+    A max-effect attack has no target to miss: its empty flag counts as reached.
+    """
+    frame = tidy["bilevel_attacks"]
+    reached = frame["reached"].fillna(1.0)
+    tries = by_metric(frame.assign(reached=reached), KEYS, ["reached", *METRICS])
+    return tries, tries[(tries["metric"] == "reached") | (reached[tries.index] > 0).to_numpy()]
 
 
 def _targets(present: pd.Series) -> list[str]:
     """The targets once each: any change first, then numbers by size."""
     numbers = pd.to_numeric(present, errors="coerce").fillna(-1.0)
     return list(present.iloc[numbers.argsort(kind="stable")].unique())
+
+
+def _row(cells: pd.DataFrame, form: str, budget: str, target: str, method: str) -> list[str]:
+    found = metrics_of(cells)
+    return [
+        BUDGETS(budget),
+        _target(form, target),
+        METHODS(method),
+        f"{found['reached']['reached']} of {found['reached']['seeds']}",
+        *(interval(found.get(name)) for name in METRICS),
+    ]
 
 
 def _target(form: str, target: str) -> str:
@@ -128,15 +119,3 @@ def _target(form: str, target: str) -> str:
         return f"matching error ≥ {float(target):g}"
     except ValueError:
         return target.replace("_", " ") or CHANGE
-
-
-def _numbers(cells: pd.DataFrame) -> list[str]:
-    found = {str(row["metric"]): row for row in records(cells)}
-    share = found["reached"]
-    return [f"{share['reached']} of {share['seeds']}", *(_cell(found.get(m)) for m in METRICS)]
-
-
-def _cell(row: dict[str, Any] | None) -> str:
-    if row is None:
-        return format_significant(float("nan"))
-    return significant_interval(float(row["mean"]), float(row["ci_low"]), float(row["ci_high"]))

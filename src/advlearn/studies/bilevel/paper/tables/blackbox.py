@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
+from advlearn.report.intervals import BOUNDS
+from advlearn.report.lineage import OVER_SEEDS
 from advlearn.report.numbers import ABSENT, format_significant, plus_minus
-from advlearn.report.table import Group, Table
-from advlearn.studies.bilevel.paper.common import (
-    DATASET_LABELS,
-    METHOD_LABELS,
-    METHODS,
-    NO_PUBLISHED,
-    VICTIM_LABELS,
-    VICTIMS,
-    datasets,
-    in_order,
-    label,
-    means,
-    seeds_text,
-    unit_text,
-)
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.bilevel.paper.by_metric import by_metric, means
+from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.paper.words import WORDS
 
 KEYS = ["dataset", "source", "method", "target"]
 METRICS = ("matching_error", "one_minus_ari", "delta", "reached", "epsilon", "queries")
@@ -31,15 +22,14 @@ METRICS = ("matching_error", "one_minus_ari", "delta", "reached", "epsilon", "qu
 
 def measure(tidy: BilevelTidy) -> pd.DataFrame:
     """Means over the seeds, one row a source, target, method and metric."""
-    frame = tidy["bilevel_blackbox"]
-    result = means(frame, KEYS, METRICS)
+    result = means(_long(tidy), KEYS)
     return ordered(
         result,
         [*KEYS, "metric"],
-        dataset=datasets(result["dataset"]),
-        source=VICTIMS,
-        target=VICTIMS,
-        method=METHODS,
+        dataset=DATASETS.order(result["dataset"]),
+        source=list(VICTIMS),
+        target=list(VICTIMS),
+        method=list(METHODS),
         metric=METRICS,
     )
 
@@ -51,57 +41,38 @@ def build(tidy: BilevelTidy) -> Table:
         UserError: the tidy table is missing, has no rows or is damaged.
     """
     frame = measure(tidy)
-    targets = in_order(frame["target"], VICTIMS)
-    blocks = []
-    for (dataset,), part in groups(frame, ["dataset"]):
-        rows = []
-        for (source, method), cells in groups(part, ["source", "method"]):
-            error = {
-                row["target"]: row for row in records(cells[cells["metric"] == "matching_error"])
-            }
-            sizes = cells[cells["metric"] == "epsilon"]["mean"]
-            rows.append(
-                [
-                    label(VICTIM_LABELS, source),
-                    label(METHOD_LABELS, method),
-                    _span(sizes),
-                    *(_cell(error.get(target)) for target in targets),
-                ]
-            )
-        blocks.append(Group(label(DATASET_LABELS, dataset), rows))
+    targets = VICTIMS.order(frame["target"])
     return Table(
         title="Black-box attacks: perturbations given to other clusterers",
-        caption=(
-            "Matching error of the clusterer in the head of the column (share of its points that it"
-            " puts elsewhere than on clean data, clusters matched) on data perturbed for the"
-            " clusterer in the row. Convex clustering is a surrogate: the perturbations of the"
-            " attacks that know it are handed to the others without a query. The genetic attack saw"
-            " the labels of the clusterer in the row and nothing else. Random noise was made on"
-            f" none. ε: size per point. {seeds_text(tidy)}"
-            f" {unit_text()}"
-        ),
+        caption=WORDS.blackbox_caption(len(tidy.study.seeds)),
         frame=frame,
-        columns=[
-            *("made on", "method", "ε"),
-            *(label(VICTIM_LABELS, target) for target in targets),
+        columns=["made on", "method", "ε", *map(VICTIMS, targets)],
+        groups=[
+            Group(
+                DATASETS(dataset),
+                [_row(cells, targets, *key) for key, cells in groups(part, ["source", "method"])],
+            )
+            for (dataset,), part in groups(frame, ["dataset"])
         ],
-        groups=blocks,
-        notes=[
-            NO_PUBLISHED,
-            "The CSV file has 1 − ARI, δ, queries and the share of seeds in which the labels"
-            " changed. A dash: not run.",
-        ],
+        notes=[WORDS.no_published(), WORDS.blackbox_csv()],
         wide=True,
+        keys=[*KEYS, "metric"],
+        how=OVER_SEEDS,
+        sources=[Source("bilevel_blackbox", _long(tidy))],
     )
 
 
-def _cell(row: dict[str, Any] | None) -> str:
-    return ABSENT if row is None else plus_minus(row["mean"], row["ci_low"], row["ci_high"])
+def _long(tidy: BilevelTidy) -> pd.DataFrame:
+    return by_metric(tidy["bilevel_blackbox"], KEYS, METRICS)
 
 
-def _span(sizes: pd.Series) -> str:
-    """One size, or the smallest and largest where the targets got different ones."""
-    if sizes.empty:
-        return ABSENT
-    ends = [format_significant(float(sizes.min())), format_significant(float(sizes.max()))]
-    return ends[0] if ends[0] == ends[1] else "–".join(ends)
+def _row(cells: pd.DataFrame, targets: Sequence[str], source: str, method: str) -> list[str]:
+    errors = {
+        str(row["target"]): plus_minus(*(row[name] for name in BOUNDS))
+        for row in records(cells[cells["metric"] == "matching_error"])
+    }
+    sizes = cells.loc[cells["metric"] == "epsilon", "mean"]
+    # One size, or the smallest and largest where the targets got different ones.
+    ends = dict.fromkeys(format_significant(float(size)) for size in (sizes.min(), sizes.max()))
+    span = "–".join(ends) if len(sizes) else ABSENT
+    return [VICTIMS(source), METHODS(method), span, *(errors.get(n, ABSENT) for n in targets)]

@@ -6,10 +6,12 @@ from fractions import Fraction
 
 from advlearn.deviations.delta import PATTERNS
 from advlearn.report.frames import ordered, records
+from advlearn.report.lineage import LINE_OF_TABLE
 from advlearn.report.numbers import number
-from advlearn.report.table import Group, Table
-from advlearn.studies.bilevel.paper.common import DERIVED, NO_PUBLISHED
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.bilevel.paper.labels import FORMULAS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.paper.words import WORDS
 
 
 def _times(factor: Fraction) -> str:
@@ -19,21 +21,6 @@ def _times(factor: Fraction) -> str:
     return "" if factor == 1 else str(factor)
 
 
-_PATTERN = "three_clusters_"
-_NAMES = {
-    "contingency": "contingency table",
-    "pairs": "disagreeing pairs",
-    "flows": "flows",
-    "parts": "symmetric + asymmetric part",
-    "two_clusters": "two clusters",
-    "exchange": "exchange",
-    **{f"{_PATTERN}{name}": f"three clusters, {name}" for name in PATTERNS},
-    "balanced": "balanced",
-    "split": "split",
-    "merge": "merge",
-    "pluck": "one point on its own",
-    "increment": "one more move a → b",
-}
 _TERMS = {
     "contingency": "sum n_a² + sum n_b² − 2 sum n_ab²",
     "pairs": "C01 + C10 of scikit-learn's pair_confusion_matrix",
@@ -45,7 +32,7 @@ _TERMS = {
     "two_clusters": "2m(n − m)",
     "exchange": "2m(n_a + n_b − m)",
     **{
-        f"{_PATTERN}{name}": f"2 sum n_a s_a − {_times(q)}m²; equal sizes: 4sm − {_times(q)}m²"
+        f"three_clusters_{name}": f"2 sum n_a s_a − {_times(q)}m²; equal sizes: 4sm − {_times(q)}m²"
         for name, (_, q) in PATTERNS.items()
     },
     "balanced": "4sm − q m² with 3/(K − 1) − 1 ≤ q ≤ 2",
@@ -62,11 +49,11 @@ def build(tidy: BilevelTidy) -> Table:
     Raises:
         UserError: the tidy table is missing, has no rows or is damaged.
     """
-    frame = ordered(tidy["bilevel_formulas"], ["formula"], formula=list(_NAMES))
+    frame = ordered(tidy["bilevel_formulas"], ["formula"], formula=list(_TERMS))
     frame = frame.assign(expression=frame["formula"].map(_TERMS))
     rows = [
         [
-            _NAMES.get(str(row["formula"]), str(row["formula"]).replace("_", " ")),
+            FORMULAS(row["formula"]),
             _TERMS.get(str(row["formula"]), ""),
             str(row["n_clusters"]),
             str(row["range"]),
@@ -77,23 +64,13 @@ def build(tidy: BilevelTidy) -> Table:
     ]
     return Table(
         title="Closed forms of the delta-measure",
-        caption=(
-            "δ² by its closed forms and by brute force, the number of entries in which the"
-            " co-association matrices before and after differ. n_a: points of a cluster before,"
-            " n_ab: points in cluster a before and b after, m_ab: points moved from a to b,"
-            " r_a, c_a: points that leave a and arrive there, m: points moved in all, s: size of"
-            " each of equal clusters, S_ab = m_ab + m_ba, s_a = sum S_ab, D_ab = m_ab − m_ba,"
-            " h_a = sum D_ab, p: size of the part split off."
-        ),
+        caption=WORDS.formulas_caption(),
         frame=frame,
         columns=["formula", "δ²", "clusters", "partitions", "cases", "largest error"],
         groups=[Group("", rows)],
-        notes=[
-            "Patterns of m points: converge (b → a, c → a), symmetric (all six ways alike), cyclic"
-            " (a → b → c → a), diverge (a → b, a → c), chain (a → b, b → c), single (a → b), swap"
-            " (a → b, b → a).",
-            NO_PUBLISHED,
-            DERIVED,
-        ],
+        notes=[WORDS.patterns(), WORDS.no_published(), WORDS.derived()],
         wide=True,
+        keys=["formula", "n_clusters", "range"],
+        how=LINE_OF_TABLE,
+        sources=[Source("bilevel_formulas", tidy["bilevel_formulas"])],
     )

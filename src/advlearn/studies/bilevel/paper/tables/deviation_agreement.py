@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.intervals import over_seeds
+from advlearn.report.intervals import BOUNDS, over_seeds
 from advlearn.report.numbers import ABSENT, plus_minus
-from advlearn.report.table import Group, Table
-from advlearn.studies.bilevel.paper.common import DEVIATION_LABELS, NO_PUBLISHED, in_order, label
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.bilevel.paper.labels import CHANGES, DEVIATIONS, REACHES
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.paper.words import WORDS
 
 _REFERENCE = "matching_error"
-_KINDS = {
-    "transfer": "points move between the clusters",
-    "split": "points leave for new clusters",
-    "merge": "clusters become one",
-    "mixed": "all three",
-}
-_SCENARIOS = {"light": "light changes", "any": "any changes"}
+_PARTS = {"kind": ["kind", "scenario", "balance"], "n_clusters": ["n_clusters"]}
+"""Part of the table -> columns that name its lines, besides the deviation."""
+_KEYS = ["part", "kind", "scenario", "balance", "n_clusters", "deviation"]
 _SAME = 1e-9
 
 
@@ -34,26 +32,22 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
         are averaged over), deviation, mean, ci_low, ci_high, prediction_low, prediction_high, n
         (seeds), n_pairs (pairs of changes behind the mean).
     """
-    frame = tidy["bilevel_agreement"]
-    frame = frame[frame["deviation"] != _REFERENCE]
-    parts = []
-    for part, keys in (("kind", ["kind", "scenario", "balance"]), ("n_clusters", ["n_clusters"])):
-        known = frame.dropna(subset=["kendall_tau"])
-        by_seed = known.groupby([*keys, "deviation", "seed"], sort=True)
-        seeds = by_seed["kendall_tau"].mean().reset_index()
-        means = over_seeds(seeds, [*keys, "deviation"], "kendall_tau")
-        pairs = known.groupby([*keys, "deviation"], sort=True)["n_pairs"].sum().reset_index()
-        parts.append(means.merge(pairs, on=[*keys, "deviation"]).assign(part=part))
+    known, parts = _known(tidy), []
+    for part, columns in _PARTS.items():
+        keys = [*columns, "deviation"]
+        seeds = known.groupby([*keys, "seed"], sort=True)["kendall_tau"].mean().reset_index()
+        pairs = known.groupby(keys, sort=True)["n_pairs"].sum().reset_index()
+        means = over_seeds(seeds, keys, "kendall_tau")
+        parts.append(means.merge(pairs, on=keys).assign(part=part))
     result = ordered(
         pd.concat(parts, ignore_index=True),
-        ["part", "kind", "scenario", "balance", "n_clusters", "deviation"],
-        part=["kind", "n_clusters"],
-        kind=list(_KINDS),
-        scenario=list(_SCENARIOS),
-        deviation=list(DEVIATION_LABELS),
+        _KEYS,
+        part=list(_PARTS),
+        kind=list(CHANGES),
+        scenario=list(REACHES),
+        deviation=list(DEVIATIONS),
     ).astype({"n_clusters": "Int64"})
-    first = ["part", "kind", "scenario", "balance", "n_clusters", "deviation"]
-    return result[[*first, *(name for name in result.columns if name not in first)]]
+    return result[[*_KEYS, *(name for name in result.columns if name not in _KEYS)]]
 
 
 def build(tidy: BilevelTidy) -> Table:
@@ -65,47 +59,48 @@ def build(tidy: BilevelTidy) -> Table:
     Raises:
         UserError: the tidy table is missing, has no rows or is damaged.
     """
-    frame = measure(tidy)
+    frame, known = measure(tidy), _known(tidy)
     columns = _columns(tidy["bilevel_agreement"])
     blocks = []
     for (part, kind), rows in groups(frame, ["part", "kind"]):
-        keys = ["scenario", "balance"] if part == "kind" else ["n_clusters"]
-        title = f"{kind}: {label(_KINDS, kind)}" if part == "kind" else "by number of clusters"
-        found = [_row(key, cells, columns) for key, cells in groups(rows, keys)]
-        blocks.append(Group(title, found))
+        title = f"{kind}: {CHANGES(kind)}" if part == "kind" else "by number of clusters"
+        lines = groups(rows, [name for name in _PARTS[part] if name != "kind"])
+        blocks.append(Group(title, [_row(key, cells, columns) for key, cells in lines]))
     count = tidy["bilevel_agreement"]["seed"].nunique()
     return Table(
         title="Agreement of deviations with the number of moved points",
-        caption=(
-            "Kendall's τ-b of each deviation with the matching error (the least share of points"
-            " that change their cluster, clusters matched one to one) over random changes of a"
-            f" partition; mean {'± half of the 95 % Student-t interval ' if count > 1 else ''}over"
-            f" {count} seed{'s' if count > 1 else ''}, in each of which τ is averaged over the"
-            " numbers of clusters, in the last part over the kinds of change. 1: the deviation"
-            " puts changes in the order of the points they move."
-        ),
+        caption=WORDS.agreement_caption(count),
         frame=frame,
-        columns=["changes", *(", ".join(label(DEVIATION_LABELS, n) for n in c) for c in columns),
-                 "pairs"],
+        columns=["changes", *(", ".join(map(DEVIATIONS, alike)) for alike in columns), "pairs"],
         groups=blocks,
-        notes=[
-            "Light changes touch at most 30 % of the points (or of the clusters), any changes at"
-            " most 90 %.",
-            "pairs: pairs of changes whose matching errors differ, over all seeds. Where all"
-            " merges move as many points there are none, and the scenario is left out.",
-            NO_PUBLISHED,
-        ],
+        notes=[WORDS.light_changes(), WORDS.agreement_pairs(), WORDS.no_published()],
         wide=True,
-    )  # fmt: skip
+        keys=_KEYS,
+        how=(
+            "Kendall's tau, averaged over the scenarios of the line within each seed; mean over"
+            " seeds, 95 % Student-t interval"
+        ),
+        sources=[
+            Source(
+                "bilevel_agreement", known.assign(part=part), keys=["part", *columns, "deviation"]
+            )
+            for part, columns in _PARTS.items()
+        ],
+    )
+
+
+def _known(tidy: BilevelTidy) -> pd.DataFrame:
+    """The deviations that are compared with the reference, where there is a tau."""
+    frame = tidy["bilevel_agreement"]
+    return frame[(frame["deviation"] != _REFERENCE) & frame["kendall_tau"].notna()]
 
 
 def _columns(frame: pd.DataFrame) -> list[list[str]]:
     """The deviations but the reference, those of the same tau in all scenarios together."""
     keys = ["scenario", "n_clusters", "balance", "kind", "seed"]
     taus = frame.pivot(index=keys, columns="deviation", values="kendall_tau")
-    names = [name for name in in_order(frame["deviation"], DEVIATION_LABELS) if name != _REFERENCE]
     found: list[list[str]] = []
-    for name in names:
+    for name in DEVIATIONS.order(set(frame["deviation"]) - {_REFERENCE}):
         for alike in found:
             if (taus[name] - taus[alike[0]]).abs().max() < _SAME:
                 alike.append(name)
@@ -115,16 +110,12 @@ def _columns(frame: pd.DataFrame) -> list[list[str]]:
     return found
 
 
-def _row(key: Sequence[object], cells: pd.DataFrame, columns: Sequence[Sequence[str]]) -> list[str]:
-    by_name = {str(row["deviation"]): row for row in records(cells)}
-    if len(key) == 1:
-        first = f"K = {key[0]}"
-    else:
-        first = f"{label(_SCENARIOS, key[0])}, {key[1]}"
-    taus = [
-        plus_minus(*(by_name[alike[0]][name] for name in ("mean", "ci_low", "ci_high")))
-        if alike[0] in by_name
-        else ABSENT
-        for alike in columns
+def _row(key: Sequence[Any], cells: pd.DataFrame, columns: Sequence[Sequence[str]]) -> list[str]:
+    taus = {
+        str(row["deviation"]): plus_minus(*(row[name] for name in BOUNDS)) for row in records(cells)
+    }
+    return [
+        f"K = {key[0]}" if len(key) == 1 else f"{REACHES(key[0])}, {key[1]}",
+        *(taus.get(alike[0], ABSENT) for alike in columns),
+        f"{int(cells['n_pairs'].max()):,}",
     ]
-    return [first, *taus, f"{int(cells['n_pairs'].max()):,}"]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
+from advlearn.report.lineage import LINE_OF_TABLE
 from advlearn.report.numbers import format_significant
-from advlearn.report.table import Group, Table
-from advlearn.studies.bilevel.paper.common import (
-    BOUND_LABELS,
-    BOUNDS,
-    DATASET_LABELS,
-    DERIVED,
-    NO_PUBLISHED,
-    WEIGHTS_LABELS,
-    datasets,
-    in_order,
-    label,
-)
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.bilevel.paper.labels import BOUNDS, DATASETS, WEIGHTS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.paper.words import WORDS
 
 _KEYS = ["dataset", "weights", "n", "d", "n_clusters"]
+_ROW = ["dataset", "n", "d", "n_clusters"]
+_NAN = float("nan")
 
 
 def measure(tidy: BilevelTidy) -> pd.DataFrame:
@@ -43,8 +40,8 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
     return ordered(
         frame,
         ["weights", "dataset", "n_clusters", "bound"],
-        dataset=datasets(frame["dataset"]),
-        bound=BOUNDS,
+        dataset=DATASETS.order(frame["dataset"]),
+        bound=list(BOUNDS),
     )
 
 
@@ -54,63 +51,47 @@ def build(tidy: BilevelTidy) -> Table:
     Raises:
         UserError: the tidy table is missing, has no rows or is damaged.
     """
-    frame = measure(tidy)
-    bounds = in_order(frame["bound"], BOUNDS)
-    proved = [name for name in bounds if name != "true"]
-    blocks = []
-    for (weights,), part in groups(frame, ["weights"]):
-        rows = []
-        for (dataset, n, d, count), cells in groups(part, ["dataset", "n", "d", "n_clusters"]):
-            found = {str(row["bound"]): row for row in records(cells)}
-            known = [found[name] for name in proved if name in found]
-            best = min((float(row["low"]) for row in known), default=float("nan"))
-            highs = [float(row["high"]) for row in known if not pd.isna(row["high"])]
-            rows.append(
-                [
-                    label(DATASET_LABELS, dataset),
-                    *(str(int(value)) for value in (n, d, count)),
-                    *(_low(found, name) for name in bounds),
-                    format_significant(max(highs, default=float("nan"))),
-                    *([_high(found)] if "true" in bounds else []),
-                    "yes" if highs and best < max(highs) else "no",
-                ]
-            )
-        blocks.append(Group(label(WEIGHTS_LABELS, weights), rows))
-    true = ["γ max, true"] if "true" in bounds else []
+    frame, intervals = measure(tidy), tidy["bilevel_intervals"]
+    true = intervals[intervals["bound"] == "true"]
+    bounds = BOUNDS.order(frame["bound"])
     return Table(
         title="Intervals of γ in which the partition is certified",
-        caption=(
-            "For which γ convex clustering returns the partition of the row. γ min by the theorem"
-            " of Sun, Toh and Yuan (2021), by the electrical flow with conductances equal to the"
-            " weights, by the same after multiplicative reweighting, and the true one, found by"
-            " solving; γ max of the theorem and the true one. ∞: the bound certifies no γ. The last"
-            " column: whether the best bound leaves any γ at all."
-        ),
+        caption=WORDS.intervals_caption(),
         frame=frame,
         columns=[
             *("data set", "n", "d", "K"),
-            *(f"γ min, {label(BOUND_LABELS, name)}" for name in bounds),
+            *(f"γ min, {BOUNDS(name)}" for name in bounds),
             "γ max, certified",
-            *true,
+            *(["γ max, true"] if "true" in bounds else []),
             "non-empty",
         ],
-        groups=blocks,
-        notes=[NO_PUBLISHED, DERIVED],
+        groups=[
+            Group(WEIGHTS(weights), [_row(key, cells, bounds) for key, cells in groups(part, _ROW)])
+            for (weights,), part in groups(frame, ["weights"])
+        ],
+        notes=[WORDS.no_published(), WORDS.derived()],
         wide=True,
+        keys=[*_KEYS, "bound"],
+        how=f"{LINE_OF_TABLE}; certifies: low < high; ratio: low by the true low",
+        sources=[
+            Source("bilevel_intervals", intervals),
+            Source("bilevel_intervals", true, "the true interval", "ratio".__eq__, _KEYS),
+        ],
     )
 
 
-def _low(found: dict[str, dict[str, object]], name: str) -> str:
-    return (
-        format_significant(float(str(found[name]["low"])))
-        if name in found
-        else format_significant(float("nan"))
-    )
-
-
-def _high(found: dict[str, dict[str, object]]) -> str:
-    return (
-        format_significant(float(str(found["true"]["high"])))
-        if "true" in found
-        else format_significant(float("nan"))
-    )
+def _row(key: Sequence[Any], cells: pd.DataFrame, bounds: Sequence[str]) -> list[str]:
+    found = {str(row["bound"]): row for row in records(cells)}
+    proved = [found[name] for name in bounds if name in found and name != "true"]
+    lowest = min((row["low"] for row in proved), default=_NAN)
+    highest = max((row["high"] for row in proved if pd.notna(row["high"])), default=_NAN)
+    missing = {"low": _NAN, "high": _NAN}
+    numbers = [found.get(name, missing)["low"] for name in bounds] + [highest]
+    if "true" in bounds:
+        numbers.append(found.get("true", missing)["high"])
+    return [
+        DATASETS(key[0]),
+        *(str(int(value)) for value in key[1:]),
+        *(format_significant(float(value)) for value in numbers),
+        "yes" if lowest < highest else "no",
+    ]

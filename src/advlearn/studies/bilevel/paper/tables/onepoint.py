@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
-from advlearn.report.frames import groups, ordered, records
-from advlearn.report.numbers import ABSENT, significant_interval
-from advlearn.report.table import Group, Table
-from advlearn.studies.bilevel.paper.common import (
-    DATASET_LABELS,
-    METHOD_LABELS,
-    METHODS,
-    VICTIM_LABELS,
-    VICTIMS,
-    label,
-    means,
-    seeds_text,
-)
+from advlearn.report.frames import groups, ordered
+from advlearn.report.lineage import OVER_SEEDS
+from advlearn.report.numbers import ABSENT
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
+from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.paper.words import WORDS
 
 KEYS = ["pair", "victim", "method"]
 METRICS = ("misclustered", "delta_squared", "l0", "l2", "linf", "queries")
@@ -35,17 +27,16 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
         victim and metric, published, source and note. A published value that stands beside no
         row of ours has a row with the method ``published`` and no mean.
     """
-    ours = means(tidy["bilevel_onepoint"], KEYS, METRICS)
+    ours = means(_long(tidy), KEYS)
     published = tidy.published("bilevel_onepoint").rename(
         columns={"row": "pair", "algorithm": "victim"}
     )[["pair", "victim", "metric", "published", "source", "note"]]
     alone = published.assign(method=PUBLISHED, n=0)
     beside = ours.merge(published, on=["pair", "victim", "metric"], how="left")
-    frame = pd.concat([beside, alone], ignore_index=True)
     return ordered(
-        frame.astype({"n": int}),
+        pd.concat([beside, alone], ignore_index=True).astype({"n": int}),
         [*KEYS, "metric"],
-        victim=VICTIMS,
+        victim=list(VICTIMS),
         method=[PUBLISHED, *METHODS],
         metric=METRICS,
     )
@@ -58,39 +49,34 @@ def build(tidy: BilevelTidy) -> Table:
         UserError: the tidy or the published table is missing, has no rows or is damaged.
     """
     frame = measure(tidy)
-    blocks = []
-    for (pair,), part in groups(frame, ["pair"]):
-        rows = []
-        for (victim, method), cells in groups(part, ["victim", "method"]):
-            found = {str(row["metric"]): row for row in records(cells)}
-            rows.append(
-                [
-                    label(VICTIM_LABELS, victim),
-                    "published attack" if method == PUBLISHED else label(METHOD_LABELS, method),
-                    *(_cell(found.get(metric), method == PUBLISHED) for metric in METRICS),
-                ]
-            )
-        blocks.append(Group(label(DATASET_LABELS, pair), rows))
     sources = frame.loc[frame["method"] == PUBLISHED, "source"].dropna().unique()
     return Table(
         title="One changed point on pairs of digits",
-        caption=(
-            "Points that leave their cluster when one point of the pair is changed (the changed"
-            " point counts), squared delta-measure, number of changed features, Euclidean and"
-            " largest change of the point (pixels from 0 to 16), and clusterings asked for. Rows"
-            " 'published attack' describe the published arrays (source below); the others were made"
-            f" here. {seeds_text(tidy)}"
-        ),
+        caption=WORDS.onepoint_caption(len(tidy.study.seeds)),
         frame=frame,
         columns=["victim", "method", "misclustered", "δ²", "ℓ0", "ℓ2", "ℓ∞", "queries"],
-        groups=blocks,
+        groups=[
+            Group(
+                DATASETS(pair),
+                [_row(cells, *key) for key, cells in groups(part, ["victim", "method"])],
+            )
+            for (pair,), part in groups(frame, ["pair"])
+        ],
         notes=[f"Published: {str(source).rstrip('.')}." for source in sources],
+        keys=[*KEYS, "metric"],
+        how=OVER_SEEDS,
+        sources=[Source("bilevel_onepoint", _long(tidy))],
+        published=[("pair", "row"), ("victim", "algorithm"), ("metric", "metric")],
     )
 
 
-def _cell(row: dict[str, Any] | None, published: bool) -> str:
-    if row is None:
-        return ABSENT
-    if published:
-        return f"{float(row['published']):g}"
-    return significant_interval(float(row["mean"]), float(row["ci_low"]), float(row["ci_high"]))
+def _long(tidy: BilevelTidy) -> pd.DataFrame:
+    return by_metric(tidy["bilevel_onepoint"], KEYS, METRICS)
+
+
+def _row(cells: pd.DataFrame, victim: str, method: str) -> list[str]:
+    found = metrics_of(cells)
+    if method != PUBLISHED:
+        return [VICTIMS(victim), METHODS(method), *(interval(found.get(name)) for name in METRICS)]
+    numbers = [f"{found[name]['published']:g}" if name in found else ABSENT for name in METRICS]
+    return [VICTIMS(victim), "published attack", *numbers]
