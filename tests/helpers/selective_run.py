@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from advlearn.settings.cluster import Setting, setting_name
-from advlearn.studies.selective.schema import SCHEMA
+from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.support.io import write_csv, write_json, write_npz
 from advlearn.support.seeds import derive_seed
 
@@ -31,6 +31,20 @@ SETTINGS = {
 def write_table(folder: Path, name: str, rows: pd.DataFrame) -> None:
     """A tidy table with the columns of the schema, as the collecting stage writes it."""
     write_csv(folder / f"{name}.csv", SCHEMA.tables[name].written(rows))
+
+
+def with_table(run: SelectiveTidy, name: str, frame: pd.DataFrame) -> SelectiveTidy:
+    """The run with one tidy table changed; the others are not read again."""
+    changed = SelectiveTidy(run.folder, run.published_folder.parent)
+    changed._tables.update({**run._tables, name: frame})
+    return changed
+
+
+def with_arrays(run: SelectiveTidy, name: str, arrays: dict[str, np.ndarray]) -> SelectiveTidy:
+    """The run with other arrays in an archive."""
+    changed = SelectiveTidy(run.folder, run.published_folder.parent)
+    changed._arrays[name] = arrays
+    return changed
 
 
 def settings_of(clusterer: str, numbers: Sequence[int]) -> list[Setting]:
@@ -217,7 +231,11 @@ def _examples(folder: Path, attacks: Sequence[str], shape: tuple[int, int, int])
     for i in range(8):
         clean[i, :, 2 + i % 4 : -3, shape[2] // 2 - 1 : shape[2] // 2 + 2] = 0.9
     label = np.arange(8)
-    arrays = {"clean": clean, "label": label, "clean_prediction": label.copy()}
+    arrays: dict[str, np.ndarray] = {
+        "clean": clean,
+        "label": label,
+        "clean_prediction": label.copy(),
+    }
     for attack in attacks:
         step = 0.3 * np.sign(generator.normal(size=clean.shape)).astype(np.float32)
         arrays[f"adversarial_{attack}"] = np.clip(clean + step, 0, 1)

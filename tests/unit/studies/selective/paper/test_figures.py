@@ -12,8 +12,7 @@ from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.study import STUDY
 from advlearn.support.errors import UserError
 from tests.helpers.drawn import assert_nothing_cut, pixels
-from tests.helpers.rows_behind import with_arrays, with_table
-from tests.helpers.selective_run import PUBLISHED
+from tests.helpers.selective_run import PUBLISHED, with_arrays, with_table
 
 
 def draw(name: str, run: SelectiveTidy) -> Figure:

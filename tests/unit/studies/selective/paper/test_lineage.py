@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.study import STUDY
-from tests.helpers.rows_behind import check_line
+from tests.helpers.lineage import Lineage
 from tests.helpers.selective_run import PUBLISHED
 
 REFERENCE_RUN = Path("results/reference/tidy")
@@ -19,7 +18,6 @@ COLUMNS = {
     "selective_controls": ["mean", "difference_subset", "difference_all", "difference_none"],
 }
 """Columns whose numbers are tried; the mean by default."""
-LINES = 2
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +37,7 @@ def test_keys_name_one_line(name: str, run: SelectiveTidy) -> None:
 def test_a_number_depends_on_the_rows_behind_it_and_on_no_others(
     name: str, run: SelectiveTidy
 ) -> None:
-    generator, build = np.random.default_rng(7), STUDY.table(name).build
-    frame = build(run).frame
-    for column in COLUMNS.get(name, ["mean"]):
-        known = frame[frame[column].notna()]
-        chosen = known.sample(min(LINES, len(known)), random_state=11)
-        for _, line in chosen.iterrows():
-            check_line(build, run, line, column, VALUES, generator)
+    Lineage(STUDY, name, run, VALUES).check(COLUMNS.get(name, ["mean"]))
 
 
 def test_controls_are_behind_differences_alone(run: SelectiveTidy) -> None:

@@ -6,7 +6,7 @@ import pytest
 from advlearn.report.sections import choices, choices_markdown
 from advlearn.studies.selective.paper.sections import QUANTITIES, calibration, distances, sanity
 from advlearn.studies.selective.schema import SelectiveTidy
-from tests.helpers.rows_behind import with_table
+from tests.helpers.selective_run import with_table
 
 
 def test_choices_have_one_column_a_universe(full: SelectiveTidy) -> None:

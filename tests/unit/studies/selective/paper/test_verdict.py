@@ -12,8 +12,7 @@ from advlearn.studies.selective.paper.verdict import (
     verdicts,
 )
 from advlearn.studies.selective.schema import SelectiveTidy
-from tests.helpers.rows_behind import with_table
-from tests.helpers.selective_run import PUBLISHED, write_run
+from tests.helpers.selective_run import PUBLISHED, with_table, write_run
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
+from advlearn.studies.topk.paper.common import compare, over_images, relevance_groups, summarise
 
 from advlearn.metrics.intervals import mean_interval, wilson_interval
 from advlearn.report.numbers import plus_minus
@@ -19,7 +20,6 @@ from advlearn.report.save import save_figure
 from advlearn.report.style import COLUMN_WIDTH, figure_style
 from advlearn.report.tidy import Tidy, of_study
 from advlearn.report.writers import latex, write_table
-from advlearn.studies.topk.paper.common import compare, over_images, relevance_groups, summarise
 from advlearn.studies.topk.paper.figures.examples import ranked
 from advlearn.studies.topk.paper.page import page
 from advlearn.studies.topk.paper.tables import cardinality as topk_cardinality
