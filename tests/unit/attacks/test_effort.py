@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import foolbox
@@ -233,6 +233,19 @@ def test_wrong_images_are_refused(solver: EffortAttack, wrong: str) -> None:
         solver.solve(small_network("linear"), images, labels)
 
 
+@dataclass(frozen=True)
+class Crafted:
+    """The perturbation that was found, for every budget that allows it."""
+
+    shift: np.ndarray
+
+    def candidates(
+        self, problem: BilevelProblem[Any], tau: float, generator: np.random.Generator
+    ) -> Iterator[np.ndarray]:
+        if problem.budget.size(self.shift) <= tau:
+            yield self.shift
+
+
 @pytest.mark.slow
 @BOTH
 def test_the_answer_is_one_of_the_general_problem(solver: EffortAttack) -> None:
@@ -244,15 +257,7 @@ def test_the_answer_is_one_of_the_general_problem(solver: EffortAttack) -> None:
         clean, label = images[i : i + 1], labels[i : i + 1]
         general = solver.problem(network).of_image(clean, label, Frobenius(10.0))
         shift = found.adversarial[i : i + 1].numpy().astype(np.float64) - general.data
-
-        class Crafted:
-            def candidates(
-                self, problem: BilevelProblem[Any], tau: float, generator: np.random.Generator
-            ) -> Iterator[np.ndarray]:
-                if problem.budget.size(shift) <= tau:  # noqa: B023
-                    yield shift  # noqa: B023
-
-        outcome = general.min_effort(Crafted(), 1.0)
+        outcome = general.min_effort(Crafted(shift), 1.0)
         assert outcome.reached == bool(found.reached[i])
         assert outcome.size == pytest.approx(float(found.distance[i]), rel=1e-9)
 

@@ -115,7 +115,7 @@ def test_damaged_arrays_name_the_file_and_the_remedy(tmp_path: Path, content: by
         with pytest.raises(UserError, match=f"{name} cannot be read") as caught:
             read(path)
         assert caught.value.where == str(path)
-        assert "made anew" in caught.value.remedy
+        assert "rebuilt" in caught.value.remedy
 
 
 def test_altered_archive_is_found_out(tmp_path: Path) -> None:

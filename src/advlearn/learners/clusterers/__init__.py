@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, OwnClusterer, Setting
 from advlearn.support.errors import UserError

@@ -15,7 +15,7 @@ from advlearn.studies.selective.schema import SCHEMA
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
-from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_csv, write_json, write_npz
 from advlearn.support.manifest import Manifest
 from advlearn.support.provenance import versions
@@ -99,7 +99,7 @@ def _evaluated(files: Manifest, job: CollectedJob, seed: int) -> pd.DataFrame:
         raise UserError(
             f"{path.name} has {len(frame)} rows, and its selection asks for {wanted}",
             where=str(path),
-            remedy=MADE_ANEW,
+            remedy=REBUILT,
         )
     return frame
 
