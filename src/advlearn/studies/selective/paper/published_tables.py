@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from advlearn.report.intervals import beside_published
-from advlearn.report.lineage import OVER_SEEDS
 from advlearn.report.numbers import ABSENT, with_interval, with_published
 from advlearn.report.sentences import Sentences
-from advlearn.report.table import Group
+from advlearn.report.table import OVER_SEEDS, Group
 from advlearn.studies.selective.paper.labels import PROTOCOLS
 from advlearn.studies.selective.paper.universe_protocol import (
     in_blocks,

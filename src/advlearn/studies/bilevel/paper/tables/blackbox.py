@@ -8,9 +8,8 @@ import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
 from advlearn.report.intervals import BOUNDS
-from advlearn.report.lineage import OVER_SEEDS
 from advlearn.report.numbers import ABSENT, format_significant, plus_minus
-from advlearn.report.table import Group, Source, Table
+from advlearn.report.table import OVER_SEEDS, Group, Source, Table
 from advlearn.studies.bilevel.paper.by_metric import by_metric, means
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.lineage import LINE_OF_TABLE
 from advlearn.report.numbers import format_significant
-from advlearn.report.table import Group, Source, Table
+from advlearn.report.table import LINE_OF_TABLE, Group, Source, Table
 from advlearn.studies.bilevel.paper.labels import BOUNDS, DATASETS, WEIGHTS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS

@@ -10,9 +10,8 @@ import pandas as pd
 
 from advlearn.report.frames import records
 from advlearn.report.intervals import over_seeds
-from advlearn.report.lineage import OVER_SEEDS
 from advlearn.report.numbers import ABSENT, number, with_interval
-from advlearn.report.table import Group, Source, Table
+from advlearn.report.table import OVER_SEEDS, Group, Source, Table
 from advlearn.studies.selective.paper.cells import (
     CELL,
     DIFFERENCES,
