@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from advlearn.settings.cluster import Setting, setting_name
+from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.support.io import write_csv, write_json, write_npz
 from advlearn.support.seeds import derive_seed
 
@@ -21,9 +23,32 @@ GAIN = 0.03
 
 N_TRAIN = 400
 SETTINGS = {
-    "dbscan": ["eps_quantile=0.5,min_samples=10", "eps_quantile=0.8,min_samples=10"],
-    "hdbscan": ["min_cluster_size=20"],
+    "dbscan": [setting_name(eps_quantile=share, min_samples=10) for share in (0.5, 0.8)],
+    "hdbscan": [setting_name(min_cluster_size=20)],
 }
+
+
+def write_table(folder: Path, name: str, rows: pd.DataFrame) -> None:
+    """A tidy table with the columns of the schema, as the collecting stage writes it."""
+    write_csv(folder / f"{name}.csv", SCHEMA.tables[name].written(rows))
+
+
+def with_table(run: SelectiveTidy, name: str, frame: pd.DataFrame) -> SelectiveTidy:
+    """The run with one tidy table changed; the others are not read again."""
+    changed = SelectiveTidy(run.folder, run.published_folder.parent)
+    changed._tables.update({**run._tables, name: frame})
+    return changed
+
+
+def with_arrays(run: SelectiveTidy, name: str, arrays: dict[str, np.ndarray]) -> SelectiveTidy:
+    """The run with other arrays in an archive."""
+    changed = SelectiveTidy(run.folder, run.published_folder.parent)
+    changed._arrays[name] = arrays
+    return changed
+
+
+def settings_of(clusterer: str, numbers: Sequence[int]) -> list[Setting]:
+    return SETTINGS.get(clusterer) or [setting_name(n_clusters=k) for k in numbers]
 
 
 def write_run(
@@ -54,11 +79,12 @@ def write_run(
             }
             for cell in _cells(clusterers, cluster_numbers, job):
                 rows += _measures({**job, **cell}, protocols)
-    write_csv(folder / "selective_metrics.csv", pd.DataFrame(rows))
-    _embedding(folder, universes[0], seeds[0], attacks, reductions, clusterers, cluster_numbers)
+    write_table(folder, "selective_metrics", pd.DataFrame(rows))
+    shown = {"universe": universes[0], "seed": seeds[0], "attack": attacks[0]}
+    _embedding(folder, shown, reductions, clusterers, cluster_numbers)
     _examples(folder, attacks, shape)
     _calibration(folder, seeds)
-    _sanity(folder, universes, seeds, attacks)
+    _sanity(folder, dataset, universes, seeds, attacks)
     _choices(folder, universes)
     study = {
         "run": "synthetic",
@@ -69,7 +95,7 @@ def write_run(
         "primary": {"universe": universes[0], "protocol": protocols[0]},
         "versions": {"python": "3.11", "torch": None},
     }
-    write_json(folder / "study.json", study)
+    write_json(folder / SCHEMA.record, study)
     return folder
 
 
@@ -83,28 +109,37 @@ def _cells(
     everything = digest("all")
     cells: list[dict[str, Any]] = []
 
-    def add(clusterer: str, setting: str, rule: str, cluster: int | None, n: int, key: str) -> None:
+    def add(
+        clusterer: str,
+        setting: Setting,
+        rule: str,
+        cluster: int | None,
+        n: int,
+        digest: str,
+        control_of: str | None = None,
+    ) -> None:
         cells.append(
             {
                 "clusterer": clusterer,
                 "setting": setting,
+                "n_clusters": setting.n_clusters,
                 "rule": rule,
                 "cluster": cluster,
                 "n_selected": n,
                 "n_missing_classes": 0 if n > 100 else 2,
-                "digest": key,
-                "paired_digest": None,
+                "digest": digest,
+                "control_of": control_of,
             }
         )
 
     if job["reduction"] == "pca":
-        add("single", "n_clusters=1", "classic", None, 0, "classic")
-        add("single", "n_clusters=1", "none", None, 0, digest("none"))
-        add("single", "n_clusters=1", "all", None, N_TRAIN, everything)
+        one = setting_name(n_clusters=1)
+        add("single", one, "classic", None, 0, "classic")
+        add("single", one, "none", None, 0, digest("none"))
+        add("single", one, "all", None, N_TRAIN, everything)
     for clusterer in clusterers:
-        settings = SETTINGS.get(clusterer, [f"n_clusters={k}" for k in numbers])
-        for setting in settings:
-            k = int(setting.split("=")[1]) if setting.startswith("n_clusters") else 3
+        for setting in settings_of(clusterer, numbers):
+            k = setting.n_clusters or 3
             if setting.startswith("eps_quantile=0.8") and job["seed"] == 1:
                 continue  # only noise on this seed
             size = N_TRAIN // k
@@ -118,8 +153,7 @@ def _cells(
                 add(clusterer, setting, "every", cluster, size, keys[cluster])
             for key in dict.fromkeys(keys):
                 if key != everything:
-                    add(clusterer, setting, "subset", None, size, digest("subset", key))
-                    cells[-1]["paired_digest"] = key
+                    add(clusterer, setting, "subset", None, size, digest("subset", key), key)
     return cells
 
 
@@ -158,9 +192,7 @@ def _measures(cell: dict[str, Any], protocols: Sequence[str]) -> list[dict[str, 
 
 def _embedding(
     folder: Path,
-    universe: str,
-    seed: int,
-    attacks: Sequence[str],
+    shown: dict[str, Any],
     reductions: Sequence[str],
     clusterers: Sequence[str],
     numbers: Sequence[int],
@@ -177,12 +209,10 @@ def _embedding(
         parts.append(
             pd.DataFrame(
                 {
-                    "universe": universe,
-                    "seed": seed,
-                    "attack": attacks[0],
+                    **shown,
                     "reduction": reduction,
                     "clusterer": clusterer,
-                    "setting": SETTINGS.get(clusterer, [f"n_clusters={k}"])[0],
+                    "setting": settings_of(clusterer, [k])[0],
                     "position": range(300),
                     "x": points[:, 0],
                     "y": points[:, 1],
@@ -192,7 +222,7 @@ def _embedding(
                 }
             )
         )
-    write_csv(folder / "selective_embedding.csv", pd.concat(parts))
+    write_table(folder, "selective_embedding", pd.concat(parts))
 
 
 def _examples(folder: Path, attacks: Sequence[str], shape: tuple[int, int, int]) -> None:
@@ -201,7 +231,11 @@ def _examples(folder: Path, attacks: Sequence[str], shape: tuple[int, int, int])
     for i in range(8):
         clean[i, :, 2 + i % 4 : -3, shape[2] // 2 - 1 : shape[2] // 2 + 2] = 0.9
     label = np.arange(8)
-    arrays = {"clean": clean, "label": label, "clean_prediction": label.copy()}
+    arrays: dict[str, np.ndarray] = {
+        "clean": clean,
+        "label": label,
+        "clean_prediction": label.copy(),
+    }
     for attack in attacks:
         step = 0.3 * np.sign(generator.normal(size=clean.shape)).astype(np.float32)
         arrays[f"adversarial_{attack}"] = np.clip(clean + step, 0, 1)
@@ -228,6 +262,7 @@ def _calibration(folder: Path, seeds: Sequence[int]) -> None:
                     "universe_id": f"u{number}",
                     "model": "cnn 16-32",
                     "epsilon": epsilon,
+                    "pgd_step": 0.01,
                     "schedule": "interleaved",
                     "start": "pretrained",
                     "crafting": "static",
@@ -237,17 +272,23 @@ def _calibration(folder: Path, seeds: Sequence[int]) -> None:
                     "value": min(1.0, value + shift),
                 }
             )
-    write_csv(folder / "selective_calibration.csv", pd.DataFrame(rows))
+    write_table(folder, "selective_calibration", pd.DataFrame(rows))
 
 
 def _sanity(
-    folder: Path, universes: Sequence[str], seeds: Sequence[int], attacks: Sequence[str]
+    folder: Path,
+    dataset: str,
+    universes: Sequence[str],
+    seeds: Sequence[int],
+    attacks: Sequence[str],
 ) -> None:
     rows = [
         {
+            "dataset": dataset,
             "universe": universe,
             "seed": seed,
             "attack": attack,
+            "reduction": "pca",
             "model": model,
             "check": check,
             "expected": expected,
@@ -262,13 +303,14 @@ def _sanity(
             (("epsilon_zero", 0.97), ("gradients_zero", 0.0)),
         )
     ]
-    write_csv(folder / "selective_sanity.csv", pd.DataFrame(rows))
+    write_table(folder, "selective_sanity", pd.DataFrame(rows))
 
 
 def _choices(folder: Path, universes: Sequence[str]) -> None:
     rows = [
         {
             "key": key,
+            "question": f"What is {key}?",
             "paper": paper,
             "value": value,
             "source": "section VII",
@@ -280,4 +322,4 @@ def _choices(folder: Path, universes: Sequence[str]) -> None:
             ("attacks.fgsm.epsilon", "0.5, pixel scale not said", "0.154"),
         )
     ]
-    write_csv(folder / "choices.csv", pd.DataFrame(rows))
+    write_table(folder, "choices", pd.DataFrame(rows))

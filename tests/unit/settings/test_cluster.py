@@ -2,16 +2,18 @@ import json
 
 import pytest
 
-from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, asked_clusters, setting_name
+from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, Setting, setting_name
 from advlearn.support.errors import UserError
 
 
 def test_setting_names() -> None:
     assert setting_name(n_clusters=4) == "n_clusters=4"
     assert setting_name(eps_quantile=0.5, min_samples=10) == "eps_quantile=0.5,min_samples=10"
-    assert asked_clusters("n_clusters=4") == 4
-    assert asked_clusters("eps_quantile=0.5,min_samples=10") is None
-    assert asked_clusters("n_clusters=4,n_init=2") is None
+    assert setting_name(n_clusters=4).n_clusters == 4
+    assert setting_name(eps_quantile=0.5, min_samples=10).n_clusters is None
+    # A name is never read back: it knows its number, or there is none.
+    assert Setting("n_clusters=4").n_clusters is None
+    assert Setting.of("n_clusters=4", 4).n_clusters == 4
 
 
 @pytest.mark.parametrize(

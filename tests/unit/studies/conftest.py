@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from advlearn.settings.attack import FgsmSettings
+from advlearn.settings.cluster import setting_name
 from advlearn.settings.data import DataSettings, SourceSettings
 from advlearn.settings.network import NetworkSettings, TrainingSettings
 from advlearn.stages.download import download
@@ -16,7 +16,7 @@ from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.studies.selective.stages.craft import craft
 from advlearn.studies.selective.stages.pretrain import pretrain
 from advlearn.studies.selective.stages.select import select
-from advlearn.support.io import write_parquet
+from tests.helpers.clusters import write_clusters
 from tests.helpers.tiny import TinyRun
 
 
@@ -55,15 +55,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     )
     rng = np.random.default_rng(0)
     clusters = folder / "clusters" / "kmeans.parquet"
-    write_parquet(
-        clusters,
-        pd.DataFrame(
-            {
-                "n_clusters=1": np.zeros(150, dtype=np.int32),
-                "n_clusters=2": rng.integers(0, 2, 150).astype(np.int32),
-            }
-        ),
-    )
+    labels = {
+        setting_name(n_clusters=1): np.zeros(150, dtype=np.int32),
+        setting_name(n_clusters=2): rng.integers(0, 2, 150).astype(np.int32),
+    }
+    write_clusters(clusters, labels)
     select(
         outcomes=run.outcomes,
         settings=SelectSettings(rules=["random", "every"], every_n_clusters=[2]),

@@ -48,7 +48,7 @@ STUDY = Study(
         ),
     },
     collect="collect",
-    tidy="paper.schema:SelectiveTidy",
+    tidy="schema:SelectiveTidy",
     tables={
         "selective_baselines": "paper.tables.baselines",
         "selective_table1_fgsm": "paper.tables.table1_fgsm",

@@ -125,6 +125,7 @@ def test_the_example_of_the_documentation(
         ("[1]", "no mapping"),
         ("{}", "no mapping"),
         ("{1: np.zeros(len(points), int)}", "no text"),
+        ("{'n_clusters=1': np.zeros(len(points), int)}", "plain text"),
         ("{'a': np.zeros(3, int)}", "shape"),
         ("{'a': np.zeros(len(points))}", "float64"),
         ("{'a': np.full(len(points), -2)}", "label -2"),

@@ -50,7 +50,7 @@ def test_what_the_run_does_not_have_is_named() -> None:
 
 def test_cells_without_clustering_are_in_one_reduction_of_each_attack() -> None:
     here = selective()
-    chosen = {}
+    chosen: dict[Any, Any] = {}
     for line in here.settings.lines():
         given = wildcards(universe=line.universe, attack=line.attack, reduction=line.reduction)
         if here.no_clustering(given):

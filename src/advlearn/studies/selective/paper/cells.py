@@ -11,7 +11,7 @@ import pandas as pd
 from advlearn.report.intervals import over_seeds
 from advlearn.settings.cluster import NO_CLUSTERING
 from advlearn.studies.selective.paper.labels import CONTROLS
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.support.errors import UserError
 
 TRAINING = ["universe", "protocol", "attack", "seed", "metric"]
@@ -115,26 +115,23 @@ def cells(selected: pd.DataFrame) -> pd.DataFrame:
     return result.reset_index().merge(spread.reset_index(), on=CELL, how="left")
 
 
-def one_random_cluster(selected: pd.DataFrame, attack: str, reduction: str) -> pd.DataFrame:
+def one_random_cluster(tidy: SelectiveTidy, attack: str) -> pd.DataFrame:
     """Selections of one random cluster by a clusterer that is asked for a number of clusters.
 
     Returns:
         Rows of `selections` with the column ``algorithm`` for ``clusterer``.
     """
-    chosen = selected[
-        (selected["rule"] == "random")
-        & (selected["attack"] == attack)
-        & (selected["reduction"] == reduction)
-        & selected["n_clusters"].notna()
-    ]
-    return chosen.assign(algorithm=chosen["clusterer"], n_clusters=chosen["n_clusters"].astype(int))
+    rows = selections(tidy)
+    rows = rows[(rows["rule"] == "random") & (rows["attack"] == attack)]
+    rows = rows.dropna(subset=["n_clusters"])
+    return rows.assign(algorithm=rows["clusterer"], n_clusters=rows["n_clusters"].astype(int))
 
 
 def curves(rows: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds of `one_random_cluster` against the number of clusters.
 
     Returns:
-        universe, protocol, algorithm, n_clusters, metric and the columns of `over_seeds`.
+        universe, protocol, reduction, algorithm, n_clusters, metric and those of `over_seeds`.
     """
-    frame = cells(rows).rename(columns={"clusterer": "algorithm"})
-    return over_seeds(frame, ["universe", "protocol", "algorithm", "n_clusters", "metric"])
+    keys = ["universe", "protocol", "reduction", "algorithm", "n_clusters", "metric"]
+    return over_seeds(cells(rows).rename(columns={"clusterer": "algorithm"}), keys)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import pandas as pd
 
 from advlearn.report.table import Source, Table
-from advlearn.studies.selective.paper.cells import curves, one_random_cluster, selections
+from advlearn.studies.selective.paper.cells import curves, one_random_cluster
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, METRICS, SHORT_METRICS
 from advlearn.studies.selective.paper.published_tables import (
+    HOW,
     SAY,
+    blocks,
+    common_notes,
     compared,
     comparison,
-    published_table,
+    each_cell,
 )
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.universe_protocol import primary, universe_protocols
+from advlearn.studies.selective.schema import SelectiveTidy
 
 ALGORITHMS = ("kmeans", "agglomerative")
 """The clusterers of the paper's Tables 1 and 2."""
@@ -31,7 +34,8 @@ def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> T
         attack: ``fgsm`` or ``pgd``.
         number: number of the table in the paper.
     """
-    rows = one_random_cluster(selections(tidy), attack, "pca")
+    rows = one_random_cluster(tidy, attack)
+    rows = rows[rows["reduction"] == "pca"]
     ours = curves(rows)
     # A universe that did not run this attack has no lines, unless it is the one compared.
     pairs = [
@@ -42,16 +46,18 @@ def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> T
     lines = lines.merge(ours, on=["universe", "protocol", *_LINE], how="outer")
     lines = lines.astype({"n": "Int64"}).assign(attack=attack)
     orders = {column: sorted(lines[column].unique()) for column in _LINE}
-    return published_table(
-        tidy,
-        compared(tidy, lines, "attack n_clusters algorithm metric", **orders),
-        _readable,
+    frame = compared(tidy, lines, "attack n_clusters algorithm metric", **orders)
+    return Table(
         title=f"Table {number}: one random cluster after PCA, {ATTACKS(attack)}",
-        caption=SAY.cluster_table(ATTACKS(attack)),
+        caption=SAY.cluster_table(ATTACKS(attack), each_cell(tidy)),
+        frame=frame,
+        groups=blocks(tidy, frame, _readable),
+        how=HOW,
         columns=["clusters", *(f"{CLUSTERERS(a)} {SHORT_METRICS(metric)}" for a, metric in _CELLS)],
         keys=["universe", "protocol", "attack", *_LINE],
         sources=[Source("selective_metrics", rows, row="row")],
-        published=_LINE,
+        published=[(name, name) for name in _LINE],
+        notes=common_notes(tidy),
     )
 
 

@@ -20,17 +20,16 @@ from advlearn.studies.selective.paper.cells import (
     baselines,
     curves,
     one_random_cluster,
-    selections,
 )
 from advlearn.studies.selective.paper.cluster_tables import ALGORITHMS
 from advlearn.studies.selective.paper.labels import CLUSTERERS, METRICS, PROTOCOLS, REDUCTIONS
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.universe_protocol import (
     UniverseProtocol,
     pairs_of,
     primary,
     universe_protocols,
 )
+from advlearn.studies.selective.schema import SelectiveTidy
 
 _BAND = 0.18
 _SHIFT = 0.12
@@ -45,11 +44,10 @@ def draw_clusters(tidy: SelectiveTidy, published_name: str, attack: str) -> Figu
         published_name: table of the published points.
         attack: ``fgsm`` or ``pgd``.
     """
-    ours = curves(one_random_cluster(selections(tidy), attack, "pca"))
-    marks = CLUSTERERS.marks(ALGORITHMS)
+    lines = curves(one_random_cluster(tidy, attack))
+    lines = lines[lines["reduction"] == "pca"]
     published = tidy.published(published_name)
-    lines, points = (frame.assign(curve=frame["algorithm"]) for frame in (ours, published))
-    return _draw(tidy, lines, marks, attack, points)
+    return _draw(tidy, lines, "algorithm", CLUSTERERS.marks(ALGORITHMS), attack, published)
 
 
 def draw_reductions(tidy: SelectiveTidy, attack: str, clusterer: str) -> Figure:
@@ -60,29 +58,26 @@ def draw_reductions(tidy: SelectiveTidy, attack: str, clusterer: str) -> Figure:
         attack: attack of the curves.
         clusterer: clusterer of the curves.
     """
-    selected = selections(tidy)
-    selected = selected[selected["clusterer"] == clusterer]
-    lines = pd.concat(
-        [
-            curves(one_random_cluster(selected, attack, reduction)).assign(curve=reduction)
-            for reduction in REDUCTIONS
-        ],
-        ignore_index=True,
-    )
-    marks = REDUCTIONS.marks(lines["curve"].unique())
+    lines = curves(one_random_cluster(tidy, attack))
+    lines = lines[lines["algorithm"] == clusterer]
+    marks = REDUCTIONS.marks(lines["reduction"].unique())
     if "none" in marks:
         marks["none"] = marks["none"]._replace(label="none")
-    return _draw(tidy, lines, marks, attack, None)
+    return _draw(tidy, lines, "reduction", marks, attack, None)
 
 
 def _draw(
     tidy: SelectiveTidy,
     lines: pd.DataFrame,
+    kind: str,
     marks: Mapping[str, Mark],
     attack: str,
     published: pd.DataFrame | None,
 ) -> Figure:
-    """One block of rows a universe, one row of it a metric, one column a protocol."""
+    """One block of rows a universe, one row of it a metric, one column a protocol.
+
+    A panel has one curve a value of the column ``kind``.
+    """
     everything = baselines(baseline_rows(tidy)).query("attack == @attack and rule == 'all'")
     everything = over_seeds(everything, ["universe", "protocol", "metric"])
     ran, first = set(pairs_of(lines)), primary(tidy)
@@ -103,7 +98,7 @@ def _draw(
             for axis, metric in zip(block[:, column], METRICS, strict=True):
                 levels = _of(pair.of(everything), metric)["mean"]
                 given = None if points is None else _of(points, metric)
-                _panel(axis, _of(pair.of(lines), metric), marks, levels, given)
+                _panel(axis, _of(pair.of(lines), metric), kind, marks, levels, given)
         names = [METRICS(metric).replace(" ", "\n") for metric in METRICS]
         name_sides(figure, block, titles=titles, rows=names)
     name_sides(figure, panels, x="clusters")
@@ -125,15 +120,16 @@ def _of(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _panel(
     axis: Axes,
     lines: pd.DataFrame,
+    kind: str,
     marks: Mapping[str, Mark],
     everything: pd.Series,
     published: pd.DataFrame | None,
 ) -> None:
     values: list[float] = []
-    tried = set(lines.loc[lines["curve"].isin(marks), "n_clusters"])
+    tried = set(lines.loc[lines[kind].isin(marks), "n_clusters"])
     shift = {name: _SHIFT * (i - (len(marks) - 1) / 2) for i, name in enumerate(marks)}
     for name, mark in marks.items():
-        curve = lines[lines["curve"] == name].sort_values("n_clusters")
+        curve = lines[lines[kind] == name].sort_values("n_clusters")
         if curve.empty:
             continue
         low, high = (curve[bound].clip(0, 1) for bound in ("ci_low", "ci_high"))
@@ -144,7 +140,7 @@ def _panel(
     for name, mark in marks.items():
         if published is None:
             break
-        given = published[published["curve"] == name].sort_values("n_clusters")
+        given = published[published[kind] == name].sort_values("n_clusters")
         if tried:
             given = given[given["n_clusters"].isin(tried)]
         axis.plot(

@@ -6,10 +6,10 @@ from advlearn.report.page import Page, Section
 from advlearn.report.sections import choices_section, record_section
 from advlearn.report.writers import table_html
 from advlearn.studies.selective.paper.published_tables import SAY
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.sections import calibration, sanity
 from advlearn.studies.selective.paper.universe_protocol import primary
 from advlearn.studies.selective.paper.verdict import headline_rows, sentences, verdict_rows
+from advlearn.studies.selective.schema import SelectiveTidy
 
 _SPLITS = ("train", "validation", "test")
 _NEAREST = 11

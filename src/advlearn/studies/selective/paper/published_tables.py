@@ -9,17 +9,17 @@ import pandas as pd
 from advlearn.report.intervals import beside_published
 from advlearn.report.numbers import ABSENT, with_interval, with_published
 from advlearn.report.sentences import Sentences
-from advlearn.report.table import OVER_SEEDS, Group, Source, Table
+from advlearn.report.table import OVER_SEEDS, Group
 from advlearn.studies.selective.paper.labels import PROTOCOLS
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.universe_protocol import (
     in_blocks,
     primary,
     universe_protocols,
 )
+from advlearn.studies.selective.schema import SelectiveTidy
 
 SAY = Sentences(__package__)
-_HOW = (
+HOW = (
     f"{OVER_SEEDS}; prediction_low, prediction_high: where one further run would fall;"
     " difference: mean minus published"
 )
@@ -45,33 +45,10 @@ def compared(
     return frame[["universe", "protocol", "primary", *columns.split(), *_COMPARED]]
 
 
-def published_table(
-    tidy: SelectiveTidy,
-    frame: pd.DataFrame,
-    rows: Callable[[pd.DataFrame], list[list[str]]],
-    *,
-    title: str,
-    caption: str,
-    columns: Sequence[str],
-    keys: Sequence[str],
-    sources: Sequence[Source],
-    published: Sequence[str],
-    notes: Sequence[str] = (),
-) -> Table:
-    """A table with a group of rows for each universe and protocol that has lines.
-
-    Args:
-        tidy: the run.
-        frame: result of `compared`.
-        rows: from the lines of a universe and protocol to readable rows.
-        title: one line, no full stop.
-        caption: what the numbers are; how to read a cell follows where it says ``CELL``.
-        columns: headings of the readable rows.
-        keys: columns that name a line.
-        sources: the rows that the numbers are made of.
-        published: keys of a line in the published table.
-        notes: remarks of its own.
-    """
+def blocks(
+    tidy: SelectiveTidy, frame: pd.DataFrame, rows: Callable[[pd.DataFrame], list[list[str]]]
+) -> list[Group]:
+    """Readable rows of each universe and protocol that has lines in ``frame``."""
     groups = []
     for pair in universe_protocols(tidy):
         lines = pair.of(frame)
@@ -79,18 +56,7 @@ def published_table(
         heading = f"Universe {pair.universe}, {PROTOCOLS(pair.protocol)} evaluation{mark}"
         if len(lines):
             groups.append(Group(heading, rows(lines)))
-    return Table(
-        title=title,
-        caption=caption.replace("CELL", SAY.each_cell(len(tidy.study.seeds))),
-        frame=frame,
-        columns=columns,
-        groups=groups,
-        notes=[*common_notes(tidy), *notes],
-        keys=keys,
-        how=_HOW,
-        sources=sources,
-        published=[(name, name) for name in published],
-    )
+    return groups
 
 
 def comparison(line: object) -> str:
@@ -101,6 +67,12 @@ def comparison(line: object) -> str:
         float(getattr(line, name)) for name in ("mean", "ci_low", "ci_high", "published")
     )
     return with_published(with_interval(mean, low, high), published)
+
+
+def each_cell(tidy: SelectiveTidy) -> str:
+    """How to read a cell, for the number of seeds of this run."""
+    text: str = SAY.each_cell(len(tidy.study.seeds))
+    return text
 
 
 def common_notes(tidy: SelectiveTidy) -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 from advlearn.report.frames import records
 from advlearn.report.numbers import ABSENT, number
 from advlearn.report.page import Rows
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 
 QUANTITIES = ("classic_clean", "classic_fgsm", "classic_pgd", "at_clean", "at_fgsm", "at_pgd")
 _MOST_FAILURES = 50

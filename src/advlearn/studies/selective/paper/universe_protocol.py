@@ -9,7 +9,7 @@ import pandas as pd
 
 from advlearn.report.frames import ordered
 from advlearn.studies.selective.paper.labels import PROTOCOLS
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 
 
 class UniverseProtocol(NamedTuple):

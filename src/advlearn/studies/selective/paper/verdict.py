@@ -14,13 +14,13 @@ from advlearn.report.page import Rows
 from advlearn.report.writers import plain_text
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, CONTROLS
 from advlearn.studies.selective.paper.published_tables import SAY
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.tables import baselines, controls
 from advlearn.studies.selective.paper.universe_protocol import (
     UniverseProtocol,
     primary,
     universe_protocols,
 )
+from advlearn.studies.selective.schema import SelectiveTidy
 
 _FLOOR = 0.02  # adversarial accuracy below which differences cannot show
 

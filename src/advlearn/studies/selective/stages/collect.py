@@ -11,7 +11,7 @@ import typer
 
 from advlearn.data.store import load_info, open_split
 from advlearn.studies.selective.cell import read_cells
-from advlearn.studies.selective.paper.schema import SCHEMA
+from advlearn.studies.selective.schema import SCHEMA
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered

@@ -13,6 +13,13 @@ import pandas as pd
 import pytest
 from advlearn.paper.figures import FIGURES
 from advlearn.paper.tables import TABLES
+from advlearn.studies.bilevel.paper.common import (
+    datasets,
+    in_order,
+    means,
+    normalised_delta,
+    sandwich,
+)
 
 from advlearn.metrics.intervals import mean_interval
 from advlearn.report.numbers import format_significant, significant_interval
@@ -21,13 +28,6 @@ from advlearn.report.style import COLUMN_WIDTH, figure_style
 from advlearn.report.tidy import Tidy, of_study
 from advlearn.report.writers import latex, write_table
 from advlearn.studies.bilevel.paper.checks import checks, rand_pairs
-from advlearn.studies.bilevel.paper.common import (
-    datasets,
-    in_order,
-    means,
-    normalised_delta,
-    sandwich,
-)
 from advlearn.studies.bilevel.paper.page import page
 from advlearn.studies.bilevel.paper.schema import SHAPES
 from advlearn.studies.bilevel.paper.tables import attacks as bilevel_attacks

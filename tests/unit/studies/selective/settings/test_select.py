@@ -5,7 +5,7 @@ from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.support.errors import UserError
 
 
-def test_default_runs_every_rule_there_is():
+def test_default_runs_every_rule_there_is() -> None:
     assert SelectSettings().rules == list(CLUSTER_RULES)
 
 
@@ -20,7 +20,7 @@ def test_default_runs_every_rule_there_is():
         ('{"missing_class": "ignore"}', "missing_class"),
     ],
 )
-def test_wrong_value_is_named(text, key):
+def test_wrong_value_is_named(text: str, key: str) -> None:
     with pytest.raises(UserError) as error:
         SelectSettings.from_json(text)
     assert key in str(error.value)

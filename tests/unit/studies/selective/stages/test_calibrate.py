@@ -1,16 +1,16 @@
 from pathlib import Path
+from typing import Any
 
 from advlearn.settings.network import TrainingSettings
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.support.io import read_csv
-
-from .conftest import TinyRun
+from tests.helpers.tiny import TinyRun
 
 QUANTITIES = {
     "classic_clean", "classic_fgsm", "classic_pgd", "at_clean", "at_fgsm", "at_pgd",
 }  # fmt: skip
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "training": TrainingSettings(epochs=3, batch_size=32, learning_rate=0.01),
     "epsilons": (0.05, 0.3),
     "pgd_steps": 3,

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.report.tidy import Tidy
 from advlearn.settings.network import RetrainSettings, TrainingSettings
+from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
@@ -14,10 +14,26 @@ from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.studies.selective.stages.collect import collect
 from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.support.io import read_csv, read_json, read_npy, read_npz, write_npy
-
-from .conftest import TinyRun
+from advlearn.support.manifest import Manifest
+from tests.helpers.tiny import TinyRun
 
 ROOT = Path(__file__).parents[5]
+
+
+def files(run: Path) -> Manifest:
+    """Where the rules put the files of a run."""
+    of_line = "{universe}/seed{seed}/{attack}"
+    paths = {
+        "evaluation": f"evaluation/{of_line}/{{reduction}}.csv",
+        "sanity": f"evaluation/{of_line}/{{reduction}}.sanity.csv",
+        "selection": f"selections/{of_line}/{{reduction}}.csv",
+        "embedding": f"embeddings/{of_line}/{{reduction}}.npy",
+        "clusters": f"clusters/{of_line}/{{reduction}}/{{clusterer}}.parquet",
+        "outcomes": f"adversarial/{of_line}/outcomes.parquet",
+        "test": f"adversarial/{of_line}/test.npy",
+        "calibration": "calibration/seed{seed}.csv",
+    }
+    return Manifest({kind: f"{run}/{path}" for kind, path in paths.items()})
 
 
 def settings() -> CollectSettings:
@@ -81,9 +97,9 @@ def tidy(tiny: TinyRun) -> Path:
     clusters.write_bytes((run / "clusters" / "kmeans.parquet").read_bytes())
     out = run / "tidy" / "selective_metrics.csv"
     collect(
-        run=run,
+        files=files(run),
         data=tiny.data,
-        choices=ROOT / "config" / "published" / "selective_choices.csv",
+        choices=ROOT / "config" / "published" / "selective" / "selective_choices.csv",
         settings=settings(),
         out=out,
     )
@@ -91,11 +107,11 @@ def tidy(tiny: TinyRun) -> Path:
 
 
 def test_tables_and_figures_can_read_it(tidy: Path) -> None:
-    loaded = Tidy(tidy, ROOT / "config" / "published")
+    loaded = SelectiveTidy(tidy, ROOT / "config" / "published")
     assert loaded.study.run == "tiny"
     assert loaded.study.images == {"train": 150, "validation": 50, "test": 60}
-    for frame in (loaded.metrics, loaded.calibration, loaded.sanity, loaded.choices):
-        assert len(frame)
+    for name in loaded.schema.tables:
+        assert len(loaded[name]), name
 
 
 def test_metrics_are_the_evaluations(tidy: Path, tiny: TinyRun) -> None:
@@ -145,9 +161,9 @@ def test_every_open_choice_has_the_value_that_was_used(tidy: Path) -> None:
 
 def test_same_inputs_same_bytes(tidy: Path, tiny: TinyRun, tmp_path: Path) -> None:
     collect(
-        run=tiny.folder,
+        files=files(tiny.folder),
         data=tiny.data,
-        choices=ROOT / "config" / "published" / "selective_choices.csv",
+        choices=ROOT / "config" / "published" / "selective" / "selective_choices.csv",
         settings=settings(),
         out=tmp_path / "selective_metrics.csv",
     )

@@ -11,8 +11,7 @@ from advlearn.learners.networks.weights import load_network
 from advlearn.studies.selective.settings.jobs import CraftJob
 from advlearn.studies.selective.stages import craft as stage
 from advlearn.support.io import read_npy, read_parquet
-
-from .conftest import TinyRun
+from tests.helpers.tiny import TinyRun
 
 
 def outcomes_of(tiny: TinyRun, split: str) -> pd.DataFrame:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,14 +13,16 @@ SETTINGS = EmbedSettings.model_validate(
 
 
 @pytest.fixture
-def adversarial(tmp_path):
+def adversarial(tmp_path: Path) -> Path:
     path = tmp_path / "train.npy"
     np.save(path, np.random.default_rng(0).random((60, 1, 4, 4), dtype=np.float32))
     return path
 
 
 @pytest.mark.parametrize(("reduction", "width"), [("none", 16), ("pca", 2), ("tsne", 2)])
-def test_points_and_the_same_bytes_again(adversarial, tmp_path, reduction, width):
+def test_points_and_the_same_bytes_again(
+    adversarial: Path, tmp_path: Path, reduction: str, width: int
+) -> None:
     outs = [tmp_path / "a.npy", tmp_path / "b.npy"]
     for out in outs:
         embed(adversarial=adversarial, settings=SETTINGS, reduction=reduction, seed=1, out=out)
@@ -29,7 +33,7 @@ def test_points_and_the_same_bytes_again(adversarial, tmp_path, reduction, width
 
 
 @pytest.mark.parametrize("content", [b"no array", b""])
-def test_images_that_cannot_be_read(tmp_path, content):
+def test_images_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "train.npy"
     path.write_bytes(content)
     with pytest.raises(UserError, match="cannot be read") as error:
@@ -38,7 +42,7 @@ def test_images_that_cannot_be_read(tmp_path, content):
     assert not (tmp_path / "o.npy").exists()
 
 
-def test_images_with_nan_leave_nothing_behind(adversarial, tmp_path):
+def test_images_with_nan_leave_nothing_behind(adversarial: Path, tmp_path: Path) -> None:
     images = np.load(adversarial)
     images[3] = np.nan
     np.save(adversarial, images)

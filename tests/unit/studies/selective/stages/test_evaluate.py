@@ -12,8 +12,7 @@ from advlearn.settings.network import RetrainSettings
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
 from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.support.io import read_csv, read_npy, read_npz
-
-from .conftest import TinyRun
+from tests.helpers.tiny import TinyRun
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +81,7 @@ def test_accuracies_are_those_of_a_plain_computation(evaluated: Path, tiny: Tiny
         network.load_state_dict(states[digest])
         point = images.clone().requires_grad_()
         torch.nn.functional.cross_entropy(network(point), labels, reduction="sum").backward()
+        assert point.grad is not None
         attacked = (images + tiny.attack.epsilon * point.grad.sign()).clamp(0, 1)
         with torch.no_grad():
             clean = network(images).argmax(1) == labels

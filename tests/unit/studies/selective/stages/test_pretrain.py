@@ -9,8 +9,7 @@ from advlearn.settings.network import TrainingSettings
 from advlearn.studies.selective.settings.jobs import PretrainJob
 from advlearn.studies.selective.stages.pretrain import pretrain
 from advlearn.support.io import read_csv
-
-from .conftest import TinyRun
+from tests.helpers.tiny import TinyRun
 
 
 def test_classifier_learns_and_its_history_is_true(tiny: TinyRun) -> None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -6,8 +7,7 @@ import torch
 from advlearn.learners.networks.weights import load_networks
 from advlearn.settings.network import RetrainSettings
 from advlearn.support.io import read_csv, read_npz
-
-from .conftest import TinyRun
+from tests.helpers.tiny import TinyRun
 
 
 def test_one_training_for_each_distinct_set(tiny: TinyRun, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_one_training_for_each_distinct_set(tiny: TinyRun, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("crafting", ["static", "online"])
 @pytest.mark.parametrize("start", ["pretrained", "scratch"])
-def test_same_seed_same_bytes(tiny: TinyRun, tmp_path: Path, crafting: str, start: str) -> None:
+def test_same_seed_same_bytes(tiny: TinyRun, tmp_path: Path, crafting: Any, start: Any) -> None:
     settings = RetrainSettings(crafting=crafting, start=start, batch_size=32)
     for name in ("a", "b"):
         tiny.retrain(tmp_path / name / "pca.safetensors", settings)

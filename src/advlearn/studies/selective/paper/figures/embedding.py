@@ -12,7 +12,7 @@ from advlearn.report.labels import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMI
 from advlearn.report.panels import column_figure, frame_only, grid, legend
 from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, REDUCTIONS
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 
 # Beyond the seven of Okabe and Ito, with a darker yellow; number and mark tell all apart anyway.
 _EXTRA = ("#C9B900", "#B58B5A", "#5E3C99", "#8FC97A")

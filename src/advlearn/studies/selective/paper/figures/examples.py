@@ -10,7 +10,7 @@ from advlearn.report.labels import VERMILION
 from advlearn.report.panels import grid, show_image
 from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.selective.paper.labels import ATTACKS
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.support.errors import UserError
 
 _MOST = 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from advlearn.studies.selective.paper.curves import draw_reductions
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 
 
 def draw(tidy: SelectiveTidy) -> Figure:

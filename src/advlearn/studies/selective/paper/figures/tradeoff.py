@@ -17,8 +17,8 @@ from advlearn.report.labels import GREY, Mark
 from advlearn.report.panels import grid, legend, limits
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
 from advlearn.studies.selective.paper.labels import ATTACKS, BASELINES, CLUSTERERS, PROTOCOLS, RULES
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.universe_protocol import primary, universe_protocols
+from advlearn.studies.selective.schema import SelectiveTidy
 
 _CLEAN, _ADVERSARIAL = "clean_accuracy", "adversarial_accuracy"
 _PUBLISHED = {"fgsm": "selective_table1_fgsm", "pgd": "selective_table2_pgd"}

@@ -10,12 +10,15 @@ from advlearn.report.table import Source, Table
 from advlearn.studies.selective.paper.cells import baseline_rows
 from advlearn.studies.selective.paper.labels import ATTACKS, METRICS, MODELS
 from advlearn.studies.selective.paper.published_tables import (
+    HOW,
     SAY,
+    blocks,
+    common_notes,
     compared,
     comparison,
-    published_table,
+    each_cell,
 )
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 
 _NAME = "selective_baselines"
 _KEYS = ["universe", "protocol", "rule", "attack", "metric"]
@@ -82,15 +85,16 @@ def _readable(lines: pd.DataFrame) -> list[list[str]]:
 
 def build(tidy: SelectiveTidy) -> Table:
     """Published and reproduced baselines, every universe and protocol."""
-    return published_table(
-        tidy,
-        compare(tidy),
-        _readable,
+    frame = compare(tidy)
+    return Table(
         title="Baselines",
-        caption=SAY.baselines(),
+        caption=SAY.baselines(each_cell(tidy)),
+        frame=frame,
+        groups=blocks(tidy, frame, _readable),
+        how=HOW,
         columns=["model", "accuracy", "reproduced (published)", "in mean's", "in run's"],
         keys=_KEYS,
         sources=[Source("selective_metrics", _rows(tidy))],
-        published=["quantity"],
-        notes=[SAY.baselines_note()],
+        published=[("quantity", "quantity")],
+        notes=[*common_notes(tidy), SAY.baselines_note()],
     )

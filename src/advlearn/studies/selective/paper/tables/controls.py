@@ -23,8 +23,8 @@ from advlearn.studies.selective.paper.cells import (
 )
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, CONTROLS, REDUCTIONS, RULES
 from advlearn.studies.selective.paper.published_tables import SAY, common_notes
-from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.universe_protocol import in_blocks, universe_protocols
+from advlearn.studies.selective.schema import SelectiveTidy
 
 POOLED = "pooled"
 """Name of the setting of lines that average over all settings within each seed."""

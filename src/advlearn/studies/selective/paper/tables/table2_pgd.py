@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advlearn.report.table import Table
 from advlearn.studies.selective.paper.cluster_tables import cluster_table
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 
 
 def build(tidy: SelectiveTidy) -> Table:

@@ -10,12 +10,15 @@ from advlearn.report.table import Source, Table
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
 from advlearn.studies.selective.paper.labels import ALGORITHMS, METRICS, REDUCTIONS
 from advlearn.studies.selective.paper.published_tables import (
+    HOW,
     SAY,
+    blocks,
+    common_notes,
     compared,
     comparison,
-    published_table,
+    each_cell,
 )
-from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SelectiveTidy
 
 _NAME = "selective_table3_overall"
 _ATTACK = "fgsm"
@@ -99,17 +102,19 @@ def build(tidy: SelectiveTidy) -> Table:
         algorithm=ALGORITHMS.order(frame["algorithm"]),
         metric=sorted(METRICS),
     )
-    return published_table(
-        tidy,
-        frame,
-        _readable,
+    return Table(
         title="Table 3: overall comparison, FGSM",
-        caption=SAY.table3(),
+        caption=SAY.table3(each_cell(tidy)),
+        frame=frame,
+        groups=blocks(tidy, frame, _readable),
+        how=HOW,
         columns=["algorithm", "setting chosen", "clean accuracy", "adversarial accuracy"],
         keys=_KEYS,
         sources=[
             Source("selective_metrics", single),
-            Source("selective_metrics", test, of=_not_by_validation, row="row"),
+            Source(
+                "selective_metrics", test, of=lambda name: name != "validation_average", row="row"
+            ),
             Source(
                 "selective_metrics",
                 validation,
@@ -118,10 +123,6 @@ def build(tidy: SelectiveTidy) -> Table:
                 row="row",
             ),
         ],
-        published=["algorithm", "metric"],
-        notes=[SAY.table3_note()],
+        published=[("algorithm", "algorithm"), ("metric", "metric")],
+        notes=[*common_notes(tidy), SAY.table3_note()],
     )
-
-
-def _not_by_validation(column: str) -> bool:
-    return column != "validation_average"

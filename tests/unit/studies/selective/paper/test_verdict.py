@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.report.tidy import Tidy
 from advlearn.studies.selective.paper.verdict import (
     Verdict,
     headline,
@@ -12,7 +11,8 @@ from advlearn.studies.selective.paper.verdict import (
     verdict_rows,
     verdicts,
 )
-from tests.helpers.selective_run import PUBLISHED, write_run
+from advlearn.studies.selective.schema import SelectiveTidy
+from tests.helpers.selective_run import PUBLISHED, with_table, write_run
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_outcome(low: float, high: float, outcome: str) -> None:
     assert Verdict("subset", "kmeans", "fgsm", 0.01, low, high, 3).outcome == outcome
 
 
-def test_verdict_finds_what_was_put_in(full: Tidy) -> None:
+def test_verdict_finds_what_was_put_in(full: SelectiveTidy) -> None:
     """The made-up run has a true gain over subsets and a true loss against all images."""
     found = verdicts(full)
     assert len(found) == 3 * 4 * 2  # controls, clusterers, attacks
@@ -41,17 +41,17 @@ def test_verdict_finds_what_was_put_in(full: Tidy) -> None:
     assert len(verdict_rows(full)[1]) == len(found)
 
 
-def test_one_seed_gives_no_verdict(smoke: Tidy) -> None:
+def test_one_seed_gives_no_verdict(smoke: SelectiveTidy) -> None:
     assert all("says nothing about chance" in sentence for sentence in sentences(smoke))
 
 
 def test_run_that_selects_everything(tmp_path: Path) -> None:
     folder = write_run(tmp_path, cluster_numbers=[1], clusterers=["kmeans"], seeds=[0, 1])
-    assert "no cluster that is smaller" in sentences(Tidy(folder, PUBLISHED))[0]
+    assert "no cluster that is smaller" in sentences(SelectiveTidy(folder, PUBLISHED))[0]
 
 
 def test_headline_is_plain_text(full_folder: Path) -> None:
-    text = headline(Tidy(full_folder, PUBLISHED))
+    text = headline(SelectiveTidy(full_folder, PUBLISHED))
     assert "0.3016" in text
     assert "0.9701" in text
     assert "One random cluster against an equally large random subset" in text
@@ -61,13 +61,12 @@ def test_headline_is_plain_text(full_folder: Path) -> None:
     assert len(table) == 2 + 10
 
 
-def test_floor_is_said(full: Tidy) -> None:
+def test_floor_is_said(full: SelectiveTidy) -> None:
     """Where every adversarial accuracy is zero, nothing can differ, and the report says so."""
-    tidy = Tidy(full.folder, full.published_folder)
-    metrics = full.metrics.copy()
+    metrics = full["selective_metrics"].copy()
     floor = (metrics["protocol"] == "whitebox") & (metrics["metric"] == "adversarial_accuracy")
     metrics.loc[floor, "value"] = 0.0
-    tidy.__dict__["metrics"] = metrics
+    tidy = with_table(full, "selective_metrics", metrics)
     said = [sentence for sentence in sentences(tidy) if "at this floor" in sentence]
     assert [sentence.split(" no ")[0] for sentence in said] == [
         "In closest, white-box",
@@ -76,7 +75,7 @@ def test_floor_is_said(full: Tidy) -> None:
     assert not any("at this floor" in sentence for sentence in sentences(full))
 
 
-def test_other_universes_are_judged_too(full: Tidy) -> None:
-    scopes_named = [sentence for sentence in sentences(full) if "sound, transfer" in sentence]
-    assert len(scopes_named) == 1
-    assert "equally large random subset" in scopes_named[0]
+def test_other_universes_are_judged_too(full: SelectiveTidy) -> None:
+    about_transfer = [sentence for sentence in sentences(full) if "sound, transfer" in sentence]
+    assert len(about_transfer) == 1
+    assert "equally large random subset" in about_transfer[0]

@@ -15,11 +15,6 @@ from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.embed import EmbedSettings
 from advlearn.settings.network import RetrainSettings, TrainingSettings
-from advlearn.studies.bilevel.settings.attack import OnepointSettings
-from advlearn.studies.bilevel.stages.attack import bilevel_attack
-from advlearn.studies.bilevel.stages.certify import bilevel_certify
-from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
-from advlearn.studies.bilevel.stages.path import bilevel_path
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.settings.jobs import (
     CraftJob,
@@ -35,66 +30,25 @@ from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.studies.selective.stages.pretrain import pretrain
 from advlearn.support import checkpoint
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.support.io import read_csv, read_parquet
-from tests.helpers.interrupted import Killed, killed_after_each_save
-from tests.unit.stages import test_bilevel_attack as attacks
-from tests.unit.stages import test_bilevel_certify as certificates
-from tests.unit.stages import test_bilevel_path as paths
-
-from .conftest import TinyRun
+from tests.helpers.interrupted import Killed
+from tests.helpers.resumed import Stage, assert_resumes, contents
+from tests.helpers.tiny import TinyRun
 
 pytestmark = pytest.mark.slow
-
-inputs = certificates.inputs
-made = paths.made
-
-Stage = Callable[[Path], object]
-
-
-def unchanged(stage: Stage, folder: Path, patch: pytest.MonkeyPatch, least: int) -> None:
-    """Compare the files of ``stage`` with those of a run that is killed at every save."""
-    stage(folder / "undisturbed" / "out.x")
-    kills = killed_after_each_save(lambda: stage(folder / "killed" / "out.x"), patch)
-    assert kills >= least
-    expected, found = contents(folder / "undisturbed"), contents(folder / "killed")
-    assert found.keys() == expected.keys(), "something was left behind, or is missing"
-    assert found == expected
-
-
-def contents(folder: Path) -> dict[str, object]:
-    return {path.name: content(path) for path in sorted(folder.iterdir())}
-
-
-def content(path: Path) -> object:
-    """Bytes of a file; of a table that holds seconds, all the rest."""
-    try:
-        frame = read_parquet(path) if path.name.endswith(".parquet") else read_csv(path)
-    except (ValueError, UnicodeDecodeError):
-        return path.read_bytes()
-    if "seconds" in frame:
-        return frame.drop(columns="seconds").to_json()
-    return path.read_bytes()
-
-
-def out_as(suffix: str, stage: Stage) -> Stage:
-    return lambda out: stage(out.with_name(f"out{suffix}"))
 
 
 def test_pretrain(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = PretrainJob(model=tiny.model, training=TrainingSettings(epochs=3, batch_size=64))
-    unchanged(
-        out_as(
-            ".safetensors",
-            lambda out: pretrain(data=tiny.data, settings=settings, seed=1, out=out, device="cpu"),
-        ),
-        tmp_path, monkeypatch, 9,
+    assert_resumes(
+        lambda out: pretrain(data=tiny.data, settings=settings, seed=1, out=out, device="cpu"),
+        tmp_path, monkeypatch, 9, ".safetensors",
     )  # fmt: skip
 
 
 def test_retrain(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = RetrainSettings(batch_size=64, crafting="online")
-    unchanged(
-        out_as(".safetensors", lambda out: tiny.retrain(out, settings)), tmp_path, monkeypatch, 20
+    assert_resumes(
+        lambda out: tiny.retrain(out, settings), tmp_path, monkeypatch, 20, ".safetensors"
     )
 
 
@@ -113,22 +67,19 @@ def test_craft(
 ) -> None:
     # Several batches of so few images.
     monkeypatch.setattr(ProjectedAscent.__init__, "__defaults__", (False, 1, 40))
-    unchanged(
-        out_as(
-            ".parquet",
-            lambda out: craft(
-                data=tiny.data, weights=tiny.weights, settings=CraftJob(attack=attack), seed=0,
-                out=out, device="cpu",
-            ),
+    assert_resumes(
+        lambda out: craft(
+            data=tiny.data, weights=tiny.weights, settings=CraftJob(attack=attack), seed=0,
+            out=out, device="cpu",
         ),
-        tmp_path, monkeypatch, 8,
+        tmp_path, monkeypatch, 8, ".parquet",
     )  # fmt: skip
 
 
 def test_craft_of_many_blocks(
     tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unchanged(blocks_of(tiny, monkeypatch), tmp_path, monkeypatch, 8)
+    assert_resumes(blocks_of(tiny, monkeypatch), tmp_path, monkeypatch, 8, ".parquet")
 
 
 @pytest.mark.parametrize("damage", ["flipped", "deleted"])
@@ -137,7 +88,7 @@ def test_a_block_that_was_lost_is_made_again(
 ) -> None:
     """And the state of the block in hand is not taken for its own."""
     stage = blocks_of(tiny, monkeypatch)
-    stage(tmp_path / "undisturbed" / "out.x")
+    stage(tmp_path / "undisturbed" / "out.parquet")
     run = Checkpoint.array
 
     def third_is_killed(self: Checkpoint, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -153,7 +104,7 @@ def test_a_block_that_was_lost_is_made_again(
         patch.setattr(checkpoint, "_SHARE", 0.0)
         patch.setattr(Checkpoint, "array", third_is_killed)
         with pytest.raises(Killed):
-            stage(tmp_path / "killed" / "out.x")
+            stage(tmp_path / "killed" / "out.parquet")
     kept = tmp_path / "killed" / ".out.parquet.progress-train-0.npy"
     if damage == "deleted":
         kept.unlink()
@@ -161,7 +112,7 @@ def test_a_block_that_was_lost_is_made_again(
         content = bytearray(kept.read_bytes())
         content[-3] ^= 1
         kept.write_bytes(content)
-    stage(tmp_path / "killed" / "out.x")
+    stage(tmp_path / "killed" / "out.parquet")
     assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
 
 
@@ -170,11 +121,8 @@ def blocks_of(tiny: TinyRun, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(ProjectedAscent.__init__, "__defaults__", (False, 1, 20))
     monkeypatch.setattr(store, "BLOCK", 50)
     settings = CraftJob(attack=PgdSettings(epsilon=0.1, steps=2, random_start=True))
-    return out_as(
-        ".parquet",
-        lambda out: craft(
-            data=tiny.data, weights=tiny.weights, settings=settings, seed=0, out=out, device="cpu"
-        ),
+    return lambda out: craft(
+        data=tiny.data, weights=tiny.weights, settings=settings, seed=0, out=out, device="cpu"
     )
 
 
@@ -188,15 +136,12 @@ def test_embed(every: int, fft_from: int, tmp_path: Path, monkeypatch: pytest.Mo
     settings = EmbedSettings.model_validate(
         {"tsne": {"perplexity": 5, "early_exaggeration_iter": 30, "n_iter": 40, "threads": 1}}
     )
-    unchanged(
-        out_as(
-            ".npy",
-            lambda out: embed(
-                adversarial=tmp_path / "train.npy", settings=settings, reduction="tsne", seed=0,
-                out=out,
-            ),
+    assert_resumes(
+        lambda out: embed(
+            adversarial=tmp_path / "train.npy", settings=settings, reduction="tsne", seed=0,
+            out=out,
         ),
-        tmp_path, monkeypatch, 8,
+        tmp_path, monkeypatch, 8, ".npy",
     )  # fmt: skip
 
 
@@ -206,16 +151,13 @@ def test_evaluate(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     settings = EvaluateJob(
         attack=tiny.attack, evaluation=EvaluationSettings(validation_images=20, sanity_images=30)
     )
-    unchanged(
-        out_as(
-            ".csv",
-            lambda out: evaluate(
-                data=tiny.data, weights=tiny.weights, adversarial=tiny.outcomes,
-                selection=tiny.selection, retrained=retrained, settings=settings, universe="u",
-                attack="fgsm", reduction="pca", seed=0, out=out, device="cpu",
-            ),
+    assert_resumes(
+        lambda out: evaluate(
+            data=tiny.data, weights=tiny.weights, adversarial=tiny.outcomes,
+            selection=tiny.selection, retrained=retrained, settings=settings, universe="u",
+            attack="fgsm", reduction="pca", seed=0, out=out, device="cpu",
         ),
-        tmp_path, monkeypatch, 4,
+        tmp_path, monkeypatch, 4, ".csv",
     )  # fmt: skip
 
 
@@ -229,7 +171,7 @@ def test_calibrate(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         schedules=("interleaved",),
         craftings=("static", "online"),
     )
-    unchanged(
+    assert_resumes(
         lambda out: calibrate(data=tiny.data, settings=settings, seed=0, out=out, device="cpu"),
         tmp_path, monkeypatch, 30,
     )  # fmt: skip
@@ -252,60 +194,10 @@ def test_cluster(
     blobs = np.repeat([[0, 0], [30, 0], [0, 30]], 20, axis=0)
     points = blobs + np.random.default_rng(0).normal(size=(60, 2))
     np.save(tmp_path / "points.npy", points)
-    unchanged(
-        out_as(
-            ".parquet",
-            lambda out: cluster(
-                embedding=tmp_path / "points.npy", settings=settings, clusterer=clusterer, seed=0,
-                out=out,
-            ),
+    assert_resumes(
+        lambda out: cluster(
+            embedding=tmp_path / "points.npy", settings=settings, clusterer=clusterer, seed=0,
+            out=out,
         ),
-        tmp_path, monkeypatch, least,
-    )  # fmt: skip
-
-
-def test_bilevel_attack(clustered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unchanged(
-        out_as(
-            ".csv",
-            lambda out: bilevel_attack(
-                data=clustered / "blobs.npz", path=clustered / "path.npz", name="blobs",
-                settings=attacks.JOB, seed=3, out=out,
-            ),
-        ),
-        tmp_path, monkeypatch, 13,
-    )  # fmt: skip
-
-
-def test_bilevel_certify(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unchanged(
-        out_as(
-            ".csv",
-            lambda out: bilevel_certify(
-                data=inputs / "blobs.npz", path=inputs / "path.npz", name="blobs",
-                settings=certificates.JOB, out=out,
-            ),
-        ),
-        tmp_path, monkeypatch, 10,
-    )  # fmt: skip
-
-
-def test_bilevel_path(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unchanged(
-        out_as(
-            ".csv",
-            lambda out: bilevel_path(
-                data=made.parents[1] / "data.npz", name="points",
-                settings=paths.job(trajectories=True), out=out,
-            ),
-        ),
-        tmp_path, monkeypatch, 13,
-    )  # fmt: skip
-
-
-def test_bilevel_onepoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = OnepointSettings(pairs=((8, 9),), points=4, lengths=(1.0,), seeds=(0,))
-    unchanged(
-        out_as(".csv", lambda out: bilevel_onepoint(settings=settings, out=out)),
-        tmp_path, monkeypatch, 2,
+        tmp_path, monkeypatch, least, ".parquet",
     )  # fmt: skip

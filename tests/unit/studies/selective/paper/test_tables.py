@@ -3,31 +3,34 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import advlearn.paper.tables as package
 import numpy as np
 import pandas as pd
 import pytest
-from advlearn.paper.tables import TABLES
 
 from advlearn.metrics.intervals import mean_interval, paired_difference
-from advlearn.report.tidy import Tidy, of_study
+from advlearn.report.table import Table
 from advlearn.report.writers import write_table
-from advlearn.studies.selective.paper.common import POOLED, baselines, cells, cluster_number, scopes
-from advlearn.studies.selective.paper.tables import baselines as selective_baselines
-from advlearn.studies.selective.paper.tables import controls as selective_controls
-from advlearn.studies.selective.paper.tables import table3_overall as selective_table3_overall
+from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
+from advlearn.studies.selective.paper.tables import baselines as baseline_table
+from advlearn.studies.selective.paper.tables import controls
+from advlearn.studies.selective.paper.tables.controls import POOLED
+from advlearn.studies.selective.paper.tables.table3_overall import choose, competing
+from advlearn.studies.selective.paper.universe_protocol import universe_protocols
+from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.study import STUDY
 from advlearn.support.errors import UserError
-from tests.helpers.selective_run import GAIN, N_TRAIN, PUBLISHED
+from tests.helpers.selective_run import GAIN, N_TRAIN, PUBLISHED, with_table
 
 
-def test_every_module_is_registered() -> None:
-    modules = {path.stem for path in Path(package.__path__[0]).glob("*_*.py")} - {"__init__"}
-    assert modules == set(TABLES)
+def table(name: str, run: SelectiveTidy) -> Table:
+    found: Table = STUDY.table(f"selective_{name}").build(run)
+    return found
 
 
-@pytest.mark.parametrize("name", of_study(TABLES, "selective"))
+@pytest.mark.parametrize("name", STUDY.tables)
 def test_every_table_of_every_run(folder: Path, tmp_path: Path, name: str) -> None:
-    write_table(TABLES[name](Tidy(folder, PUBLISHED)), tmp_path / name)
+    run = SelectiveTidy(folder, PUBLISHED)
+    write_table(STUDY.table(name).build(run), tmp_path / name)
     with (tmp_path / f"{name}.csv").open(newline="") as stream:
         header, *rows = csv.reader(stream)
     assert rows
@@ -38,8 +41,8 @@ def test_every_table_of_every_run(folder: Path, tmp_path: Path, name: str) -> No
     assert "nan" not in (tmp_path / f"{name}.tex").read_text().replace("DBSCAN", "")
 
 
-def test_primary_comes_first(full: Tidy) -> None:
-    assert scopes(full) == [
+def test_primary_comes_first(full: SelectiveTidy) -> None:
+    assert universe_protocols(full) == [
         ("closest", "whitebox"),
         ("closest", "transfer"),
         ("sound", "whitebox"),
@@ -47,8 +50,8 @@ def test_primary_comes_first(full: Tidy) -> None:
     ]
 
 
-def test_table_1_against_the_rows_of_the_run(full: Tidy) -> None:
-    frame = TABLES["selective_table1_fgsm"](full).frame
+def test_table_1_against_the_rows_of_the_run(full: SelectiveTidy) -> None:
+    frame = table("table1_fgsm", full).frame
     row = frame[
         (frame["universe"] == "closest")
         & (frame["protocol"] == "whitebox")
@@ -56,7 +59,7 @@ def test_table_1_against_the_rows_of_the_run(full: Tidy) -> None:
         & (frame["n_clusters"] == 4)
         & (frame["metric"] == "adversarial_accuracy")
     ].iloc[0]
-    raw = full.metrics.query(
+    raw = full["selective_metrics"].query(
         "universe == 'closest' and protocol == 'whitebox' and clusterer == 'kmeans'"
         " and setting == 'n_clusters=4' and rule == 'random' and reduction == 'pca'"
         " and attack == 'fgsm' and split == 'test' and metric == 'adversarial_accuracy'"
@@ -71,34 +74,34 @@ def test_table_1_against_the_rows_of_the_run(full: Tidy) -> None:
     assert row["published_inside_ci"] == ("yes" if expected.contains(0.228) else "no")
 
 
-def test_published_cells_that_were_not_run_stay_in_the_csv(full: Tidy) -> None:
-    table = TABLES["selective_table2_pgd"](full)
-    five = table.frame[table.frame["n_clusters"] == 5]
+def test_published_cells_that_were_not_run_stay_in_the_csv(full: SelectiveTidy) -> None:
+    second = table("table2_pgd", full)
+    five = second.frame[second.frame["n_clusters"] == 5]
     assert five["mean"].isna().all()
     assert five["published"].notna().all()
-    assert [row[0] for row in table.groups[0].rows] == ["1", "2", "4", "8"]
+    assert [row[0] for row in second.groups[0].rows] == ["1", "2", "4", "8"]
 
 
-def test_one_seed_has_no_interval(smoke: Tidy) -> None:
-    frame = TABLES["selective_table1_fgsm"](smoke).frame
+def test_one_seed_has_no_interval(smoke: SelectiveTidy) -> None:
+    frame = table("table1_fgsm", smoke).frame
     assert frame["mean"].notna().any()
     assert frame["ci_low"].isna().all()
     assert frame["published_inside_ci"].isna().all()
 
 
 def test_attack_that_was_not_run_shows_the_published_numbers(bare_folder: Path) -> None:
-    table = TABLES["selective_table2_pgd"](Tidy(bare_folder, PUBLISHED))
-    assert table.groups[0].rows[0][1] == "– (0.973)"
+    second = table("table2_pgd", SelectiveTidy(bare_folder, PUBLISHED))
+    assert second.groups[0].rows[0][1] == "– (0.973)"
 
 
-def test_baselines_are_those_of_the_run(full: Tidy) -> None:
-    frame = selective_baselines.compare(full)
+def test_baselines_are_those_of_the_run(full: SelectiveTidy) -> None:
+    frame = baseline_table.compare(full)
     primary = frame[frame["primary"] == "yes"].set_index(["rule", "attack", "metric"])
     assert primary.loc[("classic", "any", "clean_accuracy"), "published"] == 0.9701
     assert primary.loc[("all", "pgd", "adversarial_accuracy"), "published"] == 0.2888
     assert primary.loc[("all", "fgsm", "clean_accuracy"), "published"] == 0.9699
-    assert pd.isna(primary.loc[("none", "fgsm", "adversarial_accuracy"), "published"])
-    raw = full.metrics.query(
+    assert "none" not in set(primary["published"].dropna().index.get_level_values("rule"))
+    raw = full["selective_metrics"].query(
         "universe == 'closest' and protocol == 'whitebox' and rule == 'all' and attack == 'pgd'"
         " and split == 'test' and metric == 'adversarial_accuracy'"
     )
@@ -107,8 +110,12 @@ def test_baselines_are_those_of_the_run(full: Tidy) -> None:
     )
 
 
+def chosen_of(run: SelectiveTidy) -> pd.DataFrame:
+    return choose(competing(run, "validation"))
+
+
 def test_setting_is_chosen_on_validation_never_on_test(full_folder: Path, tmp_path: Path) -> None:
-    before = selective_table3_overall.choose(Tidy(full_folder, PUBLISHED))
+    before = chosen_of(SelectiveTidy(full_folder, PUBLISHED))
     for path in full_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     metrics = pd.read_csv(tmp_path / "selective_metrics.csv", keep_default_na=False)
@@ -116,32 +123,32 @@ def test_setting_is_chosen_on_validation_never_on_test(full_folder: Path, tmp_pa
     test = metrics["split"] == "test"
     metrics.loc[test, "value"] = generator.uniform(size=int(test.sum()))
     metrics.to_csv(tmp_path / "selective_metrics.csv", index=False)
-    pd.testing.assert_frame_equal(
-        before, selective_table3_overall.choose(Tidy(tmp_path, PUBLISHED))
-    )
+    pd.testing.assert_frame_equal(before, chosen_of(SelectiveTidy(tmp_path, PUBLISHED)))
 
 
-def test_setting_that_failed_on_a_seed_is_not_preferred(full: Tidy) -> None:
-    chosen = selective_table3_overall.choose(full)
-    dbscan = chosen[chosen["clusterer"] == "dbscan"]
+def test_setting_that_failed_on_a_seed_is_not_preferred(full: SelectiveTidy) -> None:
+    chosen = chosen_of(full)
+    dbscan = chosen[chosen["algorithm"] == "dbscan"]
     assert set(dbscan["setting"]) == {"eps_quantile=0.5,min_samples=10"}
     assert set(dbscan["seeds_run"]) == {3}
 
 
-def test_subset_difference_is_paired_by_digest(full: Tidy) -> None:
-    """By brute force for one cell: same job, same seed, paired_digest equal to the digest."""
+def test_subset_difference_is_paired_by_digest(full: SelectiveTidy) -> None:
+    """By brute force for one cell: same job, same seed, control_of equal to the digest."""
     keys = "universe == 'sound' and protocol == 'transfer' and attack == 'fgsm'"
     keys += " and reduction == 'tsne' and clusterer == 'kmeans' and setting == 'n_clusters=4'"
-    raw = full.metrics.query(f"{keys} and split == 'test' and metric == 'adversarial_accuracy'")
+    raw = full["selective_metrics"].query(
+        f"{keys} and split == 'test' and metric == 'adversarial_accuracy'"
+    )
     first, second = [], []
     for seed in (0, 1, 2):
         cell = raw[(raw["seed"] == seed) & (raw["rule"] == "random")].iloc[0]
-        control = raw[(raw["seed"] == seed) & (raw["paired_digest"] == cell["digest"])].iloc[0]
+        control = raw[(raw["seed"] == seed) & (raw["control_of"] == cell["digest"])].iloc[0]
         assert control["rule"] == "subset"
         first.append(float(cell["value"]))
         second.append(float(control["value"]))
     expected = paired_difference(first, second)
-    frame = selective_controls.compare(full)
+    frame = controls.compare(full)
     row = frame.query(f"{keys} and rule == 'random' and metric == 'adversarial_accuracy'").iloc[0]
     assert row["difference_subset"] == pytest.approx(expected.mean)
     assert row["difference_subset_low"] == pytest.approx(expected.low)
@@ -149,16 +156,16 @@ def test_subset_difference_is_paired_by_digest(full: Tidy) -> None:
     assert row["difference_subset_n"] == 3
 
 
-def test_controls_find_the_gain_that_was_put_in(full: Tidy) -> None:
-    frame = selective_controls.compare(full)
+def test_controls_find_the_gain_that_was_put_in(full: SelectiveTidy) -> None:
+    frame = controls.compare(full)
     adversarial = frame.query("setting == @POOLED and metric == 'adversarial_accuracy'")
     adversarial = adversarial[adversarial["protocol"] == "whitebox"]
     assert adversarial["difference_subset"].mean() == pytest.approx(GAIN, abs=0.003)
     assert POOLED in set(frame["setting"])
 
 
-def test_selecting_everything_is_adversarial_training_and_no_selection(full: Tidy) -> None:
-    frame = selective_controls.compare(full)
+def test_selecting_everything_is_adversarial_training_and_no_selection(full: SelectiveTidy) -> None:
+    frame = controls.compare(full)
     whole = frame[frame["setting"] == "n_clusters=1"]
     assert len(whole)
     assert (whole["difference_all"].abs() < 1e-12).all()
@@ -167,28 +174,34 @@ def test_selecting_everything_is_adversarial_training_and_no_selection(full: Tid
     assert (numbers["n_selected"] < N_TRAIN).all()
 
 
-def test_spread_over_clusters_brackets_their_mean(full: Tidy) -> None:
-    frame = cells(full)
+def test_spread_over_clusters_brackets_their_mean(full: SelectiveTidy) -> None:
+    frame = cells(selections(full))
     every = frame[frame["rule"] == "every"]
     assert (every["every_min"] <= every["value"]).all()
     assert (every["value"] <= every["every_max"]).all()
     assert (every["every_min"] < every["every_max"]).any()
 
 
-def test_baselines_come_once_a_seed(full: Tidy) -> None:
-    frame = baselines(full)
+def test_baselines_come_once_a_seed(full: SelectiveTidy) -> None:
+    frame = baselines(baseline_rows(full))
     keys = ["universe", "protocol", "attack", "seed", "metric", "rule"]
     assert not frame.duplicated(keys).any()
 
 
-def test_cluster_number() -> None:
-    settings = pd.Series(["n_clusters=4", "eps=1,n_clusters=10", "eps=1", "xn_clusters=3"])
-    assert [None if pd.isna(n) else int(n) for n in cluster_number(settings)] == [4, 10, None, None]
+def test_curves_have_the_clusterers_that_are_asked_for_a_number(full: SelectiveTidy) -> None:
+    """Whatever the settings are called."""
+    metrics = full["selective_metrics"]
+    renamed = metrics["setting"].where(metrics["clusterer"] != "kmeans", "k" + metrics["setting"])
+    other = with_table(full, "selective_metrics", metrics.assign(setting=renamed))
+    for run in (full, other):
+        frame = table("table1_fgsm", run).frame
+        assert set(frame["algorithm"]) == {"kmeans", "agglomerative"}
+        assert set(frame.loc[frame["mean"].notna(), "n_clusters"]) == {1, 2, 4, 8}
 
 
-def test_run_without_baselines(full: Tidy) -> None:
-    tidy = Tidy(full.folder, full.published_folder)
-    tidy.__dict__["metrics"] = full.metrics[full.metrics["clusterer"] != "single"]
+def test_run_without_baselines(full: SelectiveTidy) -> None:
+    metrics = full["selective_metrics"]
+    tidy = with_table(full, "selective_metrics", metrics[metrics["clusterer"] != "single"])
     with pytest.raises(UserError, match="no cells without clustering") as caught:
-        selective_baselines.compare(tidy)
+        baseline_table.compare(tidy)
     assert "--include-single" in caught.value.remedy

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.report.tidy import Tidy
+from advlearn.studies.selective.schema import SelectiveTidy
 from tests.helpers.selective_run import PUBLISHED, write_run
 
 
@@ -51,10 +51,10 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
-def full(full_folder: Path) -> Tidy:
-    return Tidy(full_folder, PUBLISHED)
+def full(full_folder: Path) -> SelectiveTidy:
+    return SelectiveTidy(full_folder, PUBLISHED)
 
 
 @pytest.fixture(scope="session")
-def smoke(smoke_folder: Path) -> Tidy:
-    return Tidy(smoke_folder, PUBLISHED)
+def smoke(smoke_folder: Path) -> SelectiveTidy:
+    return SelectiveTidy(smoke_folder, PUBLISHED)

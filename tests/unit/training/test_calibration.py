@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from advlearn.settings.attack import FgsmSettings
+from advlearn.settings.network import RetrainSettings, TrainingSettings
+from advlearn.support.checkpoint import Checkpoint
+from advlearn.training.calibration import (
+    PROTOCOLS,
+    Answer,
+    Classifier,
+    Conditions,
+    Labelled,
+    baselines,
+    pretrain,
+)
+
+RETRAININGS = [
+    RetrainSettings(schedule="interleaved", start=start, crafting="static", batch_size=16)
+    for start in ("pretrained", "scratch")
+]
+
+
+def network(seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+
+
+@pytest.fixture
+def conditions() -> Conditions:
+    """Dark images and bright ones."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(80) % 2
+    images = 0.4 * torch.rand(80, 1, 4, 4, generator=generator) + 0.6 * labels[:, None, None, None]
+    train, held_out = Labelled(images[:60], labels[:60]), Labelled(images[60:], labels[60:])
+    return Conditions(train, held_out, online_steps=2, seed=0, checkpoint=Checkpoint.off())
+
+
+@pytest.fixture
+def classifier(conditions: Conditions) -> Classifier:
+    training = TrainingSettings(epochs=30, batch_size=16, learning_rate=0.05)
+    return pretrain("linear", network(0), network(1).state_dict(), training, conditions)
+
+
+def test_a_baseline_for_each_way_of_training_and_protocol(
+    classifier: Classifier, conditions: Conditions
+) -> None:
+    assert classifier.accuracy == 1.0
+    found = baselines(classifier, FgsmSettings(epsilon=0.4), RETRAININGS, conditions)
+    assert list(found) == [
+        Answer("interleaved", start, "static", protocol)
+        for start in ("pretrained", "scratch")
+        for protocol in PROTOCOLS
+    ]
+    # One attack, one classifier: what it loses has nothing to do with how it is trained later.
+    for protocol in PROTOCOLS:
+        mine = [each for answer, each in found.items() if answer.protocol == protocol]
+        assert len({each.classic for each in mine}) == 1
+        assert mine[0].classic < classifier.accuracy
+    assert all(0 <= share <= 1 for each in found.values() for share in each)
+
+
+def test_the_network_keeps_its_pretrained_weights(
+    classifier: Classifier, conditions: Conditions
+) -> None:
+    first = baselines(classifier, FgsmSettings(epsilon=0.1), RETRAININGS, conditions)
+    for name, value in classifier.network.state_dict().items():
+        assert torch.equal(value, classifier.pretrained[name])
+    assert baselines(classifier, FgsmSettings(epsilon=0.1), RETRAININGS, conditions) == first
