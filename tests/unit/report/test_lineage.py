@@ -20,12 +20,6 @@ VALUES = {
     "topk_images": "l2 delta_tkacc delta_p delta_map delta_ndcg".split(),
     "topk_models": ["value"],
     "topk_transfer": ["value"],
-    "bilevel_formulas": ["max_error"],
-    "bilevel_intervals": ["low", "high"],
-    "bilevel_attacks": "epsilon delta matching_error queries seconds".split(),
-    "bilevel_blackbox": "epsilon delta one_minus_ari matching_error queries".split(),
-    "bilevel_onepoint": "misclustered delta_squared l0 l2 linf queries".split(),
-    "bilevel_agreement": ["kendall_tau"],
 }
 """Columns of each tidy table that hold its numbers."""
 REFERENCE_RUN = Path("results/reference/tidy")
@@ -98,9 +92,7 @@ def same(first: list[object], second: list[object]) -> bool:
 def columns_of(name: str) -> list[str]:
     return {
         "selective_controls": ["mean", "difference_subset", "difference_all", "difference_none"],
-        "bilevel_gamma_interval": ["low", "ratio"],
-        "bilevel_delta_formulas": ["max_error"],
-    }.get(name, ["mean"])
+            }.get(name, ["mean"])
 
 
 @pytest.mark.slow

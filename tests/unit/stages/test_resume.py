@@ -15,11 +15,6 @@ from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.embed import EmbedSettings
 from advlearn.settings.network import RetrainSettings, TrainingSettings
-from advlearn.studies.bilevel.settings.attack import OnepointSettings
-from advlearn.studies.bilevel.stages.attack import bilevel_attack
-from advlearn.studies.bilevel.stages.certify import bilevel_certify
-from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
-from advlearn.studies.bilevel.stages.path import bilevel_path
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.settings.jobs import (
     CraftJob,
@@ -40,16 +35,10 @@ from advlearn.support import checkpoint
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.io import read_csv, read_parquet
 from tests.helpers.interrupted import Killed, killed_after_each_save
-from tests.unit.stages import test_bilevel_attack as attacks
-from tests.unit.stages import test_bilevel_certify as certificates
-from tests.unit.stages import test_bilevel_path as paths
 
 from .conftest import TinyRun, TinyTopk
 
 pytestmark = pytest.mark.slow
-
-inputs = certificates.inputs
-made = paths.made
 
 Stage = Callable[[Path], object]
 
@@ -326,50 +315,3 @@ def test_perturbed_images_that_were_lost_are_made_again(
     kills = killed_after_each_save(lambda: stage(tmp_path / "killed" / "x"), monkeypatch, every=2)
     assert kills >= 1
     assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
-
-
-def test_bilevel_attack(clustered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unchanged(
-        out_as(
-            ".csv",
-            lambda out: bilevel_attack(
-                data=clustered / "blobs.npz", path=clustered / "path.npz", name="blobs",
-                settings=attacks.JOB, seed=3, out=out,
-            ),
-        ),
-        tmp_path, monkeypatch, 13,
-    )  # fmt: skip
-
-
-def test_bilevel_certify(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unchanged(
-        out_as(
-            ".csv",
-            lambda out: bilevel_certify(
-                data=inputs / "blobs.npz", path=inputs / "path.npz", name="blobs",
-                settings=certificates.JOB, out=out,
-            ),
-        ),
-        tmp_path, monkeypatch, 10,
-    )  # fmt: skip
-
-
-def test_bilevel_path(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unchanged(
-        out_as(
-            ".csv",
-            lambda out: bilevel_path(
-                data=made.parents[1] / "data.npz", name="points",
-                settings=paths.job(trajectories=True), out=out,
-            ),
-        ),
-        tmp_path, monkeypatch, 13,
-    )  # fmt: skip
-
-
-def test_bilevel_onepoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = OnepointSettings(pairs=((8, 9),), points=4, lengths=(1.0,), seeds=(0,))
-    unchanged(
-        out_as(".csv", lambda out: bilevel_onepoint(settings=settings, out=out)),
-        tmp_path, monkeypatch, 2,
-    )  # fmt: skip
