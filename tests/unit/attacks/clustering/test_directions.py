@@ -54,6 +54,6 @@ def test_towards_a_change(points: np.ndarray) -> None:
     for direction in found.values():
         assert PerPoint(1.0).size(direction) == pytest.approx(1)
     # Half of one cluster moves, and nothing of the other.
-    moved = found["transfer"].any(axis=1)
+    moved = np.asarray(found["transfer"].any(axis=1))
     assert moved.sum() in (4, 6)
     assert moved[:8].any() != moved[8:].any()
