@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -241,13 +242,13 @@ SECTIONS = {
 }
 
 
-def number(value: object) -> str:
+def number(value: Any) -> str:
     """A cell: integers whole, floats with three significant digits, nothing for a missing one."""
     if value is None or value is pd.NA or value != value:
         return ""
     if isinstance(value, str):
         return value
-    as_float = float(value)  # type: ignore[arg-type]
+    as_float = float(value)
     if as_float == int(as_float) or abs(as_float) >= 1000:
         return f"{as_float:,.0f}"
     return f"{as_float:.3g}"

@@ -20,6 +20,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -116,7 +117,7 @@ def compare(
     sample = slice(0, min(2000, len(images)))
     tries = {
         size: min(
-            seconds(lambda: peer_verdicts(model, images[sample], labels[sample], settings, size))  # noqa: B023
+            seconds(partial(peer_verdicts, model, images[sample], labels[sample], settings, size))
             for _ in range(2)
         )
         for size in PEER_BATCH_SIZES

@@ -26,7 +26,7 @@ import pandas as pd
 
 from advlearn.config import load_file
 from benchmarks import common
-from benchmarks.scaling_stages import MADE, Stage, preparations, stages
+from benchmarks.scaling_stages import MADE, Commands, Stage, preparations, stages
 
 OUT = Path("benchmarks/results/scaling.csv")
 _EVERY = 0.02
@@ -106,7 +106,9 @@ def foretold(sizes: list[int], values: list[float], size: int) -> float:
     return values[-1] + gain * max(ratio, gain / before if before > 0 else 1.0)
 
 
-def prepare(names: tuple[str, ...], folder: Path, size: int, made: dict, log: Path) -> None:
+def prepare(
+    names: tuple[str, ...], folder: Path, size: int, made: dict[str, Commands], log: Path
+) -> None:
     """Make what a stage needs and is not there yet."""
     for name in names:
         if (folder / MADE[name]).exists():
@@ -119,7 +121,7 @@ def prepare(names: tuple[str, ...], folder: Path, size: int, made: dict, log: Pa
 
 
 def curve(
-    stage: Stage, work: Path, made: dict, limit_s: float, memory_mb: float
+    stage: Stage, work: Path, made: dict[str, Commands], limit_s: float, memory_mb: float
 ) -> list[dict[str, object]]:
     """One row a size: measured, or the reason why it was not."""
     rows: list[dict[str, object]] = []
@@ -188,7 +190,9 @@ def main() -> None:
             keep = [] if not options.out.exists() else _others(options.out, stage.name)
             rows = [{**row, "limit_s": options.limit, **machine} for row in rows]
             order = [each.name for each in every]
-            found = sorted([*keep, *rows], key=lambda row: (order.index(row["stage"]), row["n"]))
+            found = sorted(
+                [*keep, *rows], key=lambda row: (order.index(str(row["stage"])), int(str(row["n"])))
+            )
             common.write(found, options.out)
     finally:
         if options.work is None:
@@ -197,7 +201,8 @@ def main() -> None:
 
 def _others(path: Path, stage: str) -> list[dict[str, object]]:
     frame = pd.read_csv(path)
-    return frame[frame["stage"] != stage].to_dict(orient="records")
+    kept = frame[frame["stage"] != stage].to_dict(orient="records")
+    return [{str(name): value for name, value in row.items()} for row in kept]
 
 
 if __name__ == "__main__":

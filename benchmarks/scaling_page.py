@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlearn.report import style
+from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from benchmarks.report import MARKERS, machine, markdown, number
 from benchmarks.scaling_fit import Curve, fit
 from benchmarks.scaling_stages import IMAGES as SIZES
@@ -29,7 +30,7 @@ MEMORY_MB, DAY_S = 24_000, 86_400
 FURTHEST = 100
 _BEYOND = 64  # times the last measured size: further the dashes do not go
 IMAGES = "images"
-COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE, style.BLACK)
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, BLACK)
 MARKERS_OF_LINES = ("o", "s", "^", "D", "v", "P", "X", "d")
 
 
@@ -160,8 +161,9 @@ def curves_table(stages: list[Scaling]) -> str:
         row["exponent of the time"] = _exponent(time)
         row["error of the fit"] = "" if time is None else f"{100 * time.error:.0f} %"
         row["exponent of the memory"] = _exponent(stage.space)
-        per_image = line is not None and stage.unit == IMAGES
-        row["kB an image"] = number(line.factor * 1000) if per_image else ""
+        row["kB an image"] = ""
+        if line is not None and stage.unit == IMAGES:
+            row["kB an image"] = number(line.factor * 1000)
         largest = float(stage.sizes[-1])
         row["a day at"] = "" if time is None else reached(time.reaches(DAY_S), largest)
         row["24 GB at"] = "" if line is None else reached(line.reaches(MEMORY_MB), largest)
@@ -199,10 +201,10 @@ def draw(stages: list[Scaling]) -> bytes:
             marker = MARKERS_OF_LINES[place % len(MARKERS_OF_LINES)]
             _line(left, stage, stage.seconds, stage.time, colour, marker)
             _line(right, stage, stage.memory, stage.line(), colour, marker)
-        left.axhline(DAY_S, color=style.GREY, linewidth=0.8)
-        left.text(60, DAY_S * 1.2, "a day", color=style.GREY)
-        right.axhline(MEMORY_MB, color=style.GREY, linewidth=0.8)
-        right.text(60, MEMORY_MB * 1.1, "24 GB", color=style.GREY)
+        left.axhline(DAY_S, color=GREY, linewidth=0.8)
+        left.text(60, DAY_S * 1.2, "a day", color=GREY)
+        right.axhline(MEMORY_MB, color=GREY, linewidth=0.8)
+        right.text(60, MEMORY_MB * 1.1, "24 GB", color=GREY)
         for axes, label in ((left, "processor time (s)"), (right, "peak memory (MB)")):
             axes.set(xscale="log", yscale="log", xlabel="images or points", ylabel=label)
             axes.set_xlim(45, 1.3 * SIZES[-1])

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from advlearn.attacks import topk
 from advlearn.data.multilabel.scenes import compose
+from advlearn.data.splits import SplitName
 from advlearn.data.store import load_split
 from advlearn.learners import networks
 from advlearn.settings.multilabel import ScenesSettings
@@ -42,7 +43,7 @@ NETWORKS = {
 """
 
 
-def scenes(data: Path, split: str, count: int) -> tuple[Tensor, Tensor]:
+def scenes(data: Path, split: SplitName, count: int) -> tuple[Tensor, Tensor]:
     """Images float32 (count, ch, side, side) and relevant labels bool (count, c)."""
     found = load_split(data, split)
     pixels = np.round(found.images * 255).astype(np.uint8)

@@ -56,7 +56,7 @@ class Params(Values):
     """The same, but for the parameters that are plain."""
 
     def __getattr__(self, name: str) -> object:
-        return {"single": FLAG}.get(name, "plain" if name in PLAIN else self.value)
+        return {"no_clustering": FLAG}.get(name, "plain" if name in PLAIN else self.value)
 
 
 def expected(template: str, value: object) -> list[str]:

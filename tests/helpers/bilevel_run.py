@@ -49,7 +49,7 @@ def write_published(folder: Path) -> Path:
         }
         for (pair, metric), value in PUBLISHED_ONEPOINT.items()
     ]  # fmt: skip
-    write_csv(folder / "bilevel_onepoint.csv", pd.DataFrame(rows))
+    write_csv(folder / "bilevel" / "bilevel_onepoint.csv", pd.DataFrame(rows))
     return folder
 
 

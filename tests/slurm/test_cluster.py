@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,11 @@ def test_files_of_others_in_the_same_place_stay(home: Path, tmp_path: Path) -> N
 
 
 def test_what_is_missing_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster.shutil, "which", lambda name, path: None)
+    monkeypatch.setattr(shutil, "which", lambda name, path: None)
     assert "slurmctld, slurmd, sbatch" in (cluster.why_not() or "")
     assert "apt-get install" in (cluster.why_not() or "")
-    monkeypatch.setattr(cluster.shutil, "which", lambda name, path: f"/usr/bin/{name}")
-    monkeypatch.setattr(cluster.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(shutil, "which", lambda name, path: f"/usr/bin/{name}")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "only root may" in (cluster.why_not() or "")
-    monkeypatch.setattr(cluster.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert cluster.why_not() is None

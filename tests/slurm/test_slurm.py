@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
+from tests.helpers.damage import cut
 from tests.slurm.cluster import Cluster
 from tests.slurm.submission import Submission
 from tests.workflow.compare import RUN, differences
 from tests.workflow.project import Project
-from tests.workflow.test_faults import cut
 
 LOGS = "logs/smoke"
 WEIGHTS = f"{RUN}/models/closest/seed0/classifier.safetensors"

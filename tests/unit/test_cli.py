@@ -2,6 +2,7 @@ import pytest
 
 from advlearn import cli
 from advlearn.cli import HELPERS, main, stages
+from advlearn.support.errors import BudgetViolation
 
 
 def test_overview_lists_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,7 +50,7 @@ def test_a_broken_budget_is_an_error_of_its_own(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> None:
-        raise cli.BudgetViolation("image 3: 0.6 > 0.5")
+        raise BudgetViolation("image 3: 0.6 > 0.5")
 
     monkeypatch.setattr(cli, "_function", lambda name: broken)
     with pytest.raises(SystemExit) as caught:

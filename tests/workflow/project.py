@@ -50,7 +50,7 @@ class Project:
         _copy(self.root, root)
         return Project(root)
 
-    def run(self, *command: str | Path, environment: dict[str, str] | None = None) -> Finished:
+    def run(self, *command: object, environment: dict[str, str] | None = None) -> Finished:
         """Run a command in the copy, on the copy's own package."""
         done = subprocess.run(
             [str(part) for part in command],
@@ -110,7 +110,7 @@ class Project:
 
     def bytes_of(self, *patterns: str) -> dict[str, bytes]:
         """Contents of the files that fit the patterns, by relative path; none is an error."""
-        found = {}
+        found: dict[str, bytes] = {}
         for pattern in patterns:
             files = [path for path in sorted(self.root.glob(pattern)) if path.is_file()]
             assert files, f"no file {pattern} in {self.root}"

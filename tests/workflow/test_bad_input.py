@@ -172,7 +172,7 @@ def test_a_raw_file_that_changed_after_the_download_is_named(project: Project) -
         "test_images": rng.integers(0, 256, (30, 8, 8), dtype=np.uint8),
         "test_labels": np.arange(30) % 3,
     }
-    np.savez(project.root / "mine.npz", **arrays)
+    np.savez(project.root / "mine.npz", **arrays)  # type: ignore[arg-type]
     small = {"train_images": 30, "test_images": 30, "validation_images": 30}
     configure(
         project,

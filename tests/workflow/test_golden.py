@@ -25,8 +25,8 @@ def test_all_that_is_kept_is_compared() -> None:
 def test_more_than_the_tolerance_is_found() -> None:
     golden = pd.DataFrame({"name": ["a", "b"], "value": [0.5, None]})
     assert differences(golden, golden, 0.0, 0.0) == []
-    assert differences(golden.assign(value=[0.55, None]), golden, 0.1, 0.0) == []
-    assert len(differences(golden.assign(value=[0.65, None]), golden, 0.1, 0.0)) == 1
+    assert differences(golden.assign(value=[0.55, float("nan")]), golden, 0.1, 0.0) == []
+    assert len(differences(golden.assign(value=[0.65, float("nan")]), golden, 0.1, 0.0)) == 1
     assert len(differences(golden.assign(value=[0.5, 0.5]), golden, 0.1, 0.0)) == 1
     assert len(differences(golden.assign(name=["a", "c"]), golden, 0.1, 0.0)) == 1
     assert differences(golden[:1], golden, 1.0, 1.0)

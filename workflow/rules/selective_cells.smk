@@ -9,6 +9,11 @@ rule select:
             clusterer=SELECTIVE.clusterers(wildcards),
             **wildcards,
         ),
+        sizes=lambda wildcards: expand(
+            rules.cluster.output.sizes,
+            clusterer=SELECTIVE.clusterers(wildcards),
+            **wildcards,
+        ),
     output:
         cells="<run>/selections/{universe}/seed{seed}/{attack}/{reduction}.csv",
         sets="<run>/selections/{universe}/seed{seed}/{attack}/{reduction}.npz",
@@ -159,13 +164,22 @@ rule collect:
         mem_mb=2000,
         runtime=30,
     params:
-        run=lambda wildcards, output: Path(output.metrics).parents[1],
+        files=lambda wildcards: manifest(
+            evaluation=rules.evaluate.output.metrics,
+            sanity=rules.evaluate.output.sanity,
+            selection=rules.select.output.cells,
+            clusters=rules.cluster.output.clusters,
+            embedding=rules.embed.output[0],
+            outcomes=rules.craft.output.outcomes,
+            test=rules.craft.output.test,
+            calibration=rules.calibrate.output[0],
+        ),
         settings=SELECTIVE.job("collect"),
         code=PLAN.code("collect"),
         lock=LOCK,
     message:
         "Gather the tidy tables"
     shell:
-        "python -m advlearn collect --run {params.run:q} --data {input.data:q}"
+        "python -m advlearn collect --files {params.files:q} --data {input.data:q}"
         " --choices {input.choices:q} --settings {params.settings:q}"
         " --out {output.metrics:q} 2>&1 | tee {log:q}"

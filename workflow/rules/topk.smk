@@ -135,7 +135,12 @@ rule topk_transfer:
         runtime=120,
         gpu=PLAN.gpus,
     params:
-        run=lambda wildcards, output: Path(output[0]).parents[2],
+        files=lambda wildcards: manifest(
+            weights=rules.topk_pretrain.output.weights,
+            outcomes=rules.topk_attack.output.outcomes,
+            cells=rules.topk_attack.output.cells,
+            images=rules.topk_attack.output.images,
+        ),
         seed=lambda wildcards: wildcards.seed,
         settings=TOPK.job("topk_transfer"),
         own=TOPK.own_models(),
@@ -146,7 +151,7 @@ rule topk_transfer:
     message:
         "Show every classifier the images made for the others, seed {wildcards.seed}"
     shell:
-        "python -m advlearn topk_transfer --data {input.data:q} --run {params.run:q}"
+        "python -m advlearn topk_transfer --data {input.data:q} --files {params.files:q}"
         " --settings {params.settings:q} --seed {params.seed} --threads {params.torch_threads}"
         " --device {params.device} --out {output:q} 2>&1 | tee {log:q}"
 
@@ -179,13 +184,19 @@ rule topk_collect:
         mem_mb=2000,
         runtime=30,
     params:
-        run=lambda wildcards, output: Path(output.metrics).parents[1],
+        files=lambda wildcards: manifest(
+            models=rules.topk_pretrain.output.metrics,
+            outcomes=rules.topk_attack.output.outcomes,
+            cells=rules.topk_attack.output.cells,
+            images=rules.topk_attack.output.images,
+            transfer=rules.topk_transfer.output[0],
+        ),
         settings=TOPK.job("topk_collect"),
         code=PLAN.code("topk_collect"),
         lock=LOCK,
     message:
         "Gather the tidy tables of study 2"
     shell:
-        "python -m advlearn topk_collect --run {params.run:q} --data {input.data:q}"
+        "python -m advlearn topk_collect --files {params.files:q} --data {input.data:q}"
         " --choices {input.choices:q} --settings {params.settings:q}"
         " --out {output.metrics:q} 2>&1 | tee {log:q}"

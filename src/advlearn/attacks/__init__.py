@@ -35,7 +35,7 @@ class Attack(Protocol):
     ) -> Tensor:
         """Adversarial images of the same shape, dtype and device as ``images`` (n, ...).
 
-        With a ``checkpoint`` a job that was killed goes on where it was.
+        With a ``checkpoint`` a job that was killed resumes where it was.
         """
         ...
 

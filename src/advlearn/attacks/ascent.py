@@ -63,7 +63,7 @@ class ProjectedAscent:
             labels: int64 (n,).
             seed: decides the random starts; the start of an image depends on the seed, its
                 position and the number of images, not on ``batch_size`` or the device.
-            checkpoint: progress of the job, from which the attack goes on batch by batch; runs of
+            checkpoint: progress of the job, from which the attack resumes batch by batch; runs of
                 one job differ in their seeds.
 
         Returns:

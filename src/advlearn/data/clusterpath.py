@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_npz, write_npz
 
 
@@ -93,10 +93,10 @@ def read(path: Path, n: int) -> Clusterpath:
         )
     except KeyError as error:
         raise UserError(
-            f"is no clusterpath: the array {error} is missing", where=str(path), remedy=MADE_ANEW
+            f"is no clusterpath: the array {error} is missing", where=str(path), remedy=REBUILT
         ) from error
     if walked.labels.shape[1:] != (n,):
         raise UserError(
-            f"the clusterpath is not of these {n} points", where=str(path), remedy=MADE_ANEW
+            f"the clusterpath is not of these {n} points", where=str(path), remedy=REBUILT
         )
     return walked

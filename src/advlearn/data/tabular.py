@@ -23,7 +23,7 @@ from advlearn.settings.points import (
     MoonsSettings,
     PointSet,
 )
-from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_npz, write_npz
 from advlearn.support.seeds import derive_seed
 
@@ -159,7 +159,7 @@ def read(path: Path) -> Points:
         raise UserError(
             f"is no point set: the array {error} is missing",
             where=str(path),
-            remedy=MADE_ANEW,
+            remedy=REBUILT,
         ) from error
 
 

@@ -36,7 +36,7 @@ def embed(
         reduction: ``none``, ``pca`` or ``tsne``.
         settings: settings of the reduction.
         seed: seed of the method; pca and none do not use it.
-        checkpoint: progress of the job, from which t-SNE goes on.
+        checkpoint: progress of the job, from which t-SNE resumes.
 
     Returns:
         (n, k) float32, finite.

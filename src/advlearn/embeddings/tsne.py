@@ -6,7 +6,7 @@ import numpy as np
 from openTSNE import TSNE
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from advlearn.embeddings.pca import principal_components
 from advlearn.settings.embed import EmbedSettings, TsneSettings
@@ -36,7 +36,7 @@ def embed(
     Starts from the first components scaled to a standard deviation of 1e-4 (Kobak & Berens 2019),
     so the seed serves only the approximate neighbour search of more than `EXACT_NEIGHBOURS_TO`
     points. The same settings, threads among them, and seed give the same map. With a ``checkpoint``
-    a job that was killed searches the neighbours again and goes on at the iteration it was at.
+    a job that was killed searches the neighbours again and resumes at the iteration it was at.
 
     Raises:
         UserError: too few images or pixels for the perplexity or the components.

@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.cluster import DBSCAN, KMeans, SpectralClustering
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController
 
 from advlearn.learners.clusterers import agglomerative
 from advlearn.learners.convex import Solution, solve

@@ -14,7 +14,6 @@ import matplotlib as mpl
 import matplotlib.style
 
 from advlearn.report import resources
-from advlearn.report.labels import BLACK, BLUE, GREEN, PURPLE, VERMILION, Mark
 
 # The backend without a window system; figures are made as objects, never through pyplot.
 mpl.use("agg")
@@ -24,28 +23,6 @@ _STYLE = Path(resources.__path__[0], "advlearn.mplstyle")
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
 TEXT_WIDTH = 7.0  # inches, the whole page
 PAGE_HEIGHT = 9.0  # inches that a figure may take of it
-
-
-CLUSTERERS = {
-    "kmeans": Mark(BLUE, "o", "-", "k-means"),
-    "agglomerative": Mark(VERMILION, "s", "--", "agglomerative"),
-    "dbscan": Mark(GREEN, "^", "-.", "DBSCAN"),
-    "hdbscan": Mark(PURPLE, "D", ":", "HDBSCAN"),
-}
-REDUCTIONS = {
-    "none": Mark(BLACK, "o", "-", "none"),
-    "pca": Mark(BLUE, "s", "--", "PCA"),
-    "tsne": Mark(VERMILION, "^", "-.", "t-SNE"),
-}
-RULE_MARKERS = {
-    "random": "o",
-    "largest": "^",
-    "smallest": "v",
-    "highest_loss": "P",
-    "lowest_margin": "X",
-    "every": "s",
-    "subset": "d",
-}
 
 
 @contextmanager

@@ -10,6 +10,12 @@ import pandas as pd
 
 from advlearn.report.frames import groups
 
+OVER_SEEDS = (
+    "mean over seeds, after averaging what one seed has several of; ci_low, ci_high: 95 % Student-t"
+    " interval over the seeds, missing for one seed"
+)
+LINE_OF_TABLE = "the row itself"
+
 Line = Mapping[str, Any]
 """A row of a table's CSV file, by column."""
 

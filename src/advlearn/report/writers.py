@@ -117,62 +117,44 @@ def pipe_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
 
 def latex(table: Table, label: str) -> str:
     """The table as LaTeX for booktabs: a ``table``, or a ``longtable`` where it is long."""
-    first_rows = [row for group in table.groups for row in group.rows]
-    layout = "".join(
-        "r" if all(_numeric(row[i]) for row in first_rows) else "l"
-        for i in range(len(table.columns))
-    )
-    heads = " & ".join(escape_latex(name) for name in table.columns) + r" \\"
-    caption = f"\\caption{{{escape_latex(table.title + '. ' + table.caption)}}}"
-    anchor = f"\\label{{tab:{label.replace('_', '-')}}}"
+    rows = [row for group in table.groups for row in group.rows]
+    count = len(table.columns)
+    right = [all(_numeric(row[i]) for row in rows) for i in range(count)]
+    layout = "".join("r" if flag else "l" for flag in right)
     body = []
     for group in table.groups:
         body.append(r"\midrule")
         if group.title:
             title = escape_latex(group.title)
-            body.append(f"\\multicolumn{{{len(table.columns)}}}{{l}}{{\\emph{{{title}}}}} \\\\")
+            body.append(f"\\multicolumn{{{count}}}{{l}}{{\\emph{{{title}}}}} \\\\")
         body += [" & ".join(map(escape_latex, row)) + r" \\" for row in group.rows]
-    notes = ""
-    if table.notes:
-        joined = r" \\ ".join(escape_latex(note) for note in table.notes)
-        notes = f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\scriptsize {joined}}}"
-    if len(body) > _PAGE_ROWS:
-        # A table environment cannot break over pages.
-        lines = [
-            r"% needs \usepackage{booktabs,longtable}",
-            r"{\footnotesize",
-            f"\\begin{{longtable}}{{{layout}}}",
-            f"{caption}{anchor} \\\\",
-            r"\toprule",
-            heads,
-            r"\endhead",
-            *body,
-            r"\bottomrule",
-            r"\end{longtable}",
-            notes,
-            "}",
-        ]
-    else:
-        lines = [
-            r"% needs \usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            f"{caption}{anchor}",
-            r"\footnotesize",
-            f"\\begin{{tabular}}{{{layout}}}",
-            r"\toprule",
-            heads,
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            notes,
-            r"\end{table}",
-        ]
-    if table.wide:
-        needs = lines[0].replace("booktabs", "pdflscape,booktabs")
-        size = r"\scriptsize\setlength{\tabcolsep}{3pt}"
-        lines = [needs, r"\begin{landscape}", *lines[1:], r"\end{landscape}"]
-        lines = [line.replace(r"\footnotesize", size) for line in lines]
+    notes = r" \\ ".join(map(escape_latex, table.notes))
+    notes = notes and f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\scriptsize {notes}}}"
+    caption = f"\\caption{{{escape_latex(table.title + '. ' + table.caption)}}}"
+    caption += f"\\label{{tab:{label.replace('_', '-')}}}"
+    size = r"\scriptsize\setlength{\tabcolsep}{3pt}" if table.wide else r"\footnotesize"
+    # A table environment cannot break over pages.
+    long = len(body) > _PAGE_ROWS
+    kind = "longtable" if long else "tabular"
+    grid = f"\\begin{{{kind}}}{{{layout}}}"
+    before = [f"{{{size}", grid, caption + r" \\"]
+    if not long:
+        before = [r"\begin{table}", r"\centering", caption, size, grid]
+    packages = ["pdflscape"] * table.wide + ["booktabs"] + ["longtable"] * long
+    lines = [
+        f"% needs \\usepackage{{{','.join(packages)}}}",
+        *[r"\begin{landscape}"] * table.wide,
+        *before,
+        r"\toprule",
+        " & ".join(map(escape_latex, table.columns)) + r" \\",
+        *[r"\endhead"] * long,
+        *body,
+        r"\bottomrule",
+        f"\\end{{{kind}}}",
+        notes,
+        "}" if long else r"\end{table}",
+        *[r"\end{landscape}"] * table.wide,
+    ]
     return "\n".join(line for line in lines if line) + "\n"
 
 
@@ -208,21 +190,18 @@ def table_html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table for a terminal, columns two blanks apart."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    rule = ["-" * width for width in widths]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, rule, *rows]
-    ]
-
-
 def plain_text(
     title: str, table: tuple[Sequence[str], Sequence[Sequence[str]]], lines: Sequence[str]
 ) -> str:
     """A title, a table (header, rows) and lines below it as plain text for a terminal."""
-    return "\n".join([title, "", *plain_table(*table), "", *lines]) + "\n"
+    header, rows = table
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    rule = ["-" * width for width in widths]
+    shown = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, rule, *rows]
+    ]
+    return "\n".join([title, "", *shown, "", *lines]) + "\n"
 
 
 def escape_latex(text: str) -> str:

@@ -13,22 +13,41 @@ from advlearn.support.errors import UserError, unknown_name
 #: Clusterers that come with advlearn; a laboratory adds its own under ``cluster.own``.
 CLUSTERERS = ("kmeans", "agglomerative", "dbscan", "hdbscan")
 
+NO_CLUSTERING = "single"
+"""Stands for a clusterer where all images are one cluster; no clusterer may have this name."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_N_CLUSTERS = re.compile(r"n_clusters=(\d+)")
 
 _Count = Annotated[int, Field(ge=1, le=10_000)]
 _Points = Annotated[int, Field(ge=1, le=100_000)]
 
 
-def setting_name(**values: float) -> str:
-    """The name of one setting, for example ``eps_quantile=0.5,min_samples=10``."""
-    return ",".join(f"{key}={value:.10g}" for key, value in values.items())
+class Setting(str):
+    """The name of one setting of a clusterer, which knows what it asks for.
+
+    Attributes:
+        n_clusters: the number of clusters that it fixes, none where the clusterer finds it.
+    """
+
+    n_clusters: int | None = None
+
+    @classmethod
+    def of(cls, name: str, n_clusters: int | None) -> Setting:
+        """A setting by its name, as tables hold it."""
+        setting = cls(name)
+        setting.n_clusters = n_clusters
+        return setting
 
 
-def asked_clusters(setting: str) -> int | None:
-    """The cluster number that ``setting`` fixes: 4 for ``n_clusters=4``, None where it is found."""
-    match = _N_CLUSTERS.fullmatch(setting)
-    return int(match[1]) if match else None
+def setting_name(**values: float) -> Setting:
+    """The name of one setting, for example ``eps_quantile=0.5,min_samples=10``.
+
+    Args:
+        **values: what is set; ``n_clusters`` fixes the number of clusters.
+    """
+    name = ",".join(f"{key}={value:.10g}" for key, value in values.items())
+    asked = values.get("n_clusters")
+    return Setting.of(name, None if asked is None else int(asked))
 
 
 def _no_repeats(values: list[Any]) -> list[Any]:
@@ -145,7 +164,7 @@ class ClusterSettings(Settings):
     @classmethod
     def _names(cls, own: dict[str, OwnClusterer]) -> dict[str, OwnClusterer]:
         for name in own:
-            if name in (*CLUSTERERS, "single"):
+            if name in (*CLUSTERERS, NO_CLUSTERING):
                 raise ValueError(f"the name {name!r} is taken")
             if not _NAME.fullmatch(name):
                 raise ValueError(f"the name {name!r} is not of lower-case letters, digits and _")

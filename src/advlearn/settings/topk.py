@@ -42,7 +42,7 @@ class TopkAttackSettings(Settings):
     )
     keep: Literal["first", "min_norm"] = Field(
         "min_norm",
-        description="first: stop at the first success; min_norm: go on, in a success towards the"
+        description="first: stop at the first success; min_norm: continue, in a success towards the"
         " clean image, and keep the nearest success",
     )
     success: Literal["removed", "strict"] = Field(

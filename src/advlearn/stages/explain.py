@@ -32,7 +32,7 @@ from advlearn.stages.opened import opened as opened_by
 from advlearn.studies import studies, study_of
 from advlearn.studies.base import Study
 from advlearn.support.checksums import sha256_of
-from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_json
 
 _PUBLISHED = Path("config/published")
@@ -213,7 +213,7 @@ def _number(
         raise UserError(
             "the table has other lines than its tidy tables give",
             where=str(csv),
-            remedy=MADE_ANEW,
+            remedy=REBUILT,
         )
     line = {str(name): value for name, value in table.frame.iloc[cell.row].items()}
     parts: list[dict[str, Any]] = []

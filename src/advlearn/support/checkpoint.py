@@ -1,4 +1,4 @@
-"""Progress of a job outside its outputs, so that a job that was killed goes on where it was."""
+"""Progress of a job outside its outputs, so that a job that was killed resumes where it was."""
 
 from __future__ import annotations
 
@@ -124,9 +124,9 @@ class Checkpoint:
                 if sha256_of(file) == part["sha256"]:
                     kept: np.ndarray = np.load(file, allow_pickle=False)
                     return kept
-                _say(f"{file} is damaged and is not used: it is made anew")
+                _say(f"{file} is damaged and is not used: it is rebuilt")
             except OSError as error:
-                _say(f"{file} cannot be read ({error}): it is made anew")
+                _say(f"{file} cannot be read ({error}): it is rebuilt")
         started = time.monotonic()
         made = make()
         if time.monotonic() - started >= _WORTH * self._least:

@@ -22,7 +22,7 @@ class UserError(Exception):
         return f"{self.what}\n  where:  {self.where}\n  remedy: {self.remedy}"
 
 
-MADE_ANEW = "delete the file and run the workflow again: it is made anew"
+REBUILT = "delete the file and run the workflow again: it is rebuilt"
 """The remedy for a damaged file that the workflow itself has made."""
 
 

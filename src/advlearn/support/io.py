@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.leftovers import MARK
 from advlearn.support.sums import remember, verify
 
@@ -216,5 +216,5 @@ def _unreadable(path: Path, error: Exception) -> UserError:
     return UserError(
         f"{path.name} cannot be read: {error}",
         where=str(path),
-        remedy=MADE_ANEW,
+        remedy=REBUILT,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import as_written, read_csv
 
 
@@ -57,7 +57,7 @@ def check_rows(
 def incomplete(path: Path, found: object, wanted: object) -> UserError:
     """The error for a table that lacks rows, or has rows that nobody asked for."""
     return UserError(
-        f"{path.name} has not the rows that the run asks for: {found} instead of {wanted}",
+        f"{path.name} lacks the rows that the run asks for: {found} instead of {wanted}",
         where=str(path),
-        remedy=MADE_ANEW,
+        remedy=REBUILT,
     )

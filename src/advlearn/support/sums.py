@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from advlearn.support.checksums import sha256_of
-from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.runlock import VARIABLE
 
 # The between-workflow cache puts files in place without a job. Of what it holds, network weights
@@ -54,7 +54,7 @@ def verify(path: Path) -> None:
         raise UserError(
             f"{path.name} is not what was written: it was damaged or edited",
             where=f"{path}, whose sha256 is not {expected}",
-            remedy=MADE_ANEW,
+            remedy=REBUILT,
         )
 
 

@@ -50,7 +50,7 @@ def retrain(
         settings: schedule, crafting, epochs and optimiser.
         seed: decides orders, dropout and random starts.
         craft: attack for online crafting.
-        checkpoint: progress of the job, from which the training goes on.
+        checkpoint: progress of the job, from which the training resumes.
 
     Returns:
         Mean loss over all steps of the last epoch.

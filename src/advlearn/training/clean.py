@@ -35,7 +35,7 @@ def train_clean(
         seed: decides the order of the images and dropout.
         after_epoch: called with the epoch, from 1, and its mean loss; what it returns must fit
             into JSON.
-        checkpoint: progress of the job, from which the training goes on.
+        checkpoint: progress of the job, from which the training resumes.
 
     Returns:
         What ``after_epoch`` returned, an entry an epoch.

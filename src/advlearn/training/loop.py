@@ -1,4 +1,4 @@
-"""Epochs of batches that go on where a killed job left off, to the same last bit."""
+"""Epochs of batches that resume where a killed job left off, to the same last bit."""
 
 from __future__ import annotations
 

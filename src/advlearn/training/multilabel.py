@@ -59,7 +59,7 @@ def fit(
         settings: epochs, optimiser, schedule, what is trained.
         seed: decides the order of the images, dropout and augmentation.
         after_epoch: called after each epoch.
-        checkpoint: progress of the job, from which the training goes on.
+        checkpoint: progress of the job, from which the training resumes.
 
     Returns:
         What each epoch came to.

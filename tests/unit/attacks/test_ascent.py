@@ -6,16 +6,17 @@ from torch import Tensor, nn
 
 from advlearn import attacks, budgets
 from advlearn.deviations import cross_entropy
-from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.settings.attack import FgsmSettings, Norm, PgdSettings
 from advlearn.support.errors import BudgetViolation, UserError
-from tests.unit.attacks.conftest import labelled_images, small_network
+from tests.helpers.images import labelled_images, small_network
+from tests.helpers.networks import layers
 
 Batch = tuple[Tensor, Tensor]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_result_does_not_depend_on_the_batch_size(norm: str) -> None:
+def test_result_does_not_depend_on_the_batch_size(norm: Norm) -> None:
     # In float32 the rounding of another batch may turn the sign of a slope that is nearly zero.
     model = small_network(dtype=torch.float64).eval()
     batch = labelled_images(model, dtype=torch.float64)
@@ -35,11 +36,12 @@ def test_same_seed_same_images_other_seed_other_images(conv: nn.Module, batch: B
 def test_the_model_is_left_as_it_was() -> None:
     # The dropout would change the result if the attack ran in training mode.
     model = small_network("conv").train()
-    model[1].eval()
+    parts = layers(model)
+    parts[1].eval()
     images, labels = labelled_images(model)
-    model[1].eval()
-    model[0].weight.requires_grad_(False)
-    model[0].bias.grad = torch.ones_like(model[0].bias)
+    parts[1].eval()
+    parts[0].weight.requires_grad_(False)
+    parts[0].bias.grad = torch.ones_like(parts[0].bias)
     before = [value.clone() for value in model.state_dict().values()]
     solver = attacks.build(PgdSettings(epsilon=0.1, steps=3))
     first = solver.run(model, images, labels, seed=0)
@@ -47,11 +49,11 @@ def test_the_model_is_left_as_it_was() -> None:
     model.train()
     solver.run(model, images, labels, seed=0)
     assert model.training
-    assert model[6].training
-    assert not model[0].weight.requires_grad
-    assert model[3].weight.requires_grad
-    assert model[3].weight.grad is None
-    assert torch.equal(model[0].bias.grad, torch.ones_like(model[0].bias))
+    assert parts[6].training
+    assert not parts[0].weight.requires_grad
+    assert parts[3].weight.requires_grad
+    assert parts[3].weight.grad is None
+    assert torch.equal(parts[0].bias.grad, torch.ones_like(parts[0].bias))
     assert all(torch.equal(a, b) for a, b in zip(before, model.state_dict().values(), strict=True))
 
 

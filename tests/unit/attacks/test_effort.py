@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import foolbox
 import numpy as np
@@ -14,13 +16,15 @@ from torch import Tensor, nn
 
 from advlearn import attacks
 from advlearn.attacks import cw, deepfool
+from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.effort import EffortAttack, EffortOutcome
 from advlearn.budgets.points import Frobenius, LInf
 from advlearn.deviations import cross_entropy
+from advlearn.problem import BilevelProblem
 from advlearn.problem.evasion import MaxEffectProblem
-from advlearn.settings.attack import CwSettings, DeepFoolSettings, FgsmSettings, PgdSettings
+from advlearn.settings.attack import CwSettings, DeepFoolSettings, FgsmSettings, Norm, PgdSettings
 from advlearn.support.errors import UserError
-from tests.unit.attacks.conftest import labelled_images, small_network
+from tests.helpers.images import labelled_images, small_network
 
 KINDS = ("linear", "mlp", "conv")
 DTYPES = (torch.float32, torch.float64)
@@ -104,7 +108,7 @@ def test_cw_is_foolbox_with_confidence_and_ten_constants() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("norm", ["l2", "linf"])
-def test_deepfool_is_foolbox(kind: str, norm: str, dtype: torch.dtype) -> None:
+def test_deepfool_is_foolbox(kind: str, norm: Norm, dtype: torch.dtype) -> None:
     network = small_network(kind, dtype).eval()
     images, labels = labelled_images(network, dtype=dtype)
     peer = {"l2": L2DeepFoolAttack, "linf": LinfDeepFoolAttack}[norm](steps=20, candidates=3)
@@ -119,15 +123,17 @@ def test_deepfool_is_foolbox(kind: str, norm: str, dtype: torch.dtype) -> None:
 def test_deepfool_finds_the_distance_to_a_linear_boundary() -> None:
     """Of two classes and no box in the way, the distance is |f| / |g| in closed form."""
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2)).double()
+    head = nn.Linear(16, 2)
+    network = nn.Sequential(nn.Flatten(), head).double()
     images = 0.5 + 0.01 * torch.randn(20, 1, 4, 4, dtype=torch.float64)
     with torch.no_grad():
-        network[1].bias -= network(images).mean(0)
+        head.bias.sub_(network(images).mean(0))
         logits = network(images)
     labels = logits.argmax(1)
-    normal = network[1].weight[0] - network[1].weight[1]
+    normal = head.weight[0] - head.weight[1]
     gap = (logits[:, 0] - logits[:, 1]).abs()
-    for norm, dual in (("l2", normal.norm()), ("linf", normal.abs().sum())):
+    duals: dict[Norm, Tensor] = {"l2": normal.norm(), "linf": normal.abs().sum()}
+    for norm, dual in duals.items():
         settings = DeepFoolSettings(norm=norm, overshoot=0.02)
         found = deepfool.build(settings).solve(network, images, labels)
         assert bool(found.reached.all())
@@ -186,10 +192,11 @@ def test_early_abortion_looks_at_each_image_alone() -> None:
 
 @BOTH
 def test_an_image_that_cannot_be_fooled_stays_clean(solver: EffortAttack) -> None:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    head = nn.Linear(16, 3)
+    network = nn.Sequential(nn.Flatten(), head)
     with torch.no_grad():
-        network[1].weight.zero_()
-        network[1].bias.copy_(torch.tensor([1.0, 0.0, -1.0]))
+        head.weight.zero_()
+        head.bias.copy_(torch.tensor([1.0, 0.0, -1.0]))
     images, labels = torch.rand(4, 1, 4, 4), torch.tensor([0, 0, 1, 0])
     found = solver.solve(network, images, labels)
     assert found.reached.tolist() == [False, False, True, False]
@@ -226,6 +233,19 @@ def test_wrong_images_are_refused(solver: EffortAttack, wrong: str) -> None:
         solver.solve(small_network("linear"), images, labels)
 
 
+@dataclass(frozen=True)
+class Crafted:
+    """The perturbation that was found, for every budget that allows it."""
+
+    shift: np.ndarray
+
+    def candidates(
+        self, problem: BilevelProblem[Any], tau: float, generator: np.random.Generator
+    ) -> Iterator[np.ndarray]:
+        if problem.budget.size(self.shift) <= tau:
+            yield self.shift
+
+
 @pytest.mark.slow
 @BOTH
 def test_the_answer_is_one_of_the_general_problem(solver: EffortAttack) -> None:
@@ -237,13 +257,7 @@ def test_the_answer_is_one_of_the_general_problem(solver: EffortAttack) -> None:
         clean, label = images[i : i + 1], labels[i : i + 1]
         general = solver.problem(network).of_image(clean, label, Frobenius(10.0))
         shift = found.adversarial[i : i + 1].numpy().astype(np.float64) - general.data
-
-        class Crafted:
-            def candidates(self, problem, tau, generator):  # type: ignore[no-untyped-def]
-                if problem.budget.size(shift) <= tau:  # noqa: B023
-                    yield shift  # noqa: B023
-
-        outcome = general.min_effort(Crafted(), 1.0)
+        outcome = general.min_effort(Crafted(shift), 1.0)
         assert outcome.reached == bool(found.reached[i])
         assert outcome.size == pytest.approx(float(found.distance[i]), rel=1e-9)
 
@@ -255,8 +269,9 @@ def test_max_effect_is_the_same_in_the_general_problem(
     network = small_network("conv").eval()
     images, labels = labelled_images(network)
     solver = attacks.build(settings)
+    assert isinstance(solver, ProjectedAscent)
     made = solver.run(network, images, labels, seed=1)
-    problem = MaxEffectProblem(solver.budget, cross_entropy, network)  # type: ignore[attr-defined]
+    problem = MaxEffectProblem(solver.budget, cross_entropy, network)
     with torch.no_grad():
         expected = cross_entropy(network(made), labels)
         clean = cross_entropy(network(images), labels)

@@ -15,11 +15,12 @@ from foolbox.attacks import (
 from torch import Tensor
 
 from advlearn import attacks
-from advlearn.settings.attack import FgsmSettings, PgdSettings
-from tests.unit.attacks.conftest import labelled_images, small_network
+from advlearn.attacks.ascent import ProjectedAscent
+from advlearn.settings.attack import FgsmSettings, Norm, PgdSettings
+from tests.helpers.images import labelled_images, small_network
 
-NORMS = ("linf", "l2")
-EPSILONS = {"linf": (0.02, 0.3), "l2": (0.1, 1.5)}
+NORMS: tuple[Norm, ...] = ("linf", "l2")
+EPSILONS: dict[Norm, tuple[float, ...]] = {"linf": (0.02, 0.3), "l2": (0.1, 1.5)}
 CASES = [(norm, epsilon) for norm in NORMS for epsilon in EPSILONS[norm]]
 KINDS = ("linear", "mlp", "conv")
 DTYPES = (torch.float32, torch.float64)
@@ -53,7 +54,7 @@ def agree(found: Tensor, expected: Tensor) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("norm", "epsilon"), CASES)
-def test_fgsm_is_foolbox(kind: str, norm: str, epsilon: float, dtype: torch.dtype) -> None:
+def test_fgsm_is_foolbox(kind: str, norm: Norm, epsilon: float, dtype: torch.dtype) -> None:
     peer = {"linf": LinfFastGradientAttack, "l2": L2FastGradientAttack}[norm]()
     images, labels, expected = foolbox_images(peer, kind, dtype, epsilon)
     settings = FgsmSettings(epsilon=epsilon, norm=norm)
@@ -66,7 +67,7 @@ def test_fgsm_is_foolbox(kind: str, norm: str, epsilon: float, dtype: torch.dtyp
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("norm", "epsilon"), CASES)
-def test_pgd_is_foolbox(kind: str, norm: str, epsilon: float, dtype: torch.dtype) -> None:
+def test_pgd_is_foolbox(kind: str, norm: Norm, epsilon: float, dtype: torch.dtype) -> None:
     steps, step_size = 10, epsilon / 4
     peer = {"linf": LinfPGD, "l2": L2PGD}[norm](
         abs_stepsize=step_size, steps=steps, random_start=False
@@ -82,20 +83,22 @@ def test_pgd_is_foolbox(kind: str, norm: str, epsilon: float, dtype: torch.dtype
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("norm", "epsilon"), CASES)
 def test_pgd_is_foolbox_from_the_same_random_start(
-    norm: str, epsilon: float, dtype: torch.dtype
+    norm: Norm, epsilon: float, dtype: torch.dtype
 ) -> None:
     settings = PgdSettings(epsilon=epsilon, norm=norm, steps=7)
     solver = attacks.build(settings)
+    assert isinstance(solver, ProjectedAscent)
     network = small_network("conv", dtype).eval()
     images, labels = labelled_images(network, dtype=dtype)
-    start = solver.starts(images, seed=5, restart=0)  # type: ignore[attr-defined]
+    start = solver.starts(images, seed=5, restart=0)
     assert not torch.equal(start, images)
 
     base = {"linf": LinfPGD, "l2": L2PGD}[norm]
 
     class Injected(base):  # type: ignore[misc, valid-type]
         def get_random_start(self, x0: ep.Tensor, epsilon: float) -> ep.Tensor:
-            return ep.astensor(start.clone())
+            found: ep.Tensor = ep.astensor(start.clone())
+            return found
 
     peer = Injected(abs_stepsize=settings.resolved_step_size, steps=7, random_start=True)
     model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
@@ -105,8 +108,9 @@ def test_pgd_is_foolbox_from_the_same_random_start(
 
 
 def test_l2_maximiser_of_a_zero_gradient_stays_zero_as_in_foolbox() -> None:
-    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
-    torch.nn.init.zeros_(network[1].weight)
+    head = torch.nn.Linear(64, 3)
+    network = torch.nn.Sequential(torch.nn.Flatten(), head)
+    torch.nn.init.zeros_(head.weight)
     images = torch.rand(4, 1, 8, 8)
     labels = torch.zeros(4, dtype=torch.int64)
     found = attacks.build(PgdSettings(norm="l2", random_start=False)).run(

@@ -19,7 +19,7 @@ def a_task(seed: int = 0, n: int = 30, d: int = 3, penalty: float = 0.02) -> Log
     generator = np.random.default_rng(seed)
     points = generator.standard_normal((n + 50, d))
     normal = generator.standard_normal(d)
-    targets = (points @ normal + 0.7 * generator.standard_normal(n + 50) > 0) * 1.0
+    targets = (points @ normal + 0.7 * generator.standard_normal(n + 50) > 0).astype(np.float64)
     return LogisticTask(points[:n], targets[:n], points[n:], targets[n:], penalty)
 
 

@@ -26,7 +26,7 @@ from advlearn.settings.network import RetrainSettings
 from advlearn.settings.topk import sound
 from advlearn.support.errors import UserError
 from advlearn.training.adversarial import online_attack
-from tests.unit.attacks.conftest import labelled_images, small_network
+from tests.helpers.images import labelled_images, small_network
 
 Run = Callable[[Any], bool]
 
@@ -94,7 +94,7 @@ def hardened(retrain: Any) -> bool:
 def a_task() -> LogisticTask:
     generator = np.random.default_rng(0)
     points = generator.standard_normal((60, 2))
-    targets = (points[:, 0] + 0.5 * generator.standard_normal(60) > 0) * 1.0
+    targets = (points[:, 0] + 0.5 * generator.standard_normal(60) > 0).astype(np.float64)
     return LogisticTask(points[:25], targets[:25], points[25:], targets[25:])
 
 

@@ -5,9 +5,10 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import attacks, budgets
-from advlearn.attacks import robustness
+from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.robustness import robust_verdicts, worst_case_verdicts
-from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.problem.evasion import MaxEffectProblem
+from advlearn.settings.attack import FgsmSettings, Norm, PgdSettings
 from advlearn.support.errors import BudgetViolation, UserError
 
 Batch = tuple[Tensor, Tensor]
@@ -18,17 +19,18 @@ def plain_verdicts(
 ) -> Tensor:
     """The definition, image by image, without any economy."""
     solver = attacks.build(settings)
-    robust = model(images).argmax(1) == labels
+    assert isinstance(solver, ProjectedAscent)
+    robust: Tensor = model(images).argmax(1) == labels
     for restart in range(settings.restarts):
-        iterate = solver.starts(images, seed, restart)  # type: ignore[attr-defined]
+        iterate = solver.starts(images, seed, restart)
         for _ in range(settings.steps + 1):
             robust &= model(iterate).argmax(1) == labels
             point = iterate.clone().requires_grad_(True)
             loss = nn.functional.cross_entropy(model(point), labels, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, point)
-            direction = solver.budget.maximiser(gradient)  # type: ignore[attr-defined]
+            direction = solver.budget.maximiser(gradient)
             moved = iterate + settings.resolved_step_size * direction
-            iterate = solver.budget.project(images, moved)  # type: ignore[attr-defined]
+            iterate = solver.budget.project(images, moved)
     return robust
 
 
@@ -37,7 +39,7 @@ def plain_verdicts(
 @pytest.mark.parametrize("restarts", [1, 3])
 @pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.02), ("linf", 0.04), ("l2", 0.1)])
 def test_verdicts_are_those_of_the_definition(
-    conv: nn.Module, batch: Batch, norm: str, epsilon: float, restarts: int, batch_size: int
+    conv: nn.Module, batch: Batch, norm: Norm, epsilon: float, restarts: int, batch_size: int
 ) -> None:
     settings = PgdSettings(epsilon=epsilon, norm=norm, steps=5, restarts=restarts)
     found = robust_verdicts(conv, *batch, settings, seed=2, batch_size=batch_size)
@@ -123,13 +125,13 @@ def test_no_images(conv: nn.Module) -> None:
 
 def test_batches_stay_full(conv: nn.Module, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    original = robustness.MaxEffectProblem.linearise
+    original = MaxEffectProblem.linearise
 
-    def spy(self: object, candidate: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def spy(self: MaxEffectProblem, candidate: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         sizes.append(len(candidate))
-        return original(self, candidate, labels)  # type: ignore[arg-type]
+        return original(self, candidate, labels)
 
-    monkeypatch.setattr(robustness.MaxEffectProblem, "linearise", spy)
+    monkeypatch.setattr(MaxEffectProblem, "linearise", spy)
     found = robust_verdicts(conv, *batch, PgdSettings(epsilon=0.05, steps=6), 0, batch_size=4)
     last_queue = len(sizes) - 6
     assert sizes[:last_queue] == [4] * last_queue

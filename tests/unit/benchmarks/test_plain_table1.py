@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,14 @@ ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "config" / "config.yaml"
 
 
-def labelled(n: int, sign: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def given(batch: Batch) -> Callable[[], Batch]:
+    return lambda: batch
+
+
+def labelled(n: int, sign: int) -> list[Batch]:
     return [(torch.zeros(1), torch.tensor([sign * i])) for i in range(1, n + 1)]
 
 
@@ -31,8 +39,8 @@ def test_the_schedule_is_that_of_the_workflow(n_clean: int, n_adversarial: int) 
     steps = plain_table1.interleave(clean, adversarial, n_clean, n_adversarial)
     found = [int(labels) for _, labels in steps]
     ours = _interleave(
-        [lambda batch=batch: batch for batch in clean],
-        [lambda batch=batch: batch for batch in adversarial],
+        [given(batch) for batch in clean],
+        [given(batch) for batch in adversarial],
     )
     assert found == [int(make()[1]) for make in ours]
     assert sorted(found) == sorted([*range(1, n_clean + 1), *range(-n_adversarial, 0)])
@@ -69,10 +77,10 @@ def test_it_reads_the_same_images_as_the_workflow(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     for split in ("train", "test"):
-        images, labels = plain_table1.load(tmp_path, split)
+        read_images, read_labels = plain_table1.load(tmp_path, split)
         expected = load_split(tmp_path, split)
-        np.testing.assert_array_equal(images.numpy(), expected.images)
-        np.testing.assert_array_equal(labels.numpy(), expected.labels)
+        np.testing.assert_array_equal(read_images.numpy(), expected.images)
+        np.testing.assert_array_equal(read_labels.numpy(), expected.labels)
 
 
 @pytest.mark.parametrize("kind", ["loader", "tensors"])
@@ -99,10 +107,11 @@ def test_training_and_accuracy() -> None:
     torch.manual_seed(0)
     images = torch.cat([torch.zeros(20, 1, 2, 2), torch.ones(20, 1, 2, 2)])
     labels = torch.arange(2).repeat_interleave(20)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    head = nn.Linear(4, 2)
+    model = nn.Sequential(nn.Flatten(), head)
     with torch.no_grad():
-        model[1].weight.copy_(torch.tensor([[1.0] * 4, [-1.0] * 4]))
-        model[1].bias.copy_(torch.tensor([-2.0, 2.0]))
+        head.weight.copy_(torch.tensor([[1.0] * 4, [-1.0] * 4]))
+        head.bias.copy_(torch.tensor([-2.0, 2.0]))
     assert plain_table1.accuracy(model, images, labels) == 0.0
     optimiser = torch.optim.Adam(model.parameters(), lr=0.1)
     for _ in range(30):

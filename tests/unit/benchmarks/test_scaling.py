@@ -11,7 +11,7 @@ import pytest
 
 from advlearn.config import load_file
 from advlearn.data.store import load_split
-from benchmarks import scaling, scaling_page, scaling_stages
+from benchmarks import scaling, scaling_cases, scaling_page, scaling_stages
 from benchmarks.scaling_fit import fit
 
 ROOT = Path(__file__).parents[3]
@@ -72,9 +72,9 @@ def test_a_process_is_measured_and_ended_at_its_limit(tmp_path: Path) -> None:
 def test_copies_differ_from_their_originals_and_from_each_other() -> None:
     images = np.zeros((10, 1, 12, 12), np.uint8)
     images[:, :, 3:9, 3:9] = np.random.default_rng(0).integers(1, 256, (10, 1, 6, 6))
-    made = scaling_stages.many(images, 95)
+    made = scaling_cases.many(images, 95)
     np.testing.assert_array_equal(made[:10], images)
-    np.testing.assert_array_equal(scaling_stages.many(images, 35), made[:35])
+    np.testing.assert_array_equal(scaling_cases.many(images, 35), made[:35])
     assert len({one.tobytes() for one in made}) == 95
     bright = made.reshape(95, -1).max(axis=1) / np.resize(images.reshape(10, -1).max(axis=1), 95)
     assert bright.min() > 0.75
@@ -83,11 +83,11 @@ def test_copies_differ_from_their_originals_and_from_each_other() -> None:
 def test_the_prepared_folder_has_the_sizes_that_were_asked_for(tmp_path: Path) -> None:
     source = tmp_path / "mnist"
     rng = np.random.default_rng(0)
-    scaling_stages.write_images(_tiny(source, rng), 45, 7, tmp_path / "data")
+    scaling_cases.write_images(_tiny(source, rng), 45, 7, tmp_path / "data")
     train, test = (load_split(tmp_path / "data", part) for part in ("train", "test"))
     assert (len(train), len(test)) == (45, 7)
     np.testing.assert_array_equal(train.labels[:20], train.labels[20:40])
-    assert len(load_split(tmp_path / "data", "validation")) == scaling_stages.OTHERS
+    assert len(load_split(tmp_path / "data", "validation")) == scaling_cases.OTHERS
 
 
 def _tiny(folder: Path, rng: np.random.Generator) -> Path:
@@ -115,7 +115,7 @@ def test_every_need_is_a_stage_or_a_preparation() -> None:
 
 
 def test_a_page_marks_what_was_not_measured(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, object]] = [
         {"stage": "slow", "n": n, "unit": "images", "what": "w", "models": 2,
          "cpu_s": 2 + 2e-6 * n**2, "peak_mb": 100.0}
         for n in (1000, 4000, 16_000, 60_000)

@@ -10,30 +10,23 @@ import yaml
 
 from advlearn.config import load
 from benchmarks import table1
+from tests.helpers.configuration import merged
 
 ROOT = Path(__file__).parents[3]
-
-
-def merged(base: object, change: object) -> object:
-    """As Snakemake merges configuration files: mappings are joined, all else is replaced."""
-    if not (isinstance(base, dict) and isinstance(change, dict)):
-        return change
-    return {**base, **{key: merged(base.get(key), value) for key, value in change.items()}}
 
 
 def test_the_configuration_has_one_job_for_one_seed() -> None:
     base = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     values = merged(base, table1.configuration(None, 100))
-    assert isinstance(values, dict)
     config = load(values, "test")
-    (job,) = config.jobs()
+    (line,) = config.selective.lines()
     assert (config.run, config.seeds, config.data.test_images) == (table1.RUN, (0,), 100)
-    assert f"evaluation/{job.universe}/seed0/{job.attack}/{job.reduction}.csv" in str(
+    assert f"evaluation/{line.universe}/seed0/{line.attack}/{line.reduction}.csv" in str(
         table1.EVALUATION
     )
-    assert job.clusterers == ("kmeans", "agglomerative")
-    assert job.select.rules == ["random"]
-    assert not job.select.subset_control
+    assert line.clusterers == ("kmeans", "agglomerative")
+    assert line.select.rules == ["random"]
+    assert not line.select.subset_control
 
 
 def evaluation() -> pd.DataFrame:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 from advlearn.settings.network import NetworkSettings
 from advlearn.settings.topk import authors
 from benchmarks import topk
-from tests.unit.attacks.topk.conftest import scenes, small_network
+from tests.helpers.scenes import scenes, small_network
 
 
 def test_both_sides_agree_and_a_row_has_the_columns_of_the_report() -> None:
@@ -17,14 +19,16 @@ def test_both_sides_agree_and_a_row_has_the_columns_of_the_report() -> None:
     try:
         relevant = torch.ones((12, 9), dtype=torch.bool)
         settings = authors("tkmia", learning_rate=0.02, iterations=20)
-        row = topk.compare("small", small_network(), scenes(12), relevant, settings, 6, 4, 1)
+        row: dict[str, Any] = dict(
+            topk.compare("small", small_network(), scenes(12), relevant, settings, 6, 4, 1)
+        )
     finally:
         torch.set_num_threads(threads)
     assert row["images"] == 6
     assert row["disagreements"] == 0
-    assert row["ratio"] == pytest.approx(float(row["peer_s"]) / float(row["ours_s"]))  # type: ignore[arg-type]
-    assert 0 < float(row["iterations"]) <= 20  # type: ignore[arg-type]
-    assert row["ours_images_per_s"] == pytest.approx(6 / float(row["ours_s"]))  # type: ignore[arg-type]
+    assert row["ratio"] == pytest.approx(row["peer_s"] / row["ours_s"])
+    assert 0 < row["iterations"] <= 20
+    assert row["ours_images_per_s"] == pytest.approx(6 / row["ours_s"])
 
 
 def test_training_lowers_the_loss() -> None:

@@ -39,7 +39,7 @@ matrices = arrays(np.float64, (4, 3), elements=st.floats(-5, 5, allow_subnormal=
 
 def cvxpy_projection(budget: PointBudget, target: Array) -> Array:
     """Nearest point by a conic solver; of the set that is not convex, over all choices of rows."""
-    best, nearest = math.inf, np.zeros_like(target)
+    best, nearest = math.inf, target
     n = len(target)
     choices = itertools.combinations(range(n), budget.count) if isinstance(
         budget, FewPoints
@@ -56,7 +56,7 @@ def cvxpy_projection(budget: PointBudget, target: Array) -> Array:
         problem = cvxpy.Problem(cvxpy.Minimize(cvxpy.sum_squares(moved - target)), inside + zero)
         problem.solve(solver=cvxpy.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
         if problem.value < best:
-            best, nearest = problem.value, moved.value
+            best, nearest = problem.value, np.asarray(moved.value)
     return nearest
 
 

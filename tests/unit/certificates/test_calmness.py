@@ -11,8 +11,7 @@ import pytest
 from advlearn.certificates import bound, modulus
 from advlearn.learners.convex import gaussian_graph, knn_graph, reweighted, solve, unit_graph
 from advlearn.support.errors import UserError
-
-from .instances import blobs
+from tests.helpers.certificates import blobs
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def test_solutions_are_calm(generator: np.random.Generator, weights: Any) -> Non
         assert limit <= modulus(points, graph, gamma, phi, weights) * np.linalg.norm(shift) * (
             1 + 1e-9
         )
-        closest = max(closest, change / limit)
+        closest = max(closest, float(change / limit))
     assert closest > 0.3
 
 

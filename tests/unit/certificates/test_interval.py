@@ -14,8 +14,7 @@ from advlearn.certificates.routing import complete
 from advlearn.certificates.routing import electrical as route
 from advlearn.learners.convex import Graph, gaussian_graph, knn_graph, solve, unit_graph
 from advlearn.support.errors import UserError
-
-from .instances import blobs
+from tests.helpers.certificates import blobs
 
 
 @pytest.fixture
@@ -62,6 +61,7 @@ def test_a_routing_sends_every_demand(generator: np.random.Generator) -> None:
     for cluster in cut.clusters:
         n = len(cluster.members)
         flow = route(cluster, generator.uniform(0.1, 3.0, len(cluster.edges)))
+        assert flow is not None
         incidence = np.zeros((len(cluster.edges), n))
         incidence[np.arange(len(cluster.edges)), cluster.edges[:, 0]] = 1
         incidence[np.arange(len(cluster.edges)), cluster.edges[:, 1]] = -1

@@ -14,8 +14,7 @@ from advlearn.certificates.reach import reach
 from advlearn.certificates.turning import centres, turns
 from advlearn.learners.convex import Graph, gaussian_graph, knn_graph, solve, unit_graph
 from advlearn.support.errors import UserError
-
-from .instances import BUDGETS, METHODS, MODES, SHORT, blobs, campaign
+from tests.helpers.certificates import BUDGETS, METHODS, MODES, SHORT, blobs, campaign
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from advlearn.data.fetch import obtain, read_manifest
 from advlearn.settings.data import SourceSettings
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_json
+from tests.helpers.server import Server
 
 Tiny = Callable[..., Dataset]
 
@@ -30,7 +32,9 @@ def fill(folder: Path, contents: dict[str, bytes]) -> Path:
     return folder
 
 
-def test_mirror_wins_over_the_rest(server, tiny: Tiny, contents, tmp_path: Path) -> None:
+def test_mirror_wins_over_the_rest(
+    server: Server, tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
+) -> None:
     server.hold(contents)
     mirror = fill(tmp_path / "mirror", contents)
     manifest = obtain(tiny((server.url,)), SourceSettings(mirror=mirror), tmp_path / "raw")
@@ -41,7 +45,7 @@ def test_mirror_wins_over_the_rest(server, tiny: Tiny, contents, tmp_path: Path)
 
 
 def test_mirror_by_environment_variable(
-    tiny: Tiny, contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Tiny, contents: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ADVLEARN_MIRROR", str(fill(tmp_path / "mirror", contents)))
     obtain(tiny(), SourceSettings(), tmp_path / "raw")
@@ -49,7 +53,7 @@ def test_mirror_by_environment_variable(
 
 
 def test_files_in_place_are_kept_and_the_manifest_is_the_same(
-    server, tiny: Tiny, contents, tmp_path: Path
+    server: Server, tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
 ) -> None:
     server.hold(contents)
     dataset = tiny((server.url,))
@@ -65,7 +69,11 @@ def test_files_in_place_are_kept_and_the_manifest_is_the_same(
 
 
 def test_wrong_checksum_goes_on_to_the_next_source(
-    server, tiny: Tiny, contents, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: Server,
+    tiny: Tiny,
+    contents: dict[str, bytes],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.hold(contents)
     wrong = {name: data[:-1] + b"\xff" for name, data in contents.items()}
@@ -76,7 +84,12 @@ def test_wrong_checksum_goes_on_to_the_next_source(
 
 
 def test_no_source_lists_every_reason_once(
-    closed_address: str, server, tiny: Tiny, contents, commands, tmp_path: Path
+    closed_address: str,
+    server: Server,
+    tiny: Tiny,
+    contents: dict[str, bytes],
+    commands: Callable[[str, str], Path],
+    tmp_path: Path,
 ) -> None:
     wrong = {name: data[:-1] + b"\xff" for name, data in contents.items()}
     server.hold(wrong)
@@ -94,7 +107,7 @@ def test_no_source_lists_every_reason_once(
 
 
 def test_sources_that_are_not_chosen_are_not_tried(
-    server, tiny: Tiny, contents, tmp_path: Path
+    server: Server, tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
 ) -> None:
     server.hold(contents)
     with pytest.raises(UserError) as caught:
@@ -103,7 +116,9 @@ def test_sources_that_are_not_chosen_are_not_tried(
     assert server.url not in str(caught.value)
 
 
-def test_truncated_transfer_leaves_nothing(server, tiny: Tiny, contents, tmp_path: Path) -> None:
+def test_truncated_transfer_leaves_nothing(
+    server: Server, tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
+) -> None:
     server.hold(contents)
     dataset = tiny((server.url,))
     last = dataset.files[-1].name
@@ -114,7 +129,11 @@ def test_truncated_transfer_leaves_nothing(server, tiny: Tiny, contents, tmp_pat
 
 
 def test_disk_full_is_no_fault_of_a_source(
-    server, tiny: Tiny, contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server,
+    tiny: Tiny,
+    contents: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server.hold(contents)
     original = Path.open
@@ -129,7 +148,7 @@ def test_disk_full_is_no_fault_of_a_source(
         def write(self, _: bytes) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def opened(path: Path, mode: str = "r", *rest: object, **more: object) -> object:
+    def opened(path: Path, mode: str = "r", *rest: Any, **more: Any) -> object:
         return Full() if "w" in mode else original(path, mode, *rest, **more)
 
     with monkeypatch.context() as patch:
@@ -156,7 +175,9 @@ def test_read_only_folder(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.Monkey
         obtain(tiny(), SourceSettings(), tmp_path)
 
 
-def test_leftovers_of_a_killed_download_are_cleared(tiny: Tiny, contents, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_download_are_cleared(
+    tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
+) -> None:
     raw = tmp_path / "raw"
     (raw / ".fetch-dead").mkdir(parents=True)
     (raw / ".fetch-dead" / "half").touch()
@@ -178,7 +199,7 @@ def test_own_arrays_are_copied(tmp_path: Path) -> None:
         assert "sources.root" in caught.value.where
 
 
-def test_manifest_survives_the_file(tmp_path: Path, tiny: Tiny, contents) -> None:
+def test_manifest_survives_the_file(tmp_path: Path, tiny: Tiny, contents: dict[str, bytes]) -> None:
     mirror = fill(tmp_path / "mirror", contents)
     manifest = obtain(tiny(), SourceSettings(mirror=mirror), tmp_path / "raw")
     write_json(tmp_path / "manifest.json", manifest.to_json())
@@ -203,7 +224,9 @@ def test_damaged_manifest(text: str, tmp_path: Path) -> None:
     assert caught.value.where == str(path)
 
 
-def test_two_downloads_at_once_take_turns(tiny: Tiny, contents, tmp_path: Path) -> None:
+def test_two_downloads_at_once_take_turns(
+    tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
+) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
     with fetch.only_one(raw):

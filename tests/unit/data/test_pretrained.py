@@ -7,6 +7,7 @@ from advlearn.data import pretrained
 from advlearn.data.pretrained import imagenet_weights
 from advlearn.settings.data import SourceSettings
 from advlearn.support.errors import UserError
+from tests.helpers.server import Server
 
 CONTENT = b"weights"
 
@@ -27,7 +28,7 @@ def test_digests_begin_as_the_file_names_end() -> None:
 
 
 def test_from_the_official_address_once(
-    server, tiny_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tiny_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pretrained, "_OFFICIAL", server.url)
     server.pages[f"/{tiny_file}"] = CONTENT
@@ -46,7 +47,7 @@ def test_from_a_mirror(tiny_file: str, tmp_path: Path) -> None:
 
 
 def test_a_wrong_file_is_refused_and_not_left(
-    server, tiny_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tiny_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pretrained, "_OFFICIAL", server.url)
     server.pages[f"/{tiny_file}"] = b"other"

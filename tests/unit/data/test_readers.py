@@ -19,7 +19,7 @@ def write(folder: Path, contents: dict[str, bytes]) -> dict[str, Path]:
     return {name: folder / name for name in contents}
 
 
-def test_idx(tiny: Tiny, contents, tmp_path: Path) -> None:
+def test_idx(tiny: Tiny, contents: dict[str, bytes], tmp_path: Path) -> None:
     official = read(tiny(), write(tmp_path, contents))
     assert official.train_images.shape == (40, 1, 4, 4)
     assert official.test_images.shape == (10, 1, 4, 4)
@@ -27,7 +27,9 @@ def test_idx(tiny: Tiny, contents, tmp_path: Path) -> None:
     assert official.train_images.tobytes() == contents["train-images-idx3-ubyte"][16:]
 
 
-def test_idx_labels_outside_the_classes(tiny: Tiny, contents, idx, tmp_path: Path) -> None:
+def test_idx_labels_outside_the_classes(
+    tiny: Tiny, contents: dict[str, bytes], idx: Callable[[np.ndarray], bytes], tmp_path: Path
+) -> None:
     labels = np.arange(40) % 2
     labels[7] = 2
     contents["train-labels-idx1-ubyte"] = idx(labels)
@@ -35,14 +37,18 @@ def test_idx_labels_outside_the_classes(tiny: Tiny, contents, idx, tmp_path: Pat
         read(tiny(), write(tmp_path, contents))
 
 
-def test_idx_with_fewer_labels_than_images(tiny: Tiny, contents, idx, tmp_path: Path) -> None:
+def test_idx_with_fewer_labels_than_images(
+    tiny: Tiny, contents: dict[str, bytes], idx: Callable[[np.ndarray], bytes], tmp_path: Path
+) -> None:
     contents["t10k-labels-idx1-ubyte"] = idx(np.arange(9) % 2)
     with pytest.raises(UserError, match="9 labels for 10 images") as caught:
         read(tiny(), write(tmp_path, contents))
     assert "'tiny', test set" in caught.value.where
 
 
-def test_a_file_that_the_manifest_lacks(tiny: Tiny, contents, tmp_path: Path) -> None:
+def test_a_file_that_the_manifest_lacks(
+    tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
+) -> None:
     files = write(tmp_path, contents)
     del files["t10k-images-idx3-ubyte"]
     with pytest.raises(UserError, match="names no file t10k-images-idx3-ubyte"):
@@ -76,7 +82,7 @@ def own(**changes: object) -> dict[str, np.ndarray]:
 
 
 def read_own(folder: Path, arrays: dict[str, np.ndarray]) -> Official:
-    np.savez(folder / "arrays.npz", **arrays)
+    np.savez(folder / "arrays.npz", allow_pickle=True, **arrays)
     return read(get("arrays"), {"arrays.npz": folder / "arrays.npz"})
 
 

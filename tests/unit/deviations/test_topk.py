@@ -118,7 +118,7 @@ def test_empty_sets_give_finite_values_and_gradients(
     name: str, surrogate: str, relevant: bool, specified: bool
 ) -> None:
     logits = batch()[0]
-    masks = [torch.full(logits.shape, value) for value in (relevant, specified)]
-    values = topk.build(name, surrogate)(logits, *masks, K)
+    first, second = (torch.full(logits.shape, value) for value in (relevant, specified))
+    values = topk.build(name, surrogate)(logits, first, second, K)
     assert bool(values.isfinite().all())
     assert bool(gradients(values, logits).isfinite().all())

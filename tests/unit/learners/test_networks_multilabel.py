@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from advlearn.settings.network import (
     VitSettings,
 )
 from advlearn.support.errors import UserError
+from tests.helpers.networks import layers
 
 pytestmark = pytest.mark.slow
 
@@ -59,12 +61,12 @@ def test_resnet_has_two_convolutions_a_block_and_halves_each_stage() -> None:
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     # The stem, two a block, and a shortcut in the stages that change the size.
     assert len(convolutions) == 1 + 2 * 6 + 2
-    assert network[:-3](torch.rand(2, 1, 64, 64)).shape == (2, 16, 4, 4)
+    assert layers(network)[:-3](torch.rand(2, 1, 64, 64)).shape == (2, 16, 4, 4)
 
 
 def test_attention_is_that_of_torch() -> None:
     torch.manual_seed(0)
-    block = build(VIT, (1, 8, 8), 3)[1]
+    block = layers(build(VIT, (1, 8, 8), 3))[1]
     torch_block = nn.MultiheadAttention(8, 2, batch_first=True)
     torch_block.load_state_dict(
         {
@@ -83,10 +85,10 @@ def test_attention_is_that_of_torch() -> None:
 
 def test_vit_makes_a_token_a_patch_and_knows_places() -> None:
     torch.manual_seed(0)
-    network = build(VIT, (1, 8, 8), 3).eval()
+    network = layers(build(VIT, (1, 8, 8), 3).eval())
     image = torch.rand(1, 1, 8, 8)
     assert network[0](image).shape == (1, 4, 8)
-    assert build(VIT, (1, 9, 8), 3)[0](torch.rand(2, 1, 9, 8)).shape == (2, 6, 8)
+    assert layers(build(VIT, (1, 9, 8), 3))[0](torch.rand(2, 1, 9, 8)).shape == (2, 6, 8)
     tokens = torch.rand(1, 4, 8)
     after = network[1:]
     # Without the places the order of the tokens would not matter; they are all that tells it.
@@ -118,13 +120,14 @@ def resnet50() -> nn.Module:
 
 def plain_state(network: nn.Module) -> dict[str, torch.Tensor]:
     """The state under torchvision's names."""
-    return network[1].state_dict()
+    state: dict[str, torch.Tensor] = layers(network)[1].state_dict()
+    return state
 
 
 def test_normalisation_is_inside(resnet50: nn.Module) -> None:
     images = torch.rand(2, 3, 64, 64)
     functional = torchvision_module("transforms.functional")
-    expected = resnet50[1](functional.normalize(images, list(MEAN), list(STD)))
+    expected = layers(resnet50)[1](functional.normalize(images, list(MEAN), list(STD)))
     torch.testing.assert_close(resnet50(images), expected)
 
 
@@ -144,7 +147,7 @@ def test_weights_from_a_file_keep_a_head_that_fits(
     torch.testing.assert_close(again(images), resnet50(images))
     other = build(RESNET50.model_copy(update={"weights": path}), (3, 64, 64), 7).eval()
     assert other(images).shape == (1, 7)
-    assert torch.equal(other[1].layer4[2].conv3.weight, state["layer4.2.conv3.weight"])
+    assert torch.equal(layers(other)[1].layer4[2].conv3.weight, state["layer4.2.conv3.weight"])
 
 
 def test_a_saved_network_needs_its_first_weights_no_more(tmp_path: Path) -> None:
@@ -152,7 +155,7 @@ def test_a_saved_network_needs_its_first_weights_no_more(tmp_path: Path) -> None
         name="resnet50", weights=tmp_path / "gone.pth", stride_in_1x1=True
     )
     network = build(settings.model_copy(update={"weights": None}), (3, 32, 32), 3)
-    assert network[1].layer2[0].conv1.stride == (2, 2)
+    assert layers(network)[1].layer2[0].conv1.stride == (2, 2)
     path = tmp_path / "network.safetensors"
     save_networks(path, {"classifier": network.state_dict()}, settings, (3, 32, 32), 3)
     assert b"gone.pth" not in path.read_bytes()
@@ -164,8 +167,8 @@ def test_the_original_variant_has_its_stride_in_the_first_convolution(resnet50: 
     original = build(RESNET50.model_copy(update={"stride_in_1x1": True}), (3, 64, 64), 4).eval()
     original.load_state_dict(resnet50.state_dict())
     images = torch.rand(1, 3, 64, 64)
-    assert original[1].layer1[0].conv1.stride == (1, 1)
-    assert original[1].layer4[0].conv2.stride == (1, 1)
+    assert layers(original)[1].layer1[0].conv1.stride == (1, 1)
+    assert layers(original)[1].layer4[0].conv2.stride == (1, 1)
     assert original(images).shape == (1, 4)
     assert not torch.allclose(original(images), resnet50(images))
 
@@ -191,7 +194,10 @@ def write_reshaped(state: dict[str, torch.Tensor], path: Path) -> None:
     ],
 )
 def test_weights_of_another_network_are_named(
-    resnet50: nn.Module, tmp_path: Path, write, named: str
+    resnet50: nn.Module,
+    tmp_path: Path,
+    write: Callable[[dict[str, torch.Tensor], Path], None],
+    named: str,
 ) -> None:
     path = tmp_path / "weights.pth"
     write(plain_state(resnet50), path)
@@ -237,9 +243,9 @@ def test_half_precision_weights_of_the_original_variant() -> None:
     whole = build(settings, (3, 96, 96), 1000).eval()
     assert {p.dtype for p in whole.parameters()} == {torch.float32}
     cut = build(settings, (3, 96, 96), 20).eval()
-    assert torch.equal(cut[1].conv1.weight, whole[1].conv1.weight)
+    assert torch.equal(layers(cut)[1].conv1.weight, layers(whole)[1].conv1.weight)
     file = torch.load(path, weights_only=True)
-    assert torch.equal(whole[1].fc.weight, file["fc.weight"].float())
+    assert torch.equal(layers(whole)[1].fc.weight, file["fc.weight"].float())
     assert cut(torch.rand(1, 3, 96, 96)).shape == (1, 20)
 
 
@@ -269,7 +275,7 @@ print(models.resnet18(num_classes=3).eval()(torch.rand(1, 3, 32, 32)).shape)
 
 
 def test_the_shim_declares_nothing_where_the_library_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = []
+    loaded: list[Path] = []
     monkeypatch.setattr(torch.ops, "load_library", loaded.append)
     assert torchvision_shim._declare_missing.__wrapped__() is None
     assert [path.name.split(".")[0] for path in loaded] == ["_C"]

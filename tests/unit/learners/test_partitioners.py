@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from advlearn.learners.convex import knn_graph, reweighted, solve
-from advlearn.learners.partitioners import PARTITIONERS, ConvexPartitioner, build, matched
+from advlearn.learners.convex import Graph, knn_graph, reweighted, solve
+from advlearn.learners.partitioners import PARTITIONERS, ConvexPartitioner, Weights, build, matched
 from advlearn.support.errors import UserError
 
 
@@ -99,8 +99,9 @@ def test_points_that_are_all_the_same(name: str) -> None:
 def test_convex_solves_with_the_weights_it_is_told(points: np.ndarray) -> None:
     graph = knn_graph(points, 5, 0.5)
     moved = points + 0.5 * np.random.default_rng(2).standard_normal(points.shape)
-    for weights, used in (("fixed", graph), ("recomputed", reweighted(graph, moved, 0.5))):
-        partitioner = ConvexPartitioner(graph, 1.0, weights, 0.5)  # type: ignore[arg-type]
+    graphs: dict[Weights, Graph] = {"fixed": graph, "recomputed": reweighted(graph, moved, 0.5)}
+    for weights, used in graphs.items():
+        partitioner = ConvexPartitioner(graph, 1.0, weights, 0.5)
         expected = solve(moved, used, 1.0, tol=1e-10)
         assert np.array_equal(partitioner(moved), expected.labels)
         assert np.abs(partitioner.solve(moved).points_hat - expected.points_hat).max() < 1e-7

@@ -80,11 +80,11 @@ def test_the_value_function_is_nondecreasing_and_dual_to_its_inverse(
         assert kind.scaled(radius).contains(perturbation)
         assert problem.effect(perturbation) == value
     # The Galois connection: v(tau) >= nu if and only if tau >= inverse(nu).
-    answer = inverse(radii, values, nu)
+    answer = inverse(radii, list(values), nu)
     for radius, value in zip(radii, values, strict=True):
         assert (value >= nu) == (radius >= answer)
     for number, value in enumerate(values):
-        assert inverse(radii, values, value) <= radii[number]
+        assert inverse(radii, list(values), value) <= radii[number]
     grid = dict(zip(radii, values, strict=True))
     assert answer == math.inf or grid[answer] >= nu
 
@@ -109,9 +109,9 @@ def test_min_effort_is_the_inverse_of_the_value_function(seed: int, nu: float) -
                 if abs(step) / 25 <= tau:
                     yield np.array([step / 25])
 
-    radii = np.arange(101) / 25
+    radii = [number / 25 for number in range(101)]
     values, _ = value_function(problem, Grid(), radii)
-    expected = inverse(radii, values, nu)
+    expected = inverse(radii, list(values), nu)
     found = problem.min_effort(Grid(), nu)
     assert found.reached == (expected < math.inf)
     if found.reached:
@@ -241,9 +241,9 @@ def test_data_that_are_no_data(data: Array) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"nu": math.nan}, {"nu": 1, "tolerance": 0}, {"nu": 1, "rounds": 0}]
 )
-def test_min_effort_refuses_what_has_no_answer(wrong: dict[str, float]) -> None:
+def test_min_effort_refuses_what_has_no_answer(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="min effort"):
-        on_a_line(closed=True).min_effort(Right(), **wrong)  # type: ignore[arg-type]
+        on_a_line(closed=True).min_effort(Right(), **wrong)
 
 
 @pytest.mark.parametrize("taus", [[], [1.0, 1.0], [2.0, 1.0], [0.0, math.nan], [[1.0]]])

@@ -48,7 +48,7 @@ def test_a_min_effort_problem_asks_its_own_aim() -> None:
     # Along the longest row of weights no other logit grows faster; the bias keeps it low at first.
     wanted = int(model.weight.norm(dim=1).argmax())
     model.bias.data[wanted] = -5
-    problem = MinEffortProblem(
+    problem: MinEffortProblem[int] = MinEffortProblem(
         L2Ball(1.0).distance,
         lambda logits, label: logits.argmax(1) == label,
         lambda logits, label: logits[:, label],

@@ -1,4 +1,5 @@
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,9 +10,12 @@ from advlearn.selection import rules
 from advlearn.support.errors import UserError
 from advlearn.support.seeds import derive_seed
 
+# Cluster, loss and margin of every image.
+Clustering = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 @st.composite
-def clusterings(draw):
+def clusterings(draw: st.DrawFn) -> Clustering:
     n = draw(st.integers(1, 30))
     labels = draw(st.lists(st.integers(-1, 5), min_size=n, max_size=n))
     # Whole numbers: means are exact enough for ties to be ties on both sides.
@@ -19,31 +23,32 @@ def clusterings(draw):
     return np.array(labels), np.array(draw(values)), np.array(draw(values))
 
 
-def _brute_force(rule, labels, loss, margin):
-    clusters = {}
+def _brute_force(rule: str, labels: np.ndarray, loss: np.ndarray, margin: np.ndarray) -> list[int]:
+    clusters: dict[int, list[int]] = {}
     for position, label in enumerate(labels):
         if label >= 0:
             clusters.setdefault(int(label), []).append(position)
     if rule == "every":
         return sorted(clusters)
-    score = {
+    scores: dict[str, Callable[[list[int]], float]] = {
         "largest": lambda images: -len(images),
         "smallest": len,
         "highest_loss": lambda images: -sum(loss[i] for i in images) / len(images),
         "lowest_margin": lambda images: sum(margin[i] for i in images) / len(images),
-    }[rule]
+    }
+    score = scores[rule]
     ranked = sorted(clusters, key=lambda number: (score(clusters[number]), number))
     return ranked[:1]
 
 
 @pytest.mark.parametrize("rule", [rule for rule in rules.CLUSTER_RULES if rule != "random"])
 @given(clusterings())
-def test_rule_equals_brute_force(rule, clustering):
+def test_rule_equals_brute_force(rule: str, clustering: Clustering) -> None:
     assert rules.choose(rule, *clustering, seed=0) == _brute_force(rule, *clustering)
 
 
 @given(clusterings(), st.integers(0, 2**31 - 1))
-def test_random_takes_one_cluster_and_repeats_itself(clustering, seed):
+def test_random_takes_one_cluster_and_repeats_itself(clustering: Clustering, seed: int) -> None:
     chosen = rules.choose("random", *clustering, seed=seed)
     clusters = set(clustering[0]) - {-1}
     assert len(chosen) == min(1, len(clusters))
@@ -51,7 +56,7 @@ def test_random_takes_one_cluster_and_repeats_itself(clustering, seed):
     assert rules.choose("random", *clustering, seed=seed) == chosen
 
 
-def test_random_is_uniform_over_clusters_not_images():
+def test_random_is_uniform_over_clusters_not_images() -> None:
     labels = np.repeat([0, 1, 2, -1], [970, 20, 10, 500])
     zeros = np.zeros(len(labels))
     draws = [rules.choose("random", labels, zeros, zeros, derive_seed(0, i))[0] for i in range(900)]
@@ -61,7 +66,7 @@ def test_random_is_uniform_over_clusters_not_images():
 
 
 @given(clusterings())
-def test_every_partitions_the_images_outside_noise(clustering):
+def test_every_partitions_the_images_outside_noise(clustering: Clustering) -> None:
     labels, loss, margin = clustering
     parts = [
         rules.members(labels, number)
@@ -73,7 +78,7 @@ def test_every_partitions_the_images_outside_noise(clustering):
 
 
 @given(n=st.integers(1, 60), seed=st.integers(0, 2**31 - 1), data=st.data())
-def test_subset_has_the_asked_size(n, seed, data):
+def test_subset_has_the_asked_size(n: int, seed: int, data: st.DataObject) -> None:
     size = data.draw(st.integers(0, n))
     positions = rules.subset(n, size, seed)
     assert positions.dtype == np.int32
@@ -82,7 +87,7 @@ def test_subset_has_the_asked_size(n, seed, data):
     assert ((positions >= 0) & (positions < n)).all()
 
 
-def test_subset_is_uniform():
+def test_subset_is_uniform() -> None:
     counts = np.zeros(20)
     for i in range(1000):
         counts[rules.subset(20, 5, derive_seed(1, i))] += 1
@@ -90,7 +95,7 @@ def test_subset_is_uniform():
 
 
 @given(st.integers(1, 50), st.integers(0, 100))
-def test_one_cluster_is_all_images(n, seed):
+def test_one_cluster_is_all_images(n: int, seed: int) -> None:
     labels, zeros = np.zeros(n, int), np.zeros(n)
     everything = rules.digest(np.arange(n))
     for rule in rules.CLUSTER_RULES:
@@ -100,7 +105,7 @@ def test_one_cluster_is_all_images(n, seed):
 
 
 @given(st.sets(st.integers(0, 100)), st.sets(st.integers(0, 100)))
-def test_digest_names_the_set(first, second):
+def test_digest_names_the_set(first: set[int], second: set[int]) -> None:
     assume(first != second)
     one = rules.digest(np.array(sorted(first), dtype=np.int32))
     assert one == rules.digest(np.array(sorted(first, reverse=True), dtype=np.int64))
@@ -108,25 +113,25 @@ def test_digest_names_the_set(first, second):
     assert len(one) == 16
 
 
-def test_digest_is_fixed():
+def test_digest_is_fixed() -> None:
     # Names of files: a change would orphan every trained model.
     expected = hashlib.blake2b(b"\x01\0\0\0\x05\0\0\0", digest_size=8).hexdigest()
     assert rules.digest(np.array([5, 1])) == expected
     assert rules.digest(np.empty(0, np.int32)) == hashlib.blake2b(digest_size=8).hexdigest()
 
 
-def test_missing_classes():
+def test_missing_classes() -> None:
     classes = np.array([3, 3, 0, 1, 0])
     assert rules.missing_classes(np.array([0, 1]), classes) == [0, 1]
     assert rules.missing_classes(np.array([0, 3, 4]), classes) == []
     assert rules.missing_classes(np.empty(0, np.int32), classes) == [0, 1, 3]
 
 
-def test_only_noise_chooses_nothing():
+def test_only_noise_chooses_nothing() -> None:
     labels, zeros = np.full(4, -1), np.zeros(4)
     assert all(rules.choose(r, labels, zeros, zeros, 0) == [] for r in rules.CLUSTER_RULES)
 
 
-def test_unknown_rule():
+def test_unknown_rule() -> None:
     with pytest.raises(UserError, match="unknown rule 'best'"):
         rules.choose("best", np.zeros(2, int), np.zeros(2), np.zeros(2), 0)

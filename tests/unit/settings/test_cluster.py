@@ -6,7 +6,7 @@ from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, asked_cluster
 from advlearn.support.errors import UserError
 
 
-def test_setting_names():
+def test_setting_names() -> None:
     assert setting_name(n_clusters=4) == "n_clusters=4"
     assert setting_name(eps_quantile=0.5, min_samples=10) == "eps_quantile=0.5,min_samples=10"
     assert asked_clusters("n_clusters=4") == 4
@@ -38,18 +38,18 @@ def test_setting_names():
         ('{"spectral": {}}', "spectral"),
     ],
 )
-def test_wrong_value_is_named(text, key):
+def test_wrong_value_is_named(text: str, key: str) -> None:
     with pytest.raises(UserError) as error:
         ClusterSettings.from_json(text)
     assert key in str(error.value)
 
 
-def test_eps_alone_switches_the_quantiles_off():
+def test_eps_alone_switches_the_quantiles_off() -> None:
     dbscan = ClusterSettings.from_json('{"dbscan": {"eps": [0.3]}}').dbscan
     assert (dbscan.eps, dbscan.eps_quantile) == ([0.3], None)
 
 
-def test_job_json_holds_its_own_group_only():
+def test_job_json_holds_its_own_group_only() -> None:
     settings = ClusterSettings.model_validate(
         {"kmeans": {"n_init": 3}, "own": {"mine": {"function": "a.b:c", "settings": {"k": [2]}}}}
     )
@@ -61,7 +61,7 @@ def test_job_json_holds_its_own_group_only():
     assert settings.known() == [*CLUSTERERS, "mine"]
 
 
-def test_unknown_clusterer_lists_the_known():
+def test_unknown_clusterer_lists_the_known() -> None:
     with pytest.raises(UserError, match="unknown clusterer 'spectral'") as error:
         ClusterSettings().of("spectral")
     assert "agglomerative, dbscan, hdbscan, kmeans" in error.value.remedy
@@ -77,7 +77,7 @@ def test_unknown_clusterer_lists_the_known():
         ("hdbscan", {"min_samples": 21}, "cluster.hdbscan.min_samples"),
     ],
 )
-def test_more_clusters_than_images(clusterer, group, key):
+def test_more_clusters_than_images(clusterer: str, group: dict[str, object], key: str) -> None:
     settings = ClusterSettings.model_validate({clusterer: group})
     settings.check_images(clusterer, 21)
     with pytest.raises(UserError, match="there are 20 images") as error:

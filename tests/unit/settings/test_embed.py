@@ -18,13 +18,13 @@ from advlearn.support.errors import UserError
         ('{"perplexity": 30}', "perplexity"),
     ],
 )
-def test_wrong_value_is_named(text, key):
+def test_wrong_value_is_named(text: str, key: str) -> None:
     with pytest.raises(UserError) as error:
         EmbedSettings.from_json(text)
     assert key in str(error.value)
 
 
-def test_job_json_holds_what_can_change_its_result():
+def test_job_json_holds_what_can_change_its_result() -> None:
     settings = EmbedSettings()
     assert json.loads(settings.json_for("none")) == {}
     assert set(json.loads(settings.json_for("pca"))) == {"n_components", "pca_threads"}
@@ -33,12 +33,12 @@ def test_job_json_holds_what_can_change_its_result():
         assert EmbedSettings.from_json(settings.json_for(reduction)) == settings
 
 
-def test_json_for_unknown_reduction():
+def test_json_for_unknown_reduction() -> None:
     with pytest.raises(UserError, match="unknown reduction 'umap'"):
         EmbedSettings().json_for("umap")
 
 
-def test_perplexity_bound_is_exact():
+def test_perplexity_bound_is_exact() -> None:
     settings = EmbedSettings.model_validate({"tsne": {"perplexity": 10}})
     settings.check_images("tsne", 31)
     settings.check_images("pca", 3)

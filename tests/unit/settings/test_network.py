@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from advlearn.settings.network import (
+    AnyNetworkSettings,
     ImagenetResnetSettings,
     NetworkSettings,
     ResnetSettings,
@@ -28,7 +29,7 @@ from advlearn.support.errors import UserError
         ImagenetResnetSettings(name="resnet50", weights=None),
     ],
 )
-def test_the_name_decides_and_json_comes_back(settings) -> None:
+def test_the_name_decides_and_json_comes_back(settings: AnyNetworkSettings) -> None:
     assert network_settings(settings.model_dump(mode="json")) == settings
     job = TopkModelSettings(network=settings)
     again = TopkModelSettings.from_json(job.to_json())
@@ -42,9 +43,12 @@ def test_without_a_name_it_is_the_perceptron() -> None:
 
 def test_imagenet_is_a_word_and_anything_else_a_path() -> None:
     read = network_settings({"name": "resnet50", "weights": "imagenet"})
+    assert isinstance(read, ImagenetResnetSettings)
     assert read.weights == "imagenet"
     assert isinstance(read.weights, str)
-    assert network_settings({"name": "resnet50", "weights": "a.pth"}).weights == Path("a.pth")
+    other = network_settings({"name": "resnet50", "weights": "a.pth"})
+    assert isinstance(other, ImagenetResnetSettings)
+    assert other.weights == Path("a.pth")
 
 
 @pytest.mark.parametrize("name", ["resnt", 3, None])

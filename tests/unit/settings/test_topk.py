@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from advlearn.settings.multilabel import MultiLabelTraining, PhotosSettings, ScenesSettings
-from advlearn.settings.topk import METHODS, PRESETS, TopkAttackSettings, authors, sound
+from advlearn.settings.topk import METHODS, PRESETS, Method, TopkAttackSettings, authors, sound
 from advlearn.studies.topk.settings.jobs import (
     TopkAttackJob,
     TopkCell,
@@ -16,9 +16,9 @@ from advlearn.support.errors import UserError
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_both_presets_know_every_method(method: str) -> None:
+def test_both_presets_know_every_method(method: Method) -> None:
     for preset in PRESETS.values():
-        assert preset(method).method == method  # type: ignore[arg-type]
+        assert preset(method).method == method
 
 
 def test_the_authors_preset_is_the_published_algorithm() -> None:

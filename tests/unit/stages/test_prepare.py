@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from advlearn.data.splits import SplitName
 from advlearn.data.store import load_info, load_split
 from advlearn.settings.data import DataSettings, SourceSettings
 from advlearn.stages.download import download
@@ -38,7 +39,8 @@ def test_digits(tmp_path: Path) -> None:
     assert (info.n_train, info.n_validation, info.n_test) == (300, 100, 50)
     assert (info.n_classes, info.shape) == (10, (1, 8, 8))
     assert np.load(out.parent / "train_images.npy").dtype == np.uint8
-    for split, size in (("train", 300), ("validation", 100), ("test", 50)):
+    sizes: dict[SplitName, int] = {"train": 300, "validation": 100, "test": 50}
+    for split, size in sizes.items():
         loaded = load_split(out.parent, split)
         assert loaded.images.shape == (size, 1, 8, 8)
         assert loaded.images.max() == 1.0

@@ -1,5 +1,6 @@
 import errno
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -225,7 +226,7 @@ def test_saves_are_rare(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         writes.append(now[0])
         now[0] += 1.5
 
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(checkpoint, "write_bytes", write)
     job = opened(data)
     for _ in range(600):

@@ -4,10 +4,16 @@ from pathlib import Path
 import grimp
 import pytest
 
+from advlearn.plan import modules_of, rules
 from advlearn.support.codedigest import code_digest, dependencies, external_digest, package_root
 from advlearn.support.errors import UserError
 
-STAGES = sorted(path.stem for path in (package_root() / "stages").glob("[a-z]*.py"))
+STAGES = package_root() / "stages"
+# What is digested together: the modules of every rule, and every stage that no rule runs.
+PARTS = {
+    **{path.stem: [f"advlearn.stages.{path.stem}"] for path in STAGES.glob("[a-z]*.py")},
+    **{rule: modules_of(rule) for rule in rules()},
+}
 
 
 @pytest.fixture
@@ -19,7 +25,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def digests(root: Path) -> dict[str, str]:
-    return {stage: code_digest(f"advlearn.stages.{stage}", root) for stage in STAGES}
+    return {part: code_digest(*modules, root=root) for part, modules in PARTS.items()}
 
 
 def edit(file: Path) -> None:
@@ -41,10 +47,10 @@ BY_NAME = {
 }
 
 
-def reached(graph: grimp.ImportGraph, stage: str) -> set[str]:
-    """Modules that a stage can import, by grimp's reading of the imports, packages included."""
+def reached(graph: grimp.ImportGraph, modules: list[str]) -> set[str]:
+    """What modules can import, by grimp's reading of the imports, packages included."""
     found: set[str] = set()
-    waiting = {f"advlearn.stages.{stage}"}
+    waiting = set(modules)
     while waiting:
         name = waiting.pop()
         if name in found or name == "advlearn":
@@ -57,21 +63,21 @@ def reached(graph: grimp.ImportGraph, stage: str) -> set[str]:
 
 
 @pytest.mark.slow
-def test_editing_a_module_changes_the_digest_of_exactly_the_stages_that_use_it(copy: Path) -> None:
-    """Every module; a stage runs again when its digest changes (tests/workflow/test_rerun.py)."""
+def test_editing_a_module_changes_the_digest_of_exactly_the_rules_that_use_it(copy: Path) -> None:
+    """Every module; a rule runs again when its digest changes (tests/workflow/test_rerun.py)."""
     before = digests(copy)
-    graph = grimp.build_graph("advlearn", cache_dir=None)
-    uses = {stage: reached(graph, stage) for stage in STAGES}
+    graph = grimp.build_graph("advlearn", cache_dir=None, exclude_type_checking_imports=True)
+    uses = {part: reached(graph, modules) for part, modules in PARTS.items()}
     files = sorted(copy.rglob("*.py"))
     assert len(files) > 250
     for file in files:
         name = ".".join(["advlearn", *file.relative_to(copy).with_suffix("").parts])
         name = name.removesuffix(".__init__")
-        users = {stage for stage in STAGES if name in uses[stage]}
+        users = {part for part in PARTS if name in uses[part]}
         text = file.read_text()
         edit(file)
         after = digests(copy)
-        assert {stage for stage in STAGES if before[stage] != after[stage]} == users, name
+        assert {part for part in PARTS if before[part] != after[part]} == users, name
         file.write_text(text)
     assert digests(copy) == before
 
@@ -79,7 +85,7 @@ def test_editing_a_module_changes_the_digest_of_exactly_the_stages_that_use_it(c
 def test_known_dependencies_are_found() -> None:
     craft = dependencies("advlearn.studies.selective.stages.craft")
     assert {
-        "advlearn.stages",
+        "advlearn.studies.selective.stages",
         "advlearn.attacks.pgd",
         "advlearn.budgets",
         "advlearn.learners.networks.cnn",
@@ -93,6 +99,61 @@ def test_known_dependencies_are_found() -> None:
         "attacks" in name for name in dependencies("advlearn.studies.selective.stages.cluster")
     )
     assert "advlearn.config" not in craft, "a new configuration key must not rerun a study"
+
+
+def test_an_edit_in_one_study_concerns_no_other(copy: Path) -> None:
+    before = digests(copy)
+    edit(copy / "studies" / "topk" / "study.py")
+    after = digests(copy)
+    changed = {part for part in PARTS if before[part] != after[part]}
+    assert {"topk_tables", "topk_figures", "report"} <= changed
+    assert not any(part.startswith(("selective", "bilevel")) for part in changed)
+
+
+def make_module(root: Path, name: str, text: str) -> str:
+    (root / "support" / f"{name}.py").write_text(text)
+    return f"advlearn.support.{name}"
+
+
+def test_what_only_type_checkers_import_is_no_dependency(copy: Path) -> None:
+    module = make_module(
+        copy,
+        "typed",
+        "from typing import TYPE_CHECKING\n"
+        "from advlearn.support import seeds\n"
+        "if TYPE_CHECKING:\n"
+        "    from advlearn.support import io\n"
+        "else:\n"
+        "    from advlearn.support import choices\n",
+    )
+    found = dependencies(module, copy)
+    assert {"advlearn.support.seeds", "advlearn.support.choices"} <= found
+    assert "advlearn.support.io" not in found
+    before = code_digest(module, root=copy)
+    edit(copy / "support" / "io.py")
+    assert code_digest(module, root=copy) == before
+
+
+def test_references_of_a_registry_are_no_dependencies(copy: Path) -> None:
+    """Below their study's package, and a study says itself which modules decide a stage."""
+    module = make_module(copy, "registry", 'RUN = "stages.craft:craft"\nTABLE = "support.io"\n')
+    assert dependencies(module, copy) == {"advlearn.support", module}
+    study = dependencies("advlearn.studies.selective.study")
+    assert not any(".stages." in name or ".paper" in name for name in study)
+    # Whole names are followed: so library registries name what they import when asked.
+    named = make_module(copy, "named", 'RUN = "advlearn.support.io"\n')
+    assert "advlearn.support.io" in dependencies(named, copy)
+
+
+def test_several_modules_have_one_digest(copy: Path) -> None:
+    seeds, rows = "advlearn.support.seeds", "advlearn.support.rows"
+    both = code_digest(seeds, rows, root=copy)
+    assert both not in {code_digest(seeds, root=copy), code_digest(rows, root=copy)}
+    assert both == code_digest(rows, seeds, root=copy)
+    for name in ("seeds", "rows"):
+        before = code_digest(seeds, rows, root=copy)
+        edit(copy / "support" / f"{name}.py")
+        assert code_digest(seeds, rows, root=copy) != before
 
 
 def test_comments_docstrings_and_layout_do_not_count(copy: Path) -> None:

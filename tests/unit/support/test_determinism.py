@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -6,7 +8,7 @@ from advlearn.support.errors import UserError
 
 
 @pytest.fixture(autouse=True)
-def restore():  # type: ignore[no-untyped-def]
+def restore() -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)

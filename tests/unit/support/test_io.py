@@ -1,6 +1,7 @@
 import errno
 import math
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_read_only_results_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def denied(*args: object, **kwargs: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(io.tempfile, "mkstemp", denied)
+    monkeypatch.setattr(tempfile, "mkstemp", denied)
     with pytest.raises(UserError, match="Permission denied") as caught:
         io.write_json(tmp_path / "out.json", {})
     assert "writable" in caught.value.remedy
@@ -114,7 +115,7 @@ def test_damaged_arrays_name_the_file_and_the_remedy(tmp_path: Path, content: by
         with pytest.raises(UserError, match=f"{name} cannot be read") as caught:
             read(path)
         assert caught.value.where == str(path)
-        assert "made anew" in caught.value.remedy
+        assert "rebuilt" in caught.value.remedy
 
 
 def test_altered_archive_is_found_out(tmp_path: Path) -> None:

@@ -28,10 +28,10 @@ def test_a_whole_table_is_read(path: Path) -> None:
 
 @pytest.mark.parametrize("wanted", [7, 9])
 def test_another_number_of_rows_is_an_error(path: Path, wanted: int) -> None:
-    with pytest.raises(UserError, match=f"table.csv has not .* 8 instead of {wanted}") as error:
+    with pytest.raises(UserError, match=f"table.csv lacks .* 8 instead of {wanted}") as error:
         read_rows(path, wanted)
     assert error.value.where == str(path)
-    assert "made anew" in error.value.remedy
+    assert "rebuilt" in error.value.remedy
 
 
 def test_combinations_are_compared_as_they_are_written(path: Path) -> None:

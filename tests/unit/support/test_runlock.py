@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -111,6 +112,6 @@ def test_a_file_system_that_cannot_lock_is_said(
     def refuse(*_: object) -> None:
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(runlock.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     runlock.begin()
     assert "cannot lock" in capsys.readouterr().err

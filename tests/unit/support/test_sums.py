@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from advlearn.support import io, runlock, sums
 from advlearn.support.errors import UserError
 
 FRAME = pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]})
-FILES = {
+FILES: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
     "table.csv": (lambda path: io.write_csv(path, FRAME), io.read_csv),
     "table.parquet": (lambda path: io.write_parquet(path, FRAME), io.read_parquet),
     "array.npy": (lambda path: io.write_npy(path, np.arange(50.0)), io.read_npy),

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 import torch
 from torch import nn
@@ -5,6 +7,7 @@ from torch import nn
 from advlearn.settings.network import TrainingSettings
 from advlearn.support.errors import UserError
 from advlearn.training.clean import train_clean
+from tests.helpers.networks import layers
 
 
 def points() -> tuple[torch.Tensor, torch.Tensor]:
@@ -19,7 +22,7 @@ def linear() -> nn.Module:
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
-def test_loss_falls_and_every_epoch_is_reported(optimiser: str) -> None:
+def test_loss_falls_and_every_epoch_is_reported(optimiser: Literal["adam", "sgd"]) -> None:
     losses: list[float] = []
     network = linear()
     train_clean(
@@ -35,12 +38,12 @@ def test_loss_falls_and_every_epoch_is_reported(optimiser: str) -> None:
 
 
 def test_order_depends_on_the_seed_alone() -> None:
-    weights = []
+    weights: list[torch.Tensor] = []
     for seed in (1, 1, 2):
         network = linear()
         torch.manual_seed(len(weights))  # the global generator must not matter
         train_clean(network, *points(), TrainingSettings(epochs=1, batch_size=8), seed)
-        weights.append(network[1].weight.detach().clone())
+        weights.append(layers(network)[1].weight.detach().clone())
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from advlearn.training.adversarial import online_attack, retrain
 from advlearn.training.clean import train_clean
 from advlearn.training.multilabel import fit
 from tests.helpers.interrupted import killed_after_each_save
-from tests.unit.training.test_multilabel import TRAIN, VALIDATION, network, training
+from tests.helpers.quarters import TRAIN, VALIDATION, network, training
 
 Train = Callable[[nn.Module, Checkpoint | None], object]
 
@@ -29,7 +30,7 @@ def images() -> tuple[Tensor, Tensor]:
     return pixels, (pixels.flatten(1).sum(1) > 32).long()
 
 
-def clean(optimiser: str) -> Train:
+def clean(optimiser: Literal["adam", "sgd"]) -> Train:
     settings = TrainingSettings(epochs=3, batch_size=16, learning_rate=0.01, optimiser=optimiser)
 
     def run(trained: nn.Module, checkpoint: Checkpoint | None) -> object:
@@ -40,7 +41,7 @@ def clean(optimiser: str) -> Train:
     return run
 
 
-def adversarial(schedule: str, crafting: str) -> Train:
+def adversarial(schedule: Any, crafting: Any) -> Train:
     settings = RetrainSettings(schedule=schedule, crafting=crafting, epochs=2, batch_size=16)
     attack = PgdSettings(epsilon=0.1, steps=2, random_start=True)
 

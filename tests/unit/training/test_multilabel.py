@@ -4,44 +4,10 @@ import torch
 from torch import nn
 
 from advlearn.data.multilabel.store import MultiLabelSplit, Stored
-from advlearn.learners.networks import build
 from advlearn.metrics.average_precision import mean_average_precision
-from advlearn.settings.multilabel import MultiLabelTraining
-from advlearn.settings.network import NetworkSettings, ResnetSettings, VitSettings
 from advlearn.support.errors import UserError
 from advlearn.training.multilabel import Epoch, all_scores, augmented, fit
-
-CLASSES = 4
-
-
-def quarters(n: int, seed: int) -> MultiLabelSplit:
-    """Images whose label j says whether quarter j is bright."""
-    draw = np.random.default_rng(seed)
-    labels = draw.random((n, CLASSES)) < 0.5
-    pixels = draw.integers(0, 120, (n, 1, 8, 8))
-    for j in range(CLASSES):
-        top, left = 4 * (j // 2), 4 * (j % 2)
-        pixels[:, :, top : top + 4, left : left + 4] += 120 * labels[:, j, None, None, None]
-    return MultiLabelSplit(labels, [str(i) for i in range(n)], Stored(pixels.astype(np.uint8)))
-
-
-TRAIN, VALIDATION = quarters(96, 0), quarters(48, 1)
-
-
-def network(name: str = "mlp", seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    settings = {
-        "mlp": NetworkSettings(hidden=(16,)),
-        "dropout": NetworkSettings(hidden=(16,), dropout=0.5),
-        "resnet": ResnetSettings(widths=(8,)),
-        "vit": VitSettings(patch=4, width=16, depth=1, heads=2),
-    }[name]
-    return build(settings, (1, 8, 8), CLASSES)
-
-
-def training(**changes: object) -> MultiLabelTraining:
-    values = {"epochs": 3, "batch_size": 16, "learning_rate": 0.01, **changes}
-    return MultiLabelTraining.model_validate(values)
+from tests.helpers.quarters import CLASSES, TRAIN, VALIDATION, network, training
 
 
 @pytest.mark.parametrize(
@@ -88,7 +54,7 @@ def test_the_best_epoch_is_kept() -> None:
 
 @pytest.mark.parametrize("changes", [{}, {"augment": True}])
 def test_results_depend_on_the_seed_alone(changes: dict[str, object]) -> None:
-    weights = []
+    weights: list[torch.Tensor] = []
     for seed in (1, 1, 2):
         trained = network("dropout")
         torch.manual_seed(len(weights))  # the global generator must not matter

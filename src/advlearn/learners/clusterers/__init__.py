@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
-from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, OwnClusterer, asked_clusters
+from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, OwnClusterer, Setting
 from advlearn.support.errors import UserError
 
 NOISE = -1
@@ -39,7 +39,7 @@ def fit(
     settings: ClusterSettings,
     seed: int,
     once: Once = each_time,
-) -> dict[str, np.ndarray]:
+) -> dict[Setting, np.ndarray]:
     """Cluster points by all settings of one clusterer.
 
     Args:
@@ -72,7 +72,10 @@ def fit(
     with threadpool_limits(1):
         found = function(embedding, passed, seed)
     _check_result(found, len(embedding), f"clusterer {clusterer}, module {_module(function)}")
-    labels = {setting: relabel(np.asarray(values)) for setting, values in found.items()}
+    labels = {
+        setting if isinstance(setting, Setting) else Setting(setting): relabel(np.asarray(values))
+        for setting, values in found.items()
+    }
     for setting, values in labels.items():
         _check_number(clusterer, setting, values)
     return labels
@@ -132,6 +135,9 @@ def _check_result(found: object, n: int, where: str) -> None:
             array = np.asarray(labels)
             if not isinstance(setting, str) or not setting:
                 problem = f"the setting {setting!r}, which is no text"
+            elif setting.startswith("n_clusters=") and not isinstance(setting, Setting):
+                # Taken as it is, its clusters would count as found and stand in no table.
+                problem = f"the setting {setting!r} as plain text instead of setting_name(...)"
             elif array.shape != (n,) or not np.issubdtype(array.dtype, np.integer):
                 problem = f"labels of shape {array.shape}, type {array.dtype} for {setting}"
             elif array.min() < NOISE:
@@ -140,12 +146,13 @@ def _check_result(found: object, n: int, where: str) -> None:
         raise UserError(
             f"the clusterer returned {problem}",
             where=where,
-            remedy=f"return {{setting: labels}}, labels {n} whole numbers from -1 (noise) on",
+            remedy=f"return {{setting: labels}}, labels {n} whole numbers from -1 (noise); name a"
+            " number of clusters by advlearn.settings.cluster.setting_name(n_clusters=...)",
         )
 
 
-def _check_number(clusterer: str, setting: str, labels: np.ndarray) -> None:
-    asked = asked_clusters(setting)
+def _check_number(clusterer: str, setting: Setting, labels: np.ndarray) -> None:
+    asked = setting.n_clusters
     found = int(labels.max()) + 1
     if asked is not None and found < asked:
         raise UserError(

@@ -18,7 +18,7 @@ from advlearn.learners.convex.solution import lengths
 
 
 class DualAscent:
-    """The state of the ascent: ``dual`` (m, d) stays feasible, ``advance`` goes on from there.
+    """The state of the ascent: ``dual`` (m, d) stays feasible, ``advance`` continues from there.
 
     Args:
         target: A, (n, d).

@@ -4,10 +4,10 @@ Derived here; the idea of a reduced problem that is enlarged until it is proved 
 sieving (Yuan, Lin, Sun & Toh 2022). A partition into pieces that is finer than the true one loses
 nothing: the problem of the pieces, with masses and added weights, has the same optimum. So the
 pieces of a few dual steps are solved by a method of second order, and a flow in each cluster
-(`flow`) says whether its pieces were right. Pieces without a flow fall apart, and it goes on.
+(`flow`) says whether its pieces were right. Pieces without a flow fall apart, and it starts over.
 
 In the plane interior points come first (`conic`): they need no good start. Newton (`augmented`)
-then goes on from their dual, of which interior points could make nothing, to the last borders.
+then continues from their dual, of which interior points could make nothing, to the last borders.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ROUNDS = 8
 # part of the points: wrong pieces cost more than all of them save.
 FEW_EDGES = 12_000
 _WORTHWHILE = 0.85
-# Stiffness with which Newton goes on from the dual of interior points. On few edges that dual is
+# Stiffness with which Newton continues from the dual of interior points. On few edges that dual is
 # better, and what it holds together with this part of the bound is one piece.
 _CROSSOVER, _FEW_CROSSOVER = 1e3, 1e4
 _HELD = 0.99

@@ -14,7 +14,7 @@ from torch import nn
 from advlearn.learners.networks import build
 from advlearn.settings.network import AnyNetworkSettings, network_settings
 from advlearn.support.codedigest import external_digest
-from advlearn.support.errors import MADE_ANEW, UserError
+from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import atomic_path
 
 State = dict[str, torch.Tensor]
@@ -124,5 +124,5 @@ def _unreadable(path: Path, error: Exception) -> UserError:
     return UserError(
         f"cannot read network weights: {error}",
         where=str(path),
-        remedy=MADE_ANEW,
+        remedy=REBUILT,
     )

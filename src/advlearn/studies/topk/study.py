@@ -38,7 +38,7 @@ STUDY = Study(
         ),
     },
     collect="topk_collect",
-    tidy="paper.schema:TopkTidy",
+    tidy="paper.run:TopkTidy",
     tables={
         "topk_models": "paper.tables.models",
         "topk_global": "paper.tables.fixed_labels",

@@ -17,7 +17,7 @@ from advlearn.deviations.partitions import delta_squared, matching_error
 from advlearn.learners.partitioners import build as partitioner
 from advlearn.problem import BilevelProblem, value_function
 from advlearn.support.errors import UserError
-from tests.unit.attacks.clustering.conftest import blobs, convex
+from tests.helpers.point_sets import blobs, convex
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def near() -> np.ndarray:
 
 
 @cache
-def victim(name: str) -> Any:
+def victim(name: Any) -> Any:
     if name in ("fixed", "recomputed"):
         return convex(near(), 0.35, 0.3, name)
     return partitioner(name, n_clusters=3)

@@ -17,6 +17,11 @@ def central(function: Callable[[float], float], step: float = 1e-5) -> float:
     return (function(step) - function(-step)) / (2 * step)
 
 
+def along(function: Callable[[np.ndarray], float], at: np.ndarray, way: np.ndarray) -> float:
+    """Derivative at a place in a direction."""
+    return central(lambda t: function(at + t * way))
+
+
 def directions(shape: tuple[int, ...], count: int = 4) -> list[np.ndarray]:
     generator = np.random.default_rng(5)
     return [generator.standard_normal(shape) for _ in range(count)]
@@ -70,7 +75,7 @@ def agree(analytic: float, numeric: float) -> None:
 
 def test_points_at_fixed_weights(case: Exact) -> None:
     for way in directions(case.points.shape):
-        numeric = central(lambda t, way=way: case.loss(case.points + t * way, case.graph, GAMMA))
+        numeric = along(lambda points: case.loss(points, case.graph, GAMMA), case.points, way)
         agree(float(np.vdot(case.sensitivity.points, way)), numeric)
 
 
@@ -81,7 +86,7 @@ def test_points_with_recomputed_weights(case: Exact) -> None:
         return case.loss(points, reweighted(case.graph, points, PHI), GAMMA)
 
     for way in directions(case.points.shape):
-        numeric = central(lambda t, way=way: loss(case.points + t * way))
+        numeric = along(loss, case.points, way)
         agree(float(np.vdot(slope, way)), numeric)
 
 

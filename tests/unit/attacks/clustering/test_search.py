@@ -8,7 +8,7 @@ from advlearn.attacks.clustering.search import efforts
 from advlearn.budgets.points import PerPoint
 from advlearn.deviations.partitions import matching_error
 from advlearn.problem import BilevelProblem
-from tests.unit.attacks.clustering.conftest import convex
+from tests.helpers.point_sets import convex
 
 
 def test_one_pass_serves_all_targets(two: np.ndarray) -> None:

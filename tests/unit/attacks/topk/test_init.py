@@ -16,7 +16,8 @@ from advlearn.metrics.ranking import measures, top_k_mask
 from advlearn.settings.topk import METHODS, TopkAttackSettings, authors, sound
 from advlearn.support.errors import BudgetViolation, UserError
 from benchmarks import plain_topk
-from tests.unit.attacks.topk.conftest import LABELS, K, scenes, small_network, targets_of
+from tests.helpers.networks import layers
+from tests.helpers.scenes import LABELS, K, scenes, small_network, targets_of
 
 Result = tuple[TopkOutcome, Tensor]
 
@@ -213,16 +214,17 @@ def test_the_model_is_left_as_it_was(method: Any) -> None:
     settings = sound(method, iterations=6)
     model, images, targets = prepared(settings)
     model.train()
-    model[1].eval()
-    model[0].bias.grad = torch.ones_like(model[0].bias)
+    parts = layers(model)
+    parts[1].eval()
+    parts[0].bias.grad = torch.ones_like(parts[0].bias)
     before = [value.clone() for value in model.state_dict().values()]
     first, _ = attacked(model, images, targets, settings)
     second, _ = attacked(model, images, targets, settings)
     assert first.l2.equal(second.l2)
     assert model.training
-    assert not model[1].training
-    assert bool((model[0].bias.grad == 1).all())
-    assert model[0].weight.grad is None
+    assert not parts[1].training
+    assert bool((parts[0].bias.grad == 1).all())
+    assert parts[0].weight.grad is None
     assert all(p.requires_grad for p in model.parameters())
     assert all(a.equal(b) for a, b in zip(before, model.state_dict().values(), strict=True))
 
@@ -244,7 +246,8 @@ def test_logits_that_are_not_finite_name_the_image() -> None:
     class Broken(nn.Module):
         def forward(self, batch: Tensor) -> Tensor:
             bad = ((batch - images[19]).abs() < 1e-6).flatten(1).all(1)
-            return model(batch).masked_fill(bad[:, None], torch.nan)
+            logits: Tensor = model(batch)
+            return logits.masked_fill(bad[:, None], torch.nan)
 
     with pytest.raises(UserError, match="position 19"):
         attacked(Broken(), images, targets, settings)
@@ -270,9 +273,7 @@ def test_leaving_the_box_is_a_defect(network: nn.Module, monkeypatch: pytest.Mon
 
 def test_rows_without_images_are_refused(network: nn.Module) -> None:
     masks = torch.ones((5, LABELS), dtype=torch.bool)
-    for wrong in ({"positions": [0, 1]}, {"batch_size": 0}):
+    targets, settings = TopkTargets(masks, masks, K), sound("tkmia")
+    for batch_size, positions in ((4, [0, 1]), (0, None)):
         with pytest.raises(UserError, match="one image"):
-            topk.run(
-                network, scenes(5), TopkTargets(masks, masks, K), sound("tkmia"),
-                **{"batch_size": 4, **wrong},
-            )  # fmt: skip
+            topk.run(network, scenes(5), targets, settings, batch_size, positions=positions)

@@ -11,7 +11,7 @@ from advlearn.attacks.topk.projected import Projected, _protected, _without
 from advlearn.attacks.topk.variable import Variable
 from advlearn.metrics.ranking import measures
 from advlearn.settings.topk import sound
-from tests.unit.attacks.topk.conftest import K, scenes, small_network, targets_of
+from tests.helpers.scenes import K, scenes, small_network, targets_of
 
 
 def test_the_direction_does_not_change_protected_logits_to_first_order() -> None:

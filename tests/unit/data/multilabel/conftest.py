@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from advlearn.data.multilabel.voc import CLASSES
+from tests.helpers.photos import picture
 
 Labels = Mapping[str, Mapping[str, int]]
 """By photo: 1 or 0 (difficult only) by class; any other class is absent."""
@@ -22,12 +21,6 @@ TRAIN: Labels = {
     "d": {"person": 1},
 }
 VAL: Labels = {"e": {"cat": 1}, "f": {"aeroplane": 1, "tvmonitor": 1}}
-
-
-def picture(path: Path, seed: int = 0) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).integers(0, 256, (40, 30, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(path)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from advlearn.data.multilabel.listing import DAMAGED, MISSING, UNLABELLED, Listing, Photo, draw
 from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
-from tests.unit.data.multilabel.conftest import picture
+from tests.helpers.photos import picture
 
 
 def settings(**changes: object) -> PhotosSettings:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from advlearn.data.multilabel.store import SplitLabels, load_multilabel, save, save_images
-from advlearn.data.splits import SPLITS
+from advlearn.data.splits import SPLITS, SplitName
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, write_json
 
@@ -15,10 +15,11 @@ COUNTS = {"train": 7, "validation": 2, "test": 4}
 SHAPE = (1, 3, 3)
 
 
-def parts() -> dict[str, SplitLabels]:
+def parts() -> dict[SplitName, SplitLabels]:
     draw = np.random.default_rng(0)
-    made = {}
-    for split, count in COUNTS.items():
+    made: dict[SplitName, SplitLabels] = {}
+    for split in SPLITS:
+        count = COUNTS[split]
         labels = draw.random((count, 3)) < 0.5
         labels[:, 0] |= ~labels.any(axis=1)
         made[split] = SplitLabels([f"{split}/{n}" for n in range(count)], labels)

@@ -17,7 +17,7 @@ from advlearn.settings.cluster import AgglomerativeSettings
     data=st.data(),
 )
 @settings(max_examples=40)
-def test_partition_of_scikit_learn(n, dimensions, seed, data):
+def test_partition_of_scikit_learn(n: int, dimensions: int, seed: int, data: st.DataObject) -> None:
     points = np.random.default_rng(seed).normal(size=(n, dimensions))
     number = data.draw(st.integers(1, n))
     ours = fit(points, AgglomerativeSettings(n_clusters=[number]), 0)[f"n_clusters={number}"]
@@ -25,12 +25,17 @@ def test_partition_of_scikit_learn(n, dimensions, seed, data):
     assert adjusted_rand_score(ours, theirs) == 1
 
 
-def test_one_linkage_serves_all_numbers(monkeypatch):
+def test_one_linkage_serves_all_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     from advlearn.learners.clusterers import agglomerative
 
     calls = []
     real = agglomerative.linkage
-    monkeypatch.setattr(agglomerative, "linkage", lambda points: calls.append(1) or real(points))
+
+    def counted(points: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        return real(points)
+
+    monkeypatch.setattr(agglomerative, "linkage", counted)
     points = np.random.default_rng(0).normal(size=(500, 2))
     labels = agglomerative.fit(points, AgglomerativeSettings(), 0)
     assert len(calls) == 1
@@ -41,7 +46,7 @@ def test_one_linkage_serves_all_numbers(monkeypatch):
 
 @given(n=st.integers(1, 40), seed=st.integers(0, 1000))
 @settings(max_examples=30)
-def test_cuts_are_nested(n, seed):
+def test_cuts_are_nested(n: int, seed: int) -> None:
     tree = linkage(np.random.default_rng(seed).normal(size=(n, 2)))
     for number in range(2, n + 1):
         fine, coarse = cut(tree, number), cut(tree, number - 1)
@@ -50,12 +55,12 @@ def test_cuts_are_nested(n, seed):
         assert len(np.unique(np.stack([fine, coarse]), axis=1).T) == number
 
 
-def test_float32_and_readonly_points():
+def test_float32_and_readonly_points() -> None:
     points = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
     points.flags.writeable = False
     assert len(np.unique(cut(linkage(points), 4))) == 4
 
 
 @pytest.mark.parametrize("number", [1, 5])
-def test_ties_still_give_the_asked_number(number):
+def test_ties_still_give_the_asked_number(number: int) -> None:
     assert len(np.unique(cut(linkage(np.zeros((5, 2))), number))) == number

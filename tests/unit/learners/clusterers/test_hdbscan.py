@@ -7,13 +7,13 @@ from advlearn.settings.cluster import HdbscanSettings
 
 
 @pytest.fixture
-def blobs():
+def blobs() -> np.ndarray:
     rng = np.random.default_rng(0)
     near = np.repeat([[0, 0], [20, 0]], 50, axis=0) + rng.normal(size=(100, 2))
     return np.concatenate([near, [[90.0, 90.0]]])
 
 
-def test_blobs_and_noise(blobs):
+def test_blobs_and_noise(blobs: np.ndarray) -> None:
     settings = HdbscanSettings(min_cluster_size=[20, 0.3], min_samples=5)
     labels = fit(blobs, settings, 0)
     assert list(labels) == [
@@ -28,13 +28,13 @@ def test_blobs_and_noise(blobs):
     assert adjusted_rand_score(truth[clustered], found[:100][clustered]) == 1
 
 
-def test_a_share_is_that_many_images(blobs):
+def test_a_share_is_that_many_images(blobs: np.ndarray) -> None:
     share = fit(blobs, HdbscanSettings(min_cluster_size=[0.2], min_samples=None), 0)
     count = fit(blobs, HdbscanSettings(min_cluster_size=[20], min_samples=None), 0)
     np.testing.assert_array_equal(share["min_cluster_size=0.2"], count["min_cluster_size=20"])
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_very_few_points_are_noise(n):
+def test_very_few_points_are_noise(n: int) -> None:
     labels = fit(np.zeros((n, 2)), HdbscanSettings(min_cluster_size=[2], min_samples=1), 0)
     assert set(labels["min_cluster_size=2,min_samples=1"]) == {-1}

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,14 @@ DOCS = Path(__file__).parents[4] / "docs" / "own-cluster.md"
 
 
 @pytest.fixture
-def blobs():
+def blobs() -> np.ndarray:
     rng = np.random.default_rng(0)
     sizes = [20, 50, 30]
     return np.repeat([[0, 0], [30, 0], [0, 30]], sizes, axis=0) + rng.normal(size=(100, 2))
 
 
 @given(npst.arrays(np.int64, st.integers(1, 30), elements=st.integers(-1, 6)))
-def test_relabel_sorts_by_size_then_first_point(labels):
+def test_relabel_sorts_by_size_then_first_point(labels: np.ndarray) -> None:
     new = relabel(labels)
     assert new.dtype == np.int32
     np.testing.assert_array_equal(new == -1, labels == -1)
@@ -37,7 +38,7 @@ def test_relabel_sorts_by_size_then_first_point(labels):
 
 
 @pytest.mark.parametrize("clusterer", ["kmeans", "agglomerative", "dbscan", "hdbscan"])
-def test_every_clusterer_numbers_by_size(blobs, clusterer):
+def test_every_clusterer_numbers_by_size(blobs: np.ndarray, clusterer: str) -> None:
     settings = ClusterSettings.model_validate(
         {
             "kmeans": {"n_clusters": [3]},
@@ -56,17 +57,17 @@ def test_every_clusterer_numbers_by_size(blobs, clusterer):
     np.testing.assert_array_equal(again, labels)
 
 
-def test_unknown_clusterer(blobs):
+def test_unknown_clusterer(blobs: np.ndarray) -> None:
     with pytest.raises(UserError, match="unknown clusterer 'spectral'"):
         fit(blobs, "spectral", ClusterSettings(), 0)
 
 
-def test_more_clusters_than_points(blobs):
+def test_more_clusters_than_points(blobs: np.ndarray) -> None:
     with pytest.raises(UserError, match="10 clusters, there are 9 images"):
         fit(blobs[:9], "kmeans", ClusterSettings(), 0)
 
 
-def test_nan_names_the_point(blobs):
+def test_nan_names_the_point(blobs: np.ndarray) -> None:
     blobs[7, 1] = np.nan
     with pytest.raises(UserError, match="in 1 of 100 points") as error:
         fit(blobs, "kmeans", ClusterSettings(), 0)
@@ -74,12 +75,12 @@ def test_nan_names_the_point(blobs):
 
 
 @pytest.mark.parametrize("shape", [(0, 2), (5,), (5, 2, 2)])
-def test_no_table_of_points(shape):
+def test_no_table_of_points(shape: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match="table of points"):
         fit(np.zeros(shape), "kmeans", ClusterSettings(), 0)
 
 
-def test_fewer_different_points_than_clusters():
+def test_fewer_different_points_than_clusters() -> None:
     points = np.repeat([[0.0, 0.0], [1.0, 1.0], [2.0, 5.0]], 10, axis=0)
     settings = ClusterSettings.model_validate({"kmeans": {"n_clusters": [2, 5]}})
     with pytest.raises(UserError, match="cluster 3 has zero images") as error:
@@ -88,17 +89,17 @@ def test_fewer_different_points_than_clusters():
     assert "n_clusters=5" in error.value.what
 
 
-def _own(function, **settings):
+def _own(function: str, **settings: object) -> ClusterSettings:
     return ClusterSettings.model_validate(
         {"own": {"mine": {"function": function, "settings": settings}}}
     )
 
 
 @pytest.fixture
-def laboratory(tmp_path, monkeypatch):
+def laboratory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     monkeypatch.syspath_prepend(tmp_path)
 
-    def write(body):
+    def write(body: str) -> str:
         name = f"laboratory_{abs(hash(body))}"
         (tmp_path / f"{name}.py").write_text(body, encoding="utf-8")
         return name
@@ -106,7 +107,9 @@ def laboratory(tmp_path, monkeypatch):
     return write
 
 
-def test_the_example_of_the_documentation(blobs, laboratory):
+def test_the_example_of_the_documentation(
+    blobs: np.ndarray, laboratory: Callable[[str], str]
+) -> None:
     text = DOCS.read_text(encoding="utf-8")
     example = text.split("```python\n")[1].split("```")[0]
     assert len(example.splitlines()) < 40
@@ -127,7 +130,9 @@ def test_the_example_of_the_documentation(blobs, laboratory):
         ("{'a': np.full(len(points), -2)}", "label -2"),
     ],
 )
-def test_an_own_clusterer_that_returns_no_labels(blobs, laboratory, result, problem):
+def test_an_own_clusterer_that_returns_no_labels(
+    blobs: np.ndarray, laboratory: Callable[[str], str], result: str, problem: str
+) -> None:
     name = laboratory(f"import numpy as np\ndef f(points, settings, seed):\n    return {result}\n")
     with pytest.raises(UserError, match=problem) as error:
         fit(blobs, "mine", _own(f"{name}:f"), 0)
@@ -135,13 +140,13 @@ def test_an_own_clusterer_that_returns_no_labels(blobs, laboratory, result, prob
 
 
 @pytest.mark.parametrize("function", ["no_such_module:f", "advlearn:no_such_function"])
-def test_an_own_clusterer_that_is_not_there(blobs, function):
+def test_an_own_clusterer_that_is_not_there(blobs: np.ndarray, function: str) -> None:
     with pytest.raises(UserError, match="cannot be imported") as error:
         fit(blobs, "mine", _own(function), 0)
     assert function in error.value.where
 
 
-def test_an_algorithm_is_imported_only_when_used():
+def test_an_algorithm_is_imported_only_when_used() -> None:
     code = (
         "import sys, advlearn.learners.clusterers;"
         "print([m for m in ('sklearn', 'hdbscan', 'fastcluster', 'torch') if m in sys.modules])"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -9,11 +11,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from advlearn.learners.convex import ConvexClustering, knn_graph, solve
 from advlearn.support.errors import UserError
 
-
+Check = Callable[[ConvexClustering, Callable[[ConvexClustering], None]], None]
 # Every check applies and passes: no list of expected failures.
-@parametrize_with_checks([ConvexClustering()])
-def test_scikit_learns_checks(estimator: ConvexClustering, check: object) -> None:
-    check(estimator)  # type: ignore[operator]
+every_check: Callable[[Check], Check] = parametrize_with_checks([ConvexClustering()])
+
+
+@every_check
+def test_scikit_learns_checks(
+    estimator: ConvexClustering, check: Callable[[ConvexClustering], None]
+) -> None:
+    check(estimator)
 
 
 def test_fit_gives_what_solve_gives() -> None:

@@ -21,7 +21,8 @@ SIZES = np.repeat([0, 1, 2], [10, 12, 8])
 
 def points(seed: int = 0, apart: float = 8.0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return rng.normal(size=(30, 3)) + apart * np.eye(3)[SIZES]
+    found: np.ndarray = rng.normal(size=(30, 3)) + apart * np.eye(3)[SIZES]
+    return found
 
 
 def test_the_solved_partition_is_valid_and_every_other_is_not() -> None:
@@ -115,7 +116,7 @@ def test_hessians_agree_with_each_other_and_with_finite_differences() -> None:
     left, right = problem.edges.T
 
     def gradient(at: np.ndarray) -> np.ndarray:
-        out = problem.sizes[:, None] * (at - problem.means)
+        out: np.ndarray = problem.sizes[:, None] * (at - problem.means)
         v = at[left] - at[right]
         pull = (0.3 * problem.weights / np.linalg.norm(v, axis=1))[:, None] * v
         np.add.at(out, left, pull)
@@ -127,9 +128,8 @@ def test_hessians_agree_with_each_other_and_with_finite_differences() -> None:
     dense = hessian(problem, 0.3 * problem.weights / distance, differences / distance[:, None])
     numeric = np.empty_like(dense)
     for k in range(9):
-        step = np.zeros(9)
-        step[k] = 1e-5
-        step = step.reshape(3, 3)
+        step = np.zeros((3, 3))
+        step.flat[k] = 1e-5
         numeric[:, k] = (gradient(centroids + step) - gradient(centroids - step)) / 2e-5
     np.testing.assert_allclose(dense, numeric, atol=1e-7)
     thin = sparse_hessian(

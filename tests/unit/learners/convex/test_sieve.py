@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,13 +11,14 @@ from advlearn.learners.convex.graph import connected
 from advlearn.learners.convex.sieve import sieve
 from advlearn.learners.convex.solution import objective
 
-SETTINGS = {"largest": 10_000, "flow_steps": 200, "tol": 1e-8, "provable": 20_000}
+SETTINGS: dict[str, Any] = {"largest": 10_000, "flow_steps": 200, "tol": 1e-8, "provable": 20_000}
 
 
 def points(n: int = 120) -> np.ndarray:
     rng = np.random.default_rng(1)
     found = rng.normal(size=(n, 2)) + 3 * rng.normal(size=(4, 2))[rng.integers(4, size=n)]
-    return found - found.mean(axis=0)
+    centred: np.ndarray = found - found.mean(axis=0)
+    return centred
 
 
 @pytest.mark.parametrize("method", ["newton", "clarabel"])

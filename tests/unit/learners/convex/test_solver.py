@@ -21,7 +21,9 @@ from advlearn.learners.convex import (
 from advlearn.support.errors import UserError
 
 
-def blobs(sizes: tuple[int, ...] = (12, 10), d: int = 2, apart: float = 4.0, seed: int = 0):
+def blobs(
+    sizes: tuple[int, ...] = (12, 10), d: int = 2, apart: float = 4.0, seed: int = 0
+) -> np.ndarray:
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(len(sizes), d)) * apart
     return np.concatenate(
@@ -40,7 +42,7 @@ def peer(points: np.ndarray, graph: Graph, gamma: float) -> tuple[np.ndarray, fl
         value += gamma * cvxpy.sum(cvxpy.multiply(graph.weights, distances))
     problem = cvxpy.Problem(cvxpy.Minimize(value))
     problem.solve(solver="CLARABEL", tol_gap_abs=PEER_GAP, tol_gap_rel=PEER_GAP, tol_feas=PEER_GAP)
-    return x.value, problem.value
+    return np.asarray(x.value), problem.value
 
 
 def disconnected(a: np.ndarray) -> Graph:

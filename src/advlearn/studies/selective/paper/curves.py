@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -14,21 +14,27 @@ from matplotlib.ticker import MaxNLocator
 
 from advlearn.report.intervals import over_seeds
 from advlearn.report.labels import GREY, Mark
-from advlearn.report.panels import column_figure, key, legend, limits
-from advlearn.report.style import CLUSTERERS, REDUCTIONS
-from advlearn.studies.selective.paper.common import (
-    METRIC_LABELS,
-    METRICS,
-    PROTOCOL_LABELS,
+from advlearn.report.panels import grid, hollow, key, legend, limits, name_sides
+from advlearn.studies.selective.paper.cells import (
+    baseline_rows,
     baselines,
     curves,
-    is_primary,
-    scopes,
+    one_random_cluster,
+    selections,
 )
+from advlearn.studies.selective.paper.cluster_tables import ALGORITHMS
+from advlearn.studies.selective.paper.labels import CLUSTERERS, METRICS, PROTOCOLS, REDUCTIONS
 from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.paper.universe_protocol import (
+    UniverseProtocol,
+    pairs_of,
+    primary,
+    universe_protocols,
+)
 
 _BAND = 0.18
-_DODGE = 0.12
+_SHIFT = 0.12
+"""Clusters by which curves that would lie on one another are moved apart."""
 
 
 def draw_clusters(tidy: SelectiveTidy, published_name: str, attack: str) -> Figure:
@@ -39,16 +45,11 @@ def draw_clusters(tidy: SelectiveTidy, published_name: str, attack: str) -> Figu
         published_name: table of the published points.
         attack: ``fgsm`` or ``pgd``.
     """
-    ours = curves(tidy, attack, "pca")
+    ours = curves(one_random_cluster(selections(tidy), attack, "pca"))
+    marks = CLUSTERERS.marks(ALGORITHMS)
     published = tidy.published(published_name)
-    by_algorithm = {name: CLUSTERERS[name] for name in ("kmeans", "agglomerative")}
-    handles = key(by_algorithm.values())
-    handles += [
-        Line2D(
-            [], [], color=GREY, marker="o", markerfacecolor="white", ls="none", label="published"
-        )
-    ]
-    return _grid(tidy, ours, "algorithm", by_algorithm, METRICS, attack, handles, published)
+    lines, points = (frame.assign(curve=frame["algorithm"]) for frame in (ours, published))
+    return _draw(tidy, lines, marks, attack, points)
 
 
 def draw_reductions(tidy: SelectiveTidy, attack: str, clusterer: str) -> Figure:
@@ -59,104 +60,106 @@ def draw_reductions(tidy: SelectiveTidy, attack: str, clusterer: str) -> Figure:
         attack: attack of the curves.
         clusterer: clusterer of the curves.
     """
-    parts = []
-    for reduction in REDUCTIONS:
-        part = curves(tidy, attack, reduction)
-        parts.append(part[part["algorithm"] == clusterer].assign(reduction=reduction))
-    ours = pd.concat(parts, ignore_index=True)
-    marks = {name: mark for name, mark in REDUCTIONS.items() if name in set(ours["reduction"])}
-    return _grid(tidy, ours, "reduction", marks, METRICS, attack, key(marks.values()), None)
+    selected = selections(tidy)
+    selected = selected[selected["clusterer"] == clusterer]
+    lines = pd.concat(
+        [
+            curves(one_random_cluster(selected, attack, reduction)).assign(curve=reduction)
+            for reduction in REDUCTIONS
+        ],
+        ignore_index=True,
+    )
+    marks = REDUCTIONS.marks(lines["curve"].unique())
+    if "none" in marks:
+        marks["none"] = marks["none"]._replace(label="none")
+    return _draw(tidy, lines, marks, attack, None)
 
 
-def _grid(
+def _draw(
     tidy: SelectiveTidy,
-    ours: pd.DataFrame,
-    kind: str,
+    lines: pd.DataFrame,
     marks: Mapping[str, Mark],
-    metrics: Sequence[str],
     attack: str,
-    handles: list[Line2D],
     published: pd.DataFrame | None,
 ) -> Figure:
-    reference = baselines(tidy)
-    reference = over_seeds(
-        reference[(reference["attack"] == attack) & (reference["rule"] == "all")],
-        ["universe", "protocol", "metric"],
-    )
-    ran = set(zip(ours["universe"], ours["protocol"], strict=True))
-    pairs = [pair for pair in scopes(tidy) if pair in ran or is_primary(tidy, pair)]
-    universes = list(dict.fromkeys(universe for universe, _ in pairs))
-    protocols = list(dict.fromkeys(protocol for _, protocol in pairs))
-    rows = [(universe, metric) for universe in universes for metric in metrics]
-    figure = column_figure(0.8 + 1.2 * len(rows))
-    axes = figure.subplots(len(rows), len(protocols), sharex=True, squeeze=False)
-    for row, (universe, metric) in enumerate(rows):
+    """One block of rows a universe, one row of it a metric, one column a protocol."""
+    everything = baselines(baseline_rows(tidy)).query("attack == @attack and rule == 'all'")
+    everything = over_seeds(everything, ["universe", "protocol", "metric"])
+    ran, first = set(pairs_of(lines)), primary(tidy)
+    pairs = [pair for pair in universe_protocols(tidy) if pair in ran or pair == first]
+    universes = list(dict.fromkeys(pair.universe for pair in pairs))
+    protocols = list(dict.fromkeys(pair.protocol for pair in pairs))
+    count = len(METRICS)
+    figure, panels = grid(len(universes) * count, len(protocols), height=1.2, head=0.8, share="all")
+    for place, universe in enumerate(universes):
+        block = panels[place * count : (place + 1) * count]
+        # One paper, one setting: its points stand only in the universe compared with it.
+        points = published if universe == first.universe else None
+        titles = []
         for column, protocol in enumerate(protocols):
-            axis = axes[row, column]
-            where = {"universe": universe, "protocol": protocol, "metric": metric}
-            # One paper, one setting: its points stand only in the universe compared with it.
-            points = published if universe == tidy.study.primary.universe else None
-            _panel(axis, _at(ours, where), kind, marks, metric, _at(reference, where), points)
-            if metric == metrics[0]:
-                mark = "*" if is_primary(tidy, (universe, protocol)) and len(pairs) > 1 else ""
-                label = PROTOCOL_LABELS.get(protocol, protocol)
-                axis.set_title(f"{universe}, {label}{mark}")
-        axes[row, 0].set_ylabel(METRIC_LABELS[metric].replace(" ", "\n"))
-    for axis in axes[-1]:
-        axis.set_xlabel("clusters")
-    figure.align_ylabels(axes[:, 0])
-    if len(reference):
-        handles = [*handles, Line2D([], [], color="black", ls=":", lw=0.9, label="all images")]
-    shown: list[Artist] = list(handles)
-    if ours["ci_low"].notna().any():
-        shown.append(Patch(color=GREY, alpha=_BAND * 2, lw=0, label="95 % interval"))
-    legend(figure, shown)
+            pair = UniverseProtocol(universe, protocol)
+            mark = "*" if pair == first and len(pairs) > 1 else ""
+            titles.append(f"{universe}, {PROTOCOLS(protocol)}{mark}")
+            for axis, metric in zip(block[:, column], METRICS, strict=True):
+                levels = _of(pair.of(everything), metric)["mean"]
+                given = None if points is None else _of(points, metric)
+                _panel(axis, _of(pair.of(lines), metric), marks, levels, given)
+        names = [METRICS(metric).replace(" ", "\n") for metric in METRICS]
+        name_sides(figure, block, titles=titles, rows=names)
+    name_sides(figure, panels, x="clusters")
+    handles: list[Artist] = [*key(marks.values())]
+    if published is not None:
+        handles.append(hollow("published"))
+    if len(everything):
+        handles.append(Line2D([], [], color="black", ls=":", lw=0.9, label="all images"))
+    if lines["ci_low"].notna().any():
+        handles.append(Patch(color=GREY, alpha=_BAND * 2, lw=0, label="95 % interval"))
+    legend(figure, handles)
     return figure
+
+
+def _of(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+    return frame[frame["metric"] == metric]
 
 
 def _panel(
     axis: Axes,
-    part: pd.DataFrame,
-    kind: str,
+    lines: pd.DataFrame,
     marks: Mapping[str, Mark],
-    metric: str,
-    reference: pd.DataFrame,
+    everything: pd.Series,
     published: pd.DataFrame | None,
 ) -> None:
     values: list[float] = []
-    tried: set[int] = set()
-    # Curves that lie on one another are moved aside a little, so that both can be seen.
-    shift = {name: _DODGE * (i - (len(marks) - 1) / 2) for i, name in enumerate(marks)}
+    tried = set(lines.loc[lines["curve"].isin(marks), "n_clusters"])
+    shift = {name: _SHIFT * (i - (len(marks) - 1) / 2) for i, name in enumerate(marks)}
     for name, mark in marks.items():
-        curve = part[part[kind] == name].sort_values("n_clusters")
+        curve = lines[lines["curve"] == name].sort_values("n_clusters")
         if curve.empty:
             continue
-        tried |= set(curve["n_clusters"])
         low, high = (curve[bound].clip(0, 1) for bound in ("ci_low", "ci_high"))
         x = curve["n_clusters"] + shift[name]
         axis.fill_between(x, low, high, color=mark.colour, alpha=_BAND, lw=0)
         axis.plot(x, curve["mean"], mark.line, color=mark.colour, marker=mark.marker)
         values += [*curve["mean"], *low, *high]
-    if published is not None:
-        for name, mark in marks.items():
-            given = published[
-                (published["algorithm"] == name)
-                & (published["metric"] == metric)
-                & (published["n_clusters"].isin(tried) | (not tried))
-            ].sort_values("n_clusters")
-            axis.plot(
-                given["n_clusters"] + shift[name],
-                given["published"],
-                color=mark.colour,
-                marker=mark.marker,
-                markerfacecolor="white",
-                markeredgewidth=0.8,
-                ls=mark.line,
-                lw=0.5,
-                alpha=0.9,
-            )
-            values += list(given["published"])
-    for level in reference["mean"]:
+    for name, mark in marks.items():
+        if published is None:
+            break
+        given = published[published["curve"] == name].sort_values("n_clusters")
+        if tried:
+            given = given[given["n_clusters"].isin(tried)]
+        axis.plot(
+            given["n_clusters"] + shift[name],
+            given["published"],
+            color=mark.colour,
+            marker=mark.marker,
+            markerfacecolor="white",
+            markeredgewidth=0.8,
+            ls=mark.line,
+            lw=0.5,
+            alpha=0.9,
+        )
+        values += list(given["published"])
+    for level in everything:
         axis.axhline(float(level), color="black", ls=":", lw=0.9)
         values.append(float(level))
     if not tried:
@@ -167,10 +170,3 @@ def _panel(
     axis.ticklabel_format(axis="y", useOffset=False)
     if tried:
         axis.set_xlim(min(tried) - 0.4, max(tried) + 0.4)
-
-
-def _at(frame: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
-    keep = pd.Series(True, index=frame.index)
-    for name, value in where.items():
-        keep &= frame[name] == value
-    return frame[keep]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from advlearn.report.page import Page, Section
 from advlearn.report.sections import choices_section, record_section
 from advlearn.report.writers import table_html
-from advlearn.studies.selective.paper.common import scope_label
+from advlearn.studies.selective.paper.published_tables import SAY
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.studies.selective.paper.sections import calibration, sanity
+from advlearn.studies.selective.paper.universe_protocol import primary
 from advlearn.studies.selective.paper.verdict import headline_rows, sentences, verdict_rows
 
-SPLITS = ("train", "validation", "test")
+_SPLITS = ("train", "validation", "test")
+_NEAREST = 11
+"""Rows of the calibration that are shown at once: the published numbers and ten universes."""
 
 
 def page(run: SelectiveTidy) -> Page:
@@ -20,67 +23,44 @@ def page(run: SelectiveTidy) -> Page:
         UserError: a tidy file or a column is missing.
     """
     study = run.study
-    pair = (study.primary.universe, study.primary.protocol)
+    images = ", ".join(f"{study.images[name]} {name}" for name in _SPLITS if name in study.images)
     seeds = ", ".join(map(str, study.seeds))
-    images = ", ".join(
-        f"{study.images[split]} {split}" for split in SPLITS if split in study.images
-    )
-    warning = ""
-    if study.dataset != "mnist":
-        warning = (
-            f"This run used the data set {study.dataset}. The published numbers are of MNIST and"
-            " stand beside it for orientation only."
-        )
     return Page(
         study="selective",
         title="Cluster-selective adversarial training",
         run=study.run,
-        subtitle=(
-            f"Data set {study.dataset}{f' ({images} images)' if images else ''}; seeds {seeds};"
-            f" published numbers are set beside the universe {scope_label(pair)}."
-        ),
-        warning=warning,
+        subtitle=SAY.subtitle(study.dataset, images, seeds, primary(run).label),
+        warning="" if study.dataset == "mnist" else SAY.other_data(study.dataset),
         headline=headline_rows(run),
         sentences=sentences(run),
         comparisons=verdict_rows(run),
-        sections=_sections(run),
+        sections=[
+            choices_section(run),
+            _calibration(run),
+            _sanity(run),
+            record_section(
+                "selective-universes",
+                "Settings of the universes",
+                "The resolved settings under which each universe ran.",
+                study.universes,
+            ),
+        ],
     )
 
 
-def _sections(run: SelectiveTidy) -> list[Section]:
+def _calibration(run: SelectiveTidy) -> Section:
     header, rows = calibration(run)
+    html = table_html(header, rows[:_NEAREST])
+    if len(rows) > _NEAREST:
+        rest = table_html(header, rows[_NEAREST:])
+        html += f"<details><summary>All other universes</summary>\n{rest}</details>\n"
+    return Section("selective-calibration", "Calibration", SAY.calibration(), html)
+
+
+def _sanity(run: SelectiveTidy) -> Section:
     counts, failures = sanity(run)
-    nearest = table_html(header, rows[:11])
-    if len(rows) > 11:
-        rest = table_html(header, rows[11:])
-        nearest += f"<details><summary>All other universes</summary>\n{rest}</details>\n"
-    failed = f"<h4>Failed checks</h4>\n{table_html(*failures)}" if failures[1] else ""
-    return [
-        choices_section(run),
-        Section(
-            id="selective-calibration",
-            title="Calibration",
-            text=(
-                "The baselines under every combination of the open choices that was tried, measured"
-                " on the validation split, nearest to the published numbers first. Distance: mean"
-                " absolute difference to the published values. AT: adversarial training."
-            ),
-            html=nearest,
-        ),
-        Section(
-            id="selective-sanity",
-            title="Sanity checks of the evaluation",
-            text=(
-                "All checks passed."
-                if not failures[1]
-                else "Some checks failed: read the adversarial accuracies with that in mind."
-            ),
-            html=table_html(*counts) + failed,
-        ),
-        record_section(
-            "selective-universes",
-            "Settings of the universes",
-            "The resolved settings under which each universe ran.",
-            run.study.universes,
-        ),
-    ]
+    text, html = "All checks passed.", table_html(*counts)
+    if failures[1]:
+        text = "Some checks failed: read the adversarial accuracies with that in mind."
+        html += f"<h4>Failed checks</h4>\n{table_html(*failures)}"
+    return Section("selective-sanity", "Sanity checks of the evaluation", text, html)

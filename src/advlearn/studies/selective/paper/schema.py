@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ConfigDict, Field
 
-from advlearn.report.schema import CHOICES, TEXT, StudySchema, TableSchema, columns
+from advlearn.report.schema import CHOICES, StudySchema, TableSchema, columns
 from advlearn.report.tidy import Tidy
 from advlearn.settings.base import Settings
 from advlearn.support.errors import UserError
@@ -49,12 +49,11 @@ def _shares(frame: pd.DataFrame, path: Path) -> None:
         )
 
 
-_CELL = "universe seed attack reduction clusterer setting".split()
-_METRICS_KEY = [
-    "dataset",
-    *_CELL,
-    *"rule cluster n_selected n_missing_classes digest paired_digest protocol split metric".split(),
-]
+# One row a cell, protocol, split and metric.
+_METRICS = columns(
+    "dataset universe:text seed attack reduction clusterer setting:text n_clusters rule cluster"
+    " n_selected n_missing_classes digest:text control_of:text protocol split n_images metric value"
+)
 
 SCHEMA = StudySchema(
     study="selective",
@@ -62,33 +61,32 @@ SCHEMA = StudySchema(
     record="study.json",
     described=SelectiveRecord,
     tables={
-        # One row a cell, protocol, split and metric.
         "selective_metrics": TableSchema(
-            columns("dataset")
-            | columns("universe", TEXT)
-            | columns("seed attack reduction clusterer")
-            | columns("setting", TEXT)
-            | columns("rule cluster n_selected n_missing_classes")
-            | columns("digest paired_digest", TEXT)
-            | columns("protocol split metric value n_images"),
+            _METRICS,
             stage="evaluate",
-            key=_METRICS_KEY,
+            key=[name for name in _METRICS if name not in ("n_images", "value")],
             # Two cells may share one equal-size control, so only the selected ones are unique.
             once=lambda frame: frame["rule"] != "subset",
             check=_shares,
         ),
         # Checks of the evaluation against itself.
         "selective_sanity": TableSchema(
-            columns("universe seed attack model check expected value passed"), stage="evaluate"
+            columns("dataset universe seed attack reduction model check expected value passed"),
+            stage="evaluate",
         ),
-        # The baselines of each universe that was tried; a column for each open choice follows.
+        # The baselines of each universe that was tried, with its answers to the open choices.
         "selective_calibration": TableSchema(
-            columns("universe_id", TEXT) | columns("seed quantity value"), stage="calibrate"
+            columns(
+                "universe_id:text model epsilon pgd_step schedule start crafting protocol seed"
+                " quantity value"
+            ),
+            stage="calibrate",
         ),
         # Sampled points of the two-dimensional maps; a run without such a reduction has none.
         "selective_embedding": TableSchema(
-            columns("universe seed attack reduction clusterer setting position x y label")
-            | columns("cluster chosen"),
+            columns(
+                "universe seed attack reduction clusterer setting position x y label cluster chosen"
+            ),
             stage="evaluate",
             rows=False,
         ),

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
 import pandas as pd
 
-from advlearn.report.numbers import ABSENT, number, signed, with_interval
+from advlearn.report.frames import records
+from advlearn.report.numbers import number, signed, with_interval
+from advlearn.report.page import Rows
 from advlearn.report.writers import plain_text
-from advlearn.studies.selective.paper.common import (
-    CLUSTERER_LABELS,
-    POOLED,
-    attack_label,
-    scope_label,
-    scopes,
-)
+from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, CONTROLS
+from advlearn.studies.selective.paper.published_tables import SAY
 from advlearn.studies.selective.paper.schema import SelectiveTidy
-from advlearn.studies.selective.paper.tables import baselines as selective_baselines
-from advlearn.studies.selective.paper.tables import controls as selective_controls
+from advlearn.studies.selective.paper.tables import baselines, controls
+from advlearn.studies.selective.paper.universe_protocol import (
+    UniverseProtocol,
+    primary,
+    universe_protocols,
+)
 
 _FLOOR = 0.02  # adversarial accuracy below which differences cannot show
-_AGAINST = {
-    "subset": "an equally large random subset",
-    "all": "adversarial training on all images",
-    "none": "retraining on clean images only",
-}
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Verdict:
         return "better" if self.low > 0 else "worse"
 
 
-def verdicts(tidy: SelectiveTidy, scope: tuple[str, str] | None = None) -> list[Verdict]:
+def verdicts(tidy: SelectiveTidy, pair: UniverseProtocol | None = None) -> list[Verdict]:
     """Rule ``random`` against its controls, after PCA where the run has it.
 
     Adversarial accuracy on the test images, mean over the settings of a clusterer within each
@@ -66,25 +63,22 @@ def verdicts(tidy: SelectiveTidy, scope: tuple[str, str] | None = None) -> list[
 
     Args:
         tidy: the run.
-        scope: (universe, protocol); the pair beside the published numbers by default.
+        pair: universe and protocol; those beside the published numbers by default.
     """
-    frame = _random(tidy, scope or _primary(tidy))
-    found = []
-    for control in _AGAINST:
-        name = f"difference_{control}"
-        for row in frame.dropna(subset=[name]).to_dict(orient="records"):
-            found.append(
-                Verdict(
-                    control,
-                    str(row["clusterer"]),
-                    str(row["attack"]),
-                    float(row[name]),
-                    float(row[f"{name}_low"]),
-                    float(row[f"{name}_high"]),
-                    int(row[f"{name}_n"]),
-                )
-            )
-    return found
+    frame = _random(tidy, pair or primary(tidy))
+    return [
+        Verdict(
+            control,
+            line["clusterer"],
+            line["attack"],
+            line[f"difference_{control}"],
+            line[f"difference_{control}_low"],
+            line[f"difference_{control}_high"],
+            line[f"difference_{control}_n"],
+        )
+        for control in CONTROLS
+        for line in records(frame.dropna(subset=[f"difference_{control}"]))
+    ]
 
 
 def sentences(tidy: SelectiveTidy) -> list[str]:
@@ -94,58 +88,41 @@ def sentences(tidy: SelectiveTidy) -> list[str]:
     large random subset alone. The sentences are derived from the intervals; nothing in them is
     written by hand for a run.
     """
-    primary = _primary(tidy)
-    result = []
-    for scope in scopes(tidy):
-        found = verdicts(tidy, scope)
-        for control in _AGAINST if scope == primary else ["subset"]:
+    result: list[str] = []
+    for pair in universe_protocols(tidy):
+        found = verdicts(tidy, pair)
+        for control in CONTROLS if pair == primary(tidy) else ["subset"]:
             some = [verdict for verdict in found if verdict.control == control]
             if some:
-                result.append(_sentence(some, scope))
-        highest = _random(tidy, scope)["mean"].max()
+                result.append(_sentence(some, pair))
+        highest = _random(tidy, pair)["mean"].max()
         if found and highest < _FLOOR:
-            result.append(
-                f"In {scope_label(scope)} no selection exceeds {number(highest)} adversarial"
-                " accuracy: at this floor nothing can differ, and 'not distinguishable' says"
-                " nothing about selection."
-            )
-    if not result:
-        result.append(
-            "This run has no cluster that is smaller than the whole training set, so it says"
-            " nothing about selecting clusters."
-        )
-    return result
+            result.append(SAY.floor(pair.label, highest))
+    return result or [SAY.no_selection()]
 
 
-def _sentence(some: list[Verdict], scope: tuple[str, str]) -> str:
-    against = _AGAINST[some[0].control]
-    values = [verdict.difference for verdict in some]
-    span = f"{signed(min(values))} to {signed(max(values))}"
-    if all(pd.isna(verdict.low) for verdict in some):
-        return (
-            f"One random cluster against {against} ({scope_label(scope)}): differences in"
-            f" adversarial accuracy of {span} over {len(some)} comparisons on one seed, which says"
-            " nothing about chance."
-        )
-    count = {
-        outcome: sum(verdict.outcome == outcome for verdict in some)
-        for outcome in ("better", "worse", "open")
-    }
-    seeds = max(verdict.n for verdict in some)
-    return (
-        f"One random cluster against {against} ({scope_label(scope)}, {seeds} seeds): better in"
-        f" {count['better']}, worse in {count['worse']} and not distinguishable in"
-        f" {count['open']} of {len(some)} comparisons (clusterers and attacks; adversarial"
-        f" accuracy, 95 % paired intervals); mean differences {span}."
+def _sentence(some: list[Verdict], pair: UniverseProtocol) -> str:
+    differences = [verdict.difference for verdict in some]
+    outcomes = Counter(verdict.outcome for verdict in some)
+    text: str = SAY.random_cluster(
+        against=CONTROLS(some[0].control),
+        where=pair.label,
+        # Without an interval nothing can be said of chance.
+        seeds=1 if all(pd.isna(verdict.low) for verdict in some) else max(v.n for v in some),
+        better=outcomes["better"],
+        worse=outcomes["worse"],
+        open=outcomes["open"],
+        total=len(some),
+        low=min(differences),
+        high=max(differences),
     )
+    return text
 
 
-def _random(tidy: SelectiveTidy, scope: tuple[str, str]) -> pd.DataFrame:
-    frame = _compared(tidy)
+def _random(tidy: SelectiveTidy, pair: UniverseProtocol) -> pd.DataFrame:
+    frame = pair.of(_compared(tidy))
     frame = frame[
-        (frame["universe"] == scope[0])
-        & (frame["protocol"] == scope[1])
-        & (frame["setting"] == POOLED)
+        (frame["setting"] == controls.POOLED)
         & (frame["rule"] == "random")
         & (frame["metric"] == "adversarial_accuracy")
     ]
@@ -154,11 +131,7 @@ def _random(tidy: SelectiveTidy, scope: tuple[str, str]) -> pd.DataFrame:
 
 @lru_cache(maxsize=2)
 def _compared(tidy: SelectiveTidy) -> pd.DataFrame:
-    return selective_controls.compare(tidy)
-
-
-def _primary(tidy: SelectiveTidy) -> tuple[str, str]:
-    return tidy.study.primary.universe, tidy.study.primary.protocol
+    return controls.compare(tidy)
 
 
 def headline(tidy: SelectiveTidy) -> str:
@@ -167,45 +140,34 @@ def headline(tidy: SelectiveTidy) -> str:
     Raises:
         UserError: a file or a column is missing.
     """
-    title = (
-        f"Published against reproduced: run {tidy.study.run}, {tidy.study.dataset},"
-        f" {scope_label(_primary(tidy))}"
-    )
+    title = SAY.headline_title(tidy.study.run, tidy.study.dataset, primary(tidy).label)
     return plain_text(title, headline_rows(tidy), sentences(tidy))
 
 
-def headline_rows(tidy: SelectiveTidy) -> tuple[list[str], list[list[str]]]:
+def headline_rows(tidy: SelectiveTidy) -> Rows:
     """Header and rows of the headline table: the baselines beside the published numbers."""
-    frame = selective_baselines.compare(tidy)
-    frame = frame[frame["primary"] == "yes"]
-    rows = []
-    for row in frame.to_dict(orient="records"):
-        model, accuracy = selective_baselines.row_label(
-            str(row["model"]), str(row["attack"]), str(row["metric"])
-        )
-        verdict = row["published_inside_prediction"]
-        rows.append(
-            [
-                model,
-                accuracy,
-                number(float(row["published"]), 4),
-                with_interval(float(row["mean"]), float(row["ci_low"]), float(row["ci_high"])),
-                signed(float(row["difference"])),
-                verdict if isinstance(verdict, str) else ABSENT,
-            ]
-        )
+    rows = [
+        [
+            *baselines.row_label(line["rule"], line["attack"], line["metric"]),
+            number(line["published"], 4),
+            with_interval(line["mean"], line["ci_low"], line["ci_high"]),
+            signed(line["difference"]),
+            baselines.inside(line["published_inside_prediction"]),
+        ]
+        for line in records(primary(tidy).of(baselines.compare(tidy)))
+    ]
     seeds = len(tidy.study.seeds)
     mean = f"reproduced (mean of {seeds} seeds)" if seeds > 1 else "reproduced (one seed)"
     return ["model", "accuracy", "published", mean, "difference", "within one run"], rows
 
 
-def verdict_rows(tidy: SelectiveTidy) -> tuple[list[str], list[list[str]]]:
+def verdict_rows(tidy: SelectiveTidy) -> Rows:
     """Header and rows of the comparisons behind the sentences."""
     rows = [
         [
-            CLUSTERER_LABELS.get(verdict.clusterer, verdict.clusterer),
-            attack_label(verdict.attack),
-            _AGAINST[verdict.control],
+            CLUSTERERS(verdict.clusterer),
+            ATTACKS(verdict.attack),
+            CONTROLS(verdict.control),
             with_interval(verdict.difference, verdict.low, verdict.high, sign=True),
             "not distinguishable" if verdict.outcome == "open" else verdict.outcome,
         ]

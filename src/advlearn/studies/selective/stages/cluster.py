@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 
 from advlearn.learners.clusterers import NOISE, fit
-from advlearn.settings.cluster import ClusterSettings
+from advlearn.settings.cluster import ClusterSettings, Setting
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.codedigest import external_digest
 from advlearn.support.errors import UserError
@@ -31,8 +31,8 @@ def cluster(
     """Cluster the points by every setting of one clusterer.
 
     ``out`` has one int32 column a setting, -1 for noise. The .csv beside it has the columns
-    clusterer, setting, cluster, size, note; a setting that finds only noise is noted there and
-    has no column in ``out``.
+    clusterer, setting, n_clusters (as asked for; empty where it is found), cluster, size, note; a
+    setting that finds only noise is noted there and has no column in ``out``.
 
     Raises:
         UserError: unknown clusterer, bad points, or every setting finds only noise.
@@ -61,7 +61,7 @@ def cluster(
     checkpoint.finish()
 
 
-def _sizes(clusterer: str, labels: dict[str, np.ndarray]) -> pd.DataFrame:
+def _sizes(clusterer: str, labels: dict[Setting, np.ndarray]) -> pd.DataFrame:
     rows = []
     for setting, values in labels.items():
         only_noise = values.max() == NOISE
@@ -69,5 +69,6 @@ def _sizes(clusterer: str, labels: dict[str, np.ndarray]) -> pd.DataFrame:
             note = "noise" if number == NOISE else ""
             if only_noise:
                 note = "only noise: setting dropped"
-            rows.append((clusterer, setting, int(number), int(size), note))
-    return pd.DataFrame(rows, columns=["clusterer", "setting", "cluster", "size", "note"])
+            rows.append((clusterer, setting, setting.n_clusters, int(number), int(size), note))
+    columns = ["clusterer", "setting", "n_clusters", "cluster", "size", "note"]
+    return pd.DataFrame(rows, columns=columns).astype({"n_clusters": "Int64"})

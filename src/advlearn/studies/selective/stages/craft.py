@@ -13,7 +13,8 @@ import typer
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from advlearn.attacks import Attack, build
+from advlearn.attacks import Attack
+from advlearn.attacks import build as build_attack
 from advlearn.data.splits import SPLITS, SplitName
 from advlearn.data.store import StoredSplit, open_split
 from advlearn.deviations import margin
@@ -42,7 +43,7 @@ def craft(
     parameters = (settings, own_digest(weights), seed, threads, where)
     checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     network = load_network(weights).to(where)
-    attack = build(settings.attack)
+    attack = build_attack(settings.attack)
     frames: list[pd.DataFrame] = []
     for split in SPLITS:
         source = open_split(data.parent, split)

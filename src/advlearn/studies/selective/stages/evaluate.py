@@ -19,10 +19,12 @@ from advlearn.data.splits import SplitName
 from advlearn.data.store import StoredSplit, load_info, open_split
 from advlearn.learners.networks.weights import load_network, load_networks, own_digest
 from advlearn.metrics.accuracy import correct
+from advlearn.settings.cluster import NO_CLUSTERING
+from advlearn.studies.selective.cell import read_cells
 from advlearn.studies.selective.settings.jobs import EvaluateJob
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.determinism import configure
-from advlearn.support.io import read_csv, read_npy, write_csv, write_npz
+from advlearn.support.io import read_npy, write_csv, write_npz
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
 
@@ -74,7 +76,7 @@ def evaluate(
     )
     info = load_info(data.parent)
     splits = {name: _split(data, adversarial, name, settings) for name in SPLITS}
-    cells = read_csv(selection, dtype={"setting": str, "digest": str, "paired_digest": str})
+    cells = read_cells(selection)
     classic = load_network(weights).to(where)
     network, states = load_networks(retrained)
     network.to(where).eval()
@@ -192,7 +194,7 @@ def _measures(found: Verdicts, settings: EvaluateJob) -> list[dict[str, Any]]:
 
 
 def _sanity_name(cells: pd.DataFrame, digest: str) -> str | None:
-    single = cells[(cells["clusterer"] == "single") & (cells["digest"] == digest)]
+    single = cells[(cells["clusterer"] == NO_CLUSTERING) & (cells["digest"] == digest)]
     names = [rule for rule in ("classic", "all") if rule in set(single["rule"])]
     return names[0] if names else None
 

@@ -10,7 +10,7 @@ import torch
 import typer
 
 from advlearn.data.store import load_info, load_split
-from advlearn.learners.networks import build
+from advlearn.learners.networks import build as build_network
 from advlearn.learners.networks.weights import save_networks
 from advlearn.metrics.accuracy import correct
 from advlearn.studies.selective.settings.jobs import PretrainJob
@@ -39,7 +39,7 @@ def pretrain(
     info = load_info(data.parent)
     train, validation = load_split(data.parent, "train"), load_split(data.parent, "validation")
     torch.manual_seed(derive_seed(seed, "pretrain", "weights"))
-    network = build(settings.model, info.shape, info.n_classes).to(where)
+    network = build_network(settings.model, info.shape, info.n_classes).to(where)
     images, labels = torch.from_numpy(train.images).to(where), torch.from_numpy(train.labels)
     held_out = torch.from_numpy(validation.images).to(where)
     progress = Progress(f"pretrain seed {seed}", settings.training.epochs, "epochs")

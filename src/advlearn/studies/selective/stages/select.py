@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 import typer
 
 from advlearn.selection import rules
-from advlearn.settings.cluster import asked_clusters
+from advlearn.settings.cluster import NO_CLUSTERING, Setting, setting_name
+from advlearn.studies.selective.cell import Cell, write_cells
 from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.support.errors import UserError
-from advlearn.support.io import read_parquet, write_csv, write_npz
+from advlearn.support.io import read_csv, read_parquet, write_npz
 from advlearn.support.seeds import derive_seed
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One row of the selection: who chose which images. Field names are the columns."""
-
-    clusterer: str
-    setting: str
-    rule: str
-    cluster: int
-    n_selected: int
-    n_missing_classes: int
-    digest: str
-    paired_digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,10 @@ def select(
     out: Annotated[Path, typer.Option(help="cells, .csv; a .npz of positions is put beside it")],
     clusters: Annotated[
         list[Path] | None,
-        typer.Option(help="labels of one clusterer, .parquet named after it; may be repeated"),
+        typer.Option(
+            help="labels of one clusterer, .parquet named after it, its .csv of sizes beside it;"
+            " may be repeated"
+        ),
     ] = None,
     include_single: Annotated[
         bool, typer.Option(help="also the cells without clustering: all, none, classic")
@@ -67,9 +56,8 @@ def select(
 ) -> None:
     """Choose the images that models are retrained on.
 
-    ``out`` has the columns clusterer, setting, rule, cluster, n_selected, n_missing_classes,
-    digest, paired_digest; a ``subset`` row is the control of the cell with the digest
-    ``paired_digest``. The .npz beside it holds, by digest, sorted int32 positions in the training
+    ``out`` has the columns of `Cell`; a ``subset`` row is the control of the cell with the digest
+    ``control_of``. The .npz beside it holds, by digest, sorted int32 positions in the training
     split. Cells with the same images have the same digest. ``none`` is the digest of the empty
     set; ``classic``, the model that is not retrained, has no entry.
 
@@ -83,7 +71,7 @@ def select(
         for setting, labels in _read_clusters(path, len(images.labels)).items():
             _add_setting(selection, path.stem, setting, labels, images, settings, seed)
     if include_single:
-        _add_single(selection, images)
+        _add_baselines(selection, images)
     if not selection.cells:
         raise UserError(
             "nothing is selected",
@@ -91,8 +79,7 @@ def select(
             remedy="give clusters, or ask for the cells without clustering",
         )
     write_npz(out.with_suffix(".npz"), dict(sorted(selection.sets.items())))
-    columns = list(Cell.__dataclass_fields__)
-    write_csv(out, pd.DataFrame([astuple(cell) for cell in selection.cells], columns=columns))
+    write_cells(out, selection.cells)
 
 
 def _read_images(path: Path) -> _Images:
@@ -125,7 +112,7 @@ def _read_images(path: Path) -> _Images:
     )
 
 
-def _read_clusters(path: Path, n_images: int) -> dict[str, np.ndarray]:
+def _read_clusters(path: Path, n_images: int) -> dict[Setting, np.ndarray]:
     frame = read_parquet(path)
     if len(frame) != n_images:
         raise UserError(
@@ -133,23 +120,37 @@ def _read_clusters(path: Path, n_images: int) -> dict[str, np.ndarray]:
             where=str(path),
             remedy="run the stages embed and cluster again on the same training split",
         )
+    asked = _asked(path.with_suffix(".csv"))
     clusters = {}
-    for setting in frame:
-        labels = frame[setting].to_numpy()
+    for name in frame:
+        labels = frame[name].to_numpy()
         if not np.issubdtype(labels.dtype, np.integer):
             raise UserError(
-                f"clusters are whole numbers, column {setting} is of type {labels.dtype}",
+                f"clusters are whole numbers, column {name} is of type {labels.dtype}",
                 where=str(path),
                 remedy="run the stage cluster again",
             )
-        clusters[str(setting)] = labels
+        clusters[Setting.of(str(name), asked.get(str(name)))] = labels
     return clusters
+
+
+def _asked(path: Path) -> dict[str, int]:
+    """The settings that fix a number of clusters, from the sizes beside the labels."""
+    if not path.is_file():
+        raise UserError(
+            "the sizes of the clusters are missing",
+            where=str(path),
+            remedy="run the stage cluster again",
+        )
+    sizes = read_csv(path, dtype={"setting": str, "n_clusters": "Int64"})
+    known = sizes.dropna(subset=["n_clusters"])
+    return {name: int(n) for name, n in zip(known["setting"], known["n_clusters"], strict=True)}
 
 
 def _add_setting(
     selection: _Selection,
     clusterer: str,
-    setting: str,
+    setting: Setting,
     labels: np.ndarray,
     images: _Images,
     settings: SelectSettings,
@@ -185,23 +186,23 @@ def _add_setting(
             selection.sets[cell.digest] = positions
             controlled.setdefault(cell.digest, number)
     if settings.subset_control:
-        for paired, number in controlled.items():
-            _add_subset(selection, clusterer, setting, number, paired, images, seed)
+        for digest, number in controlled.items():
+            _add_subset(selection, clusterer, setting, number, digest, images, seed)
 
 
-def _is_run(rule: str, setting: str, labels: np.ndarray, settings: SelectSettings) -> bool:
+def _is_run(rule: str, setting: Setting, labels: np.ndarray, settings: SelectSettings) -> bool:
     if rule == "random":
         return True
     if rule == "every":
         return len(rules.clusters_of(labels)) in settings.every_n_clusters
-    asked = asked_clusters(setting)
+    asked = setting.n_clusters
     return settings.rule_found if asked is None else asked in settings.rule_n_clusters
 
 
-def _check_clusters(clusterer: str, setting: str, labels: np.ndarray) -> None:
+def _check_clusters(clusterer: str, setting: Setting, labels: np.ndarray) -> None:
     numbers = rules.clusters_of(labels)
     # A setting that fixes its number promises so many; else the numbers must have no gap.
-    expected = asked_clusters(setting) or (int(numbers[-1]) + 1 if len(numbers) else 1)
+    expected = setting.n_clusters or (int(numbers[-1]) + 1 if len(numbers) else 1)
     empty = np.setdiff1d(np.arange(expected), numbers)
     if len(empty):
         raise UserError(
@@ -214,16 +215,16 @@ def _check_clusters(clusterer: str, setting: str, labels: np.ndarray) -> None:
 def _add_subset(
     selection: _Selection,
     clusterer: str,
-    setting: str,
+    setting: Setting,
     number: int,
-    paired: str,
+    digest: str,
     images: _Images,
     seed: int,
 ) -> None:
-    size = len(selection.sets[paired])
+    size = len(selection.sets[digest])
     # By the image set, not by the setting: cells with the same images share one control too.
     positions = rules.subset(
-        len(images.labels), size, derive_seed(seed, "select", "subset", paired)
+        len(images.labels), size, derive_seed(seed, "select", "subset", digest)
     )
     cell = Cell(
         clusterer,
@@ -233,23 +234,20 @@ def _add_subset(
         size,
         len(rules.missing_classes(positions, images.labels)),
         rules.digest(positions),
-        paired,
+        control_of=digest,
     )
     selection.cells.append(cell)
     selection.sets[cell.digest] = positions
 
 
-def _add_single(selection: _Selection, images: _Images) -> None:
-    """Add the baselines: all images, no adversarial images, and the model left as it is."""
+def _add_baselines(selection: _Selection, images: _Images) -> None:
+    """Add all images, no adversarial images, and the model left as it is."""
     everything = np.arange(len(images.labels), dtype=np.int32)
     nothing = everything[:0]
     n_classes = len(np.unique(images.labels))
+    one = setting_name(n_clusters=1)
     for rule, positions, missing in (("all", everything, 0), ("none", nothing, n_classes)):
         name = rules.digest(positions)
-        selection.cells.append(
-            Cell("single", "n_clusters=1", rule, 0, len(positions), missing, name)
-        )
+        selection.cells.append(Cell(NO_CLUSTERING, one, rule, 0, len(positions), missing, name))
         selection.sets[name] = positions
-    selection.cells.append(
-        Cell("single", "n_clusters=1", "classic", 0, 0, n_classes, rules.CLASSIC)
-    )
+    selection.cells.append(Cell(NO_CLUSTERING, one, "classic", 0, 0, n_classes, rules.CLASSIC))

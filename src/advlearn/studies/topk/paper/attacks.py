@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from advlearn.report.frames import groups, ordered, records
-from advlearn.report.numbers import ABSENT, number, plus_minus, with_interval
-from advlearn.report.table import Group, Table
-from advlearn.studies.topk.paper.common import (
-    INTERVAL_COLUMNS,
-    MEASURES,
-    compare,
-    interval_text,
-    method_label,
-    method_order,
-    models,
-    set_label,
-    standing_notes,
-    summarise,
-)
-from advlearn.studies.topk.paper.schema import TopkTidy
-from advlearn.support.errors import UserError
+from advlearn.report.frames import groups, ordered
+from advlearn.report.intervals import BOUNDS
+from advlearn.report.numbers import number, plus_minus, with_interval
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.topk.paper.labels import MEASURES, METHODS, label_set
+from advlearn.studies.topk.paper.notes import SAY, interval_text, standing_notes
+from advlearn.studies.topk.paper.pairs import compared, pairs
+from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.paper.schema import CELL
+from advlearn.studies.topk.paper.summaries import summarise
 
+INTERVALS = (
+    "by the column interval: wilson = share of all attacked images with its 95 % Wilson interval;"
+    " seeds = mean over seeds with its 95 % Student-t interval; images = the same over the images"
+    " of the only seed"
+)
+"""How a number follows from the rows of an attack."""
+_PAIRED = ". over = paired: the attack beside the reference attack, image by image"
 _GROUP = ["model", "preset", "scheme", "labels", "n_specified"]
+_ATTACK = ["method", "surrogate", "alpha", "knowledge", "hidden"]
+_SHOWN = [
+    *[("eligible", "asr"), ("eligible", "stealth_asr"), ("success", "l2"), ("paired", "l2_ratio")],
+    *(("eligible", name) for name in (*MEASURES, "iterations")),
+]
+"""Columns over and metric of the numbers in the readable form."""
 
 
 @dataclass(frozen=True)
@@ -34,147 +41,93 @@ class Varied:
     """What distinguishes the rows of an attack table beside k.
 
     Attributes:
-        columns: tidy columns, a subset of method, surrogate, alpha, knowledge and hidden.
+        reference: tidy column, one of method, surrogate, alpha, knowledge and hidden -> its value
+            for the attack that the others are compared with.
         headings: heading of each column.
-        reference: value of each column for the attack that the others are compared with.
-        base: name of that attack, for the caption.
+        base: name of the reference attack, for the caption.
         label: readable form of a value.
     """
 
-    columns: Sequence[str]
-    headings: Sequence[str]
     reference: Mapping[str, object]
+    headings: Sequence[str]
     base: str
     label: Callable[[Any], str] = str
 
 
-METHOD = Varied(["method"], ["method"], {"method": "tkmia"}, "TkMIA", method_label)
+METHOD = Varied({"method": "tkmia"}, ["method"], "TkMIA", METHODS)
 
 
-def experiment(tidy: TopkTidy, name: str) -> pd.DataFrame:
-    """The rows of ``topk_metrics.csv`` of one experiment but the times.
-
-    Times differ from run to run, and the same run gives the same tables byte for byte.
-
-    Raises:
-        UserError: the run has none.
-    """
-    metrics = tidy["topk_metrics"]
-    frame = metrics[(metrics["experiment"] == name) & (metrics["metric"] != "seconds")]
-    if frame.empty:
-        raise UserError(
-            f"the run has no experiment {name!r}",
-            where=f"{tidy.folder}/topk_metrics.csv",
-            remedy="run the attacks of this experiment, then collect again",
-        )
-    return frame
-
-
-def attack_table(
-    tidy: TopkTidy,
-    name: str,
-    varied: Varied,
-    *,
-    title: str,
-    caption: str,
-    notes: Sequence[str] = (),
-) -> Table:
+def attack_table(run: TopkTidy, name: str, varied: Varied, *, title: str, caption: str) -> Table:
     """All metrics of an experiment; one group a model and label set, one row a k and attack.
 
     Args:
-        tidy: the run.
+        run: the run.
         name: name of the experiment.
         varied: what distinguishes the rows.
         title: title of the table.
         caption: first sentences of its caption.
-        notes: remarks of this table.
 
     Raises:
         UserError: the run has no such experiment.
     """
-    summary = summarise(experiment(tidy, name))
-    images = tidy["topk_images"][tidy["topk_images"]["experiment"] == name]
-    by = [*_GROUP, "k"]
-    paired = compare(images, varied.columns, dict(varied.reference), by)
+    metrics = run.experiment(name)
     summary = ordered(
-        summary,
-        [*_GROUP, "k", "method", "surrogate", "alpha", "knowledge", "hidden"],
-        model=models(tidy),
-        method=method_order(list(summary["method"])),
+        summarise(metrics),
+        [*_GROUP, "k", *_ATTACK],
+        model=run.models,
+        method=METHODS.order(metrics["method"]),
         knowledge=["truth"],
     )
-    ratios = {
-        tuple(row[key] for key in [*by, *varied.columns]): row
-        for row in records(paired[paired["quantity"] == "l2_ratio"])
-    }
-    blocks = []
-    for key, part in groups(summary, _GROUP):
-        model, preset, scheme, labels, n_specified = key
-        extra = "" if preset == tidy.study.preset else f", preset {preset}"
-        heading = f"{model}, {set_label(scheme, labels, n_specified)}{extra}"
-        rows = []
-        for line, cells in groups(part, ["k", *varied.columns]):
-            ratio = ratios.get((*key, *line))
-            if all(line[1 + i] == varied.reference[c] for i, c in enumerate(varied.columns)):
-                ratio = {"mean": 1.0, "ci_low": float("nan"), "ci_high": float("nan")}
-            rows.append([number(line[0], 0), *map(varied.label, line[1:]), *_numbers(cells, ratio)])
-        blocks.append(Group(heading, rows))
+    found = pairs(run.images(name), varied.reference).assign(over="paired")
+    line = [*_GROUP, "k", *varied.reference]
+    attacks = summary[["dataset", "experiment", *_GROUP, "k", *_ATTACK]].drop_duplicates(line)
+    paired = compared(found, [*line, "over"]).merge(attacks, on=line, how="left")
+    frame = pd.concat([summary, paired], ignore_index=True)
+    of_methods = [SAY.ml_cw_u(), SAY.projected()] if varied is METHOD else []
     return Table(
         title=title,
-        caption=(
-            f"{caption} n: images attacked (the first eligible ones). ASR: share of them in which"
-            " no specified label is left in the top k. Stealth ASR: the same, and none of the four"
-            " measures is below its clean value. L2: mean norm of the perturbation over the"
-            " successes, pixels in [0, 1]. Measures: adversarial minus clean, mean over all images"
-            f" attacked, failures included. L2 ratio: to {varied.base}, geometric mean over the"
-            f" images on which both succeed. Iterations: mean. {interval_text(tidy)}"
-        ),
-        frame=pd.concat([summary, _paired_rows(summary, paired, varied)], ignore_index=True),
+        caption=SAY.attacks(caption, varied.base, interval_text(run)),
+        frame=frame,
         columns=[
             *["k", *varied.headings, "n", "ASR", "stealth ASR", "L2", "L2 ratio"],
-            *[*MEASURES.values(), "iterations"],
+            *[*map(MEASURES, MEASURES), "iterations"],
         ],
-        groups=blocks,
-        notes=[
-            *standing_notes(tidy),
-            *notes,
-            "The CSV file has all metrics but the time, over all images and over successes, and the"
-            " paired differences to the reference (over = paired). Norms over successes of attacks"
-            " that succeed on different images do not compare like with like; the ratio does.",
-        ],
+        groups=_groups(run, frame, varied),
+        notes=[*standing_notes(run), *of_methods, SAY.csv_of_attacks()],
         wide=True,
+        keys=[*(key for key in CELL if key != "seed"), "preset", "over", "metric"],
+        how=INTERVALS + _PAIRED,
+        sources=[
+            Source("topk_metrics", metrics),
+            Source("topk_images", found, row="row"),
+            Source("topk_images", found, "reference on the same images", row="row_reference"),
+        ],
     )
 
 
-def _numbers(cells: pd.DataFrame, ratio: Mapping[str, Any] | None) -> list[str]:
-    found = {(row["over"], row["metric"]): row for row in records(cells)}
+def _groups(run: TopkTidy, frame: pd.DataFrame, varied: Varied) -> list[Group]:
+    """The readable form of the table."""
+    found = []
+    for (model, preset, *labels), part in groups(frame, _GROUP):
+        other = "" if preset == run.study.preset else f", preset {preset}"
+        rows = []
+        for (k, *values), cells in groups(part, ["k", *varied.reference]):
+            is_reference = values == list(varied.reference.values())
+            rows.append([number(k, 0), *map(varied.label, values), *_numbers(cells, is_reference)])
+        found.append(Group(f"{model}, {label_set(*labels)}{other}", rows))
+    return found
 
-    def get(over: str, metric: str, name: str) -> float:
-        row = found.get((over, metric))
-        return float("nan") if row is None else float(row[name])
 
-    def bounds(over: str, metric: str) -> tuple[float, float, float]:
-        mean, low, high = (get(over, metric, name) for name in ("mean", "ci_low", "ci_high"))
-        return mean, low, high
-
-    n = get("eligible", "asr", "n")
+def _numbers(cells: pd.DataFrame, is_reference: bool) -> list[str]:
+    shown = cells.set_index(["over", "metric"]).reindex(pd.MultiIndex.from_tuples(_SHOWN))
+    asr, stealth, l2, ratio, *changes, iterations = shown[BOUNDS].itertuples(index=False)
+    n = float(shown["n"].iloc[0])
     return [
         "n = 0" if n == 0 else number(n, 0),
-        with_interval(*bounds("eligible", "asr")),
-        with_interval(*bounds("eligible", "stealth_asr")),
-        plus_minus(*bounds("success", "l2")),
-        ABSENT
-        if ratio is None
-        else with_interval(float(ratio["mean"]), float(ratio["ci_low"]), float(ratio["ci_high"])),
-        *(plus_minus(*bounds("eligible", name), sign=True) for name in MEASURES),
-        number(get("eligible", "iterations", "mean"), 0),
+        with_interval(*asr),
+        with_interval(*stealth),
+        plus_minus(*l2),
+        with_interval(1.0, math.nan, math.nan) if is_reference else with_interval(*ratio),
+        *(plus_minus(*change, sign=True) for change in changes),
+        number(iterations[0], 0),
     ]
-
-
-def _paired_rows(summary: pd.DataFrame, paired: pd.DataFrame, varied: Varied) -> pd.DataFrame:
-    """The comparisons as rows of the CSV file, metric = quantity, over = paired."""
-    line = [name for name in summary.columns if name not in ("over", "metric", "n_eligible")]
-    line = [name for name in line if name not in INTERVAL_COLUMNS]
-    keys = [*_GROUP, "k", *varied.columns]
-    rows = paired.rename(columns={"quantity": "metric"}).assign(over="paired")
-    return rows.merge(summary[line].drop_duplicates(keys), on=keys, how="left")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from advlearn.report.page import Page
 from advlearn.report.sections import choices_section, record_section
-from advlearn.studies.topk.paper.common import NO_PUBLISHED
-from advlearn.studies.topk.paper.schema import TopkTidy
-from advlearn.studies.topk.paper.verdict import headline_rows, sentences, verdict_rows
+from advlearn.studies.topk.paper.notes import SAY
+from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.paper.verdict import headline_rows, sentences, verdict_rows, warning
 
 
 def page(run: TopkTidy) -> Page:
@@ -17,11 +17,7 @@ def page(run: TopkTidy) -> Page:
     """
     study = run.study
     data = study.dataset
-    images = ", ".join(
-        f"{data[f'n_{split}']} {split}"
-        for split in ("train", "validation", "test")
-        if f"n_{split}" in data
-    )
+    images = ", ".join(f"{count} {split}" for split, count in study.sizes.items())
     seeds = ", ".join(map(str, study.seeds))
     return Page(
         study="topk",
@@ -31,9 +27,9 @@ def page(run: TopkTidy) -> Page:
             f"Data set {data['name']}{f' ({images} images)' if images else ''},"
             f" {len(study.class_names)} labels; primary model {study.primary_model}; preset"
             f" {study.preset}; at most {study.images} attacked images a choice of labels; seeds"
-            f" {seeds}. {NO_PUBLISHED}"
+            f" {seeds}. {SAY.no_published()}"
         ),
-        warning=_warning(run),
+        warning=warning(run),
         headline=headline_rows(run),
         sentences=sentences(run),
         comparisons=verdict_rows(run),
@@ -53,22 +49,4 @@ def page(run: TopkTidy) -> Page:
                 },
             ),
         ],
-    )
-
-
-def _warning(run: TopkTidy) -> str:
-    """Whether the classifiers are good enough for an attack on them to mean something."""
-    study = run.study
-    frame = run["topk_models"]
-    frame = frame[
-        (frame["model"] == study.primary_model)
-        & (frame["split"] == "test")
-        & (frame["metric"] == "class_map")
-    ]
-    quality = float(frame["value"].mean())
-    if not quality < 0.5:
-        return ""
-    return (
-        f"The primary model reaches a mean average precision of {quality:.3f} on clean test images:"
-        " attacks on so weak a classifier say little."
     )

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pydantic import ConfigDict, Field
 
-from advlearn.report.schema import (
-    BOOL,
-    CHOICES,
-    NUMBER,
-    TEXT,
-    Column,
-    StudySchema,
-    TableSchema,
-    columns,
-)
-from advlearn.report.tidy import Tidy
+from advlearn.report.schema import CHOICES, Column, StudySchema, TableSchema, columns
 from advlearn.settings.base import Settings
 from advlearn.studies.topk.settings.study import JOBS
 from advlearn.support.errors import UserError
 
-TOPK_SHARES = ("asr", "stealth_asr")
+SHARES = {"asr": "success", "stealth_asr": "stealth"}
+"""Metrics that are shares of the attacked images -> column with whether an image counts."""
 
 
 class TopkRecord(Settings):
@@ -44,13 +34,18 @@ class TopkRecord(Settings):
     settings: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Split -> number of its images, where the record has it."""
+        splits = ("train", "validation", "test")
+        return {name: self.dataset[f"n_{name}"] for name in splits if f"n_{name}" in self.dataset}
+
 
 def _values(frame: pd.DataFrame, path: Path) -> None:
     """A value is missing where ``n`` is 0 alone, and shares are shares."""
-    shares = frame["metric"].isin(TOPK_SHARES) & (frame["n"] > 0)
-    bad = frame[
-        (shares & ~frame["value"].between(0, 1)) | (frame["value"].isna() & (frame["n"] > 0))
-    ]
+    share = frame["metric"].isin(list(SHARES))
+    wrong = frame["value"].isna() | (share & ~frame["value"].between(0, 1))
+    bad = frame[wrong & (frame["n"] > 0)]
     if len(bad):
         raise UserError(
             f"row {bad.index[0] + 2} has no value, or a share that is not between 0 and 1",
@@ -59,19 +54,15 @@ def _values(frame: pd.DataFrame, path: Path) -> None:
         )
 
 
+_ATTACKER = "dataset model:text seed experiment method:text"
+_TASK = "scheme labels:text n_specified k surrogate alpha knowledge hidden"
 # Groups are formed by these columns, so what a method does not have gets a name.
-_CELL = (
-    columns("dataset")
-    | columns("model", TEXT)
-    | columns("seed experiment")
-    | columns("method", TEXT)
-    | columns("scheme")
-    | columns("labels", TEXT)
-    | columns("n_specified k")
-    | {"surrogate": Column("text", empty="none"), "alpha": NUMBER}
-    | {"knowledge": Column("text", empty="truth"), "hidden": Column(empty=0.0)}
-)
-TOPK_CELL = list(_CELL)
+_NAMED = {
+    "surrogate": Column("text", empty="none"),
+    "knowledge": Column("text", empty="truth"),
+    "hidden": Column(empty=0.0),
+}
+CELL = list(columns(f"{_ATTACKER} {_TASK}"))
 """Columns that name one attack on one choice of labels (and, with a preset, one line of it)."""
 
 SCHEMA = StudySchema(
@@ -82,34 +73,33 @@ SCHEMA = StudySchema(
     tables={
         # One row a seed, attack, choice of labels and metric.
         "topk_metrics": TableSchema(
-            _CELL | columns("preset", TEXT) | columns("over metric value std n n_eligible"),
+            columns(f"{_ATTACKER} preset:text {_TASK} over metric value std n n_eligible") | _NAMED,
             stage="topk_attack",
-            key=[*TOPK_CELL, "preset", "over", "metric"],
+            key=[*CELL, "preset", "over", "metric"],
             check=_values,
         ),
         # One row a seed, attack, choice of labels and attacked image; none where no image is
         # eligible.
         "topk_images": TableSchema(
-            _CELL
-            | columns("image n_relevant")
-            | columns("success stealth", BOOL)
-            | columns("l2 linf delta_tkacc delta_p delta_map delta_ndcg iterations"),
+            columns(
+                f"{_ATTACKER} {_TASK} image n_relevant success:bool stealth:bool l2 linf"
+                " delta_tkacc delta_p delta_map delta_ndcg iterations"
+            )
+            | _NAMED,
             stage="topk_attack",
-            key=[*TOPK_CELL, "image"],
+            key=[*CELL, "image"],
             rows=False,
         ),
         # Average precision of each model on clean images.
         "topk_models": TableSchema(
-            columns("dataset")
-            | columns("model", TEXT)
-            | columns("seed split metric value n_images n_classes"),
+            columns("dataset model:text seed split metric value n_images n_classes"),
             stage="topk_pretrain",
         ),
         # Perturbations made on ``source``, judged by ``target``.
         "topk_transfer": TableSchema(
-            columns("dataset seed")
-            | columns("source target method", TEXT)
-            | columns("k n_specified metric value n"),
+            columns(
+                "source:text target:text method:text k n_specified metric value n dataset seed"
+            ),
             stage="topk_transfer",
         ),
         "topk_choices": CHOICES,
@@ -125,22 +115,3 @@ SCHEMA = StudySchema(
     choices="topk_choices",
     wildcards={"job": ("experiment", JOBS)},
 )
-
-
-class TopkTidy(Tidy):
-    """The tidy folder of study 2."""
-
-    schema = SCHEMA
-
-    @cached_property
-    def study(self) -> TopkRecord:
-        """The run's name, data, seeds, models and label sets."""
-        return self.described(TopkRecord)
-
-    def prepared(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """Outcomes an image are of one preset, which is named in the record."""
-        if name != "topk_images":
-            return frame
-        if "preset" in frame.columns:
-            frame = frame[frame["preset"] == self.study.preset]
-        return frame.assign(preset=self.study.preset)

@@ -10,33 +10,33 @@ import numpy as np
 import pandas as pd
 import typer
 
-from advlearn.data.multilabel.store import MultiLabelInfo, load_multilabel
+from advlearn.data.multilabel.store import MultiLabelData, MultiLabelInfo, load_multilabel
+from advlearn.studies.topk.paper.schema import SCHEMA, SHARES
 from advlearn.studies.topk.settings.jobs import CollectedAttack, TopkCell, TopkCollectSettings
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_csv, write_json, write_npz
+from advlearn.support.manifest import Manifest
 from advlearn.support.provenance import versions
 from advlearn.support.rows import incomplete, read_rows
 
-FILES = (
-    "topk_metrics.csv topk_images.csv topk_models.csv topk_transfer.csv topk_examples.npz"
-    " topk_choices.csv"
-).split()
-"""What is written, besides topk_study.json, which holds the checksums of these."""
-SHARES = {"asr": "success", "stealth_asr": "stealth"}
 MEANS = (
     "l2 l2_255 linf l2_pretanh delta_tkacc delta_p delta_map delta_ndcg iterations seconds removed"
 ).split()
 TRANSFER_ROWS = 5
 """Rows of topk_transfer.csv for one method, source and target: success and the four measures."""
-IMAGE_COLUMNS = (
-    "image n_relevant success stealth l2 linf delta_tkacc delta_p delta_map delta_ndcg iterations"
-).split()
 
 
 def topk_collect(
     *,
-    run: Annotated[Path, typer.Option(help="folder of the run")],
+    files: Annotated[
+        Manifest,
+        typer.Option(
+            parser=Manifest.parse,
+            help="JSON, path patterns by model, job and seed: models, outcomes, cells, images,"
+            " transfer",
+        ),
+    ],
     data: Annotated[Path, typer.Option(help="dataset.json of the multi-label data")],
     choices: Annotated[Path, typer.Option(help="CSV of what the paper leaves open")],
     settings: Annotated[
@@ -45,40 +45,42 @@ def topk_collect(
     out: Annotated[Path, typer.Option(help="topk_metrics.csv to write, the others beside it")],
 ) -> None:
     """Gather metrics, outcomes an image, models, transfer and examples."""
-    info = load_multilabel(data).info
+    multilabel = load_multilabel(data)
+    info = multilabel.info
     metrics: list[dict[str, Any]] = []
     images: list[pd.DataFrame] = []
-    for keys, n_eligible, outcomes in _outcomes(run, info, settings):
+    for keys, n_eligible, outcomes in _outcomes(files, info, settings):
         metrics += [{**keys, **found, "n_eligible": n_eligible} for found in _summary(outcomes)]
-        images.append(outcomes[IMAGE_COLUMNS].assign(**keys)[[*keys, *IMAGE_COLUMNS]])
-    write_csv(out, pd.DataFrame(metrics))
-    per_image = pd.concat(images, ignore_index=True)
-    flags = {name: per_image[name].astype(int) for name in ("success", "stealth")}
-    write_csv(out.with_name("topk_images.csv"), per_image.drop(columns="preset").assign(**flags))
+        flags = {name: outcomes[name].astype(int) for name in SHARES.values()}
+        columns = list(SCHEMA.tables["topk_images"].columns)
+        images.append(outcomes.assign(**keys, **flags)[columns])
     models = [
-        read_rows(run / f"topk/models/{model}/seed{seed}.metrics.csv", 2 * (2 + info.n_classes))
+        read_rows(files.path("models", model=model, seed=seed), 2 * (2 + info.n_classes))
         for model in settings.models
         for seed in settings.seeds
     ]
-    write_csv(out.with_name("topk_models.csv"), pd.concat(models, ignore_index=True))
     # Every model's images and noise on every model.
-    methods = len(_transfer(settings).cells) + 1
+    methods = len(_shown(settings).cells) + 1
     wanted = len(settings.models) ** 2 * methods * TRANSFER_ROWS
     transfer = [
-        read_rows(run / f"topk/transfer/seed{seed}.csv", wanted).assign(
-            dataset=info.name, seed=seed
-        )
+        read_rows(files.path("transfer", seed=seed), wanted).assign(dataset=info.name, seed=seed)
         for seed in settings.seeds
     ]
-    write_csv(out.with_name("topk_transfer.csv"), pd.concat(transfer, ignore_index=True))
-    write_npz(out.with_name("topk_examples.npz"), _examples(run, data, settings))
-    questions = answered(read_csv(choices), {"all": settings.study["settings"]})
-    write_csv(out.with_name("topk_choices.csv"), questions)
-    files = sha256_of_all(out.with_name(name) for name in FILES)
-    write_json(out.with_name("topk_study.json"), {**_study(info, settings), "files": files})
+    tables = {
+        "topk_metrics": pd.DataFrame(metrics),
+        "topk_images": pd.concat(images, ignore_index=True),
+        "topk_models": pd.concat(models, ignore_index=True),
+        "topk_transfer": pd.concat(transfer, ignore_index=True),
+        "topk_choices": answered(read_csv(choices), {"all": settings.study["settings"]}),
+    }
+    for name, table in tables.items():
+        write_csv(out.with_name(f"{name}.csv"), SCHEMA.tables[name].written(table))
+    write_npz(out.with_name("topk_examples.npz"), _examples(files, multilabel, settings))
+    checksums = sha256_of_all(out.with_name(name) for name in SCHEMA.files)
+    write_json(out.with_name(SCHEMA.record), {**_study(info, settings), "files": checksums})
 
 
-def _transfer(settings: TopkCollectSettings) -> CollectedAttack:
+def _shown(settings: TopkCollectSettings) -> CollectedAttack:
     """The attack of the primary model whose images are kept."""
     return next(
         each
@@ -88,18 +90,19 @@ def _transfer(settings: TopkCollectSettings) -> CollectedAttack:
 
 
 def _outcomes(
-    run: Path, info: MultiLabelInfo, settings: TopkCollectSettings
+    files: Manifest, info: MultiLabelInfo, settings: TopkCollectSettings
 ) -> Iterator[tuple[dict[str, Any], int, pd.DataFrame]]:
     """Keys, number of eligible images and outcomes of every cell and seed."""
     for attack in settings.attacks:
         for seed in settings.seeds:
-            stem = _stem(run, attack.model, attack.job, seed)
-            outcomes = read_parquet(stem.with_suffix(".parquet"))
+            job = {"model": attack.model, "job": attack.job, "seed": seed}
+            path = files.path("outcomes", **job)
+            outcomes = read_parquet(path)
             outcomes["l2_255"] = outcomes["l2"] * 255
-            counts = read_rows(stem.with_suffix(".csv"), len(attack.cells))
+            counts = read_rows(files.path("cells", **job), len(attack.cells))
             found = [int((outcomes["cell"] == number).sum()) for number in range(len(counts))]
             if found != counts["n"].tolist():
-                raise incomplete(stem.with_suffix(".parquet"), found, counts["n"].tolist())
+                raise incomplete(path, found, counts["n"].tolist())
             for number, cell in enumerate(attack.cells):
                 keys = {
                     "dataset": info.name,
@@ -110,10 +113,6 @@ def _outcomes(
                 }
                 part = outcomes[outcomes["cell"] == number]
                 yield keys, int(counts["n_eligible"].iloc[number]), part
-
-
-def _stem(run: Path, model: str, job: str, seed: int) -> Path:
-    return run / f"topk/attacks/{model}/{job}/seed{seed}"
 
 
 def _keys(cell: TopkCell, settings: TopkCollectSettings) -> dict[str, Any]:
@@ -149,15 +148,16 @@ def _summary(outcomes: pd.DataFrame) -> Iterator[dict[str, Any]]:
             }
 
 
-def _examples(run: Path, data: Path, settings: TopkCollectSettings) -> dict[str, np.ndarray]:
+def _examples(
+    files: Manifest, multilabel: MultiLabelData, settings: TopkCollectSettings
+) -> dict[str, np.ndarray]:
     """The first images that the first method fooled on the primary model and first seed."""
-    multilabel = load_multilabel(data)
     test = multilabel.split("test")
-    attack = _transfer(settings)
-    stem = _stem(run, attack.model, attack.job, settings.seeds[0])
-    outcomes = read_parquet(stem.with_suffix(".parquet"))
+    attack = _shown(settings)
+    job = {"model": attack.model, "job": attack.job, "seed": settings.seeds[0]}
+    outcomes = read_parquet(files.path("outcomes", **job))
     outcomes = outcomes[outcomes["cell"] == 0]
-    perturbed = read_npy(stem.with_suffix(".npy"), mmap=True)
+    perturbed = read_npy(files.path("images", **job), mmap=True)
     # Failures are shown only where there are not enough successes.
     order = outcomes.sort_values("success", ascending=False, kind="stable").index
     rows = np.sort(order[: settings.examples].to_numpy())

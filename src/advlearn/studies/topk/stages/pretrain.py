@@ -12,7 +12,7 @@ import typer
 
 from advlearn.data.multilabel.store import load_multilabel
 from advlearn.data.pretrained import imagenet_weights
-from advlearn.learners.networks import build
+from advlearn.learners.networks import build as build_network
 from advlearn.learners.networks.weights import save_networks
 from advlearn.metrics.average_precision import (
     class_average_precision,
@@ -74,7 +74,7 @@ def topk_pretrain(
     own = external_digest(network_settings.name)
     checkpoint = Checkpoint(out, __name__, (*parameters, own), (data.parent,))
     torch.manual_seed(derive_seed(seed, "topk", model, "weights"))
-    network = build(network_settings, info.shape, info.n_classes).to(where)
+    network = build_network(network_settings, info.shape, info.n_classes).to(where)
     progress = Progress(f"topk_pretrain {model} seed {seed}", settings.training.epochs, "epochs")
 
     def after_epoch(_: Epoch) -> None:

@@ -236,7 +236,7 @@ def test_a_lost_row_is_not_taken_for_a_failure(
     lost = frame.index[frame[column] == kind][-1]
     write_csv(path, frame.drop(index=lost))
     with pytest.raises(
-        UserError, match=rf"{file}.csv has not the rows .*: 0 of .* instead of 1"
+        UserError, match=rf"{file}.csv lacks the rows .*: 0 of .* instead of 1"
     ) as error:
         collect(again, tmp_path / "out")
     assert error.value.where == str(path)

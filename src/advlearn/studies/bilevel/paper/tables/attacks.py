@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from advlearn.report.frames import ordered
-from advlearn.report.lineage import OVER_SEEDS
-from advlearn.report.table import Source, Table, group_rows
+from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import BUDGETS, DATASETS, FORMS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy

@@ -9,9 +9,8 @@ import pandas as pd
 
 from advlearn.report.frames import ordered, records
 from advlearn.report.intervals import BOUNDS
-from advlearn.report.lineage import OVER_SEEDS
 from advlearn.report.numbers import ABSENT, format_significant, plus_minus
-from advlearn.report.table import Source, Table, group_rows
+from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, means
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy

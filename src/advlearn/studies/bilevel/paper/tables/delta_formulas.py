@@ -6,9 +6,8 @@ from fractions import Fraction
 
 from advlearn.deviations.delta import PATTERNS
 from advlearn.report.frames import ordered, records
-from advlearn.report.lineage import LINE_OF_TABLE
 from advlearn.report.numbers import number
-from advlearn.report.table import Group, Source, Table
+from advlearn.report.table import LINE_OF_TABLE, Group, Source, Table
 from advlearn.studies.bilevel.paper.labels import FORMULAS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS

@@ -8,9 +8,8 @@ from functools import partial
 import pandas as pd
 
 from advlearn.report.frames import ordered
-from advlearn.report.lineage import LINE_OF_TABLE
 from advlearn.report.numbers import format_significant
-from advlearn.report.table import Source, Table, group_rows
+from advlearn.report.table import LINE_OF_TABLE, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.labels import BOUNDS, DATASETS, WEIGHTS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advlearn.report.labels import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from advlearn.report.panels import column_figure, frame_only, legend
+from advlearn.report.panels import column_figure, frame_only, grid, legend
 from advlearn.report.style import COLUMN_WIDTH
-from advlearn.studies.selective.paper.common import CLUSTERER_LABELS, REDUCTION_LABELS, attack_label
+from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, REDUCTIONS
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 
 # Beyond the seven of Okabe and Ito, with a darker yellow; number and mark tell all apart anyway.
@@ -39,15 +39,12 @@ def draw(tidy: SelectiveTidy) -> Figure:
     panels = [(key, part) for key, part in frame.groupby(keys, sort=True)]
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
-    height = COLUMN_WIDTH / columns * 0.92 + 0.3
-    figure = column_figure(height * rows + 0.4)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis, (key, part) in zip(axes, panels, strict=False):
-        reduction, clusterer, setting = (str(value) for value in key)
+    figure, axes = grid(rows, columns, height=COLUMN_WIDTH / columns * 0.92 + 0.3, head=0.4)
+    axes = axes.ravel()
+    for axis, ((reduction, clusterer, setting), part) in zip(axes, panels, strict=False):
         _panel(axis, part)
-        how = CLUSTERER_LABELS.get(clusterer, clusterer)
-        space = REDUCTION_LABELS.get(reduction, reduction)
-        axis.set_title(f"{how}, {space}\n" + setting.replace(",", "\n"), fontsize=6.5)
+        space = f"{CLUSTERERS(clusterer)}, {REDUCTIONS(reduction)}"
+        axis.set_title(f"{space}\n" + str(setting).replace(",", "\n"), fontsize=6.5)
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
     chosen = Line2D([], [], ls="none", marker="o", color=GREY, label="the chosen cluster")
@@ -56,7 +53,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
     if (frame["cluster"] < 0).any():
         handles.append(Line2D([], [], ls="none", marker="x", color=GREY, label="noise"))
     legend(figure, handles)
-    what = f"{attack_label(str(first['attack']))} images, seed {first['seed']}"
+    what = f"{ATTACKS(first['attack'])} images, seed {first['seed']}"
     figure.supxlabel(what, fontsize=6.5)
     return figure
 
@@ -65,32 +62,27 @@ def _panel(axis: Axes, part: pd.DataFrame) -> None:
     noise = part[part["cluster"] < 0]
     axis.scatter(noise["x"], noise["y"], s=4, c=GREY, marker="x", lw=0.4, rasterized=True)
     # The chosen cluster is drawn last, on top.
-    clusters = sorted(
-        set(part.loc[part["cluster"] >= 0, "cluster"]),
-        key=lambda cluster: (bool(part.loc[part["cluster"] == cluster, "chosen"].any()), cluster),
-    )
-    for cluster in clusters:
-        points = part[part["cluster"] == cluster]
-        chosen = bool(points["chosen"].any())
+    order = part[part["cluster"] >= 0].groupby("cluster")["chosen"].any().sort_values(kind="stable")
+    for number, chosen in zip(order.index.astype(int), order, strict=True):
+        points = part[part["cluster"] == number]
         axis.scatter(
             points["x"],
             points["y"],
             s=7 if chosen else 4,
-            c=_COLOURS[cluster % len(_COLOURS)],
-            marker=_MARKERS[cluster % len(_MARKERS)],
+            c=_COLOURS[number % len(_COLOURS)],
+            marker=_MARKERS[number % len(_MARKERS)],
             edgecolors="black" if chosen else "none",
             linewidths=0.35 if chosen else 0,
             alpha=1.0 if chosen else 0.55,
             rasterized=True,
         )
-    # Clusters are numbered by falling size: the largest ones and the chosen one have room.
-    for cluster in clusters:
-        points = part[part["cluster"] == cluster]
-        chosen = bool(points["chosen"].any())
-        if cluster >= _NAMED and not chosen:
+    for number, chosen in zip(order.index.astype(int), order, strict=True):
+        points = part[part["cluster"] == number]
+        # Clusters are numbered by falling size: the largest ones and the chosen one have room.
+        if number >= _NAMED and not chosen:
             continue
         axis.annotate(
-            f"{cluster}",
+            f"{number}",
             (points["x"].median(), points["y"].median()),
             ha="center",
             va="center",

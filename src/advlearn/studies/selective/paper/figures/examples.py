@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlearn.report.labels import VERMILION
-from advlearn.report.panels import show_image
+from advlearn.report.panels import grid, show_image
 from advlearn.report.style import COLUMN_WIDTH
-from advlearn.studies.selective.paper.common import attack_label
+from advlearn.studies.selective.paper.labels import ATTACKS
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 from advlearn.support.errors import UserError
 
@@ -32,30 +32,34 @@ def draw(tidy: SelectiveTidy) -> Figure:
             remedy="run the stages 'craft' and 'collect' again",
         )
     clean, labels = arrays["clean"], arrays["label"]
-    count = min(_MOST, len(clean))
-    rows = 1 + 2 * len(attacks)
+    count, rows = min(_MOST, len(clean)), 1 + 2 * len(attacks)
     side = (COLUMN_WIDTH - 0.35) / count
-    figure = Figure(figsize=(COLUMN_WIDTH, rows * (side + 0.06) + 0.2 * (1 + len(attacks)) + 0.1))
-    axes = figure.subplots(rows, count, squeeze=False)
-    for i in range(count):
-        show_image(axes[0, i], clean[i])
-        _verdict(axes[0, i], int(arrays["clean_prediction"][i]), int(labels[i]))
-        for j, attack in enumerate(attacks):
-            image = arrays[prefix + attack][i]
-            show_image(axes[1 + 2 * j, i], image)
-            _verdict(axes[1 + 2 * j, i], int(arrays[f"prediction_{attack}"][i]), int(labels[i]))
-            change = image.astype(float) - clean[i]
-            largest = float(np.abs(arrays[prefix + attack][:count] - clean[:count]).max()) or 1.0
+    head = 0.2 * (1 + len(attacks)) + 0.1
+    figure, panels = grid(rows, count, height=side + 0.06, head=head)
+    for axis, image, said, label in zip(
+        panels[0], clean, arrays["clean_prediction"], labels, strict=False
+    ):
+        show_image(axis, image)
+        _say_class(axis, int(said), int(label))
+    _name(panels[0, 0], "clean")
+    for attack, (attacked, difference) in zip(
+        attacks, panels[1:].reshape(-1, 2, count), strict=True
+    ):
+        images, predictions = arrays[prefix + attack], arrays[f"prediction_{attack}"]
+        change = images[:count].astype(float) - clean[:count]
+        largest = float(np.abs(images[:count] - clean[:count]).max()) or 1.0
+        for i in range(count):
+            show_image(attacked[i], images[i])
+            _say_class(attacked[i], int(predictions[i]), int(labels[i]))
             # Shown on [0, 1] with grey for no change, so that colour images work the same way.
-            show_image(axes[2 + 2 * j, i], 0.5 + change / (2 * largest))
-    _row_label(axes[0, 0], "clean")
-    for j, attack in enumerate(attacks):
-        _row_label(axes[1 + 2 * j, 0], attack_label(attack))
-        _row_label(axes[2 + 2 * j, 0], "difference")
+            show_image(difference[i], 0.5 + change[i] / (2 * largest))
+        _name(attacked[0], ATTACKS(attack))
+        _name(difference[0], "difference")
     return figure
 
 
-def _verdict(axis: Axes, prediction: int, label: int) -> None:
+def _say_class(axis: Axes, prediction: int, label: int) -> None:
+    """The predicted class below an image, and whether it is the right one."""
     right = prediction == label
     axis.set_xlabel(
         f"{prediction} {'✓' if right else '✗'}",
@@ -65,5 +69,5 @@ def _verdict(axis: Axes, prediction: int, label: int) -> None:
     )
 
 
-def _row_label(axis: Axes, text: str) -> None:
+def _name(axis: Axes, text: str) -> None:
     axis.set_ylabel(text, rotation=90, labelpad=3, fontsize=6.5)

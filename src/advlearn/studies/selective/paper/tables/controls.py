@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from advlearn.report.frames import records
 from advlearn.report.intervals import over_seeds
-from advlearn.report.numbers import number, with_interval
-from advlearn.report.table import Group, Table
-from advlearn.studies.selective.paper.common import (
-    CLUSTERER_LABELS,
-    POOLED,
-    REDUCTION_LABELS,
-    RULE_LABELS,
-    RULES,
-    attack_label,
+from advlearn.report.numbers import ABSENT, number, with_interval
+from advlearn.report.table import OVER_SEEDS, Group, Source, Table
+from advlearn.studies.selective.paper.cells import (
+    CELL,
+    DIFFERENCES,
+    TRAINING,
     cells,
-    common_notes,
-    is_primary,
-    scope_label,
-    scopes,
+    selections,
+    subset_rows,
+    without_clustering,
 )
+from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, CONTROLS, REDUCTIONS, RULES
+from advlearn.studies.selective.paper.published_tables import SAY, common_notes
 from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.paper.universe_protocol import in_blocks, universe_protocols
 
-CONTROLS = ("subset", "all", "none")
+POOLED = "pooled"
+"""Name of the setting of lines that average over all settings within each seed."""
 _KEYS = "universe protocol attack reduction clusterer setting rule metric".split()
+_OVER_SETTINGS = [name for name in _KEYS if name != "setting"]
+_COLUMNS = "clusterer rule settings images accuracy lowest–highest".split()
+_ROLES = {
+    "subset": "control: random subsets of equal size",
+    "all": "control: training on all adversarial images",
+    "none": "control: retraining on clean images only",
+}
 
 
-def pooled(frame: pd.DataFrame) -> pd.DataFrame:
+def _pooled(cell: pd.DataFrame) -> pd.DataFrame:
     """Mean over the settings of a clusterer within each seed, as setting `POOLED`.
 
     One number a seed keeps the seeds independent, which the cells of one seed are not. Selections
     that hold every image are left out: there, selecting is not selecting.
     """
-    partial = frame[~frame["whole"]]
-    keys = [name for name in [*_KEYS, "seed"] if name != "setting"]
-    numbers = ["value", "n_selected", "every_min", "every_max"]
-    numbers += [f"difference_{control}" for control in CONTROLS]
-    grouped = partial.groupby(keys, sort=True)
-    result = grouped[numbers].mean()
-    result["n_settings"] = grouped["setting"].nunique()
+    groups = cell[~cell["whole"]].groupby([*_OVER_SETTINGS, "seed"], sort=True)
+    numbers = ["value", "n_selected", "every_min", "every_max", *DIFFERENCES]
+    result = groups[numbers].mean().assign(n_settings=groups["setting"].nunique())
     return result.reset_index().assign(setting=POOLED, whole=False)
 
 
@@ -53,43 +58,46 @@ def compare(tidy: SelectiveTidy) -> pd.DataFrame:
         and metric: mean, ci_low, ci_high, n; for each control difference_*, its bounds and its
         number of pairs; n_selected, every_min and every_max as means over seeds.
     """
-    single = cells(tidy)
-    frame = pd.concat([single.assign(n_settings=1), pooled(single)], ignore_index=True)
+    cell = cells(selections(tidy))
+    frame = pd.concat([cell.assign(n_settings=1), _pooled(cell)], ignore_index=True)
     result = over_seeds(frame, _KEYS)[[*_KEYS, "mean", "ci_low", "ci_high", "n"]]
-    for control in CONTROLS:
-        name = f"difference_{control}"
-        columns = {
-            "mean": name,
-            "ci_low": f"{name}_low",
-            "ci_high": f"{name}_high",
-            "n": f"{name}_n",
-        }
-        paired = over_seeds(frame, _KEYS, name).rename(columns=columns)
-        result = result.merge(paired[[*_KEYS, *columns.values()]], on=_KEYS, how="left")
-        result[f"{name}_n"] = result[f"{name}_n"].astype("Int64")
-    sizes = (
-        frame.groupby(_KEYS, sort=True)[["n_selected", "n_settings", "every_min", "every_max"]]
-        .mean()
-        .reset_index()
-    )
-    result = result.merge(sizes, on=_KEYS, how="left")
-    pairs = scopes(tidy)
-    result["_scope"] = [
-        pairs.index(pair) for pair in zip(result["universe"], result["protocol"], strict=True)
-    ]
-    result["_rule"] = result["rule"].map(RULES.index)
+    for name in DIFFERENCES:
+        own = {"mean": name, "ci_low": f"{name}_low", "ci_high": f"{name}_high", "n": f"{name}_n"}
+        paired = over_seeds(frame, _KEYS, name).rename(columns=own)[[*_KEYS, *own.values()]]
+        result = result.merge(paired, on=_KEYS, how="left").astype({f"{name}_n": "Int64"})
+    sizes = ["n_selected", "n_settings", "every_min", "every_max"]
+    means = frame.groupby(_KEYS, sort=True)[sizes].mean().reset_index()
+    result = result.merge(means, on=_KEYS, how="left")
     result["_pooled"] = result["setting"] == POOLED
-    order = ["_scope", "attack", "reduction", "clusterer", "_pooled", "setting", "_rule", "metric"]
-    result = result.sort_values(order, ignore_index=True)
-    result.insert(
-        2,
-        "primary",
-        [
-            "yes" if is_primary(tidy, pair) else "no"
-            for pair in zip(result["universe"], result["protocol"], strict=True)
-        ],
-    )
-    return result.drop(columns=["_scope", "_rule", "_pooled"])
+    order = ["attack", "reduction", "clusterer", "_pooled", "setting", "rule", "metric"]
+    return in_blocks(tidy, result, order, rule=list(RULES)).drop(columns="_pooled")
+
+
+def _sources(tidy: SelectiveTidy) -> list[Source]:
+    """The selections of each line, and for its differences the controls on the same seeds."""
+    selected = selections(tidy)
+    # A pooled line is made of the selections of all settings; each has its control in its own.
+    pooled = selected[~selected["whole"]].assign(line=POOLED)
+    made_of = pd.concat([selected.assign(line=selected["setting"]), pooled])
+    subsets = subset_rows(tidy)[[*CELL, "digest", "row"]]
+    single = without_clustering(tidy)
+    controls = {"subset": made_of.drop(columns="row").merge(subsets, on=[*CELL, "digest"])}
+    for rule in ("all", "none"):
+        found = single[single["rule"] == rule].reset_index(names="row")[[*TRAINING, "row"]]
+        seeds = made_of[[*TRAINING, "reduction", "clusterer", "rule", "line"]].drop_duplicates()
+        controls[rule] = seeds.merge(found, on=TRAINING)
+    sources = [Source("selective_metrics", made_of.assign(setting=made_of["line"]), row="row")]
+    for name, frame in controls.items():
+        of_its_columns = partial(_begins, f"difference_{name}")
+        rows = frame.assign(setting=frame["line"])
+        sources.append(
+            Source("selective_metrics", rows, role=_ROLES[name], of=of_its_columns, row="row")
+        )
+    return sources
+
+
+def _begins(start: str, column: str) -> bool:
+    return column.startswith(start)
 
 
 def build(tidy: SelectiveTidy) -> Table:
@@ -103,67 +111,35 @@ def build(tidy: SelectiveTidy) -> Table:
         # The reduction of the paper's tables; the others are in the CSV file.
         short = short[short["reduction"] == "pca"]
     groups = []
-    for pair in scopes(tidy):
-        part = short[(short["universe"] == pair[0]) & (short["protocol"] == pair[1])]
-        for (attack, reduction), block in part.groupby(["attack", "reduction"], sort=True):
-            title = (
-                f"{scope_label(pair)}, {attack_label(str(attack))},"
-                f" {REDUCTION_LABELS.get(str(reduction), str(reduction))}"
-            )
-            groups.append(Group(title, [_row(row) for row in block.to_dict(orient="records")]))
+    for pair in universe_protocols(tidy):
+        for (attack, reduction), part in pair.of(short).groupby(["attack", "reduction"], sort=True):
+            title = f"{pair.label}, {ATTACKS(attack)}, {REDUCTIONS(reduction)}"
+            groups.append(Group(title, [_cells_of(line) for line in records(part)]))
     seeds = len(tidy.study.seeds)
     return Table(
         title="Controls: which images, or only how many?",
-        caption=(
-            "Adversarial accuracy on the test images, mean over the settings of each clusterer and"
-            f" over {seeds} seed{'s' if seeds > 1 else ''}, and its paired differences on the same"
-            " seeds to an equally large random subset, to adversarial training on all images and"
-            " to retraining on clean images only"
-            + (" [95 % Student-t interval]." if seeds > 1 else ".")
-            + " Lowest and highest: over the single clusters, where the run tried them all."
-        ),
+        caption=SAY.controls(seeds),
         frame=frame,
-        columns=[
-            "clusterer",
-            "rule",
-            "settings",
-            "images",
-            "accuracy",
-            "lowest–highest",
-            "minus subset",
-            "minus all",
-            "minus none",
-        ],
+        columns=[*_COLUMNS, *(f"minus {control}" for control in CONTROLS)],
         groups=groups,
-        notes=[
-            *(common_notes(tidy)[-1:] if seeds == 1 else []),
-            "The CSV file has every setting, reduction and metric by itself. Selections that hold"
-            " all images are left out of the means. Out of twenty intervals without any effect one"
-            " excludes zero on average.",
-        ],
+        notes=[*(common_notes(tidy)[-1:] if seeds == 1 else []), SAY.controls_note()],
+        keys=[*_OVER_SETTINGS, "setting"],
+        how=f"{OVER_SEEDS}; difference_*: value minus that of the control on the same seed",
+        sources=_sources(tidy),
     )
 
 
-def _row(row: dict[Hashable, Any]) -> list[str]:
-    def value(name: str) -> float:
-        return float(row[name])
-
-    cells_of_controls = [
-        with_interval(
-            value(f"difference_{control}"),
-            value(f"difference_{control}_low"),
-            value(f"difference_{control}_high"),
-            sign=True,
-        )
-        for control in CONTROLS
-    ]
-    spread = f"{number(value('every_min'))}–{number(value('every_max'))}"
+def _cells_of(line: Mapping[str, Any]) -> list[str]:
+    lowest, highest = line["every_min"], line["every_max"]
     return [
-        CLUSTERER_LABELS.get(str(row["clusterer"]), str(row["clusterer"])),
-        RULE_LABELS.get(str(row["rule"]), str(row["rule"])),
-        number(value("n_settings"), 0),
-        number(value("n_selected"), 0),
-        with_interval(value("mean"), value("ci_low"), value("ci_high")),
-        "–" if pd.isna(row["every_min"]) else spread,
-        *cells_of_controls,
+        CLUSTERERS(line["clusterer"]),
+        RULES(line["rule"]),
+        number(line["n_settings"], 0),
+        number(line["n_selected"], 0),
+        with_interval(line["mean"], line["ci_low"], line["ci_high"]),
+        ABSENT if pd.isna(lowest) else f"{number(lowest)}–{number(highest)}",
+        *(
+            with_interval(line[name], line[f"{name}_low"], line[f"{name}_high"], sign=True)
+            for name in DIFFERENCES
+        ),
     ]

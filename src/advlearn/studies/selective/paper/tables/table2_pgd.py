@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advlearn.report.table import Table
-from advlearn.studies.selective.paper.common import cluster_table
+from advlearn.studies.selective.paper.cluster_tables import cluster_table
 from advlearn.studies.selective.paper.schema import SelectiveTidy
 
 

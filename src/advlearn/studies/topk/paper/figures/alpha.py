@@ -6,76 +6,49 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlearn.report.frames import groups
-from advlearn.report.labels import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Mark
-from advlearn.report.style import COLUMN_WIDTH
-from advlearn.studies.topk.paper.attacks import experiment
-from advlearn.studies.topk.paper.common import MEASURES, set_label, summarise
-from advlearn.studies.topk.paper.curves import draw_lines
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.report.labels import Labels
+from advlearn.report.panels import draw_lines, grid, name_sides
+from advlearn.studies.topk.paper.labels import MEASURES, NORMS, RATES, label_set
+from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.paper.summaries import summarise
 
-_PANELS: tuple[tuple[str, str, dict[str, Mark]], ...] = (
-    (
-        "success rate",
-        "eligible",
-        {
-            "asr": Mark(BLUE, "o", "-", "ASR"),
-            "stealth_asr": Mark(ORANGE, "s", "--", "stealth ASR"),
-        },
-    ),
-    ("L2 norm", "success", {"l2": Mark(BLACK, "o", "-", "L2")}),
-    (
-        "change of measure",
-        "eligible",
-        {
-            name: Mark(colour, marker, line, MEASURES[name])
-            for name, (colour, marker, line) in zip(
-                MEASURES,
-                (
-                    (BLUE, "o", "-"),
-                    (VERMILION, "s", "--"),
-                    (GREEN, "^", "-."),
-                    (PURPLE, "D", ":"),
-                ),
-                strict=True,
-            )
-        },
-    ),
-)
+_PANELS = {
+    "success rate": ("eligible", RATES),
+    "L2 norm": ("success", NORMS),
+    "change of measure": ("eligible", MEASURES),
+}
+"""Name of each row -> the images that its means are over, and its lines."""
 
 
-def draw(tidy: TopkTidy) -> Figure:
+def draw(run: TopkTidy) -> Figure:
     """One column a choice of k and labels, three rows.
 
     Raises:
         UserError: the run has no sweep.
     """
-    table = summarise(experiment(tidy, "alpha"))
+    table = summarise(run.experiment("alpha"))
     weights = sorted(table["alpha"].unique())
     table["place"] = table["alpha"].map(weights.index)
     cells = list(groups(table, ["model", "scheme", "labels", "n_specified", "k"]))
-    figure = Figure(figsize=(COLUMN_WIDTH, 4.4))
-    axes = figure.subplots(len(_PANELS), len(cells), sharex=True, sharey="row", squeeze=False)
-    for column, (key, part) in enumerate(cells):
-        title = f"{key[0]}, {set_label(key[1], key[2], key[3])}, k = {key[4]}"
-        axes[0, column].set_title(title, pad=15)
-        for axis, (_, over, marks) in zip(axes[:, column], _PANELS, strict=True):
-            draw_lines(axis, part[part["over"] == over], "place", marks, "metric")
-        axes[-1, column].set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
-        axes[-1, column].set_xlabel("α")
-        axes[-1, column].axhline(0, color="black", lw=0.6)
-    for axis, (label, _, marks) in zip(axes[:, 0], _PANELS, strict=True):
-        axis.set_ylabel(label)
-        if len(marks) > 1:
-            _key(axis, marks)
+    figure, axes = grid(len(_PANELS), len(cells), height=4.4 / 3, head=0, share="all", y="row")
+    for column, ((model, *labels, k), part) in zip(axes.T, cells, strict=True):
+        column[0].set_title(f"{model}, {label_set(*labels)}, k = {k}", pad=15)
+        for axis, (over, lines) in zip(column, _PANELS.values(), strict=True):
+            draw_lines(axis, part[part["over"] == over], "place", lines.marks(), "metric")
+        column[-1].set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
+        column[-1].axhline(0, color="black", lw=0.6)
+    name_sides(figure, axes, rows=_PANELS, x="α")
+    for axis, (_, lines) in zip(axes[:, 0], _PANELS.values(), strict=True):
+        if len(lines) > 1:
+            _key_above(axis, lines)
     axes[0, 0].set_ylim(-0.03, 1.03)
-    figure.align_ylabels(axes[:, 0])
     return figure
 
 
-def _key(axis: Axes, marks: dict[str, Mark]) -> None:
-    for mark in marks.values():
+def _key_above(axis: Axes, lines: Labels) -> None:
+    for mark in lines.marks().values():
         axis.plot([], [], color=mark.colour, marker=mark.marker, ls=mark.line, label=mark.label)
     axis.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(marks), borderaxespad=0.1,
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(lines), borderaxespad=0.1,
         handletextpad=0.4, columnspacing=0.9,
     )  # fmt: skip

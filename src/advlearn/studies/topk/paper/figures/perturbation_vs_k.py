@@ -8,51 +8,45 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.report.panels import column_figure, key, legend, log_span, log_ticks
-from advlearn.studies.topk.paper.common import set_label, summarise
-from advlearn.studies.topk.paper.curves import draw_lines, empty_places, few_key, method_marks
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.report.panels import draw_lines, few_key, grid, key, legend, log_span, log_ticks, say
+from advlearn.studies.topk.paper.labels import METHODS, label_set
+from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.paper.summaries import summarise
 from advlearn.support.errors import UserError
 
 
-def draw(tidy: TopkTidy) -> Figure:
+def draw(run: TopkTidy) -> Figure:
     """One panel a label set (left) and a number of random labels (right).
 
     Raises:
         UserError: the run has neither experiment.
     """
-    study = tidy.study
-    frame = tidy["topk_metrics"]
-    frame = frame[
-        frame["experiment"].isin(["global", "random"])
-        & (frame["metric"] == "l2")
-        & (frame["over"] == "success")
-        & (frame["model"] == study.primary_model)
-        & (frame["preset"] == study.preset)
-    ]
+    frame = run["topk_metrics"].query(
+        "experiment in ['global', 'random'] and metric == 'l2' and over == 'success'"
+        " and model == @run.study.primary_model and preset == @run.study.preset"
+    )
     if frame.empty:
         raise UserError(
             "the run has neither fixed nor random label sets on the primary model",
-            where=f"{tidy.folder}/topk_metrics.csv",
+            where=f"{run.folder}/topk_metrics.csv",
             remedy="run the experiments 'global' and 'random', then collect again",
         )
     table = summarise(frame).sort_values(["labels", "n_specified", "k"])
-    marks = method_marks(list(table["method"]))
+    marks = METHODS.marks(table["method"])
     columns = [
         [part for _, part in table[table["scheme"] == scheme].groupby(keys, sort=False)]
         for scheme, keys in (("global", ["labels"]), ("random", ["n_specified"]))
     ]
     columns = [column for column in columns if column]
     rows = list(zip_longest(*columns))
-    figure = column_figure(1.1 + 1.35 * len(rows))
-    axes = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
+    figure, axes = grid(len(rows), len(columns), height=1.35, head=1.1, share="all", y="all")
     for row, panels in zip(axes, rows, strict=True):
         for axis, part in zip(row, panels, strict=True):
             if part is None:
                 axis.set_visible(False)
             else:
                 _panel(axis, part, sorted(table["k"].unique()))
-                draw_lines(axis, part, "k", marks)
+                draw_lines(axis, part, "k", marks, "method")
         first = next(axis for axis in row if axis.get_visible())
         first.set_ylabel("L2 norm")
         first.tick_params(labelleft=True)
@@ -70,10 +64,10 @@ def draw(tidy: TopkTidy) -> Figure:
 
 def _panel(axis: Axes, part: pd.DataFrame, ks: list[int]) -> None:
     first = part.iloc[0]
-    axis.set_title(set_label(first["scheme"], first["labels"], first["n_specified"]))
+    axis.set_title(label_set(first["scheme"], first["labels"], first["n_specified"]))
     axis.set_yscale("log")
     log_ticks(axis.yaxis)
     axis.set_xticks(ks)
     axis.set_xlim(min(ks) - 0.5, max(ks) + 0.5)
-    known = part.loc[part["n"] > 0, "k"]
-    empty_places(axis, sorted(set(ks) - set(known)))
+    for k in sorted(set(ks) - set(part.loc[part["n"] > 0, "k"])):
+        say(axis, "n = 0", k, turned=True)

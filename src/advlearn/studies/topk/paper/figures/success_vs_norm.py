@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,40 +11,36 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from advlearn.report.labels import Mark
-from advlearn.report.panels import column_figure, key, legend, log_span, log_ticks
-from advlearn.studies.topk.paper.common import primary_images, scheme_label
-from advlearn.studies.topk.paper.curves import method_marks
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.report.panels import grid, key, legend, log_span, log_ticks, name_sides
+from advlearn.studies.topk.paper.labels import METHODS, SCHEMES
+from advlearn.studies.topk.paper.run import TopkTidy
 
 
-def draw(tidy: TopkTidy) -> Figure:
+def draw(run: TopkTidy) -> Figure:
     """One row a k, one column a scheme.
 
     Raises:
         UserError: no image was eligible in the whole run.
     """
-    images = primary_images(tidy)
-    schemes = sorted(images["scheme"].unique())
+    images = run.primary_images()
+    schemes = SCHEMES.order(images["scheme"])
     ks = sorted(images["k"].unique())
-    marks = method_marks(list(images["method"]))
-    figure = column_figure(1.1 + 1.35 * len(ks))
-    axes = figure.subplots(len(ks), len(schemes), sharex=True, sharey=True, squeeze=False)
+    marks = METHODS.marks(images["method"])
+    figure, axes = grid(len(ks), len(schemes), height=1.35, head=1.1, share="all", y="all")
     span = log_span(list(images.loc[images["success"], "l2"]))
     for row, k in zip(axes, ks, strict=True):
         for axis, scheme in zip(row, schemes, strict=True):
             part = images[(images["k"] == k) & (images["scheme"] == scheme)]
             _panel(axis, part, marks, span)
             count = part.groupby("method").size().max() if len(part) else 0
-            axis.set_title(f"{scheme_label(scheme)}, k = {k}\nn = {count}")
-        row[0].set_ylabel("success rate")
-    for axis in axes[-1]:
-        axis.set_xlabel("L2 norm")
+            axis.set_title(f"{SCHEMES(scheme)}, k = {k}\nn = {count}")
+    name_sides(figure, axes, rows=["success rate"] * len(ks), x="L2 norm")
     legend(figure, key(marks.values()))
     return figure
 
 
 def _panel(
-    axis: Axes, part: pd.DataFrame, marks: dict[str, Mark], span: tuple[float, float]
+    axis: Axes, part: pd.DataFrame, marks: Mapping[str, Mark], span: tuple[float, float]
 ) -> None:
     axis.set_xscale("log")
     axis.set_xlim(*span)

@@ -8,35 +8,35 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.report.style import COLUMN_WIDTH
-from advlearn.studies.topk.paper.common import method_label, method_order, models, shares_of
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.report.numbers import number
+from advlearn.report.panels import grid
+from advlearn.studies.topk.paper.labels import METHODS
+from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.paper.summaries import rate
 
 _ACROSS = 3
 
 
-def draw(tidy: TopkTidy) -> Figure:
+def draw(run: TopkTidy) -> Figure:
     """One panel a method, one row a source, one column a target."""
-    frame = shares_of(tidy["topk_transfer"], ["method", "source", "target"], "asr")
-    names = [name for name in models(tidy) if name in {*frame["source"], *frame["target"]}]
-    methods = method_order(list(frame["method"]))
+    frame = rate(run["topk_transfer"], ["method", "source", "target"], "asr")
+    names = [name for name in run.models if name in {*frame["source"], *frame["target"]}]
+    methods = METHODS.order(frame["method"])
     across = min(_ACROSS, len(methods))
     down = ceil(len(methods) / across)
-    figure = Figure(figsize=(COLUMN_WIDTH, 0.45 + 1.15 * down))
-    axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    figure, axes = grid(down, across, height=1.15, head=0.45, share="all", y="all")
     for axis in axes.flat[len(methods) :]:
         axis.set_visible(False)
     for axis, method in zip(axes.flat, methods, strict=False):
         part = frame[frame["method"] == method].set_index(["source", "target"])["mean"]
         values = part.unstack("target").reindex(index=names, columns=names)
         _panel(axis, values.to_numpy(float))
-        axis.set_title(method_label(method))
+        axis.set_title(METHODS(method))
         axis.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
         axis.set_yticks(range(len(names)), names)
-    for place in range(len(methods)):
+    for axis in axes.flat[len(methods) - across : len(methods)]:
         # The lowest panel of a column carries the names.
-        if place + across >= len(methods):
-            axes.flat[place].tick_params(labelbottom=True)
+        axis.tick_params(labelbottom=True)
     figure.supxlabel("given to", fontsize=7.5)
     figure.supylabel("made on", fontsize=7.5)
     return figure
@@ -47,13 +47,7 @@ def _panel(axis: Axes, values: np.ndarray) -> None:
     axis.grid(False)
     axis.tick_params(length=0)
     for row, column in np.ndindex(values.shape):
-        value = values[row, column]
-        axis.text(
-            column,
-            row,
-            "–" if np.isnan(value) else f"{value:.2f}",
-            ha="center",
-            va="center",
-            fontsize=6,
-            color="white" if value > 0.6 else "black",
-        )
+        value = float(values[row, column])
+        colour = "white" if value > 0.6 else "black"
+        shown = number(value, 2)
+        axis.text(column, row, shown, ha="center", va="center", fontsize=6, color=colour)

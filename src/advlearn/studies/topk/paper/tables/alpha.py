@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from advlearn.report.table import Table
-from advlearn.studies.topk.paper.attacks import Varied, attack_table, experiment
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.studies.topk.paper.attacks import Varied, attack_table
+from advlearn.studies.topk.paper.run import TopkTidy
 
 
-def smallest(tidy: TopkTidy) -> float:
-    """The smallest weight of the run: the reference of the others."""
-    return float(experiment(tidy, "alpha")["alpha"].min())
-
-
-def build(tidy: TopkTidy) -> Table:
+def build(run: TopkTidy) -> Table:
     """Weight of the norm, with all metrics and intervals; the smallest weight is the reference."""
-    base = smallest(tidy)
+    smallest = float(run.experiment("alpha")["alpha"].min())
     return attack_table(
-        tidy,
+        run,
         "alpha",
-        Varied(["alpha"], ["α"], {"alpha": base}, f"α = {base:g}", "{:g}".format),
+        Varied({"alpha": smallest}, ["α"], f"α = {smallest:g}", "{:g}".format),
         title="Weight of the norm",
         caption="TkMIA with different weights α of half the squared norm of the perturbation.",
     )

@@ -2,98 +2,110 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from advlearn.report.frames import groups, ordered, records
+from advlearn.report.frames import groups, ordered
+from advlearn.report.intervals import BOUNDS, IMAGES_COLUMNS, over_images, shares
 from advlearn.report.numbers import number, plus_minus
-from advlearn.report.table import Group, Table
-from advlearn.studies.topk.paper.common import (
-    INTERVAL_COLUMNS,
-    interval_text,
-    method_label,
-    method_order,
-    over_images,
-    primary_images,
-    relevance_groups,
-    scheme_label,
-    shares,
-    standing_notes,
-)
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.topk.paper.labels import METHODS, SCHEMES
+from advlearn.studies.topk.paper.notes import SAY, interval_text, standing_notes
+from advlearn.studies.topk.paper.run import TopkTidy
 
 _KEYS = ["dataset", "model", "scheme", "k", "relevant", "method"]
 
 
-def measure(tidy: TopkTidy) -> pd.DataFrame:
+def build(run: TopkTidy) -> Table:
+    """Norm of each method's perturbations; one row a k and number of relevant labels.
+
+    Raises:
+        UserError: no image was eligible in the whole run.
+    """
+    images = run.primary_images()
+    images = images.assign(
+        relevant=relevance_groups(images["n_relevant"]),
+        density=images["n_relevant"] / len(run.study.class_names),
+    )
+    successes = images[images["success"]]
+    frame = _measured(images, successes)
+    methods = METHODS.order(frame["method"])
+    blocks = []
+    for (model, scheme), part in groups(frame, ["model", "scheme"]):
+        rows = [
+            [str(k), relevant, *_numbers(cells, methods)]
+            for (k, relevant), cells in groups(part, ["k", "relevant"])
+        ]
+        blocks.append(Group(f"{model}, {SCHEMES(scheme)}", rows))
+    return Table(
+        title="Size of the perturbation against k and label density",
+        caption=SAY.cardinality(interval_text(run)),
+        frame=frame,
+        columns=["k", "relevant labels", "density", "n", *map(METHODS, methods)],
+        groups=blocks,
+        notes=[*standing_notes(run), SAY.density_and_k()],
+        wide=True,
+        keys=[*_KEYS, "metric"],
+        how=(
+            "asr: share of the attacks with its 95 % Wilson interval; l2: mean over the images with"
+            " a success (once a seed), interval as the column interval says"
+        ),
+        sources=[
+            Source(
+                "topk_images",
+                pd.concat([images.assign(metric="asr"), successes.assign(metric="l2")]),
+                of=lambda column: column != "density",
+            ),
+            Source("topk_images", images, of=lambda column: column == "density"),
+        ],
+    )
+
+
+def _measured(images: pd.DataFrame, successes: pd.DataFrame) -> pd.DataFrame:
     """ASR and norm by scheme, k, group of numbers of relevant labels, and method.
 
     Returns:
         One row each: the keys, density (mean share of relevant labels), metric (asr, l2), mean,
         ci_low, ci_high, interval, seeds, n (asr: attacks; l2: images with a success).
-
-    Raises:
-        UserError: no image was eligible in the whole run.
     """
-    images = primary_images(tidy)
-    images = images.assign(
-        relevant=relevance_groups(images["n_relevant"]),
-        norm=images["l2"].where(images["success"]),
-        density=images["n_relevant"] / len(tidy.study.class_names),
-    )
-    density = images.groupby(_KEYS, sort=True)["density"].mean().reset_index()
-    frame = pd.concat(
-        [
-            shares(images, _KEYS, "success").assign(metric="asr"),
-            over_images(images, _KEYS, "norm").assign(metric="l2"),
-        ],
-        ignore_index=True,
-    ).merge(density, on=_KEYS)
-    columns = [*_KEYS, "density", "metric", *INTERVAL_COLUMNS]
-    frame["first"] = frame["relevant"].str.extract(r"^(\d+)")[0].astype(int)
-    by = ["model", "scheme", "k", "first", "method", "metric"]
-    return ordered(frame, by, method=method_order(list(frame["method"])))[columns]
-
-
-def build(tidy: TopkTidy) -> Table:
-    """Norm of each method's perturbations; one row a k and number of relevant labels."""
-    frame = measure(tidy)
-    methods = method_order(list(frame["method"]))
-    blocks = []
-    for (model, scheme), part in groups(frame, ["model", "scheme"]):
-        rows = []
-        for (k, relevant), cells in groups(part, ["k", "relevant"]):
-            found = {(row["method"], row["metric"]): row for row in records(cells)}
-            attacks = max(int(row["n"]) for (_, metric), row in found.items() if metric == "asr")
-            rows.append(
-                [
-                    str(k),
-                    relevant,
-                    number(float(cells["density"].mean()), 2),
-                    number(attacks, 0),
-                    *(_cell(found.get((method, "l2"))) for method in methods),
-                ]
-            )
-        blocks.append(Group(f"{model}, {scheme_label(scheme)}", rows))
-    return Table(
-        title="Size of the perturbation against k and label density",
-        caption=(
-            "L2 norm of the perturbation, pixels in [0, 1], mean over the images on which the"
-            " method succeeds, by k and by the number of relevant labels of the image (density:"
-            " their share of all labels); all label sets and numbers of specified labels"
-            " together. n: attacks of each method, successful or not. A dash: no success."
-            f" {interval_text(tidy)}"
-        ),
-        frame=frame,
-        columns=["k", "relevant labels", "density", "n", *map(method_label, methods)],
-        groups=blocks,
-        notes=[
-            *standing_notes(tidy),
-            "k and density are not independent: an image is eligible only where it has k relevant"
-            " labels beside the specified ones. Success rates are in the CSV file.",
-        ],
-        wide=True,
+    parts = [
+        shares(images, _KEYS, "success").assign(metric="asr"),
+        over_images(successes, _KEYS, "l2").assign(metric="l2"),
+    ]
+    density = images.groupby(_KEYS)["density"].mean().reset_index()
+    frame = pd.concat(parts, ignore_index=True).merge(density, on=_KEYS)
+    return ordered(
+        frame[[*_KEYS, "density", "metric", *IMAGES_COLUMNS]],
+        ["model", "scheme", "k", "relevant", "method", "metric"],
+        relevant=list(images.sort_values("n_relevant")["relevant"].unique()),
+        method=METHODS.order(frame["method"]),
     )
 
 
-def _cell(row: dict[str, float] | None) -> str:
-    return "–" if row is None else plus_minus(row["mean"], row["ci_low"], row["ci_high"])
+def _numbers(cells: pd.DataFrame, methods: list[str]) -> list[str]:
+    norms = cells[cells["metric"] == "l2"].set_index("method")[BOUNDS].reindex(methods)
+    return [
+        number(float(cells["density"].mean()), 2),
+        number(cells.loc[cells["metric"] == "asr", "n"].max(), 0),
+        *(plus_minus(*norm) for norm in norms.itertuples(index=False)),
+    ]
+
+
+def relevance_groups(n_relevant: pd.Series, most: int = 7) -> pd.Series:
+    """Numbers of relevant labels as ordered groups: each by itself, or at most ``most`` ranges.
+
+    Args:
+        n_relevant: number of relevant labels of each image.
+        most: number of groups from which neighbouring numbers are joined.
+
+    Returns:
+        The name of each image's group, ``4`` or ``7–9``; ranges hold about equally many images.
+    """
+    numbers = np.unique(n_relevant)
+    first = numbers
+    if len(numbers) > most:
+        first = np.unique(np.quantile(n_relevant, np.arange(most) / most, method="lower"))
+    last = [*(first[1:] - 1), numbers[-1]] if len(numbers) > most else first
+    names = np.array([f"{a}" if a == b else f"{a}–{b}" for a, b in zip(first, last, strict=True)])
+    place = np.searchsorted(first, n_relevant, side="right") - 1
+    return pd.Series(names[place], index=n_relevant.index, dtype=str)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from advlearn.report.table import Table
 from advlearn.studies.topk.paper.attacks import METHOD, attack_table
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.studies.topk.paper.run import TopkTidy
 
 
-def build(tidy: TopkTidy) -> Table:
+def build(run: TopkTidy) -> Table:
     """Method by k and label set, with all metrics and intervals."""
     return attack_table(
-        tidy,
+        run,
         "global",
         METHOD,
         title="Fixed label sets (global scheme)",
@@ -18,12 +18,4 @@ def build(tidy: TopkTidy) -> Table:
             "One fixed set S of specified labels for every image; an image is eligible where it"
             " has at least k other relevant labels and one of S in its clean top k."
         ),
-        notes=NOTES,
     )
-
-
-NOTES = [
-    "ML-CW-U (a), (b), (c): three readings of a baseline whose code was never published.",
-    "Projected: not in the paper; the gradient of the specified labels' loss, projected off those"
-    " of the other relevant labels.",
-]

@@ -4,71 +4,64 @@ from __future__ import annotations
 
 import pandas as pd
 
-from advlearn.report.frames import ordered, records
-from advlearn.report.intervals import over_seeds
-from advlearn.report.numbers import number, with_interval
-from advlearn.report.table import Group, Table
-from advlearn.studies.topk.paper.common import models, standing_notes
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.report.frames import groups, ordered, records
+from advlearn.report.intervals import BOUNDS, over_seeds
+from advlearn.report.labels import Labels
+from advlearn.report.numbers import ABSENT, number, with_interval
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.topk.paper.notes import SAY, standing_notes
+from advlearn.studies.topk.paper.run import TopkTidy
 
 _KEYS = ["dataset", "model", "split", "metric"]
-_SHOWN = {"class_map": "mAP over classes", "sample_map": "mAP over images"}
+_MEANS = Labels({"class_map": "mAP over classes", "sample_map": "mAP over images"})
 _CLASS = "class_ap:"
 
 
-def build(tidy: TopkTidy) -> Table:
+def build(run: TopkTidy) -> Table:
     """Average precision of every model, each split; lowest and highest class beside the means."""
-    raw = tidy["topk_models"]
+    raw = run["topk_models"]
     frame = over_seeds(raw, _KEYS).drop(columns=["prediction_low", "prediction_high"])
     counts = raw.groupby(_KEYS, sort=True)[["n_images", "n_classes"]].max().reset_index()
     # A class without a positive image has no average precision; its row stays, without a value.
-    frame = counts.merge(frame, on=_KEYS, how="left")
-    frame["single"] = frame["metric"].str.startswith(_CLASS)
     frame = ordered(
-        frame,
-        ["model", "split", "single", "metric"],
-        model=models(tidy),
+        counts.merge(frame, on=_KEYS, how="left"),
+        ["model", "split", "metric"],
+        model=run.models,
         split=["test"],
-        metric=[*_SHOWN, *(_CLASS + name for name in tidy.study.class_names)],
-    ).drop(columns="single")
+        metric=[*_MEANS, *(_CLASS + name for name in run.study.class_names)],
+    )
     rows = [
-        _row(str(model), str(split), part)
-        for (model, split), part in frame.groupby(["model", "split"], sort=False)
+        [model, split, *_numbers(part)]
+        for (model, split), part in groups(frame, ["model", "split"])
     ]
-    seeds = len(tidy.study.seeds)
     return Table(
         title="Classifiers on clean images",
-        caption=(
-            "Average precision over the images of the split: mean over classes, mean over images,"
-            f" and the lowest and highest single class; {seeds} seed{'s' if seeds > 1 else ''}"
-            + (" [95 % Student-t interval]." if seeds > 1 else ".")
-        ),
+        caption=SAY.models(len(run.study.seeds)),
         frame=frame,
-        columns=["model", "split", *_SHOWN.values(), "lowest class", "highest class", "images"],
+        columns=["model", "split", *map(_MEANS, _MEANS), "lowest class", "highest class", "images"],
         groups=[Group("", rows)],
-        notes=[
-            *standing_notes(tidy),
-            "Attacks are judged on the test split; the validation split chose the epoch.",
-        ],
+        notes=[*standing_notes(run), SAY.splits()],
+        keys=_KEYS,
+        how=(
+            "mean over seeds, after averaging what one seed has several of; ci_low, ci_high: 95 %"
+            " Student-t interval over the seeds, missing for one seed"
+        ),
+        sources=[Source("topk_models", raw)],
     )
 
 
-def _row(model: str, split: str, part: pd.DataFrame) -> list[str]:
-    by_metric = {str(row["metric"]): row for row in records(part)}
-    nothing = {name: float("nan") for name in ("mean", "ci_low", "ci_high")}
-    means = [by_metric.get(metric, nothing) for metric in _SHOWN]
-    classes = part[part["metric"].str.startswith(_CLASS) & part["mean"].notna()]
-    extremes = ["–", "–"]
-    if len(classes):
-        ends = (classes["mean"].argmin(), classes["mean"].argmax())
-        extremes = [
+def _numbers(part: pd.DataFrame) -> list[str]:
+    by_metric = part.set_index("metric")[BOUNDS].reindex(list(_MEANS))
+    of_classes = part[part["metric"].str.startswith(_CLASS)].dropna(subset="mean")
+    ends = [ABSENT, ABSENT]
+    if len(of_classes):
+        extremes = of_classes.loc[[of_classes["mean"].idxmin(), of_classes["mean"].idxmax()]]
+        ends = [
             f"{number(row['mean'])} {row['metric'].removeprefix(_CLASS)}"
-            for row in (records(classes)[end] for end in ends)
+            for row in records(extremes)
         ]
     return [
-        model,
-        split,
-        *(with_interval(row["mean"], row["ci_low"], row["ci_high"]) for row in means),
-        *extremes,
+        *(with_interval(*row) for row in by_metric.itertuples(index=False)),
+        *ends,
         number(float(part["n_images"].max()), 0),
     ]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from advlearn.report.table import Table
 from advlearn.studies.topk.paper.attacks import METHOD, attack_table
-from advlearn.studies.topk.paper.schema import TopkTidy
-from advlearn.studies.topk.paper.tables.fixed_labels import NOTES
+from advlearn.studies.topk.paper.run import TopkTidy
 
 
-def build(tidy: TopkTidy) -> Table:
+def build(run: TopkTidy) -> Table:
     """Method by k and |S|, with all metrics and intervals."""
     return attack_table(
-        tidy,
+        run,
         "random",
         METHOD,
         title="Labels drawn per image (random scheme)",
@@ -19,5 +18,4 @@ def build(tidy: TopkTidy) -> Table:
             "|S| specified labels drawn for every image from the relevant labels in its clean top"
             " k; an image is eligible where it has at least k other relevant labels."
         ),
-        notes=NOTES,
     )

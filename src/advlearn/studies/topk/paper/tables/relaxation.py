@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from advlearn.report.table import Table
 from advlearn.studies.topk.paper.attacks import Varied, attack_table
-from advlearn.studies.topk.paper.common import SURROGATE_LABELS
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.studies.topk.paper.labels import SURROGATES
+from advlearn.studies.topk.paper.run import TopkTidy
 
 
-def build(tidy: TopkTidy) -> Table:
+def build(run: TopkTidy) -> Table:
     """Surrogate by k, with all metrics and intervals."""
     return attack_table(
-        tidy,
+        run,
         "relaxation",
-        Varied(
-            ["surrogate"],
-            ["loss"],
-            {"surrogate": "average"},
-            "the average of the top k",
-            lambda value: SURROGATE_LABELS.get(value, str(value)),
-        ),
+        Varied({"surrogate": "average"}, ["loss"], "the average of the top k", SURROGATES),
         title="Convex relaxation against the exact order statistic",
         caption=(
             "TkMIA with three losses: the average of the top k, a convex upper bound of the order"

@@ -5,24 +5,20 @@ from __future__ import annotations
 from advlearn.report.numbers import number
 from advlearn.report.table import Table
 from advlearn.studies.topk.paper.attacks import Varied, attack_table
-from advlearn.studies.topk.paper.schema import TopkTidy
+from advlearn.studies.topk.paper.labels import KNOWLEDGE
+from advlearn.studies.topk.paper.run import TopkTidy
 
-_KNOWLEDGE = {"truth": "the truth", "inferred": "inferred from the model"}
 
-
-def build(tidy: TopkTidy) -> Table:
+def build(run: TopkTidy) -> Table:
     """What the attacker knows by the share of labels hidden from it."""
     return attack_table(
-        tidy,
+        run,
         "unknown",
         Varied(
-            ["knowledge", "hidden"],
-            ["relevant labels", "hidden"],
             {"knowledge": "truth", "hidden": 0.0},
+            ["relevant labels", "hidden"],
             "an attacker who knows all labels",
-            lambda value: (
-                _KNOWLEDGE.get(value, value) if isinstance(value, str) else number(value, 2)
-            ),
+            lambda value: KNOWLEDGE(value) if isinstance(value, str) else number(value, 2),
         ),
         title="Attackers who do not know all labels",
         caption=(

@@ -1,12 +1,13 @@
 """Random instances of convex clustering, and perturbations that try to refute a certificate.
 
-Run as a script it is the long campaign:  python instances.py CASES SEED
+The long campaign:  python -m tests.helpers.certificates CASES SEED
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,14 @@ import numpy as np
 from advlearn.budgets.points import Frobenius, LInf, PerPoint, PointBudget, SinglePoint
 from advlearn.certificates import electrical, radius
 from advlearn.certificates.blocks import Blocks, blocks
+from advlearn.certificates.calmness import Weights
+from advlearn.certificates.radius import Budget, Method
 from advlearn.certificates.routing import electrical as route
 from advlearn.learners.convex import Graph, gaussian_graph, knn_graph, reweighted, solve, unit_graph
 
-BUDGETS = ("per_point", "frobenius", "single_point", "linf")
-MODES = ("fixed", "recomputed")
-METHODS = ("sun_toh_yuan", "electrical", "exact_directions")
+BUDGETS: tuple[Budget, ...] = ("per_point", "frobenius", "single_point", "linf")
+MODES: tuple[Weights, ...] = ("fixed", "recomputed")
+METHODS: tuple[Method, ...] = ("sun_toh_yuan", "electrical", "exact_directions")
 SHORT = 0.999
 
 
@@ -116,7 +119,12 @@ def budget_of(name: str, size: float, functional: np.ndarray) -> PointBudget:
     """The budget; one point is the one on which the functional depends most."""
     if name == "single_point":
         return SinglePoint(size, int(np.linalg.norm(functional, axis=1).argmax()))
-    return {"per_point": PerPoint, "frobenius": Frobenius, "linf": LInf}[name](size)
+    kinds: dict[str, Callable[[float], PointBudget]] = {
+        "per_point": PerPoint,
+        "frobenius": Frobenius,
+        "linf": LInf,
+    }
+    return kinds[name](size)
 
 
 def refute(

@@ -1,0 +1,64 @@
+"""Tables 1 and 2 of the paper: accuracy against the number of clusters, after PCA."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from advlearn.report.table import Source, Table
+from advlearn.studies.selective.paper.cells import curves, one_random_cluster, selections
+from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, METRICS, SHORT_METRICS
+from advlearn.studies.selective.paper.published_tables import (
+    SAY,
+    compared,
+    comparison,
+    published_table,
+)
+from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.paper.universe_protocol import primary, universe_protocols
+
+ALGORITHMS = ("kmeans", "agglomerative")
+"""The clusterers of the paper's Tables 1 and 2."""
+_LINE = ["n_clusters", "algorithm", "metric"]
+_CELLS = [(algorithm, metric) for metric in METRICS for algorithm in ALGORITHMS]
+
+
+def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> Table:
+    """Published and reproduced accuracies of one random cluster, every universe and protocol.
+
+    Args:
+        tidy: the run.
+        name: name of the published table.
+        attack: ``fgsm`` or ``pgd``.
+        number: number of the table in the paper.
+    """
+    rows = one_random_cluster(selections(tidy), attack, "pca")
+    ours = curves(rows)
+    # A universe that did not run this attack has no lines, unless it is the one compared.
+    pairs = [
+        pair for pair in universe_protocols(tidy) if pair == primary(tidy) or len(pair.of(ours))
+    ]
+    published = tidy.published(name)[[*_LINE, "published", "source", "note"]]
+    lines = pd.DataFrame(pairs).merge(published, how="cross")
+    lines = lines.merge(ours, on=["universe", "protocol", *_LINE], how="outer")
+    lines = lines.astype({"n": "Int64"}).assign(attack=attack)
+    orders = {column: sorted(lines[column].unique()) for column in _LINE}
+    return published_table(
+        tidy,
+        compared(tidy, lines, "attack n_clusters algorithm metric", **orders),
+        _readable,
+        title=f"Table {number}: one random cluster after PCA, {ATTACKS(attack)}",
+        caption=SAY.cluster_table(ATTACKS(attack)),
+        columns=["clusters", *(f"{CLUSTERERS(a)} {SHORT_METRICS(metric)}" for a, metric in _CELLS)],
+        keys=["universe", "protocol", "attack", *_LINE],
+        sources=[Source("selective_metrics", rows, row="row")],
+        published=_LINE,
+    )
+
+
+def _readable(lines: pd.DataFrame) -> list[list[str]]:
+    # The cells of the paper that this run did not try stay in the CSV file only, unless it tried
+    # none at all.
+    tried = lines[lines["mean"].notna()]
+    numbers = sorted(set((lines if tried.empty else tried)["n_clusters"]))
+    at = {(line.n_clusters, line.algorithm, line.metric): line for line in lines.itertuples()}
+    return [[str(n), *(comparison(at.get((n, *cell))) for cell in _CELLS)] for n in numbers]

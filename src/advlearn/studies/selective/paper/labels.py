@@ -1,0 +1,79 @@
+"""Names of the things of study 1 as readers see them, in their order and with their look."""
+
+from __future__ import annotations
+
+from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILION, Labels
+
+METRICS = Labels(
+    {
+        "clean_accuracy": "clean accuracy",
+        "adversarial_accuracy": "adversarial accuracy",
+        "average_accuracy": "average accuracy",
+    }
+)
+SHORT_METRICS = Labels(
+    {"clean_accuracy": "clean", "adversarial_accuracy": "adv.", "average_accuracy": "avg."}
+)
+PROTOCOLS = Labels({"whitebox": "white-box", "transfer": "transfer"})
+ATTACKS = Labels({"fgsm": "FGSM", "pgd": "PGD"})
+CLUSTERERS = Labels(
+    {
+        "kmeans": ("k-means", BLUE, "o", "-"),
+        "agglomerative": ("agglomerative", VERMILION, "s", "--"),
+        "dbscan": ("DBSCAN", GREEN, "^", "-."),
+        "hdbscan": ("HDBSCAN", PURPLE, "D", ":"),
+    },
+    unknown=(BLACK, "o", "-"),
+)
+REDUCTIONS = Labels(
+    {
+        "none": ("no reduction", BLACK, "o", "-"),
+        "pca": ("PCA", BLUE, "s", "--"),
+        "tsne": ("t-SNE", VERMILION, "^", "-."),
+    }
+)
+RULES = Labels(
+    {
+        "random": ("one random cluster", GREY, "o", "none"),
+        "largest": ("largest cluster", GREY, "^", "none"),
+        "smallest": ("smallest cluster", GREY, "v", "none"),
+        "highest_loss": ("highest mean loss", GREY, "P", "none"),
+        "lowest_margin": ("lowest mean margin", GREY, "X", "none"),
+        "every": ("every cluster in turn", GREY, "s", "none"),
+        "subset": ("random subset of equal size", GREY, "d", "none"),
+    },
+    unknown=(GREY, "o", "none"),
+)
+MODELS = Labels(
+    {
+        "classic": "classic training",
+        "all": "adversarial training",
+        "none": "retrained on clean images only",
+    }
+)
+"""The models without clusters, by the rule that chose their images."""
+BASELINES = Labels(
+    {
+        "classic": ("classic", BLACK, "*", "none"),
+        "none": ("clean images only", BLACK, "p", "none"),
+        "all": ("adversarial training", BLACK, "D", "none"),
+    }
+)
+"""The same models as the legend of a figure has room for."""
+ALGORITHMS = Labels(
+    {
+        "classic": MODELS("classic"),
+        "adversarial_training": MODELS("all"),
+        "clean_only": MODELS("none"),
+        **{name: CLUSTERERS(name) for name in CLUSTERERS},
+    }
+)
+"""Lines of Table 3."""
+CONTROLS = Labels(
+    {
+        "subset": "an equally large random subset",
+        "all": "adversarial training on all images",
+        "none": "retraining on clean images only",
+    }
+)
+"""What a selection is compared with on the same seed."""

@@ -1,0 +1,110 @@
+"""What the tables that stand beside published numbers share, and the words of study 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from advlearn.report.intervals import beside_published
+from advlearn.report.numbers import ABSENT, with_interval, with_published
+from advlearn.report.sentences import Sentences
+from advlearn.report.table import OVER_SEEDS, Group, Source, Table
+from advlearn.studies.selective.paper.labels import PROTOCOLS
+from advlearn.studies.selective.paper.schema import SelectiveTidy
+from advlearn.studies.selective.paper.universe_protocol import (
+    in_blocks,
+    primary,
+    universe_protocols,
+)
+
+SAY = Sentences(__package__)
+_HOW = (
+    f"{OVER_SEEDS}; prediction_low, prediction_high: where one further run would fall;"
+    " difference: mean minus published"
+)
+_COMPARED = (
+    "published mean ci_low ci_high prediction_low prediction_high n difference published_inside_ci"
+    " published_inside_prediction source note"
+).split()
+
+
+def compared(
+    tidy: SelectiveTidy, frame: pd.DataFrame, columns: str, **orders: Sequence[object]
+) -> pd.DataFrame:
+    """The lines of a table beside the published numbers, in its order of lines and columns.
+
+    Args:
+        tidy: the run.
+        frame: result of `over_seeds` with the columns of the published table.
+        columns: names of the columns that describe a line; universe, protocol and primary precede.
+        **orders: columns that order the lines of a universe and protocol, in this order, with the
+            order of their values.
+    """
+    frame = in_blocks(tidy, beside_published(frame), list(orders), **orders)
+    return frame[["universe", "protocol", "primary", *columns.split(), *_COMPARED]]
+
+
+def published_table(
+    tidy: SelectiveTidy,
+    frame: pd.DataFrame,
+    rows: Callable[[pd.DataFrame], list[list[str]]],
+    *,
+    title: str,
+    caption: str,
+    columns: Sequence[str],
+    keys: Sequence[str],
+    sources: Sequence[Source],
+    published: Sequence[str],
+    notes: Sequence[str] = (),
+) -> Table:
+    """A table with a group of rows for each universe and protocol that has lines.
+
+    Args:
+        tidy: the run.
+        frame: result of `compared`.
+        rows: from the lines of a universe and protocol to readable rows.
+        title: one line, no full stop.
+        caption: what the numbers are; how to read a cell follows where it says ``CELL``.
+        columns: headings of the readable rows.
+        keys: columns that name a line.
+        sources: the rows that the numbers are made of.
+        published: keys of a line in the published table.
+        notes: remarks of its own.
+    """
+    groups = []
+    for pair in universe_protocols(tidy):
+        lines = pair.of(frame)
+        mark = " (set beside the published numbers)" if pair == primary(tidy) else ""
+        heading = f"Universe {pair.universe}, {PROTOCOLS(pair.protocol)} evaluation{mark}"
+        if len(lines):
+            groups.append(Group(heading, rows(lines)))
+    return Table(
+        title=title,
+        caption=caption.replace("CELL", SAY.each_cell(len(tidy.study.seeds))),
+        frame=frame,
+        columns=columns,
+        groups=groups,
+        notes=[*common_notes(tidy), *notes],
+        keys=keys,
+        how=_HOW,
+        sources=sources,
+        published=[(name, name) for name in published],
+    )
+
+
+def comparison(line: object) -> str:
+    """``mean [low, high] (published)`` of a line, a named tuple; a dash for no line."""
+    if line is None:
+        return ABSENT
+    mean, low, high, published = (
+        float(getattr(line, name)) for name in ("mean", "ci_low", "ci_high", "published")
+    )
+    return with_published(with_interval(mean, low, high), published)
+
+
+def common_notes(tidy: SelectiveTidy) -> list[str]:
+    """Remarks that belong below every table with published numbers."""
+    study = tidy.study
+    other = [SAY.other_data_below_a_table(study.dataset)] if study.dataset != "mnist" else []
+    return [*other, SAY.how_to_compare(len(study.seeds))]
