@@ -13,9 +13,7 @@ from tests.helpers.bilevel_run import SIZES, write_bilevel, write_published
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of published numbers, as ``config/published``."""
-    folder = tmp_path_factory.mktemp("published")
-    write_published(folder / "bilevel")
-    return folder
+    return write_published(tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture(scope="session")

@@ -212,7 +212,7 @@ def test_lost_and_repeated_rows_are_an_error(
     shutil.copytree(run, again)
     path = again / "bilevel" / file
     write_csv(path, change(read_csv(path)))
-    with pytest.raises(UserError, match="not the rows that the run asks for") as error:
+    with pytest.raises(UserError, match="lacks the rows that the run asks for") as error:
         collect(again, tmp_path / "out")
     assert error.value.where == str(path)
     assert not (tmp_path / "out" / "bilevel_study.json").exists()
@@ -248,7 +248,7 @@ def test_a_table_without_its_last_row_is_an_error(run: Path, tmp_path: Path, fil
     shutil.copytree(run, again)
     path = again / "bilevel" / file
     write_csv(path, last(read_csv(path)))
-    with pytest.raises(UserError, match="not the rows that the run asks for"):
+    with pytest.raises(UserError, match="lacks the rows that the run asks for"):
         collect(again, tmp_path / "out")
 
 
