@@ -3,8 +3,8 @@
 All are for delta^2 (:func:`advlearn.deviations.partitions.delta_squared`), exact, in whole numbers,
 and derived here; docs/studies/bilevel-delta.md has the proofs. Two partitions of n points that have
 the same K clusters by name are given by a *table* (K, K), entry (a, b) the points that went from a
-to b (its diagonal: those that stayed), or by the sizes before, n_a, and the *flows* m_ab, a table with
-an empty diagonal. Then r_a = sum_b m_ab leave a, c_a = sum_b m_ba arrive, and m = sum_a r_a move.
+to b (its diagonal: those that stayed), or by the sizes before, n_a, and the *flows* m_ab, a table
+with an empty diagonal. Then r_a = sum_b m_ab leave a, c_a = sum_b m_ba arrive, m = sum_a r_a move.
 """
 
 from __future__ import annotations

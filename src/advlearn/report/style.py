@@ -21,7 +21,6 @@ mpl.use("agg")
 _STYLE = Path(resources.__path__[0], "advlearn.mplstyle")
 
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
-TEXT_WIDTH = 7.0  # inches, the whole page
 PAGE_HEIGHT = 9.0  # inches that a figure may take of it
 
 
