@@ -92,7 +92,7 @@ def same(first: list[object], second: list[object]) -> bool:
 def columns_of(name: str) -> list[str]:
     return {
         "selective_controls": ["mean", "difference_subset", "difference_all", "difference_none"],
-            }.get(name, ["mean"])
+    }.get(name, ["mean"])
 
 
 @pytest.mark.slow
