@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from advlearn.studies.bilevel.paper.schema import SCHEMA
+from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.io import write_csv, write_json
 from advlearn.support.seeds import derive_seed

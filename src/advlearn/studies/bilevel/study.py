@@ -53,7 +53,7 @@ STUDY = Study(
         ),
     },
     collect="bilevel_collect",
-    tidy="paper.schema:BilevelTidy",
+    tidy="schema:BilevelTidy",
     tables={
         "bilevel_delta_formulas": "paper.tables.delta_formulas",
         "bilevel_deviation_agreement": "paper.tables.deviation_agreement",

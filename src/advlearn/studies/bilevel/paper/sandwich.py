@@ -7,7 +7,7 @@ import pandas as pd
 
 from advlearn.report.frames import groups, ordered
 from advlearn.studies.bilevel.paper.labels import DATASETS
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _ROUNDING = 1e-9
 

@@ -14,7 +14,7 @@ from advlearn.deviations.agreement import KINDS, REACHES
 from advlearn.deviations.checks import formulas
 from advlearn.deviations.moves import moved_points
 from advlearn.deviations.partitions import DEVIATIONS
-from advlearn.studies.bilevel.paper.schema import SCHEMA
+from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import WEIGHTS
 from advlearn.studies.bilevel.settings.study import BilevelCollectJob
 from advlearn.support.checksums import sha256_of_all

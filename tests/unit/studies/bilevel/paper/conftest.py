@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 from tests.helpers.bilevel_run import SIZES, write_bilevel, write_published
 
 

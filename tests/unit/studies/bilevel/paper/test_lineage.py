@@ -12,7 +12,7 @@ import pytest
 
 from advlearn.report.frames import records
 from advlearn.report.table import SourceRows, Table, where
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.study import STUDY
 from advlearn.support.errors import UserError
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.studies.bilevel.paper.schema import SCHEMA, BilevelTidy
+from advlearn.studies.bilevel.schema import SCHEMA, BilevelTidy
 from advlearn.support.errors import UserError
 from tests.helpers.spoiled import replace_columns
 

@@ -9,7 +9,7 @@ import pytest
 from advlearn.attacks.clustering.setting import Setting, budget
 from advlearn.budgets.points import FewPoints, Frobenius, LInf, PerPoint
 from advlearn.deviations.partitions import DEVIATIONS
-from advlearn.studies.bilevel.paper.schema import SCHEMA
+from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import DIRECTIONS, BilevelAttackJob
 from advlearn.studies.bilevel.stages.attack import bilevel_attack
 from advlearn.support.errors import UserError

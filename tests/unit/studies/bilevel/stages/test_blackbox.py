@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from advlearn.attacks.clustering.setting import Setting
-from advlearn.studies.bilevel.paper.schema import SCHEMA
+from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import BilevelBlackboxJob, BlackboxSettings
 from advlearn.studies.bilevel.settings.path import GraphSettings
 from advlearn.studies.bilevel.stages.blackbox import bilevel_blackbox

@@ -9,7 +9,7 @@ import pytest
 
 from advlearn.data.tabular import load, save
 from advlearn.settings.points import BlobsSettings
-from advlearn.studies.bilevel.paper.schema import SCHEMA
+from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
 from advlearn.studies.bilevel.stages.certify import bilevel_certify
 from advlearn.support.errors import UserError

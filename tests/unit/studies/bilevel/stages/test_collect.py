@@ -10,7 +10,7 @@ import pytest
 
 from advlearn.plan import Plan
 from advlearn.stages.opened import chosen
-from advlearn.studies.bilevel.paper.schema import SCHEMA, BilevelTidy
+from advlearn.studies.bilevel.schema import SCHEMA, BilevelTidy
 from advlearn.studies.bilevel.stages.attack import bilevel_attack
 from advlearn.studies.bilevel.stages.blackbox import bilevel_blackbox
 from advlearn.studies.bilevel.stages.certify import bilevel_certify

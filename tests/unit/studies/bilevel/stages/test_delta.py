@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.studies.bilevel.paper.schema import SCHEMA
+from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.delta import BilevelDeltaSettings
 from advlearn.studies.bilevel.stages.delta import bilevel_delta
 from advlearn.support.errors import UserError

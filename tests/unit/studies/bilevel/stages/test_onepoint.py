@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from advlearn.studies.bilevel.paper.schema import SCHEMA
+from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import OnepointSettings
 from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
 from advlearn.support.io import read_csv

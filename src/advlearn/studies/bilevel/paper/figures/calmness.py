@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from advlearn.report.labels import GREY, Mark
 from advlearn.report.panels import grid, key, legend, log_axes, log_span, name_sides
 from advlearn.studies.bilevel.paper.labels import DATASETS, WEIGHTS
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _SEEN = 0.01
 """Changes below this share of the smallest perturbation are drawn on the lower edge."""

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from advlearn.report.labels import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from advlearn.report.panels import grid, legend, log_axes, log_span
 from advlearn.studies.bilevel.paper.labels import DATASETS
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")

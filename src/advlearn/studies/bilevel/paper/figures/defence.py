@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from advlearn.report.labels import BLACK, Mark
 from advlearn.report.panels import grid, key, legend, say
 from advlearn.studies.bilevel.paper.labels import DATASETS, PARAMETERS
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _LEAST = 0.1
 """Height of a panel in ARI below which differences are not blown up."""

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from advlearn.report.labels import BLACK, BLUE
 from advlearn.report.panels import grid, legend
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _WORD = "share of moves that do not increase δ"
 

@@ -16,7 +16,7 @@ from advlearn.deviations.delta import balanced, count_order_bound, curvature_ran
 from advlearn.report.labels import GREY
 from advlearn.report.panels import grid, legend
 from advlearn.studies.bilevel.paper.labels import PATTERNS
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _HOLLOW = {"diverge", "single"}
 """Those on which another pattern lies: drawn hollow, and the other one small."""

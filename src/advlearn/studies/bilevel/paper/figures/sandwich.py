@@ -13,7 +13,7 @@ from advlearn.report.labels import BLUE, GREY, ORANGE, VERMILION
 from advlearn.report.panels import grid, legend, log_axes, log_span, name_sides, say
 from advlearn.studies.bilevel.paper.labels import DATASETS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import sandwich
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _BETWEEN = 0.35
 

@@ -8,7 +8,7 @@ from advlearn.report.frames import ordered
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import BUDGETS, DATASETS, FORMS, METHODS, WEIGHTS
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
 
 KEYS = ["form", "dataset", "weights", "budget", "target", "method"]

@@ -9,7 +9,7 @@ from advlearn.report.frames import ordered, records
 from advlearn.report.numbers import number
 from advlearn.report.table import LINE_OF_TABLE, Group, Source, Table
 from advlearn.studies.bilevel.paper.labels import FORMULAS
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
 
 

@@ -13,7 +13,7 @@ from advlearn.report.intervals import BOUNDS, over_seeds
 from advlearn.report.numbers import ABSENT, plus_minus
 from advlearn.report.table import Source, Table, group_rows
 from advlearn.studies.bilevel.paper.labels import CHANGES, DEVIATIONS, REACHES
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
 
 _REFERENCE = "matching_error"

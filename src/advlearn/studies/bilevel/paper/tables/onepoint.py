@@ -9,7 +9,7 @@ from advlearn.report.numbers import ABSENT
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
-from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
 
 KEYS = ["pair", "victim", "method"]
