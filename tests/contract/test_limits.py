@@ -64,7 +64,8 @@ def test_tables_and_figures_of_all_studies_stay_within_their_limit() -> None:
 
 
 def test_no_loop_closes_over_its_variable() -> None:
-    assert [shown(path) for path in PYTHON if re.search(r"noqa: ?\S*B023", path.read_text())] == []
+    allowed = re.compile(r"noqa: ?\S*" + "B023")
+    assert [shown(path) for path in PYTHON if allowed.search(path.read_text())] == []
 
 
 def production_files() -> Iterator[Path]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from advlearn.studies.bilevel.paper.schema import SCHEMA
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.io import write_csv, write_json
 from advlearn.support.seeds import derive_seed
@@ -86,25 +87,18 @@ def write_bilevel(
         "defence": _defence(datasets),
         **_delta(seeds),
     }
-    for name, rows in tables.items():
-        frame = pd.DataFrame(rows)
-        if name == "trajectories" and not rows:
-            frame = pd.DataFrame(columns="dataset gamma point x y label".split())
-        write_csv(folder / f"bilevel_{name}.csv", frame)
     choices = (
         ("bilevel.gamma", "weight of the sum of norms", "not known", "widest interval"),
         ("bilevel.deviation", "deviation function", "the delta-measure", "delta"),
     )
-    write_csv(
-        folder / "bilevel_choices.csv",
-        pd.DataFrame(
-            [
-                dict(zip(("key", "question", "paper", "value"), row, strict=True))
-                | {"source": "abstract", "universe": "all"}
-                for row in choices
-            ]
-        ),
-    )
+    columns = list(SCHEMA.tables["bilevel_choices"].columns)
+    tables["choices"] = [
+        dict(zip(columns, (*row, "abstract", "all"), strict=True)) for row in choices
+    ]
+    for name, schema in SCHEMA.tables.items():
+        rows = tables[name.removeprefix("bilevel_")]
+        frame = pd.DataFrame(rows, columns=None if rows else list(schema.columns))
+        write_csv(folder / f"{name}.csv", schema.written(frame))
     files = sha256_of_all(sorted(folder.glob("bilevel_*.csv")))
     write_json(
         folder / "bilevel_study.json",

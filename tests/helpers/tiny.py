@@ -1,4 +1,4 @@
-"""Tiny runs of studies 1 and 2, stage by stage."""
+"""A tiny run of study 1, stage by stage."""
 
 from __future__ import annotations
 
@@ -9,15 +9,6 @@ from advlearn.settings.attack import FgsmSettings
 from advlearn.settings.network import NetworkSettings, RetrainSettings
 from advlearn.studies.selective.settings.jobs import RetrainJob
 from advlearn.studies.selective.stages.retrain import retrain
-from advlearn.studies.topk.settings.jobs import (
-    CollectedAttack,
-    TopkAttackJob,
-    TopkCollectSettings,
-    TopkTransferJob,
-)
-from advlearn.studies.topk.settings.study import JOBS, TopkSettings
-from advlearn.studies.topk.stages.attack import topk_attack
-from advlearn.studies.topk.stages.transfer import topk_transfer
 
 
 @dataclass(frozen=True)
@@ -56,81 +47,4 @@ class TinyRun:
             seed=seed,
             out=out,
             device="cpu",
-        )
-
-
-@dataclass(frozen=True)
-class TinyTopk:
-    """Folders of a run of study 2 on scenes of the tiny run's digits."""
-
-    folder: Path
-    study: TopkSettings
-    seeds: tuple[int, ...]
-
-    @property
-    def data(self) -> Path:
-        return self.folder / "topk" / "data" / "dataset.json"
-
-    def weights(self, model: str, seed: int = 0) -> Path:
-        return self.folder / "topk" / "models" / model / f"seed{seed}.safetensors"
-
-    def outcomes(self, model: str, job: str, seed: int = 0) -> Path:
-        return self.folder / "topk" / "attacks" / model / job / f"seed{seed}.parquet"
-
-    def job(self, job: str) -> TopkAttackJob:
-        """Settings of a job as the workflow gives them."""
-        return TopkAttackJob(
-            cells=self.study.cells(job),
-            images=self.study.images,
-            keep_images=job == "transfer",
-            batch_size=self.study.batch_size,
-        )
-
-    def attack(self, out: Path, settings: TopkAttackJob, model: str = "cnn", seed: int = 0) -> None:
-        """Run the stage topk_attack."""
-        topk_attack(
-            data=self.data,
-            weights=self.weights(model, seed),
-            settings=settings,
-            seed=seed,
-            out=out,
-            device="cpu",
-        )
-
-    def transfer(self, out: Path, seed: int = 0) -> None:
-        """Run the stage topk_transfer."""
-        topk_transfer(
-            data=self.data,
-            run=self.folder,
-            settings=TopkTransferJob(
-                models=tuple(self.study.models),
-                methods=self.study.methods_of("transfer"),
-                clean_map=self.study.attack_of("tkmia").clean_map,
-                k=self.study.focus.k,
-                n_specified=self.study.focus.n_specified,
-            ),
-            seed=seed,
-            out=out,
-            device="cpu",
-        )
-
-    def collected(self) -> TopkCollectSettings:
-        """Settings of topk_collect."""
-        return TopkCollectSettings(
-            run="tiny",
-            seeds=self.seeds,
-            models=tuple(self.study.models),
-            primary=self.study.primary,
-            preset=self.study.preset,
-            attacks=tuple(
-                CollectedAttack(model=model, job=job, cells=self.study.cells(job))
-                for job in JOBS
-                for model in self.study.models_of(job)
-            ),
-            examples=self.study.examples,
-            study={
-                "label_sets": {name: list(each) for name, each in self.study.label_sets.items()},
-                "images": self.study.images,
-                "settings": {"attack": self.study.attack_of("tkmia").model_dump(mode="json")},
-            },
         )

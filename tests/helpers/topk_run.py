@@ -11,14 +11,21 @@ import numpy as np
 import pandas as pd
 
 from advlearn.settings.topk import METHODS
+from advlearn.studies.topk.paper.labels import MEASURES
+from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.schema import SCHEMA
 from advlearn.support.io import write_csv, write_json, write_npz
 from advlearn.support.seeds import derive_seed
 
-N_CLASSES = 10
-MEASURES = ("delta_tkacc", "delta_p", "delta_map", "delta_ndcg")
-NORM = dict(zip(METHODS, (1.0, 1.3, 4.0, 1.5, 1.6, 1.2, 0.9), strict=True))
+PUBLISHED = Path(__file__).parents[2] / "config" / "published"
+NORM: dict[str, float] = dict(zip(METHODS, (1.0, 1.3, 4.0, 1.5, 1.6, 1.2, 0.9), strict=True))
 """True norm of each method by TkMIA's; the projected attack is the only smaller one."""
-SUCCESS = dict(zip(METHODS, (0.98, 0.9, 0.5, 0.9, 0.85, 0.98, 0.98), strict=True))
+SUCCESS: dict[str, float] = dict(zip(METHODS, (0.98, 0.9, 0.5, 0.9, 0.85, 0.98, 0.98), strict=True))
+
+
+def opened(folder: Path) -> TopkTidy:
+    """A tidy folder as the tables and figures of study 2 read it."""
+    return TopkTidy(folder, PUBLISHED)
 
 
 def write_topk(
@@ -39,35 +46,27 @@ def write_topk(
     for seed in seeds:
         attacks += _cells(seed, models, methods, ks, n_specified, sets)
     parts = [_attack(cell, images) for cell in attacks]
-    write_csv(
-        folder / "topk_images.csv",
-        pd.concat([part for part in parts if len(part)]).drop(columns="preset"),
-    )
-    write_csv(
-        folder / "topk_metrics.csv",
-        pd.DataFrame(
-            [row for cell, part in zip(attacks, parts, strict=True) for row in _metrics(cell, part)]
-        ),
-    )
-    _models(folder, seeds, models, class_names)
-    _transfer(folder, seeds, models, methods)
-    _examples(folder, shape, class_names)
     questions = (
         ("topk.attack.alpha", "weight of the norm", "named, not given", "0.0001"),
         ("topk.attack.clean_map", "start of the iteration", "not given", "arctanh"),
     )
-    write_csv(
-        folder / "topk_choices.csv",
-        pd.DataFrame(
-            [
-                dict(zip(("key", "question", "paper", "value"), row, strict=True))
-                | {"source": "section 4", "universe": "all"}
-                for row in questions
-            ]
+    tables = {
+        "topk_images": pd.concat([part for part in parts if len(part)]).drop(columns="preset"),
+        "topk_metrics": pd.DataFrame(
+            [row for cell, part in zip(attacks, parts, strict=True) for row in _metrics(cell, part)]
         ),
-    )
+        "topk_models": _models(seeds, models, class_names),
+        "topk_transfer": _transfer(seeds, models, methods),
+        "topk_choices": pd.DataFrame(
+            [(*question, "section 4", "all") for question in questions],
+            columns=list(SCHEMA.tables["topk_choices"].columns),
+        ),
+    }
+    for name, table in tables.items():
+        write_csv(folder / f"{name}.csv", SCHEMA.tables[name].written(table))
+    write_npz(folder / "topk_examples.npz", _examples(shape, class_names))
     write_json(
-        folder / "topk_study.json",
+        folder / SCHEMA.record,
         {
             "run": "synthetic",
             "dataset": {
@@ -209,8 +208,8 @@ def _metrics(cell: dict[str, Any], part: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _models(
-    folder: Path, seeds: Sequence[int], models: Sequence[str], class_names: Sequence[str]
-) -> None:
+    seeds: Sequence[int], models: Sequence[str], class_names: Sequence[str]
+) -> pd.DataFrame:
     rows = []
     for seed, (place, model), split in product(seeds, enumerate(models), ("validation", "test")):
         base = 0.9 + 0.02 * place + 0.003 * seed
@@ -230,12 +229,10 @@ def _models(
             }
             for metric, value in values.items()
         ]
-    write_csv(folder / "topk_models.csv", pd.DataFrame(rows))
+    return pd.DataFrame(rows)
 
 
-def _transfer(
-    folder: Path, seeds: Sequence[int], models: Sequence[str], methods: Sequence[str]
-) -> None:
+def _transfer(seeds: Sequence[int], models: Sequence[str], methods: Sequence[str]) -> pd.DataFrame:
     rows = []
     for seed, source, target, method in product(seeds, models, models, [*methods, "noise"]):
         white = source == target and method != "noise"
@@ -257,10 +254,10 @@ def _transfer(
             }
             for metric, value in values.items()
         ]
-    write_csv(folder / "topk_transfer.csv", pd.DataFrame(rows))
+    return pd.DataFrame(rows)
 
 
-def _examples(folder: Path, shape: tuple[int, int, int], class_names: Sequence[str]) -> None:
+def _examples(shape: tuple[int, int, int], class_names: Sequence[str]) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(8)
     count, n_classes = 4, len(class_names)
     clean = np.zeros((count, *shape), dtype=np.float32)
@@ -277,17 +274,14 @@ def _examples(folder: Path, shape: tuple[int, int, int], class_names: Sequence[s
     specified[:, 1] = True
     attacked = logits.copy()
     attacked[:, 1] = logits[:, 5] - 0.5
-    write_npz(
-        folder / "topk_examples.npz",
-        {
-            "clean": clean,
-            "adversarial": (clean + noise).clip(0, 1),
-            "relevant": relevant,
-            "specified": specified,
-            "clean_logits": logits,
-            "adversarial_logits": attacked,
-            "k": np.full(count, 3),
-            "class_names": np.array(class_names),
-            "method": np.array(["tkmia", "tkmia", "kfool", "tkmia"][:count]),
-        },
-    )
+    return {
+        "clean": clean,
+        "adversarial": (clean + noise).clip(0, 1),
+        "relevant": relevant,
+        "specified": specified,
+        "clean_logits": logits,
+        "adversarial_logits": attacked,
+        "k": np.full(count, 3),
+        "class_names": np.array(class_names),
+        "method": np.array(["tkmia", "tkmia", "kfool", "tkmia"][:count]),
+    }

@@ -172,6 +172,13 @@ def decades(side: Axis) -> None:
         side.set_major_locator(LogLocator(subs=(1,)))
 
 
+def log_axes(axis: Axes, x: tuple[float, float], y: tuple[float, float]) -> None:
+    """Both axes logarithmic between these limits, with the ticks of `decades`."""
+    axis.set(xscale="log", yscale="log", xlim=x, ylim=y)
+    decades(axis.xaxis)
+    decades(axis.yaxis)
+
+
 def log_span(values: Sequence[float]) -> tuple[float, float]:
     """Limits of a logarithmic axis: all values above zero with some air, at least a factor of 5."""
     some = [value for value in values if np.isfinite(value) and value > 0] or [1.0]

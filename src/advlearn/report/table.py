@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from advlearn.report.frames import groups
+
 OVER_SEEDS = (
     "mean over seeds, after averaging what one seed has several of; ci_low, ci_high: 95 % Student-t"
     " interval over the seeds, missing for one seed"
@@ -67,6 +69,28 @@ class Group:
 
     title: str
     rows: list[list[str]]
+
+
+def group_rows(
+    frame: pd.DataFrame,
+    by: Sequence[str],
+    title: Callable[..., str],
+    lines: Sequence[str],
+    row: Callable[..., list[str]],
+) -> list[Group]:
+    """The readable form of tidy rows.
+
+    Args:
+        frame: rows of the table in their order.
+        by: columns whose values make a group.
+        title: heading of a group, from these values.
+        lines: columns whose values make a row of a group.
+        row: cells of a row, from its rows of ``frame`` and these values.
+    """
+    return [
+        Group(title(*key), [row(cells, *line) for line, cells in groups(part, lines)])
+        for key, part in groups(frame, by)
+    ]
 
 
 @dataclass(frozen=True)

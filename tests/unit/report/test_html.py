@@ -2,46 +2,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from advlearn.report.html import markdown_html, markdown_title, picture, table_html
+import pandas as pd
 
-TEXT = """## Title
+from advlearn.report.pictures import picture
+from advlearn.report.table import Group, Table
+from advlearn.report.writers import html, table_html
 
-A caption with <b>.
-
-**one**
-
-| a   |    b |
-| --- | ---: |
-| x\\|y |  1.5 |
-
-**two**
-
-| a   |    b |
-| --- | ---: |
-| z   | −2.0 |
-
-**three**
-
-| a   |    b |
-| --- | ---: |
-| z   | −2.0 |
-
-- first note
-- second note
-"""
+ROWS = [["x|y", "1.5"], ["z", "−2.0"]]
+TABLE = Table(
+    "Title",
+    "|S| labels with <b>.",
+    pd.DataFrame({"a": [1]}),
+    ["a", "b"],
+    [Group(name, ROWS) for name in ("one", "two", "three")],
+    ["first note", "second note"],
+)
 
 
-def test_markdown() -> None:
-    html = markdown_html(TEXT)
-    assert "Title" not in html
-    assert markdown_title(TEXT) == "Title"
-    assert "<p>A caption with &lt;b&gt;.</p>" in html
-    assert "<details open><summary>one</summary>" in html
-    assert "<details open><summary>two</summary>" in html
-    assert "<details><summary>three</summary>" in html
-    assert "<td>x|y</td>" in html
-    assert '<td class="number">−2.0</td>' in html
-    assert html.count("<li>") == 2
+def test_a_table_is_its_caption_its_groups_and_its_notes() -> None:
+    text = html(TABLE)
+    assert "Title" not in text
+    # A caption that begins with a bar is still a caption.
+    assert text.startswith("<p>|S| labels with &lt;b&gt;.</p>\n")
+    assert "<details open><summary>one</summary>" in text
+    assert "<details open><summary>two</summary>" in text
+    assert "<details><summary>three</summary>" in text
+    assert text.count("<td>x|y</td>") == 3
+    assert text.count('<td class="number">−2.0</td>') == 3
+    assert text.count("<li>") == 2
+
+
+def test_one_group_without_a_title_does_not_unfold() -> None:
+    plain = Table("Title", "Caption.", TABLE.frame, ["a", "b"], [Group("", ROWS)])
+    text = html(plain)
+    assert "details" not in text
+    assert "<li>" not in text
 
 
 def test_cells_are_escaped() -> None:

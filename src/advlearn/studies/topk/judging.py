@@ -42,7 +42,7 @@ class Judges:
     def of_attack(
         self, source: str, outcomes: pd.DataFrame, images: np.ndarray, cell: int
     ) -> SavedState:
-        """Rows of one attack on one classifier, and of the control beside the first attack.
+        """Rows of one attack on one classifier; for the first attack also those of the control.
 
         Args:
             source: name of the classifier that was attacked.

@@ -63,7 +63,7 @@ def attacked(
     change = after - before
     strict = goal(targets, result.clean_logits, "strict")
     wanted = targets.specified & targets.relevant
-    here = [
+    in_top = [
         (wanted & top_k_mask(scores, cell.k)).sum(1)
         for scores in (result.clean_logits, result.adversarial_logits)
     ]
@@ -75,7 +75,7 @@ def attacked(
         "n_relevant": targets.relevant.sum(1).numpy(),
         "success": result.success.numpy(),
         "stealth": reached(result.adversarial_logits, strict).numpy(),
-        "removed": (here[0] - here[1]).numpy(),
+        "removed": (in_top[0] - in_top[1]).numpy(),
         "l2": result.l2.numpy(),
         "linf": result.linf.numpy(),
         "l2_pretanh": result.l2_pretanh.numpy(),

@@ -1,18 +1,35 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from advlearn.studies.topk.settings.jobs import (
-    TopkDataJob,
-)
-from advlearn.studies.topk.settings.study import JOBS, TopkSettings
+from advlearn.settings.data import DataSettings, SourceSettings
+from advlearn.stages.download import download
+from advlearn.stages.prepare import prepare
+from advlearn.studies.topk.settings.cells import JOBS
+from advlearn.studies.topk.settings.jobs import TopkDataJob
+from advlearn.studies.topk.settings.study import TopkSettings
 from advlearn.studies.topk.stages.data import topk_data
 from advlearn.studies.topk.stages.pretrain import topk_pretrain
-from tests.helpers.tiny import TinyRun, TinyTopk
+from tests.helpers.tiny_topk import TinyTopk
 
 
 @pytest.fixture(scope="session")
-def topk(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> TinyTopk:
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset.json of 260 prepared digits."""
+    folder = tmp_path_factory.mktemp("digits")
+    manifest = folder / "raw" / "digits" / "manifest.json"
+    download(dataset="digits", settings=SourceSettings(), out=manifest)
+    settings = DataSettings(
+        dataset="digits", train_images=150, test_images=60, validation_images=50
+    )
+    prepare(manifest=manifest, settings=settings, out=folder / "data" / "dataset.json")
+    return folder / "data" / "dataset.json"
+
+
+@pytest.fixture(scope="session")
+def topk(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyTopk:
     """Two classifiers of scenes, and every attack and transfer of two seeds."""
     training = {"epochs": 8, "batch_size": 32, "learning_rate": 0.005}
     study = TopkSettings.model_validate(
@@ -44,7 +61,7 @@ def topk(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> TinyTopk:
         }
     )  # fmt: skip
     run = TinyTopk(tmp_path_factory.mktemp("topk"), study, (0, 1))
-    topk_data(data=tiny.data, settings=TopkDataJob(data=study.data), out=run.data)
+    topk_data(data=digits, settings=TopkDataJob(data=study.data), out=run.data)
     for seed in run.seeds:
         for name, model in study.models.items():
             topk_pretrain(

@@ -90,7 +90,7 @@ def test_memory_follows_the_photos_and_the_batch() -> None:
 
 
 def test_sources_matter_only_to_jobs_that_fetch() -> None:
-    """Another mirror must not train a network anew that was never downloaded."""
+    """Another mirror must not retrain a network that was never downloaded."""
     mirror = {"sources": {"mirror": "elsewhere"}}
     given = wildcards(model="cnn")
 

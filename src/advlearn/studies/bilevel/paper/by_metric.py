@@ -23,9 +23,7 @@ def by_metric(frame: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) 
     Returns:
         keys (an empty text where one does not apply), metric and value.
     """
-    long = named(frame, keys).melt(
-        [*keys], [*metrics], var_name="metric", ignore_index=False
-    )  # fmt: skip
+    long = named(frame, keys).melt([*keys], [*metrics], var_name="metric", ignore_index=False)
     return long.dropna(subset=["value"])
 
 

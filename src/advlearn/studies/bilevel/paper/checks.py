@@ -11,31 +11,13 @@ from advlearn.report.frames import groups
 from advlearn.studies.bilevel.paper.sandwich import at_the_attacks, sandwich
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.staircase import curves, normalised_delta, rand_pairs
+from advlearn.studies.bilevel.paper.words import WORDS
 
 _ROUNDING = 1e-9
 SLACK = 1e-6
 """Relative slack of the calmness bounds: the solutions compared are themselves approximate."""
-DERIVED = "derived here"
-CLAIMS = {
-    "formulas": ("the closed forms of δ² give exactly what counting pairs gives", DERIVED),
-    "growth": (
-        "where stayers outnumber arrivals in every cluster, one more moved point raises δ",
-        DERIVED,
-    ),
-    "rand": ("δ² = n(n−1)(1 − RI), so δ and the Rand index order partitions alike", DERIVED),
-    "certificate": (
-        "no perturbation smaller than the certified radius changes the partition",
-        "derived here; fixed weights: after Sun, Toh and Yuan (2021)",
-    ),
-    "modulus": ("the solution moves by at most κ‖E‖", DERIVED),
-    "bound": ("the solution moves by at most the sharper bound", DERIVED),
-    "nondecreasing": ("the value function v(τ) never falls", DERIVED),
-    "robust": (
-        "the partition stays under small perturbations and changes under larger ones",
-        "the paper's abstract",
-    ),
-}
-"""Name that the sentences use -> the claim as a phrase, and who makes it."""
+ABSTRACT = "robust"
+"""The one claim that the paper's abstract makes; all others are proved in this project."""
 
 
 class Check(NamedTuple):
@@ -52,11 +34,6 @@ class Check(NamedTuple):
     origin: str
     cases: int
     violations: int
-
-    @property
-    def proved(self) -> bool:
-        """Whether the claim is a theorem, which no number may contradict."""
-        return self.origin.startswith(DERIVED)
 
 
 def checks(tidy: BilevelTidy) -> dict[str, Check]:
@@ -76,9 +53,12 @@ def checks(tidy: BilevelTidy) -> dict[str, Check]:
         "modulus": _above(calmness, calmness["modulus"] * calmness["size"]),
         "bound": _above(calmness, calmness["bound"]),
         "nondecreasing": (len(falls), sum(falls)),
-        "robust": _robust(tidy),
+        ABSTRACT: _robust(tidy),
     }
-    return {name: Check(*CLAIMS[name], *map(int, counts[name])) for name in CLAIMS}
+    return {
+        name: Check(WORDS.claim(name), WORDS.origin(name), *map(int, both))
+        for name, both in counts.items()
+    }
 
 
 def _above(calmness: pd.DataFrame, bound: pd.Series) -> tuple[int, int]:

@@ -3,17 +3,7 @@
 from __future__ import annotations
 
 from advlearn.deviations.delta import PATTERNS as CURVATURES
-from advlearn.report.labels import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    Labels,
-)
+from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Labels
 
 DATASETS = Labels(
     {
@@ -28,7 +18,7 @@ DATASETS = Labels(
     },
     unknown=(BLACK, "1", "-"),
 )
-"""Real data first, then drawn shapes."""
+"""Real data first, then synthetic shapes."""
 WEIGHTS = Labels(
     {
         "fixed": "fixed weights",

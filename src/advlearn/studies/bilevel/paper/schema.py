@@ -64,7 +64,7 @@ SCHEMA = StudySchema(
             "dataset:text gamma:>=0 | n_clusters:>=1 ari_truth:corr gap certified:flag chosen:flag"
             " seconds",
         ),
-        # Ways of the points along the clusterpath, of the data sets that are drawn.
+        # Where every point is along the clusterpath, for the data sets with trajectories.
         "bilevel_trajectories": _table(
             "path", "dataset:text gamma:>=0 point | x y label", rows=False
         ),

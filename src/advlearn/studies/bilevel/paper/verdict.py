@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
@@ -21,20 +19,11 @@ from advlearn.studies.bilevel.paper.words import WORDS
 _NAN = float("nan")
 
 
-class _Ratios(NamedTuple):
-    """Median and ends of some ratios."""
-
-    median: float
-    low: float
-    high: float
-    n: int
-
-    @classmethod
-    def of(cls, top: pd.Series, bottom: pd.Series) -> _Ratios | None:
-        ratios = (top / bottom).to_numpy(float)
-        if not len(ratios):
-            return None
-        return cls(float(np.median(ratios)), ratios.min(), ratios.max(), len(ratios))
+def _ratios(top: pd.Series, bottom: pd.Series) -> dict[str, float]:
+    """Median, ends and number of some ratios; nothing where there are none."""
+    ratios = top / bottom
+    kinds = ("median", "min", "max", "size")
+    return {kind: float(ratios.agg(kind)) for kind in kinds} if len(ratios) else {}
 
 
 def sentences(tidy: BilevelTidy) -> list[str]:
@@ -59,7 +48,7 @@ def _certificates(tidy: BilevelTidy) -> list[str]:
     result = [WORDS.certificate(check.cases, check.violations)] if check.cases else []
     for (weights,), part in groups(sandwich(tidy), ["weights"]):
         both = part[(part["certified"] > 0) & part["attacked"].notna()]
-        ratio = _Ratios.of(both["attacked"], both["certified"])
+        ratio = _ratios(both["attacked"], both["certified"])
         if ratio:
             nothing = int((part["certified"] == 0).sum())
             result.append(WORDS.attacked(WEIGHTS(weights), ratio, nothing, len(part)))
@@ -174,7 +163,7 @@ def _attacks(tidy: BilevelTidy) -> list[str]:
     order = sorted(count.index, key=lambda name: (-count[name], str(name)))
     wins = ", ".join(f"{METHODS(name)} {count[name]}" for name in order)
     noise = means[means["method"] == "noise"].merge(best, on=keys)
-    ratio = _Ratios.of(noise["epsilon_x"], noise["epsilon_y"])
+    ratio = _ratios(noise["epsilon_x"], noise["epsilon_y"])
     return [WORDS.attacks(len(best), wins, ratio)]
 
 

@@ -60,7 +60,7 @@ def bilevel_blackbox(
     progress = Progress(f"bilevel_blackbox {name} seed {seed}", len(attacker.sources), "attacks")
     rows: list[dict[str, Any]] = []
     for source, method in attacker.sources:
-        rows += attacker.handed(source, method)
+        rows += attacker.results(source, method)
         progress.advance()
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
 
@@ -88,26 +88,26 @@ class BlackboxAttacker:
         white = [(SURROGATE, method) for method in self.settings.surrogates]
         return [*white, *((victim, "genetic") for victim in self.problems), (NOBODY, "noise")]
 
-    def handed(self, source: str, method: str) -> Iterator[dict[str, Any]]:
-        """One row a target."""
-        made, asked = self._made(source, method)
+    def results(self, source: str, method: str) -> Iterator[dict[str, Any]]:
+        """What one perturbation does to every clusterer, one row each."""
+        perturbation, queries = self._perturbation(source, method)
         for target, problem in self.problems.items():
-            labels = problem.after(made)
+            labels = problem.after(perturbation)
             yield {
                 "dataset": self.name,
                 "seed": self.seed,
                 "source": source,
                 "target": target,
                 "method": method,
-                "epsilon": problem.budget.size(made),
+                "epsilon": problem.budget.size(perturbation),
                 "delta": delta(problem.before, labels),
                 "one_minus_ari": one_minus_ari(problem.before, labels),
                 "matching_error": matching_error(problem.before, labels),
                 "reached": int(delta(problem.before, labels) > 0),
-                "queries": asked if target == source else 1,
+                "queries": queries if target == source else 1,
             }
 
-    def _made(self, source: str, method: str) -> tuple[np.ndarray, int]:
+    def _perturbation(self, source: str, method: str) -> tuple[np.ndarray, int]:
         seed = self._derived(source, method)
         if source == NOBODY:
             generator = np.random.default_rng(seed)

@@ -62,7 +62,7 @@ def bilevel_certify(
 ) -> None:
     """Certify the clusterings along the path of one point set, and attack them.
 
-    Written beside each other: interval.csv, for which gamma the chosen partition is certified and
+    Written to one folder: interval.csv, for which gamma the chosen partition is certified and
     for which it is true, on the graph of the path and (small sets) on complete graphs;
     sandwich.csv, at some gammas the certified radius of each method, the smallest size at which
     an attack changed the partition (empty where none did) and the largest at which it did not
@@ -79,7 +79,7 @@ def bilevel_certify(
         "interval": (certifier.intervals, INTERVAL_COLUMNS),
         "sandwich": (certifier.sandwich, SANDWICH_COLUMNS),
         "calmness": (certifier.calmness, CALMNESS_COLUMNS),
-        "defence": (Defender(data, path, name, settings, checkpoint).settings, DEFENCE_COLUMNS),
+        "defence": (Defender(data, path, name, settings, checkpoint).defence, DEFENCE_COLUMNS),
     }
     progress = Progress(f"bilevel_certify {name}", len(steps), "tables")
     for kind, (make, columns) in steps.items():
@@ -144,7 +144,7 @@ class Certifier(Clusterings):
             "reweighted": electrical(self.points, labels, graph, sweeps=self.job.certify.sweeps),
         }
         sure = found["reweighted"]
-        # On a complete graph nobody knows a gamma with this partition unless it is certified.
+        # On a complete graph no gamma with this partition is known unless one is certified.
         if gamma is not None or sure.low < sure.high:
             found["true"] = true_interval(self.points, labels, graph, 1e-3, gamma=gamma, span=_SPAN)
         return [
@@ -256,7 +256,7 @@ class Certifier(Clusterings):
 class Defender(Clusterings):
     """Certified radii of other gammas, weights and graphs."""
 
-    def settings(self) -> list[dict[str, Any]]:
+    def defence(self) -> list[dict[str, Any]]:
         """One row a setting; chosen is the one of the largest radius of each parameter."""
         base, defence = self.job.graph, self.job.certify.defence
         rows = []

@@ -54,9 +54,9 @@ def bilevel_collect(
         **gatherer.attacks(),
         "choices": answered(read_csv(choices), {"all": study}),
     }
-    for name, schema in SCHEMA.tables.items():
-        frame = schema.written(tables[name.removeprefix("bilevel_")])
-        write_csv(out.with_name(f"{name}.csv"), frame)
+    for table, frame in tables.items():
+        name = f"bilevel_{table}"
+        write_csv(out.with_name(f"{name}.csv"), SCHEMA.tables[name].written(frame))
     write_json(
         out,
         {
@@ -110,13 +110,13 @@ class Gatherer:
 
     def clusterpaths(self) -> dict[str, pd.DataFrame]:
         """Tables of bilevel_path."""
-        paths, ways = [], []
+        paths, trajectories = [], []
         for name in self.settings.datasets:
             n_gammas, n = self.paths[name].labels.shape
             paths.append(read_rows(self.files.path("path", dataset=name), n_gammas))
             kept = n_gammas * n if name in self.settings.trajectories else 0
-            ways.append(read_rows(self.files.path("trajectories", dataset=name), kept))
-        return {"path": _joined(paths), "trajectories": _joined(ways)}
+            trajectories.append(read_rows(self.files.path("trajectories", dataset=name), kept))
+        return {"path": _joined(paths), "trajectories": _joined(trajectories)}
 
     def certificates(self) -> dict[str, pd.DataFrame]:
         """Tables of bilevel_certify."""

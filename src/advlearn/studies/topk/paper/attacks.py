@@ -1,4 +1,4 @@
-"""Tables of attacks: every metric of an experiment with its interval, beside a reference attack."""
+"""Tables of attacks: every metric of an experiment, and comparisons with a reference attack."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from advlearn.studies.topk.paper.labels import MEASURES, METHODS, label_set
 from advlearn.studies.topk.paper.notes import SAY, interval_text, standing_notes
 from advlearn.studies.topk.paper.pairs import compared, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
-from advlearn.studies.topk.paper.schema import CELL
 from advlearn.studies.topk.paper.summaries import summarise
+from advlearn.studies.topk.schema import CELL
 
 INTERVALS = (
     "by the column interval: wilson = share of all attacked images with its 95 % Wilson interval;"
@@ -38,7 +38,7 @@ _SHOWN = [
 
 @dataclass(frozen=True)
 class Varied:
-    """What distinguishes the rows of an attack table beside k.
+    """What distinguishes the rows of an attack table apart from k.
 
     Attributes:
         reference: tidy column, one of method, surrogate, alpha, knowledge and hidden -> its value
@@ -78,10 +78,10 @@ def attack_table(run: TopkTidy, name: str, varied: Varied, *, title: str, captio
         method=METHODS.order(metrics["method"]),
         knowledge=["truth"],
     )
-    found = pairs(run.images(name), varied.reference).assign(over="paired")
+    images = pairs(run.images(name), varied.reference).assign(over="paired")
     line = [*_GROUP, "k", *varied.reference]
     attacks = summary[["dataset", "experiment", *_GROUP, "k", *_ATTACK]].drop_duplicates(line)
-    paired = compared(found, [*line, "over"]).merge(attacks, on=line, how="left")
+    paired = compared(images, [*line, "over"]).merge(attacks, on=line, how="left")
     frame = pd.concat([summary, paired], ignore_index=True)
     of_methods = [SAY.ml_cw_u(), SAY.projected()] if varied is METHOD else []
     return Table(
@@ -99,8 +99,8 @@ def attack_table(run: TopkTidy, name: str, varied: Varied, *, title: str, captio
         how=INTERVALS + _PAIRED,
         sources=[
             Source("topk_metrics", metrics),
-            Source("topk_images", found, row="row"),
-            Source("topk_images", found, "reference on the same images", row="row_reference"),
+            Source("topk_images", images, row="row"),
+            Source("topk_images", images, "reference on the same images", row="row_reference"),
         ],
     )
 

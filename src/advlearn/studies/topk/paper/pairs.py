@@ -1,4 +1,4 @@
-"""Attacks beside a reference attack, image by image."""
+"""Attacks compared with a reference attack, image by image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ATTACK = "method surrogate alpha knowledge hidden".split()
 
 
 def pairs(images: pd.DataFrame, reference: Mapping[str, object]) -> pd.DataFrame:
-    """Every attack beside the reference attack on the same images, seeds and labels.
+    """Every attack and the reference attack on the same images, seeds and labels.
 
     Args:
         images: rows of ``topk_images.csv``.

@@ -7,7 +7,7 @@ from functools import cached_property
 import pandas as pd
 
 from advlearn.report.tidy import Tidy
-from advlearn.studies.topk.paper.schema import SCHEMA, TopkRecord
+from advlearn.studies.topk.schema import SCHEMA, TopkRecord
 from advlearn.support.errors import UserError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from advlearn.report.intervals import BOUNDS, IMAGES_COLUMNS, seeds_or_images, wilson
-from advlearn.studies.topk.paper.schema import SHARES
+from advlearn.studies.topk.schema import SHARES
 
 _LINE = (
     "dataset model experiment method preset scheme labels n_specified k surrogate alpha knowledge"

@@ -25,7 +25,7 @@ _SAID = ("better", "level", "worse")
 
 
 def comparisons(run: TopkTidy) -> pd.DataFrame:
-    """Every other attack beside TkMIA on the primary model, all label sets and k together.
+    """Every other attack compared with TkMIA on the primary model, all label sets and k together.
 
     Returns:
         One row a scheme, method and metric of `pairs`, with ``outcome`` for TkMIA: better,

@@ -1,8 +1,7 @@
-"""The whole of study 2 as the configuration has it, and the cells that follow from it."""
+"""The whole of study 2 as the configuration has it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -12,16 +11,9 @@ from advlearn.settings.base import NAME_KEY, EachOnce, Settings, plain_names, wi
 from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings, ScenesSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, chosen
 from advlearn.settings.topk import METHODS, PRESETS, Method, Surrogate, TopkAttackSettings
+from advlearn.studies.topk.settings.cells import JOBS, cells_of
 from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
 from advlearn.support.errors import UserError
-
-JOBS: dict[str, tuple[str, ...]] = {
-    "global": ("global",),
-    "random": ("random",),
-    "sweeps": ("relaxation", "alpha", "unknown"),
-    "transfer": ("transfer",),
-}
-"""Jobs of a model and their experiments; an experiment gives the rows of one or two tables."""
 
 _KEYS = "'topk.models' and 'topk.methods'"
 _Count = Annotated[int, Field(ge=1, le=10_000)]
@@ -234,64 +226,7 @@ class TopkSettings(StudySettings):
 
     def cells(self, job: str) -> tuple[TopkCell, ...]:
         """The cells of one job, method by method."""
-        return tuple(
-            cell
-            for experiment in JOBS[job]
-            for method in self.methods_of(experiment)
-            for cell in self._cells(experiment, method)
-        )
-
-    def _cells(self, experiment: str, method: Method) -> Iterator[TopkCell]:
-        attack, focus = self.attack_of(method), self.focus
-        if experiment == "global":
-            for name, labels in self.label_sets.items():
-                for k in self.k:
-                    yield TopkCell(
-                        experiment=experiment,
-                        scheme="global",
-                        labels=name,
-                        specified=labels,
-                        n_specified=len(labels),
-                        k=k,
-                        attack=attack,
-                    )
-        elif experiment == "random":
-            for k in self.k:
-                for count in self.n_specified:
-                    # Labels are drawn from the top k: more than k of them there are never.
-                    if count <= k:
-                        yield self._random(experiment, attack, k, count)
-        elif experiment == "relaxation":
-            for surrogate in self.surrogates:
-                for k in (each for each in self.k if each >= focus.n_specified):
-                    changed = self.attack_of(method, surrogate=surrogate)
-                    yield self._random(experiment, changed, k)
-        elif experiment == "alpha":
-            for alpha in self.alphas:
-                yield self._random(experiment, self.attack_of(method, alpha=alpha))
-        elif experiment == "unknown":
-            for knowledge in ("truth", "inferred"):
-                for hidden in self.hidden:
-                    known = {"knowledge": knowledge, "hidden": hidden}
-                    yield self._random(experiment, attack).model_copy(update=known)
-        else:
-            yield self._random(experiment, attack, focus.k)
-
-    def _random(
-        self,
-        experiment: str,
-        attack: TopkAttackSettings,
-        k: int | None = None,
-        n_specified: int | None = None,
-    ) -> TopkCell:
-        return TopkCell(
-            experiment=experiment,
-            scheme="random",
-            labels="random",
-            n_specified=n_specified or self.focus.n_specified,
-            k=k or self.focus.k,
-            attack=attack,
-        )
+        return cells_of(self, job)
 
 
 def _attack_changes(without: tuple[str, ...], about: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 
 from advlearn.data.multilabel.store import MultiLabelData, MultiLabelInfo, load_multilabel
-from advlearn.studies.topk.paper.schema import SCHEMA, SHARES
+from advlearn.studies.topk.schema import SCHEMA, SHARES
 from advlearn.studies.topk.settings.jobs import CollectedAttack, TopkCell, TopkCollectSettings
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import answered
@@ -44,7 +44,14 @@ def topk_collect(
     ],
     out: Annotated[Path, typer.Option(help="topk_metrics.csv to write, the others beside it")],
 ) -> None:
-    """Gather metrics, outcomes an image, models, transfer and examples."""
+    """Gather metrics, outcomes an image, models, transfer and examples.
+
+    Written are the files of ``advlearn.studies.topk.schema``, each table with the columns declared
+    there, and the record of the run with their checksums.
+
+    Raises:
+        UserError: a file is missing or damaged, or lacks rows that the settings ask for.
+    """
     multilabel = load_multilabel(data)
     info = multilabel.info
     metrics: list[dict[str, Any]] = []
@@ -60,7 +67,7 @@ def topk_collect(
         for seed in settings.seeds
     ]
     # Every model's images and noise on every model.
-    methods = len(_shown(settings).cells) + 1
+    methods = len(_with_images(settings).cells) + 1
     wanted = len(settings.models) ** 2 * methods * TRANSFER_ROWS
     transfer = [
         read_rows(files.path("transfer", seed=seed), wanted).assign(dataset=info.name, seed=seed)
@@ -80,8 +87,8 @@ def topk_collect(
     write_json(out.with_name(SCHEMA.record), {**_study(info, settings), "files": checksums})
 
 
-def _shown(settings: TopkCollectSettings) -> CollectedAttack:
-    """The attack of the primary model whose images are kept."""
+def _with_images(settings: TopkCollectSettings) -> CollectedAttack:
+    """The attacks on the primary model whose images are kept."""
     return next(
         each
         for each in settings.attacks
@@ -153,7 +160,7 @@ def _examples(
 ) -> dict[str, np.ndarray]:
     """The first images that the first method fooled on the primary model and first seed."""
     test = multilabel.split("test")
-    attack = _shown(settings)
+    attack = _with_images(settings)
     job = {"model": attack.model, "job": attack.job, "seed": settings.seeds[0]}
     outcomes = read_parquet(files.path("outcomes", **job))
     outcomes = outcomes[outcomes["cell"] == 0]

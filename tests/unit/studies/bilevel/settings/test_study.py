@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
-from advlearn.studies.bilevel.settings.study import BilevelCollectSettings, BilevelSettings
+from advlearn.studies.bilevel.settings.study import BilevelCollectJob, BilevelSettings
 
 ROOT = Path(__file__).parents[5]
 SMALL: dict[str, Any] = {
@@ -93,7 +93,7 @@ def test_jobs_are_read_from_their_own_json() -> None:
         assert BilevelDataJob.from_json(job.to_json()) == job
     path = BilevelPathJob(graph=given.graph, path=given.path, trajectories=True)
     assert BilevelPathJob.from_json(path.to_json()) == path
-    collect = BilevelCollectSettings(
+    collect = BilevelCollectJob(
         run="r",
         seeds=(0,),
         datasets=("iris",),
@@ -103,4 +103,4 @@ def test_jobs_are_read_from_their_own_json() -> None:
         blackbox=("iris",),
         study=given,
     )
-    assert BilevelCollectSettings.from_json(collect.to_json()) == collect
+    assert BilevelCollectJob.from_json(collect.to_json()) == collect

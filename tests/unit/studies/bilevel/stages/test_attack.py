@@ -9,35 +9,18 @@ import pytest
 from advlearn.attacks.clustering.setting import Setting, budget
 from advlearn.budgets.points import FewPoints, Frobenius, LInf, PerPoint
 from advlearn.deviations.partitions import DEVIATIONS
-from advlearn.studies.bilevel.paper.schema import SHAPES, checked
-from advlearn.studies.bilevel.settings.attack import (
-    DIRECTIONS,
-    BilevelAttackJob,
-    BilevelAttackSettings,
-)
-from advlearn.studies.bilevel.settings.path import GraphSettings
+from advlearn.studies.bilevel.paper.schema import SCHEMA
+from advlearn.studies.bilevel.settings.attack import DIRECTIONS, BilevelAttackJob
 from advlearn.studies.bilevel.stages.attack import bilevel_attack
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz, write_npz
+from tests.helpers.bilevel_stages import ATTACK, ATTACK_JOB
 
 pytestmark = pytest.mark.slow
 
-ATTACK = BilevelAttackSettings(
-    methods=("noise", "merge", "cut"),
-    weights=("fixed", "recomputed"),
-    targets=(0.3,),
-    radii=3,
-    tolerance=0.05,
-    budgets=("per_point", "few_points_1"),
-    taus=(0.5, 1.0),
-    generations=2,
-    staircase=5,
-)
-JOB = BilevelAttackJob(graph=GraphSettings(n_neighbors=14), attack=ATTACK)
-
 
 def attack(
-    clustered: Path, out: Path, seed: int = 3, job: BilevelAttackJob = JOB
+    clustered: Path, out: Path, seed: int = 3, job: BilevelAttackJob = ATTACK_JOB
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     bilevel_attack(
         data=clustered / "blobs.npz",
@@ -57,8 +40,8 @@ def tables(clustered: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_every_attack_has_its_rows(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     frame, _ = tables
-    assert list(frame.columns) == list(SHAPES["bilevel_attacks"].columns)
-    checked(frame, SHAPES["bilevel_attacks"], Path("attacks"))
+    assert list(frame.columns) == list(SCHEMA.tables["bilevel_attacks"].columns)
+    SCHEMA.tables["bilevel_attacks"].checked(frame, Path("attacks"), "")
     assert len(frame) == 2 * 3 * (2 + 2 * 2)
     assert set(frame["target"][frame["form"] == "min_effort"]) == {"first change", "0.3"}
     assert frame.loc[frame["form"] == "max_effect", "reached"].isna().all()
@@ -101,8 +84,8 @@ def test_staircase_has_every_curve_and_value_function_never_falls(
     tables: tuple[pd.DataFrame, pd.DataFrame],
 ) -> None:
     _, frame = tables
-    assert list(frame.columns) == list(SHAPES["bilevel_staircase"].columns)
-    checked(frame, SHAPES["bilevel_staircase"], Path("staircase"))
+    assert list(frame.columns) == list(SCHEMA.tables["bilevel_staircase"].columns)
+    SCHEMA.tables["bilevel_staircase"].checked(frame, Path("staircase"), "")
     assert set(frame["direction"]) == {*DIRECTIONS, "value"}
     assert set(frame["deviation"]) == set(DEVIATIONS)
     assert len(frame) == 5 * len(DEVIATIONS) * ATTACK.staircase
@@ -118,12 +101,13 @@ def test_staircase_has_every_curve_and_value_function_never_falls(
 
 def test_same_seed_same_tables(clustered: Path, tmp_path: Path) -> None:
     few = {"weights": ("recomputed",), "methods": ("noise", "genetic"), "radii": 2, "staircase": 3}
-    job = BilevelAttackJob(graph=JOB.graph, attack=ATTACK.model_copy(update=few))
+    job = BilevelAttackJob(graph=ATTACK_JOB.graph, attack=ATTACK.model_copy(update=few))
     first, again, other = (
         attack(clustered, tmp_path / f"{number}.csv", seed, job)
         for number, seed in enumerate((3, 3, 4))
     )
-    pd.testing.assert_frame_equal(*(one[0].drop(columns="seconds") for one in (first, again)))
+    left, right = (one[0].drop(columns="seconds") for one in (first, again))
+    pd.testing.assert_frame_equal(left, right)
     pd.testing.assert_frame_equal(first[1], again[1])
     assert not first[0]["epsilon"].equals(other[0]["epsilon"])
 
@@ -138,7 +122,7 @@ def test_the_path_must_be_of_the_same_points(clustered: Path, tmp_path: Path) ->
                 data=clustered / "blobs.npz",
                 path=tmp_path / f"{name}.npz",
                 name="blobs",
-                settings=JOB,
+                settings=ATTACK_JOB,
                 seed=0,
                 out=tmp_path / "out.csv",
             )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from advlearn.attacks.clustering.setting import Setting
-from advlearn.studies.bilevel.paper.schema import SHAPES, checked
+from advlearn.studies.bilevel.paper.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import BilevelBlackboxJob, BlackboxSettings
 from advlearn.studies.bilevel.settings.path import GraphSettings
 from advlearn.studies.bilevel.stages.blackbox import bilevel_blackbox
@@ -35,8 +35,8 @@ def test_every_perturbation_is_given_to_every_clusterer(
     clustered: Path, setting: Setting, tmp_path: Path
 ) -> None:
     frame = box(clustered, tmp_path / "box.csv")
-    assert list(frame.columns) == list(SHAPES["bilevel_blackbox"].columns)
-    checked(frame, SHAPES["bilevel_blackbox"], Path("blackbox"))
+    assert list(frame.columns) == list(SCHEMA.tables["bilevel_blackbox"].columns)
+    SCHEMA.tables["bilevel_blackbox"].checked(frame, Path("blackbox"), "")
     made = set(zip(frame["source"], frame["method"], strict=True))
     victims = ["convex", "ward", "dbscan"]
     assert made == {("convex", "merge"), ("none", "noise"), *((v, "genetic") for v in victims)}

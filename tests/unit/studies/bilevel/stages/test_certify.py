@@ -4,62 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.data import clusterpath
-from advlearn.data.clusterpath import Clusterpath
 from advlearn.data.tabular import load, save
-from advlearn.learners.convex import knn_graph, solve
 from advlearn.settings.points import BlobsSettings
-from advlearn.studies.bilevel.paper.schema import SHAPES
-from advlearn.studies.bilevel.settings.certify import (
-    BilevelCertifyJob,
-    CertifySettings,
-    DefenceSettings,
-)
-from advlearn.studies.bilevel.settings.path import GraphSettings
+from advlearn.studies.bilevel.paper.schema import SCHEMA
+from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
 from advlearn.studies.bilevel.stages.certify import bilevel_certify
 from advlearn.support.errors import UserError
+from tests.helpers.bilevel_stages import CERTIFY_JOB
 
 pytestmark = pytest.mark.slow
 
-JOB = BilevelCertifyJob(
-    graph=GraphSettings(n_neighbors=12),
-    certify=CertifySettings(
-        gammas=1,
-        rounds=6,
-        attacks=("merge", "cut"),
-        calmness=2,
-        sweeps=10,
-        tolerance=0.1,
-        defence=DefenceSettings(phis=(0.5, 1.0), n_neighbors=(12,), gammas=2),
-    ),
-)
-
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two blobs of 10 points whose graph connects them, and a path of five gammas."""
-    folder = tmp_path_factory.mktemp("certify")
-    data = load(BlobsSettings(points=20, clusters=2, separation=4.0), 12)
-    save(folder / "blobs.npz", data)
-    graph = knn_graph(data.points, 12, 0.5)
-    gammas = np.geomspace(0.05, 30, 9)
-    labels = np.stack([solve(data.points, graph, gamma).labels for gamma in gammas])
-    two = np.flatnonzero(labels.max(axis=1) == 1)
-    assert len(two), "the fixture needs a gamma with two clusters"
-    walked = Clusterpath(graph.edges, graph.weights, gammas, labels, int(two[len(two) // 2]))
-    clusterpath.save(folder / "path.npz", walked)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tables(inputs: Path) -> dict[str, pd.DataFrame]:
-    out = inputs / "blobs/interval.csv"
+def tables(certified: Path) -> dict[str, pd.DataFrame]:
+    out = certified / "blobs/interval.csv"
     bilevel_certify(
-        data=inputs / "blobs.npz", path=inputs / "path.npz", name="blobs", settings=JOB, out=out
+        data=certified / "blobs.npz",
+        path=certified / "path.npz",
+        name="blobs",
+        settings=CERTIFY_JOB,
+        out=out,
     )
     kinds = ("interval", "sandwich", "calmness", "defence")
     return {kind: pd.read_csv(out.with_name(f"{kind}.csv")) for kind in kinds}
@@ -67,7 +34,7 @@ def tables(inputs: Path) -> dict[str, pd.DataFrame]:
 
 def test_tables_have_the_columns_that_the_paper_reads(tables: dict[str, pd.DataFrame]) -> None:
     for kind, table in tables.items():
-        shape = SHAPES["bilevel_intervals" if kind == "interval" else f"bilevel_{kind}"]
+        shape = SCHEMA.tables["bilevel_intervals" if kind == "interval" else f"bilevel_{kind}"]
         assert list(table.columns) == list(shape.columns)
         assert len(table)
         assert not table.duplicated(list(shape.key)).any()
@@ -77,10 +44,10 @@ def test_certified_is_below_attacked(tables: dict[str, pd.DataFrame]) -> None:
     frame = tables["sandwich"]
     assert set(frame["weights"]) == {"fixed", "recomputed"}
     for _, part in frame.groupby(["weights", "gamma"]):
-        certified = part[part["kind"] == "certified"]["epsilon"].max()
+        proved = part[part["kind"] == "certified"]["epsilon"].max()
         attacked = part[part["kind"] == "attacked"]["epsilon"].min()
         # An attack may fail, but none may succeed inside the certificate.
-        assert not attacked <= certified
+        assert not attacked <= proved
     assert (frame.loc[frame["kind"] == "certified", "epsilon"] > 0).any()
     assert (frame["kind"] == "attacked").any()
 
@@ -108,17 +75,17 @@ def test_the_chosen_setting_has_the_largest_radius(tables: dict[str, pd.DataFram
         assert chosen["radius"].item() == part["radius"].max()
 
 
-def test_what_was_tried_in_vain_has_a_row(inputs: Path, tmp_path: Path) -> None:
+def test_what_was_tried_in_vain_has_a_row(certified: Path, tmp_path: Path) -> None:
     # One round of noise changes nothing, and a graph of nearest pairs has too many components.
     certify = {
         "gammas": 1, "rounds": 1, "attacks": ["noise"], "calmness": 0, "max_clusters": 2,
         "complete_up_to": 0, "defence": {"phis": [], "n_neighbors": [1], "gammas": 2},
     }  # fmt: skip
     bilevel_certify(
-        data=inputs / "blobs.npz",
-        path=inputs / "path.npz",
+        data=certified / "blobs.npz",
+        path=certified / "path.npz",
         name="blobs",
-        settings=BilevelCertifyJob.model_validate({"graph": JOB.graph, "certify": certify}),
+        settings=BilevelCertifyJob.model_validate({"graph": CERTIFY_JOB.graph, "certify": certify}),
         out=tmp_path / "interval.csv",
     )
     sandwich = pd.read_csv(tmp_path / "sandwich.csv")
@@ -132,24 +99,30 @@ def test_what_was_tried_in_vain_has_a_row(inputs: Path, tmp_path: Path) -> None:
     assert defence.loc[["gamma"], "chosen"].sum() == 1
 
 
-def test_the_same_again_gives_the_same_files(inputs: Path, tables: dict[str, pd.DataFrame]) -> None:
-    again = inputs / "again/interval.csv"
+def test_the_same_again_gives_the_same_files(
+    certified: Path, tables: dict[str, pd.DataFrame]
+) -> None:
+    again = certified / "again/interval.csv"
     bilevel_certify(
-        data=inputs / "blobs.npz", path=inputs / "path.npz", name="blobs", settings=JOB, out=again
+        data=certified / "blobs.npz",
+        path=certified / "path.npz",
+        name="blobs",
+        settings=CERTIFY_JOB,
+        out=again,
     )
     for kind in tables:
-        before = (inputs / f"blobs/{kind}.csv").read_bytes()
+        before = (certified / f"blobs/{kind}.csv").read_bytes()
         assert again.with_name(f"{kind}.csv").read_bytes() == before
 
 
-def test_a_path_of_other_points_is_refused(inputs: Path, tmp_path: Path) -> None:
+def test_a_path_of_other_points_is_refused(certified: Path, tmp_path: Path) -> None:
     other = load(BlobsSettings(points=24, clusters=2), 12)
     save(tmp_path / "other.npz", other)
     with pytest.raises(UserError, match="not of these 24 points"):
         bilevel_certify(
             data=tmp_path / "other.npz",
-            path=inputs / "path.npz",
+            path=certified / "path.npz",
             name="blobs",
-            settings=JOB,
+            settings=CERTIFY_JOB,
             out=tmp_path / "interval.csv",
         )

@@ -3,112 +3,108 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
 from advlearn.plan import Plan
-from advlearn.report.tidy import Tidy
-from advlearn.studies.bilevel.settings.attack import (
-    BilevelAttackJob,
-    BilevelBlackboxJob,
-    OnepointSettings,
-)
-from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
-from advlearn.studies.bilevel.settings.delta import BilevelDeltaSettings
-from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
-from advlearn.studies.bilevel.settings.study import BilevelCollectJob
-from advlearn.studies.bilevel.stages import collect as stage
+from advlearn.stages.opened import chosen
+from advlearn.studies.bilevel.paper.schema import SCHEMA, BilevelTidy
 from advlearn.studies.bilevel.stages.attack import bilevel_attack
 from advlearn.studies.bilevel.stages.blackbox import bilevel_blackbox
 from advlearn.studies.bilevel.stages.certify import bilevel_certify
+from advlearn.studies.bilevel.stages.collect import bilevel_collect
 from advlearn.studies.bilevel.stages.data import bilevel_data
 from advlearn.studies.bilevel.stages.delta import bilevel_delta
 from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
 from advlearn.studies.bilevel.stages.path import bilevel_path
+from advlearn.studies.bilevel.study import STUDY
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, write_csv
-from tests.helpers.configuration import merged
+from advlearn.support.manifest import Manifest
+from tests.helpers.configuration import ROOT, smoke_plan, wildcards
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[5]
 PUBLISHED = ROOT / "config" / "published"
 
 
 def plan() -> Plan:
     """The smoke run with two point sets, two seeds, and one experiment on one set alone."""
-    values: dict[str, Any] = {}
-    for file in ("config.yaml", "smoke.yaml"):
-        values = merged(values, yaml.safe_load((ROOT / "config" / file).read_text()))
-    changes = {
-        "datasets": {
-            "blobs": {"points": 18, "separation": 4.0},
-            "moons": {"name": "moons", "points": 16},
-        },
-        "seeds": [0, 1],
-        "experiments": {"trajectories": ["blobs"], "blackbox": ["blobs"]},
-        "graph": {"n_neighbors": 5},
-        "path": {"gammas": 9},
-        "certify": {"complete_up_to": 16, "rounds": 2, "attacks": ["noise"]},
-    }
-    return Plan(merged(values, {"bilevel": changes}), [], ROOT / "requirements.txt")
+    return smoke_plan(
+        bilevel={
+            "datasets": {
+                "blobs": {"points": 18, "separation": 4.0},
+                "moons": {"name": "moons", "points": 16},
+            },
+            "seeds": [0, 1],
+            "experiments": {"trajectories": ["blobs"], "blackbox": ["blobs"]},
+            "graph": {"n_neighbors": 5},
+            "path": {"gammas": 9},
+            "certify": {"complete_up_to": 16, "rounds": 2, "attacks": ["noise"]},
+        }
+    )
+
+
+def settings(stage: str, **given: str) -> Any:
+    """What the rule gives a stage."""
+    here = plan().study("bilevel")
+    kind = STUDY.load(STUDY.stages[stage].job)
+    return kind.from_json(here.job(stage)(wildcards(**given)))
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All that bilevel_collect gathers, made by the stages themselves."""
-    here, run = plan(), tmp_path_factory.mktemp("bilevel")
-    folder = run / "bilevel"
-    for name in here.config.bilevel.datasets:
-        given: Any = SimpleNamespace(dataset=name)
-        data, path = folder / f"data/{name}.npz", folder / f"path/{name}.npz"
-        bilevel_data(settings=BilevelDataJob.from_json(here.bilevel_data(given)), out=data)
-        bilevel_path(
-            data=data,
-            name=name,
-            settings=BilevelPathJob.from_json(here.bilevel_path(given)),
-            out=path.with_suffix(".csv"),
-        )
-        known: Any = {"data": data, "path": path, "name": name}
-        bilevel_certify(
-            **known,
-            settings=BilevelCertifyJob.from_json(here.bilevel_certify()),
-            out=folder / f"certify/{name}/interval.csv",
-        )
-        for seed in here.bilevel_seeds:
-            bilevel_attack(
-                **known,
-                settings=BilevelAttackJob.from_json(here.bilevel_attack()),
-                seed=seed,
-                out=folder / f"attack/{name}/seed{seed}.csv",
-            )
-            if name in here.config.bilevel.datasets_of("blackbox"):
-                bilevel_blackbox(
-                    **known,
-                    settings=BilevelBlackboxJob.from_json(here.bilevel_blackbox()),
-                    seed=seed,
-                    out=folder / f"blackbox/{name}/seed{seed}.csv",
-                )
-    bilevel_onepoint(
-        settings=OnepointSettings.from_json(here.bilevel_onepoint()), out=folder / "onepoint.csv"
-    )
-    bilevel_delta(
-        settings=BilevelDeltaSettings.from_json(here.bilevel_delta()),
-        out=folder / "delta/formulas.csv",
-    )
+    run = tmp_path_factory.mktemp("bilevel")
+    files, collected = manifest(run), settings("bilevel_collect")
+    for name in collected.datasets:
+        data = files.path("data", dataset=name)
+        table = files.path("path", dataset=name)
+        bilevel_data(settings=settings("bilevel_data", dataset=name), out=data)
+        job = settings("bilevel_path", dataset=name)
+        bilevel_path(data=data, name=name, settings=job, out=table)
+        known: Any = {"data": data, "path": files.path("clusterpath", dataset=name), "name": name}
+        job = settings("bilevel_certify", dataset=name)
+        bilevel_certify(**known, settings=job, out=files.path("intervals", dataset=name))
+        for seed in collected.seeds:
+            place: Any = {"dataset": name, "seed": seed}
+            job = settings("bilevel_attack", dataset=name)
+            bilevel_attack(**known, settings=job, seed=seed, out=files.path("attacks", **place))
+            if name in collected.blackbox:
+                job = settings("bilevel_blackbox", dataset=name)
+                out = files.path("blackbox", **place)
+                bilevel_blackbox(**known, settings=job, seed=seed, out=out)
+    bilevel_onepoint(settings=settings("bilevel_onepoint"), out=files.path("onepoint"))
+    bilevel_delta(settings=settings("bilevel_delta"), out=files.path("formulas"))
     return run
 
 
+def manifest(run: Path) -> Manifest:
+    """Where the rules of study 3 write, below a folder."""
+    places = {
+        "data": "data/{dataset}.npz",
+        "clusterpath": "path/{dataset}.npz",
+        "path": "path/{dataset}.csv",
+        "trajectories": "path/{dataset}.trajectories.csv",
+        "intervals": "certify/{dataset}/interval.csv",
+        **{name: f"certify/{{dataset}}/{name}.csv" for name in ("sandwich", "calmness", "defence")},
+        "attacks": "attack/{dataset}/seed{seed}.csv",
+        "staircase": "attack/{dataset}/seed{seed}.staircase.csv",
+        "blackbox": "blackbox/{dataset}/seed{seed}.csv",
+        "onepoint": "onepoint.csv",
+        **{name: f"delta/{name}.csv" for name in ("formulas", "moved", "monotone", "agreement")},
+    }
+    return Manifest({kind: f"{run}/bilevel/{place}" for kind, place in places.items()})
+
+
 def collect(run: Path, out: Path) -> None:
-    stage.bilevel_collect(
-        run=run,
-        choices=PUBLISHED / "bilevel_choices.csv",
-        settings=BilevelCollectJob.from_json(plan().bilevel_collect()),
+    bilevel_collect(
+        files=manifest(run),
+        choices=PUBLISHED / "bilevel" / "bilevel_choices.csv",
+        settings=settings("bilevel_collect"),
         out=out / "bilevel_study.json",
     )
 
@@ -121,14 +117,13 @@ def tidy(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_tables_and_figures_can_read_it(tidy: Path) -> None:
-    names = {f"bilevel_{name}.csv" for name in stage.TABLES} | {"bilevel_study.json"}
-    assert {path.name for path in tidy.iterdir()} == names
-    loaded = Tidy(tidy, PUBLISHED)
-    assert list(loaded.chosen(None)) == ["bilevel"]
-    for name in stage.TABLES:
+    assert {path.name for path in tidy.iterdir()} == {*SCHEMA.files, "bilevel_study.json"}
+    assert [each.name for each in chosen(tidy, None)] == ["bilevel"]
+    loaded = BilevelTidy(tidy, PUBLISHED)
+    for name in SCHEMA.tables:
         # Columns, ranges and repeats are checked when a table is read.
-        assert len(getattr(loaded, f"bilevel_{name}")), name
-    assert loaded.bilevel_study.seeds == [0, 1]
+        assert len(loaded[name]), name
+    assert loaded.study.seeds == [0, 1]
 
 
 def test_the_tables_hold_every_data_set_and_seed_that_they_should(tidy: Path) -> None:
@@ -163,14 +158,17 @@ def test_the_record_says_what_was_clustered_and_how(tidy: Path) -> None:
 
 def test_the_record_holds_the_checksum_of_every_table(tidy: Path) -> None:
     files = read_json(tidy / "bilevel_study.json")["files"]
-    assert set(files) == {f"bilevel_{name}.csv" for name in stage.TABLES}
+    assert set(files) == set(SCHEMA.files)
     for name, checksum in files.items():
         assert sha256_of(tidy / name) == checksum
 
 
 def test_every_open_choice_has_the_value_that_was_used(tidy: Path) -> None:
     choices = read_csv(tidy / "bilevel_choices.csv").set_index("key")
-    assert choices.index.tolist() == read_csv(PUBLISHED / "bilevel_choices.csv")["key"].tolist()
+    assert (
+        choices.index.tolist()
+        == read_csv(PUBLISHED / "bilevel" / "bilevel_choices.csv")["key"].tolist()
+    )
     assert choices.loc["bilevel.graph.n_neighbors", "value"] == "5"
     assert choices.loc["bilevel.seeds", "value"] == "0 1"
     assert choices.loc["bilevel.deviation", "value"] == "not a setting"
@@ -214,7 +212,7 @@ def test_lost_and_repeated_rows_are_an_error(
     shutil.copytree(run, again)
     path = again / "bilevel" / file
     write_csv(path, change(read_csv(path)))
-    with pytest.raises(UserError, match="not the rows that the run asks for") as error:
+    with pytest.raises(UserError, match="lacks the rows that the run asks for") as error:
         collect(again, tmp_path / "out")
     assert error.value.where == str(path)
     assert not (tmp_path / "out" / "bilevel_study.json").exists()
@@ -250,7 +248,7 @@ def test_a_table_without_its_last_row_is_an_error(run: Path, tmp_path: Path, fil
     shutil.copytree(run, again)
     path = again / "bilevel" / file
     write_csv(path, last(read_csv(path)))
-    with pytest.raises(UserError, match="not the rows that the run asks for"):
+    with pytest.raises(UserError, match="lacks the rows that the run asks for"):
         collect(again, tmp_path / "out")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.studies.bilevel.paper.schema import SHAPES, checked
+from advlearn.studies.bilevel.paper.schema import SCHEMA
 from advlearn.studies.bilevel.settings.delta import BilevelDeltaSettings
 from advlearn.studies.bilevel.stages.delta import bilevel_delta
 from advlearn.support.errors import UserError
@@ -36,11 +36,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_tables_have_the_shape_that_the_paper_reads(folder: Path, name: str) -> None:
-    shape = SHAPES[f"bilevel_{name}"]
+    shape = SCHEMA.tables[f"bilevel_{name}"]
     path = folder / f"{name}.csv"
-    frame = read_csv(path, dtype=dict.fromkeys(shape.text, str))
+    frame = read_csv(path, dtype=shape.dtypes)
     assert list(frame.columns) == list(shape.columns)
-    assert len(checked(frame, shape, path)) == len(frame) > 0
+    assert len(shape.checked(frame, path, "")) == len(frame) > 0
 
 
 def test_what_they_say(folder: Path) -> None:

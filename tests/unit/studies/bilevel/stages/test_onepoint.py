@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from advlearn.studies.bilevel.paper.schema import SHAPES, checked
+from advlearn.studies.bilevel.paper.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import OnepointSettings
 from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
 from advlearn.support.io import read_csv
@@ -15,8 +15,8 @@ def test_one_changed_digit(tmp_path: Path) -> None:
     settings = OnepointSettings(pairs=((8, 9),), points=12, lengths=(1.0, 0.7), seeds=(0,))
     bilevel_onepoint(settings=settings, out=tmp_path / "one.csv")
     frame = read_csv(tmp_path / "one.csv")
-    assert list(frame.columns) == list(SHAPES["bilevel_onepoint"].columns)
-    checked(frame, SHAPES["bilevel_onepoint"], Path("onepoint"))
+    assert list(frame.columns) == list(SCHEMA.tables["bilevel_onepoint"].columns)
+    SCHEMA.tables["bilevel_onepoint"].checked(frame, Path("onepoint"), "")
     assert frame["pair"].unique().tolist() == ["digits_8_9"]
     assert frame["method"].tolist() == ["one_point", "noise"]
     assert (frame[["n", "d"]].to_numpy() == [354, 64]).all()

@@ -9,43 +9,15 @@ from sklearn.metrics import adjusted_rand_score
 
 from advlearn.data.tabular import read
 from advlearn.learners.convex import Graph, solve
-from advlearn.settings.points import BlobsSettings, CsvSettings, PointSet
-from advlearn.studies.bilevel.settings.path import (
-    BilevelDataJob,
-    BilevelPathJob,
-    GraphSettings,
-    PathSettings,
-)
-from advlearn.studies.bilevel.stages.data import bilevel_data
-from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS, bilevel_path, choose
+from advlearn.settings.points import BlobsSettings, CsvSettings
+from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS, choose
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz
+from tests.helpers.bilevel_stages import follow_path, path_job
 
 
-def job(trajectories: bool = False, **path: object) -> BilevelPathJob:
-    values = {"gammas": 13, "range": (0.1, 1e4), **path}
-    return BilevelPathJob(
-        graph=GraphSettings(),
-        path=PathSettings.model_validate(values),
-        trajectories=trajectories,
-    )
-
-
-def run(folder: Path, data: PointSet, settings: BilevelPathJob) -> Path:
-    bilevel_data(settings=BilevelDataJob(data=data), out=folder / "data.npz")
-    out = folder / "path" / "points.csv"
-    bilevel_path(data=folder / "data.npz", name="points", settings=settings, out=out)
-    return out
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("blobs")
-    return run(folder, BlobsSettings(points=36, separation=5.0), job(trajectories=True))
-
-
-def test_one_row_a_gamma_and_the_last_ones_are_one_cluster(made: Path) -> None:
-    table, arrays = read_csv(made), read_npz(made.with_suffix(".npz"))
+def test_one_row_a_gamma_and_the_last_ones_are_one_cluster(walked: Path) -> None:
+    table, arrays = read_csv(walked), read_npz(walked.with_suffix(".npz"))
     assert list(table) == COLUMNS
     assert len(table) == len(arrays["gammas"]) in (13, 14)
     assert (np.diff(table["gamma"]) > 0).all()
@@ -54,29 +26,29 @@ def test_one_row_a_gamma_and_the_last_ones_are_one_cluster(made: Path) -> None:
     assert table["n_clusters"].iloc[0] > 3
     assert table["n_clusters"].iloc[-1] == 1
     assert set(table["dataset"]) == {"points"}
-    truth = read(made.parents[1] / "data.npz").truth
+    truth = read(walked.parents[1] / "data.npz").truth
     for row, labels in zip(table.to_dict("records"), arrays["labels"], strict=True):
         assert row["n_clusters"] == len(set(labels.tolist()))
         assert row["ari_truth"] == pytest.approx(adjusted_rand_score(truth, labels), abs=1e-9)
 
 
-def test_every_partition_is_that_of_a_cold_start(made: Path) -> None:
-    arrays = read_npz(made.with_suffix(".npz"))
-    points = read(made.parents[1] / "data.npz").points
+def test_every_partition_is_that_of_a_cold_start(walked: Path) -> None:
+    arrays = read_npz(walked.with_suffix(".npz"))
+    points = read(walked.parents[1] / "data.npz").points
     graph = Graph(len(points), arrays["edges"], arrays["weights"])
     # The last gammas are not solved but known: the same flow proves them.
     for gamma, labels in list(zip(arrays["gammas"], arrays["labels"], strict=True))[::2]:
         assert (solve(points, graph, float(gamma)).labels == labels).all(), gamma
 
 
-def test_the_chosen_gamma_is_the_centre_of_its_interval(made: Path) -> None:
-    table, arrays = read_csv(made), read_npz(made.with_suffix(".npz"))
+def test_the_chosen_gamma_is_the_centre_of_its_interval(walked: Path) -> None:
+    table, arrays = read_csv(walked), read_npz(walked.with_suffix(".npz"))
     (row,) = np.flatnonzero(table["chosen"])
     assert row == arrays["chosen"]
     assert arrays["gamma"] == arrays["gammas"][row]
     assert (arrays["chosen_labels"] == arrays["labels"][row]).all()
     assert table["n_clusters"][row] == 3
-    points = read(made.parents[1] / "data.npz").points
+    points = read(walked.parents[1] / "data.npz").points
     graph = Graph(len(points), arrays["edges"], arrays["weights"])
 
     def same(gamma: float) -> bool:
@@ -91,10 +63,10 @@ def test_the_chosen_gamma_is_the_centre_of_its_interval(made: Path) -> None:
     assert np.sqrt(np.prod(ends)) == pytest.approx(float(arrays["gamma"]), rel=0.05)
 
 
-def test_trajectories_start_at_the_data_and_end_in_its_mean(made: Path) -> None:
-    ways = read_csv(made.with_suffix(".trajectories.csv"))
-    arrays = read_npz(made.with_suffix(".npz"))
-    points = read(made.parents[1] / "data.npz").points
+def test_trajectories_start_at_the_data_and_end_in_its_mean(walked: Path) -> None:
+    ways = read_csv(walked.with_suffix(".trajectories.csv"))
+    arrays = read_npz(walked.with_suffix(".npz"))
+    points = read(walked.parents[1] / "data.npz").points
     assert list(ways) == TRAJECTORY_COLUMNS
     assert len(ways) == arrays["labels"].size
     assert ways["label"].tolist() == arrays["labels"].ravel().tolist()
@@ -107,7 +79,7 @@ def test_trajectories_start_at_the_data_and_end_in_its_mean(made: Path) -> None:
 
 
 def test_without_trajectories_the_file_has_a_header_alone(tmp_path: Path) -> None:
-    out = run(tmp_path, BlobsSettings(points=12), job(gammas=5))
+    out = follow_path(tmp_path, BlobsSettings(points=12), path_job(gammas=5))
     ways = read_csv(out.with_suffix(".trajectories.csv"))
     assert list(ways) == TRAJECTORY_COLUMNS
     assert ways.empty
@@ -118,7 +90,9 @@ def test_points_without_classes_and_of_one_column(tmp_path: Path) -> None:
     places = [0, 0.1, 0.2, 5, 5.1, 5.2, 5.3]
     table.write_text("x\n" + "\n".join(map(str, places)) + "\n", encoding="utf-8")
     data = CsvSettings(path=table)
-    out = run(tmp_path, data, job(trajectories=True, n_clusters=(2, 3), range=(1e-3, 1e3)))
+    out = follow_path(
+        tmp_path, data, path_job(trajectories=True, n_clusters=(2, 3), range=(1e-3, 1e3))
+    )
     frame = read_csv(out)
     assert frame["ari_truth"].isna().all()
     assert 2 <= frame.loc[frame["chosen"] == 1, "n_clusters"].item() <= 3
@@ -127,15 +101,19 @@ def test_points_without_classes_and_of_one_column(tmp_path: Path) -> None:
 
 def test_a_path_of_one_cluster_names_the_keys_to_change(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no gamma gives more than one cluster") as error:
-        run(tmp_path, BlobsSettings(points=12, separation=2.0), job(gammas=3, range=(1e5, 1e6)))
+        follow_path(
+            tmp_path, BlobsSettings(points=12, separation=2.0), path_job(gammas=3, range=(1e5, 1e6))
+        )
     assert "bilevel.path.range" in error.value.remedy
 
 
-def test_same_inputs_same_bytes_but_for_the_seconds(made: Path, tmp_path: Path) -> None:
-    again = run(tmp_path, BlobsSettings(points=36, separation=5.0), job(trajectories=True))
+def test_same_inputs_same_bytes_but_for_the_seconds(walked: Path, tmp_path: Path) -> None:
+    again = follow_path(
+        tmp_path, BlobsSettings(points=36, separation=5.0), path_job(trajectories=True)
+    )
     for suffix in (".npz", ".trajectories.csv"):
-        assert again.with_suffix(suffix).read_bytes() == made.with_suffix(suffix).read_bytes()
-    first, second = (read_csv(path).drop(columns="seconds") for path in (made, again))
+        assert again.with_suffix(suffix).read_bytes() == walked.with_suffix(suffix).read_bytes()
+    first, second = (read_csv(path).drop(columns="seconds") for path in (walked, again))
     assert first.equals(second)
 
 

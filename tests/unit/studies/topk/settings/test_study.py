@@ -6,7 +6,8 @@ import yaml
 from pydantic import ValidationError
 
 from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
-from advlearn.studies.topk.settings.study import JOBS, TopkSettings
+from advlearn.studies.topk.settings.cells import JOBS
+from advlearn.studies.topk.settings.study import TopkSettings
 
 ROOT = Path(__file__).parents[5]
 SMALL: dict[str, Any] = {

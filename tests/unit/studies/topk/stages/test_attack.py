@@ -12,12 +12,12 @@ from advlearn.data.multilabel.store import MultiLabelSplit, load_multilabel
 from advlearn.learners.networks.weights import load_networks, save_networks
 from advlearn.metrics.ranking import MEASURES
 from advlearn.settings.topk import TopkAttackSettings, authors
+from advlearn.studies.topk.settings.cells import JOBS
 from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell
-from advlearn.studies.topk.settings.study import JOBS
 from advlearn.studies.topk.stages.attack import topk_attack
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet
-from tests.helpers.tiny import TinyTopk
+from tests.helpers.tiny_topk import TinyTopk
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,7 @@ def test_the_first_eligible_images_are_attacked(topk: TinyTopk, job: str) -> Non
             in_top = mine & top(row, wanted.k)
             if wanted.scheme == "global":
                 involved = mine & set(wanted.specified)
-                fits = len(mine) >= wanted.k + len(involved) and involved & in_top
+                fits = len(mine) >= wanted.k + len(involved) and bool(involved & in_top)
             else:
                 fits = len(mine) >= wanted.k + wanted.n_specified
                 fits = fits and len(in_top) >= wanted.n_specified
@@ -186,7 +186,7 @@ def test_a_job_that_keeps_no_images_writes_a_file_without_rows(topk: TinyTopk) -
 def test_batch_size_changes_no_outcome(topk: TinyTopk, tmp_path: Path, batch_size: int) -> None:
     out = tmp_path / "seed0.parquet"
     topk.attack(out, topk.job("transfer").model_copy(update={"batch_size": batch_size}))
-    assert_same(out, topk.outcomes("cnn", "transfer"), images=True)
+    assert_same(out, topk.outcomes("cnn", "transfer"))
 
 
 def test_order_of_cells_changes_no_outcome(topk: TinyTopk, tmp_path: Path) -> None:
@@ -194,10 +194,10 @@ def test_order_of_cells_changes_no_outcome(topk: TinyTopk, tmp_path: Path) -> No
     out = tmp_path / "seed0.parquet"
     topk.attack(out, job.model_copy(update={"cells": job.cells[::-1]}))
     last = len(job.cells) - 1
-    assert_same(out, topk.outcomes("cnn", "transfer"), images=True, renumbered=lambda n: last - n)
+    assert_same(out, topk.outcomes("cnn", "transfer"), renumbered=lambda n: last - n)
 
 
-def assert_same(mine: Path, theirs: Path, *, images: bool, renumbered: Any = lambda n: n) -> None:
+def assert_same(mine: Path, theirs: Path, *, renumbered: Any = lambda n: n) -> None:
     """The same outcomes up to the rounding of another batch, the images beside them too.
 
     An image that one step leaves on the border of success ends with it or one later, as rounding
@@ -209,7 +209,7 @@ def assert_same(mine: Path, theirs: Path, *, images: bool, renumbered: Any = lam
         frame["cell"] = number(frame["cell"])
         order = np.lexsort((frame["image"], frame["cell"]))
         frames.append(frame.iloc[order].reset_index(drop=True))
-        pixels.append(read_npy(path.with_suffix(".npy"))[order] if images else None)
+        pixels.append(read_npy(path.with_suffix(".npy"))[order])
     for key in ("cell", "image"):
         assert frames[0][key].tolist() == frames[1][key].tolist()
     same = (frames[0]["iterations"] == frames[1]["iterations"]).to_numpy()
@@ -221,8 +221,7 @@ def assert_same(mine: Path, theirs: Path, *, images: bool, renumbered: Any = lam
     pd.testing.assert_frame_equal(
         frames[0].drop(columns=vectors), frames[1].drop(columns=vectors), rtol=1e-3, atol=1e-4
     )
-    if images:
-        np.testing.assert_allclose(pixels[0][same], pixels[1][same], atol=5e-3)
+    np.testing.assert_allclose(pixels[0][same], pixels[1][same], atol=5e-3)
 
 
 def test_same_seed_same_outcomes_other_seed_other_labels(topk: TinyTopk, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 
 from advlearn.data.multilabel.store import load_multilabel
 from advlearn.metrics.ranking import MEASURES
-from advlearn.report.tidy import Tidy
+from advlearn.studies.topk.schema import SCHEMA
 from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell, TopkCollectSettings
 from advlearn.studies.topk.stages import collect as stage
 from advlearn.support.errors import UserError
@@ -23,25 +24,18 @@ from advlearn.support.io import (
     write_csv,
     write_parquet,
 )
-from tests.helpers.tiny import TinyTopk
+from tests.helpers.tiny_topk import TinyTopk, topk_files
+from tests.helpers.topk_run import PUBLISHED, opened
 
-PUBLISHED = Path(__file__).parents[5] / "config" / "published"
-FILES = {
-    "topk_metrics.csv",
-    "topk_images.csv",
-    "topk_models.csv",
-    "topk_transfer.csv",
-    "topk_examples.npz",
-    "topk_choices.csv",
-    "topk_study.json",
-}
+CHOICES = PUBLISHED / "topk" / "topk_choices.csv"
+FILES = {*SCHEMA.files, SCHEMA.record}
 
 
 def collect(topk: TinyTopk, run: Path, out: Path, settings: TopkCollectSettings) -> None:
     stage.topk_collect(
-        run=run,
+        files=topk_files(run),
         data=topk.data,
-        choices=PUBLISHED / "topk_choices.csv",
+        choices=CHOICES,
         settings=settings,
         out=out / "topk_metrics.csv",
     )
@@ -80,18 +74,16 @@ def chosen(frame: pd.DataFrame, keys: dict[str, object]) -> pd.DataFrame:
 
 def test_tables_and_figures_can_read_it(tidy: Path, topk: TinyTopk) -> None:
     assert {path.name for path in tidy.iterdir()} == FILES
-    loaded = Tidy(tidy, PUBLISHED)
-    assert list(loaded.chosen(None)) == ["topk"]
-    for frame in (
-        loaded.topk_metrics,
-        loaded.topk_images,
-        loaded.topk_models,
-        loaded.topk_transfer,
-        loaded.topk_choices,
-    ):
-        assert len(frame)
-    assert len(loaded.topk_examples["clean"]) == topk.study.examples
-    assert loaded.topk_study.primary_model == "cnn"
+    loaded = opened(tidy)
+    for name in SCHEMA.tables:
+        assert len(loaded[name])
+    assert len(loaded.arrays("topk_examples")["clean"]) == topk.study.examples
+    assert loaded.study.primary_model == "cnn"
+
+
+def test_tables_have_the_columns_of_the_schema_in_its_order(tidy: Path) -> None:
+    for name, schema in SCHEMA.tables.items():
+        assert list(read_csv(tidy / f"{name}.csv")) == list(schema.columns), name
 
 
 def test_every_cell_has_every_metric_once(tidy: Path, topk: TinyTopk) -> None:
@@ -116,6 +108,7 @@ def test_shares_and_means_are_those_of_the_outcomes(tidy: Path, topk: TinyTopk) 
         assert (rows["n_eligible"] == n_eligible).all()
         outcomes = outcomes.assign(l2_255=outcomes["l2"] * 255)
         successes = outcomes[outcomes["success"]]
+        by_metric: dict[Hashable, dict[Hashable, Any]] = rows.to_dict("index")
         if outcomes.empty:
             empty += 1
             assert n_eligible == 0
@@ -123,12 +116,12 @@ def test_shares_and_means_are_those_of_the_outcomes(tidy: Path, topk: TinyTopk) 
             assert rows[["value", "std"]].isna().all(axis=None)
             continue
         for metric, count in (("asr", len(successes)), ("stealth_asr", outcomes["stealth"].sum())):
-            row = rows.loc[("eligible", metric)]
+            row = by_metric["eligible", metric]
             assert row["value"] == pytest.approx(count / len(outcomes))
             assert row["n"] == len(outcomes)
         for over, part in (("eligible", outcomes), ("success", successes)):
             for metric in stage.MEANS:
-                row, values = rows.loc[(over, metric)], part[metric].to_numpy(dtype=float)
+                row, values = by_metric[over, metric], part[metric].to_numpy(dtype=float)
                 assert row["n"] == len(values)
                 if len(values):
                     assert row["value"] == pytest.approx(np.mean(values), rel=1e-6, abs=1e-9)
@@ -180,7 +173,8 @@ def test_examples_are_fooled_images_beside_the_clean_ones(tidy: Path, topk: Tiny
     test = load_multilabel(topk.data).split("test")
     fooled = outcomes[(outcomes["cell"] == 0) & outcomes["success"]].head(3)
     assert len(fooled) == 3
-    for number, (row, outcome) in enumerate(fooled.iterrows()):
+    for number, row in enumerate(fooled.index.tolist()):
+        outcome = outcomes.loc[row]
         position = outcome["image"]
         assert (examples["clean"][number] == test.images[[position]][0]).all()
         assert (examples["adversarial"][number] == images[row]).all()
@@ -206,7 +200,7 @@ def test_failures_are_shown_where_successes_do_not_suffice(topk: TinyTopk, tmp_p
 
 def test_every_open_choice_has_the_value_that_was_used(tidy: Path) -> None:
     choices = read_csv(tidy / "topk_choices.csv").set_index("key")
-    questions = read_csv(PUBLISHED / "topk_choices.csv")
+    questions = read_csv(CHOICES)
     assert choices.index.tolist() == questions["key"].tolist()
     assert choices.loc["topk.attack.iterations", "value"] == "20"
     assert choices.loc["topk.attack.clean_map", "value"] == "arctanh"
@@ -255,24 +249,25 @@ def test_a_run_in_which_nothing_can_be_attacked_has_rows_too(
     attacks = []
     for attack in settings.attacks:
         for seed in topk.seeds:
-            out = run / f"topk/attacks/{attack.model}/{attack.job}/seed{seed}.parquet"
+            out = topk_files(run).path("outcomes", model=attack.model, job=attack.job, seed=seed)
             topk.attack(out, job, attack.model, seed)
         experiment = {"experiment": attack.cells[0].experiment}
         cell = hopeless.model_copy(update=experiment)
         attacks.append(attack.model_copy(update={"cells": (cell,)}))
     for seed in topk.seeds:
-        path = run / f"topk/transfer/seed{seed}.csv"
+        path = topk_files(run).path("transfer", seed=seed)
         rows = read_csv(path)
         rows = rows[rows["method"].isin(["tkmia", "noise"])]
         write_csv(path, rows.assign(value=None, n=0))
     out = tmp_path / "out"
     collect(topk, run, out, settings.model_copy(update={"attacks": tuple(attacks)}))
-    loaded = Tidy(out, PUBLISHED)
-    assert (loaded.topk_metrics["n"] == 0).all()
-    assert len(loaded.topk_metrics) == len(attacks) * 2 * 24
-    assert len(loaded.topk_images) == 0
-    assert loaded.topk_examples["clean"].shape == (0, 1, 24, 24)
-    assert loaded.topk_examples["specified"].shape == (0, 10)
+    loaded = opened(out)
+    assert (loaded["topk_metrics"]["n"] == 0).all()
+    assert len(loaded["topk_metrics"]) == len(attacks) * 2 * 24
+    assert len(loaded["topk_images"]) == 0
+    examples = loaded.arrays("topk_examples")
+    assert examples["clean"].shape == (0, 1, 24, 24)
+    assert examples["specified"].shape == (0, 10)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +286,7 @@ def test_lost_rows_are_an_error(topk: TinyTopk, tmp_path: Path, file: str) -> No
         write_csv(path, read_csv(path).iloc[:-1])
     else:
         write_parquet(path, read_parquet(path).iloc[:-1])
-    with pytest.raises(UserError, match="not the rows that the run asks for") as error:
+    with pytest.raises(UserError, match="lacks the rows that the run asks for") as error:
         collect(topk, run, tmp_path / "out", topk.collected())
     assert error.value.where == str(path)
 

@@ -14,8 +14,7 @@ from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
 from advlearn.studies.topk.settings.jobs import TopkDataJob
 from advlearn.studies.topk.stages.data import topk_data
 from advlearn.support.errors import UserError
-from tests.helpers.tiny import TinyRun
-from tests.unit.data.multilabel.conftest import picture
+from tests.helpers.photos import picture
 
 SUBSET = Path(os.environ.get("ADVLEARN_SHARED", "../shared")) / "data" / "voc2012_subset"
 SCENES = ScenesSettings(
@@ -23,9 +22,9 @@ SCENES = ScenesSettings(
 )
 
 
-def test_scenes(tiny: TinyRun, tmp_path: Path) -> None:
+def test_scenes(digits: Path, tmp_path: Path) -> None:
     out = tmp_path / "topk" / "data" / "dataset.json"
-    topk_data(data=tiny.data, settings=TopkDataJob(data=SCENES), out=out)
+    topk_data(data=digits, settings=TopkDataJob(data=SCENES), out=out)
     data = load_multilabel(out)
     assert {path.name for path in out.parent.iterdir()} == {
         "dataset.json",
@@ -46,7 +45,7 @@ def test_scenes(tiny: TinyRun, tmp_path: Path) -> None:
         assert images.shape == part.images.shape
         assert 0 <= images.min() < images.max() <= 1
         # Resized bilinearly, no scene is brighter than the brightest image of its split.
-        assert images.max() <= load_split(tiny.data, split).images.max()
+        assert images.max() <= load_split(digits, split).images.max()
 
 
 def test_scenes_need_the_runs_data(tmp_path: Path) -> None:

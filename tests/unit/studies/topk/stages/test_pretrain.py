@@ -6,7 +6,9 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from advlearn.data.multilabel.store import SplitLabels, load_multilabel, save, save_images
+from advlearn.data.splits import SplitName
 from advlearn.learners.networks.weights import load_network
+from advlearn.settings.network import ImagenetResnetSettings
 from advlearn.studies.topk.settings.jobs import TopkModelSettings
 from advlearn.studies.topk.stages import pretrain as stage
 from advlearn.studies.topk.stages.pretrain import topk_pretrain
@@ -14,13 +16,13 @@ from advlearn.support.io import read_csv
 from advlearn.training.multilabel import all_scores
 
 NAMES = ("low", "high", "never")
-COUNTS = {"train": 60, "validation": 30, "test": 20}
+COUNTS: dict[SplitName, int] = {"train": 60, "validation": 30, "test": 20}
 
 
 def prepare(folder: Path, channels: int = 1) -> Path:
     """Dark or bright halves are the first two labels; no image has the third."""
     draw = np.random.default_rng(0)
-    labels = {
+    labels: dict[SplitName, np.ndarray] = {
         split: np.c_[draw.random((n, 2)) < 0.6, np.zeros((n, 1))].astype(bool)
         for split, n in COUNTS.items()
     }
@@ -72,14 +74,16 @@ def test_weights_history_and_measures(tmp_path: Path) -> None:
     test = load_multilabel(data).split("test")
     logits = all_scores(load_network(out), test.images, 16)
     rows = measures[measures["split"] == "test"].set_index("metric")
+    values = rows["value"].to_dict()
     by_class = [average_precision_score(test.labels[:, j], logits[:, j]) for j in range(2)]
-    assert rows.loc["class_ap:low", "value"] == pytest.approx(by_class[0], abs=1e-6)
-    assert rows.loc["class_map", "value"] == pytest.approx(np.mean(by_class), abs=1e-6)
+    assert values["class_ap:low"] == pytest.approx(by_class[0], abs=1e-6)
+    assert values["class_map"] == pytest.approx(np.mean(by_class), abs=1e-6)
     # The class that no image has is left out of the mean, and its own row is empty.
-    assert rows.loc["class_map", ["n_images", "n_classes"]].tolist() == [20, 2]
-    assert np.isnan(rows.loc["class_ap:never", "value"])
+    assert rows["n_images"].to_dict()["class_map"] == 20
+    assert rows["n_classes"].to_dict()["class_map"] == 2
+    assert np.isnan(values["class_ap:never"])
     of_images = [average_precision_score(y, s) for y, s in zip(test.labels, logits, strict=True)]
-    assert rows.loc["sample_map", "value"] == pytest.approx(np.mean(of_images), abs=1e-6)
+    assert values["sample_map"] == pytest.approx(np.mean(of_images), abs=1e-6)
     assert rows.loc["sample_map", "n_images"] == 20
     chosen = measures[measures["split"] == "validation"].set_index("metric")
     assert chosen.loc["class_map", "value"] == pytest.approx(history["validation_map"].max())
@@ -107,20 +111,20 @@ def test_same_seed_same_files_other_seed_other_weights(tmp_path: Path) -> None:
 def test_imagenet_weights_are_obtained_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    asked: list[tuple[str, Path]] = []
 
     def obtain(name: str, sources: object, folder: Path) -> Path:
         asked.append((name, folder))
         return tmp_path / "given.pth"
 
-    built = []
+    built: list[ImagenetResnetSettings] = []
 
-    def build(network: object, *rest: object) -> None:
+    def build(network: ImagenetResnetSettings, *rest: object) -> None:
         built.append(network)
         raise InterruptedError
 
     monkeypatch.setattr(stage, "imagenet_weights", obtain)
-    monkeypatch.setattr(stage, "build", build)
+    monkeypatch.setattr(stage, "build_network", build)
     with pytest.raises(InterruptedError):
         topk_pretrain(
             data=prepare(tmp_path, channels=3),

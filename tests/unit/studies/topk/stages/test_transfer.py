@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,17 +14,26 @@ from advlearn.data.multilabel.store import load_multilabel
 from advlearn.learners.networks.weights import load_network
 from advlearn.metrics.ranking import MEASURES
 from advlearn.settings.topk import authors
+from advlearn.studies.topk.judging import Judges
 from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell, TopkTransferJob
 from advlearn.studies.topk.stages import transfer as stage
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_npy, write_parquet
-from tests.helpers.tiny import TinyTopk
+from tests.helpers.tiny_topk import TinyTopk, topk_files
 
 METRICS = ["asr", *(f"delta_{name}" for name in MEASURES)]
 
 
 def table(topk: TinyTopk, seed: int = 0) -> pd.DataFrame:
     return read_csv(topk.folder / "topk" / "transfer" / f"seed{seed}.csv")
+
+
+def by_name(rows: pd.DataFrame) -> dict[Hashable, dict[Hashable, Any]]:
+    """The rows by source, target, method and metric."""
+    found: dict[Hashable, dict[Hashable, Any]] = rows.set_index(
+        ["source", "target", "method", "metric"]
+    ).to_dict("index")
+    return found
 
 
 def job(topk: TinyTopk, **changes: object) -> TopkTransferJob:
@@ -37,7 +48,12 @@ def job(topk: TinyTopk, **changes: object) -> TopkTransferJob:
 
 def run(topk: TinyTopk, folder: Path, settings: TopkTransferJob) -> pd.DataFrame:
     stage.topk_transfer(
-        data=topk.data, run=folder, settings=settings, seed=0, out=folder / "t.csv", device="cpu"
+        data=topk.data,
+        files=topk_files(folder),
+        settings=settings,
+        seed=0,
+        out=folder / "t.csv",
+        device="cpu",
     )
     return read_csv(folder / "t.csv")
 
@@ -49,7 +65,7 @@ def copied(topk: TinyTopk, folder: Path) -> Path:
     return folder
 
 
-def attacked_anew(topk: TinyTopk, folder: Path, cell: TopkCell) -> None:
+def attacked_again(topk: TinyTopk, folder: Path, cell: TopkCell) -> None:
     """Replace the images of the transfer."""
     settings = TopkAttackJob(cells=(cell,), images=8, keep_images=True, batch_size=8)
     for model in topk.study.models:
@@ -83,7 +99,7 @@ def test_every_source_target_and_method_has_its_rows(topk: TinyTopk) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_white_box_rows_are_the_attacks_own_outcome(topk: TinyTopk, seed: int) -> None:
-    rows = table(topk, seed).set_index(["source", "target", "method", "metric"])
+    rows = by_name(table(topk, seed))
     for model in topk.study.models:
         outcomes = read_parquet(topk.outcomes(model, "transfer", seed))
         for cell, method in enumerate(("tkmia", "kfool")):
@@ -92,7 +108,7 @@ def test_the_white_box_rows_are_the_attacks_own_outcome(topk: TinyTopk, seed: in
             expected = {"asr": part["success"].mean()}
             expected |= {name: part[name].mean() for name in METRICS[1:]}
             for metric, value in expected.items():
-                row = rows.loc[model, model, method, metric]
+                row = rows[model, model, method, metric]
                 assert row["value"] == pytest.approx(value)
                 assert row["n"] == len(part)
 
@@ -114,8 +130,8 @@ def test_the_other_model_is_judged_on_what_it_sees(topk: TinyTopk) -> None:
             continue
         gone.append(not np.isin(specified, order[1]).any())
         precision.append(relevant[order[1]].mean() - relevant[order[0]].mean())
-    rows = table(topk).set_index(["source", "target", "method", "metric"])
-    asr, change = (rows.loc["cnn", "mlp", "tkmia", name] for name in ("asr", "delta_p"))
+    rows = by_name(table(topk))
+    asr, change = (rows["cnn", "mlp", "tkmia", name] for name in ("asr", "delta_p"))
     assert asr["n"] == change["n"] == len(gone)
     assert 0 < len(gone) < mine.sum(), "the two models agree on every image"
     assert asr["value"] == pytest.approx(np.mean(gone))
@@ -126,7 +142,8 @@ def test_noise_is_as_long_as_the_attack_and_inside_the_box(topk: TinyTopk) -> No
     outcomes = read_parquet(topk.outcomes("cnn", "transfer"))
     outcomes = outcomes[outcomes["cell"] == 0]
     test = load_multilabel(topk.data).split("test")
-    noisy = stage._noise(test, outcomes, job(topk), seed=0)
+    judges = Judges({}, test, job(topk), seed=0)
+    noisy = judges.noisy(outcomes)
     assert 0 <= noisy.min() < noisy.max() <= 1
     clean = test.images[outcomes["image"].to_numpy()]
     shift = (noisy - clean).astype(np.float64).reshape(len(noisy), -1)
@@ -135,9 +152,9 @@ def test_noise_is_as_long_as_the_attack_and_inside_the_box(topk: TinyTopk) -> No
     # Each image has noise of its own, of the seed and not of the rows beside it.
     directions = shift / np.linalg.norm(shift, axis=1, keepdims=True)
     assert (np.abs(directions @ directions.T - np.eye(len(shift))) < 0.95).all()
-    alone = stage._noise(test, outcomes.iloc[2:3], job(topk), seed=0)
+    alone = judges.noisy(outcomes.iloc[2:3])
     assert (alone[0] == noisy[2]).all()
-    other = stage._noise(test, outcomes, job(topk), seed=1)
+    other = Judges({}, test, job(topk), seed=1).noisy(outcomes)
     assert (other != noisy).any()
 
 
@@ -153,13 +170,13 @@ def test_order_of_models_changes_no_row(topk: TinyTopk, tmp_path: Path) -> None:
 def test_the_white_box_rows_of_the_authors_preset(topk: TinyTopk, tmp_path: Path) -> None:
     """What is clean is then the squashed image, for attack, noise and target alike."""
     folder = copied(topk, tmp_path)
-    attacked_anew(topk, folder, random_cell())
+    attacked_again(topk, folder, random_cell())
     found = run(topk, folder, job(topk, methods=("tkmia",), clean_map="tanh_raw"))
-    rows = found.set_index(["source", "target", "method", "metric"])
+    rows = by_name(found)
     outcomes = read_parquet(folder / "topk/attacks/cnn/transfer/seed0.parquet")
     assert outcomes["success"].mean() > 0
     for metric, name in (("asr", "success"), ("delta_p", "delta_p"), ("delta_ndcg", "delta_ndcg")):
-        row = rows.loc["cnn", "cnn", "tkmia", metric]
+        row = rows["cnn", "cnn", "tkmia", metric]
         assert row["value"] == pytest.approx(outcomes[name].mean())
         assert row["n"] == len(outcomes)
 
@@ -168,7 +185,7 @@ def test_without_eligible_images_there_are_rows_without_values(
     topk: TinyTopk, tmp_path: Path
 ) -> None:
     folder = copied(topk, tmp_path)
-    attacked_anew(topk, folder, random_cell(k=2, n_specified=3))
+    attacked_again(topk, folder, random_cell(k=2, n_specified=3))
     found = run(topk, folder, job(topk, methods=("tkmia",), k=2, n_specified=3))
     assert len(found) == 2 * 2 * 2 * len(METRICS)
     assert (found["n"] == 0).all()

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advlearn.report.labels import GREY, Mark
-from advlearn.report.panels import decades, grid, key, legend, log_span, name_sides
+from advlearn.report.panels import grid, key, legend, log_axes, log_span, name_sides
 from advlearn.studies.bilevel.paper.labels import DATASETS, WEIGHTS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
@@ -36,13 +36,8 @@ def draw(tidy: BilevelTidy) -> Figure:
     for column, kind in enumerate(kinds):
         part = frame[frame["weights"] == kind]
         top, bottom = axes[:, column]
-        top.set_xscale("log")
-        top.set_yscale("log")
-        top.set_xlim(*span)
-        top.set_ylim(*moved)
+        log_axes(top, span, moved)
         _changes(top, part, marks, span)
-        decades(top.xaxis)
-        decades(top.yaxis)
         _shares(bottom, part, marks)
         for axis in (top, bottom)[: 2 if column else 0]:
             axis.tick_params(labelleft=False)
@@ -59,17 +54,20 @@ def _changes(
     ends = np.array(span)
     for modulus in sorted(part["modulus"].dropna().unique()):
         axis.plot(ends, modulus * ends, color=GREY, lw=0.7)
-    for name, mark in marks.items():
-        here = part[part["dataset"] == name]
-        # A solution that did not move at all has no place on a logarithmic axis.
-        shown = here["change"].clip(lower=axis.get_ylim()[0] * 1.15)
-        axis.plot(here["size"], shown, ls="none", marker=mark.marker, color=mark.colour, ms=2.2)
+    # A solution that did not move at all has no place on a logarithmic axis.
+    _points(axis, part, part["change"].clip(lower=axis.get_ylim()[0] * 1.15), marks)
 
 
 def _shares(axis: Axes, part: pd.DataFrame, marks: dict[str, Mark]) -> None:
     axis.axhline(1, color=GREY, lw=0.9)
-    for name, mark in marks.items():
-        here = part[(part["dataset"] == name) & (part["bound"] > 0)]
-        share = here["change"] / here["bound"]
-        axis.plot(here["size"], share, ls="none", marker=mark.marker, color=mark.colour, ms=2.2)
+    part = part[part["bound"] > 0]
+    _points(axis, part, part["change"] / part["bound"], marks)
     axis.set_ylim(-0.04, 1.15)
+
+
+def _points(axis: Axes, part: pd.DataFrame, y: pd.Series, marks: dict[str, Mark]) -> None:
+    for name, mark in marks.items():
+        here = part["dataset"] == name
+        axis.plot(
+            part["size"][here], y[here], ls="none", marker=mark.marker, color=mark.colour, ms=2.2
+        )

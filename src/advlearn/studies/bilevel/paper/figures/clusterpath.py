@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advlearn.report.labels import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
-from advlearn.report.panels import decades, grid, legend, log_span
+from advlearn.report.panels import grid, legend, log_axes, log_span
 from advlearn.studies.bilevel.paper.labels import DATASETS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 
@@ -74,13 +74,8 @@ def _ways(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
 
 
 def _numbers(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
-    axis.set_xscale("log")
-    axis.set_yscale("log")
-    axis.set_xlim(*log_span(list(part["gamma"])))
-    axis.set_ylim(*log_span([0.8, *part["n_clusters"]]))
+    log_axes(axis, log_span(list(part["gamma"])), log_span([0.8, *part["n_clusters"]]))
     axis.step(part["gamma"], part["n_clusters"], where="post", color=BLACK, lw=1)
-    decades(axis.xaxis)
-    decades(axis.yaxis)
     if not chosen > 0:
         return
     axis.axvline(chosen, color=ORANGE, ls="--", lw=1)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from advlearn.report.labels import BLUE, GREY, ORANGE, VERMILION
-from advlearn.report.panels import decades, grid, legend, log_span, name_sides, say
+from advlearn.report.panels import grid, legend, log_axes, log_span, name_sides, say
 from advlearn.studies.bilevel.paper.labels import DATASETS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import sandwich
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
@@ -30,18 +30,13 @@ def draw(tidy: BilevelTidy) -> Figure:
     figure, axes = grid(len(names), len(kinds), height=1.15, head=0.85, share="row", y="row")
     for row, name in zip(axes, names, strict=True):
         here = frame[frame["dataset"] == name]
-        row[0].set_xscale("log")
-        row[0].set_yscale("log")
-        row[0].set_xlim(*log_span(list(here["gamma"])))
         sizes = here[["certified", "attacked", "noise"]].to_numpy(float)
         low, high = log_span(sizes[np.isfinite(sizes)].tolist())
         # Whole markers, and not halves of them, at either end.
-        row[0].set_ylim(low / 1.5, high * 1.5)
+        log_axes(row[0], log_span(list(here["gamma"])), (low / 1.5, high * 1.5))
         gamma = tidy.study.datasets.get(name, {}).get("gamma")
         for axis, kind in zip(row, kinds, strict=True):
             _panel(axis, here[here["weights"] == kind].sort_values("gamma"), gamma)
-        decades(row[0].xaxis)
-        decades(row[0].yaxis)
     sides = [f"{DATASETS(name)}\nε" for name in names]
     name_sides(figure, axes, titles=map(WEIGHTS, kinds), rows=sides, x="γ")
     legend(

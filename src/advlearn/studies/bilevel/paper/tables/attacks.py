@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from advlearn.report.frames import groups, ordered
-from advlearn.report.table import OVER_SEEDS, Group, Source, Table
+from advlearn.report.frames import ordered
+from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import BUDGETS, DATASETS, FORMS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
@@ -62,23 +62,14 @@ def build(tidy: BilevelTidy) -> Table:
             *("budget", "target", "method", "reached"),
             *("ε", "δ", "matching error", "queries", "seconds"),
         ],
-        groups=[
-            Group(
-                f"{DATASETS(dataset)}, {WEIGHTS(weights)}: {FORMS(form)}",
-                [
-                    _row(cells, form, *key)
-                    for key, cells in groups(part, ["budget", "target", "method"])
-                ],
-            )
-            for (form, dataset, weights), part in groups(frame, ["form", "dataset", "weights"])
-        ],
+        groups=group_rows(frame, KEYS[:3], _title, KEYS[3:], _row),
         notes=[WORDS.no_published(), WORDS.attackers(), WORDS.judged_exactly()],
         wide=True,
         keys=[*KEYS, "metric"],
         how=f"{OVER_SEEDS}; over the seeds in which the target was reached",
         sources=[
             Source("bilevel_attacks", hits, of=lambda column: column not in _COUNTS),
-            Source("bilevel_attacks", tries, of=_COUNTS.__contains__),
+            Source("bilevel_attacks", tries, of=lambda column: column in _COUNTS),
         ],
     )
 
@@ -100,11 +91,15 @@ def _targets(present: pd.Series) -> list[str]:
     return list(present.iloc[numbers.argsort(kind="stable")].unique())
 
 
-def _row(cells: pd.DataFrame, form: str, budget: str, target: str, method: str) -> list[str]:
+def _title(form: str, dataset: str, weights: str) -> str:
+    return f"{DATASETS(dataset)}, {WEIGHTS(weights)}: {FORMS(form)}"
+
+
+def _row(cells: pd.DataFrame, budget: str, target: str, method: str) -> list[str]:
     found = metrics_of(cells)
     return [
         BUDGETS(budget),
-        _target(form, target),
+        _target(str(cells["form"].iloc[0]), target),
         METHODS(method),
         f"{found['reached']['reached']} of {found['reached']['seeds']}",
         *(interval(found.get(name)) for name in METRICS),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
-from advlearn.report.frames import groups, ordered, records
+from advlearn.report.frames import ordered, records
 from advlearn.report.intervals import BOUNDS
 from advlearn.report.numbers import ABSENT, format_significant, plus_minus
-from advlearn.report.table import OVER_SEEDS, Group, Source, Table
+from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, means
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
@@ -41,18 +42,13 @@ def build(tidy: BilevelTidy) -> Table:
     """
     frame = measure(tidy)
     targets = VICTIMS.order(frame["target"])
+    row = partial(_row, targets)
     return Table(
         title="Black-box attacks: perturbations given to other clusterers",
         caption=WORDS.blackbox_caption(len(tidy.study.seeds)),
         frame=frame,
         columns=["made on", "method", "ε", *map(VICTIMS, targets)],
-        groups=[
-            Group(
-                DATASETS(dataset),
-                [_row(cells, targets, *key) for key, cells in groups(part, ["source", "method"])],
-            )
-            for (dataset,), part in groups(frame, ["dataset"])
-        ],
+        groups=group_rows(frame, ["dataset"], DATASETS, ["source", "method"], row),
         notes=[WORDS.no_published(), WORDS.blackbox_csv()],
         wide=True,
         keys=[*KEYS, "metric"],
@@ -65,7 +61,7 @@ def _long(tidy: BilevelTidy) -> pd.DataFrame:
     return by_metric(tidy["bilevel_blackbox"], KEYS, METRICS)
 
 
-def _row(cells: pd.DataFrame, targets: Sequence[str], source: str, method: str) -> list[str]:
+def _row(targets: Sequence[str], cells: pd.DataFrame, source: str, method: str) -> list[str]:
     errors = {
         str(row["target"]): plus_minus(*(row[name] for name in BOUNDS))
         for row in records(cells[cells["metric"] == "matching_error"])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from advlearn.report.frames import groups, ordered, records
+from advlearn.report.frames import ordered, records
 from advlearn.report.intervals import BOUNDS, over_seeds
 from advlearn.report.numbers import ABSENT, plus_minus
-from advlearn.report.table import Group, Source, Table
+from advlearn.report.table import Source, Table, group_rows
 from advlearn.studies.bilevel.paper.labels import CHANGES, DEVIATIONS, REACHES
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
@@ -61,18 +62,18 @@ def build(tidy: BilevelTidy) -> Table:
     """
     frame, known = measure(tidy), _known(tidy)
     columns = _columns(tidy["bilevel_agreement"])
-    blocks = []
-    for (part, kind), rows in groups(frame, ["part", "kind"]):
-        title = f"{kind}: {CHANGES(kind)}" if part == "kind" else "by number of clusters"
-        lines = groups(rows, [name for name in _PARTS[part] if name != "kind"])
-        blocks.append(Group(title, [_row(key, cells, columns) for key, cells in lines]))
+    row, part = partial(_row, columns), frame["part"]
+    kinds, numbers = frame[part == "kind"], frame[part == "n_clusters"]
     count = tidy["bilevel_agreement"]["seed"].nunique()
     return Table(
         title="Agreement of deviations with the number of moved points",
         caption=WORDS.agreement_caption(count),
         frame=frame,
         columns=["changes", *(", ".join(map(DEVIATIONS, alike)) for alike in columns), "pairs"],
-        groups=blocks,
+        groups=[
+            *group_rows(kinds, ["kind"], _title, ["scenario", "balance"], row),
+            *group_rows(numbers, ["part"], lambda _: "by number of clusters", ["n_clusters"], row),
+        ],
         notes=[WORDS.light_changes(), WORDS.agreement_pairs(), WORDS.no_published()],
         wide=True,
         keys=_KEYS,
@@ -87,6 +88,10 @@ def build(tidy: BilevelTidy) -> Table:
             for part, columns in _PARTS.items()
         ],
     )
+
+
+def _title(kind: str) -> str:
+    return f"{kind}: {CHANGES(kind)}"
 
 
 def _known(tidy: BilevelTidy) -> pd.DataFrame:
@@ -110,7 +115,7 @@ def _columns(frame: pd.DataFrame) -> list[list[str]]:
     return found
 
 
-def _row(key: Sequence[Any], cells: pd.DataFrame, columns: Sequence[Sequence[str]]) -> list[str]:
+def _row(columns: Sequence[Sequence[str]], cells: pd.DataFrame, *key: Any) -> list[str]:
     taus = {
         str(row["deviation"]): plus_minus(*(row[name] for name in BOUNDS)) for row in records(cells)
     }

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
-import numpy as np
 import pandas as pd
 
-from advlearn.report.frames import groups, ordered, records
+from advlearn.report.frames import ordered
 from advlearn.report.numbers import format_significant
-from advlearn.report.table import LINE_OF_TABLE, Group, Source, Table
+from advlearn.report.table import LINE_OF_TABLE, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.labels import BOUNDS, DATASETS, WEIGHTS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
 
 _KEYS = ["dataset", "weights", "n", "d", "n_clusters"]
 _ROW = ["dataset", "n", "d", "n_clusters"]
-_NAN = float("nan")
 
 
 def measure(tidy: BilevelTidy) -> pd.DataFrame:
@@ -28,14 +26,14 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
         (low divided by the true low; missing where either is missing or the true low is 0).
     """
     frame = tidy["bilevel_intervals"]
-    true = frame[frame["bound"] == "true"].set_index(_KEYS)["low"].rename("true_low")
-    frame = frame.merge(true, on=_KEYS, how="left")
-    known = frame["true_low"].where(frame["true_low"] > 0)
-    certifies = pd.Series(np.where(frame["low"] < frame["high"], "yes", "no"), index=frame.index)
+    true = frame.loc[frame["bound"] == "true", [*_KEYS, "low"]]
+    frame = frame.merge(true, on=_KEYS, how="left", suffixes=("", "_true"))
+    certifies = (frame["low"] < frame["high"]).map({True: "yes", False: "no"})
+    true_low = frame.pop("low_true")
     frame = frame.assign(
         certifies=certifies.where(frame["low"].notna() & frame["high"].notna()),
-        ratio=frame["low"] / known,
-    ).drop(columns="true_low")
+        ratio=frame["low"] / true_low.where(true_low > 0),
+    )
     return ordered(
         frame,
         ["weights", "dataset", "n_clusters", "bound"],
@@ -64,33 +62,34 @@ def build(tidy: BilevelTidy) -> Table:
             *(["γ max, true"] if "true" in bounds else []),
             "non-empty",
         ],
-        groups=[
-            Group(WEIGHTS(weights), [_row(key, cells, bounds) for key, cells in groups(part, _ROW)])
-            for (weights,), part in groups(frame, ["weights"])
-        ],
+        groups=group_rows(frame, ["weights"], WEIGHTS, _ROW, partial(_row, bounds)),
         notes=[WORDS.no_published(), WORDS.derived()],
         wide=True,
         keys=[*_KEYS, "bound"],
         how=f"{LINE_OF_TABLE}; certifies: low < high; ratio: low by the true low",
         sources=[
             Source("bilevel_intervals", intervals),
-            Source("bilevel_intervals", true, "the true interval", "ratio".__eq__, _KEYS),
+            Source(
+                "bilevel_intervals",
+                true,
+                role="the true interval",
+                of=lambda column: column == "ratio",
+                keys=_KEYS,
+            ),
         ],
     )
 
 
-def _row(key: Sequence[Any], cells: pd.DataFrame, bounds: Sequence[str]) -> list[str]:
-    found = {str(row["bound"]): row for row in records(cells)}
-    proved = [found[name] for name in bounds if name in found and name != "true"]
-    lowest = min((row["low"] for row in proved), default=_NAN)
-    highest = max((row["high"] for row in proved if pd.notna(row["high"])), default=_NAN)
-    missing = {"low": _NAN, "high": _NAN}
-    numbers = [found.get(name, missing)["low"] for name in bounds] + [highest]
+def _row(bounds: Sequence[str], cells: pd.DataFrame, dataset: str, *sizes: float) -> list[str]:
+    known = cells.set_index("bound").reindex(list(bounds))
+    proved = cells[cells["bound"] != "true"]
+    lowest, highest = proved["low"].min(), proved["high"].max()
+    numbers = [*(known["low"][name] for name in bounds), highest]
     if "true" in bounds:
-        numbers.append(found.get("true", missing)["high"])
+        numbers.append(known["high"]["true"])
     return [
-        DATASETS(key[0]),
-        *(str(int(value)) for value in key[1:]),
-        *(format_significant(float(value)) for value in numbers),
+        DATASETS(dataset),
+        *(str(int(size)) for size in sizes),
+        *map(format_significant, numbers),
         "yes" if lowest < highest else "no",
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from advlearn.report.frames import groups, ordered
+from advlearn.report.frames import ordered
 from advlearn.report.numbers import ABSENT
-from advlearn.report.table import OVER_SEEDS, Group, Source, Table
+from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
 from advlearn.studies.bilevel.paper.schema import BilevelTidy
@@ -54,13 +54,7 @@ def build(tidy: BilevelTidy) -> Table:
         caption=WORDS.onepoint_caption(len(tidy.study.seeds)),
         frame=frame,
         columns=["victim", "method", "misclustered", "δ²", "ℓ0", "ℓ2", "ℓ∞", "queries"],
-        groups=[
-            Group(
-                DATASETS(pair),
-                [_row(cells, *key) for key, cells in groups(part, ["victim", "method"])],
-            )
-            for (pair,), part in groups(frame, ["pair"])
-        ],
+        groups=group_rows(frame, ["pair"], DATASETS, ["victim", "method"], _row),
         notes=[f"Published: {str(source).rstrip('.')}." for source in sources],
         keys=[*KEYS, "metric"],
         how=OVER_SEEDS,

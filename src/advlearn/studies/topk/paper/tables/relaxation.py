@@ -1,4 +1,4 @@
-"""TkMIA with its convex relaxation beside the exact order statistic."""
+"""TkMIA with its convex relaxation and with the exact order statistic."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from advlearn.report.schema import CHOICES, Column, StudySchema, TableSchema, columns
 from advlearn.settings.base import Settings
-from advlearn.studies.topk.settings.study import JOBS
+from advlearn.studies.topk.settings.cells import JOBS
 from advlearn.support.errors import UserError
 
 SHARES = {"asr": "success", "stealth_asr": "stealth"}

@@ -1,0 +1,109 @@
+"""The cells of study 2: which attack is run on which labels, by experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from advlearn.settings.topk import Method, TopkAttackSettings
+from advlearn.studies.topk.settings.jobs import TopkCell
+
+if TYPE_CHECKING:
+    from advlearn.studies.topk.settings.study import TopkSettings
+
+JOBS: dict[str, tuple[str, ...]] = {
+    "global": ("global",),
+    "random": ("random",),
+    "sweeps": ("relaxation", "alpha", "unknown"),
+    "transfer": ("transfer",),
+}
+"""Jobs of a model and their experiments; an experiment gives the rows of one or two tables."""
+
+
+def cells_of(study: TopkSettings, job: str) -> tuple[TopkCell, ...]:
+    """The cells of one job, experiment by experiment and method by method."""
+    return tuple(
+        cell
+        for experiment in JOBS[job]
+        for method in study.methods_of(experiment)
+        for cell in _CELLS[experiment](study, method)
+    )
+
+
+def _global(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+    """Every fixed label set at every k."""
+    for name, labels in study.label_sets.items():
+        for k in study.k:
+            yield TopkCell(
+                experiment="global",
+                scheme="global",
+                labels=name,
+                specified=labels,
+                n_specified=len(labels),
+                k=k,
+                attack=study.attack_of(method),
+            )
+
+
+def _random(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+    """Every number of labels drawn for an image at every k."""
+    attack = study.attack_of(method)
+    for k in study.k:
+        for count in study.n_specified:
+            # Labels are drawn from the top k: there are never more than k of them.
+            if count <= k:
+                yield _at_random("random", attack, k, count)
+
+
+def _relaxation(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+    """Every loss at every k that has room for the labels in focus."""
+    count = study.focus.n_specified
+    for surrogate in study.surrogates:
+        attack = study.attack_of(method, surrogate=surrogate)
+        for k in (each for each in study.k if each >= count):
+            yield _at_random("relaxation", attack, k, count)
+
+
+def _alpha(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+    """Every weight of the norm."""
+    focus = study.focus
+    for alpha in study.alphas:
+        attack = study.attack_of(method, alpha=alpha)
+        yield _at_random("alpha", attack, focus.k, focus.n_specified)
+
+
+def _unknown(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+    """Both kinds of knowledge, with every share of the labels hidden."""
+    focus = study.focus
+    cell = _at_random("unknown", study.attack_of(method), focus.k, focus.n_specified)
+    for knowledge in ("truth", "inferred"):
+        for hidden in study.hidden:
+            yield cell.model_copy(update={"knowledge": knowledge, "hidden": hidden})
+
+
+def _transfer(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+    """The one choice of labels in focus."""
+    focus = study.focus
+    yield _at_random("transfer", study.attack_of(method), focus.k, focus.n_specified)
+
+
+_CELLS: dict[str, Callable[[TopkSettings, Method], Iterator[TopkCell]]] = {
+    "global": _global,
+    "random": _random,
+    "relaxation": _relaxation,
+    "alpha": _alpha,
+    "unknown": _unknown,
+    "transfer": _transfer,
+}
+
+
+def _at_random(experiment: str, attack: TopkAttackSettings, k: int, n_specified: int) -> TopkCell:
+    """A cell whose labels are drawn for each image."""
+    return TopkCell(
+        experiment=experiment,
+        scheme="random",
+        labels="random",
+        n_specified=n_specified,
+        k=k,
+        attack=attack,
+    )

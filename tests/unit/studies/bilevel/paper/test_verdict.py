@@ -1,0 +1,194 @@
+"""Claims, sentences and headline of study 3 on made-up runs of known structure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from advlearn.report.frames import records
+from advlearn.report.style import figure_style
+from advlearn.studies.bilevel.paper.checks import checks
+from advlearn.studies.bilevel.paper.page import headline, headline_rows, page, verdict_rows
+from advlearn.studies.bilevel.paper.sandwich import sandwich
+from advlearn.studies.bilevel.paper.schema import BilevelTidy
+from advlearn.studies.bilevel.paper.staircase import normalised_delta, rand_pairs
+from advlearn.studies.bilevel.paper.verdict import sentences
+from advlearn.studies.bilevel.study import STUDY
+from advlearn.support.errors import UserError
+from tests.helpers.bilevel_run import RATIO, radius
+from tests.helpers.drawn import assert_nothing_cut
+from tests.helpers.spoiled import replace_columns
+
+
+def test_sandwich_finds_what_was_put_in(full: BilevelTidy) -> None:
+    frame = sandwich(full)
+    assert len(frame) == 4 * 2 * 5
+    for row in records(frame):
+        certified = radius(row["gamma"], row["weights"])
+        assert row["certified"] == pytest.approx(certified, rel=1e-6)
+        assert row["attacked"] == pytest.approx(max(certified, 0.05) * RATIO["cut"], rel=1e-6)
+        assert row["method"] == "cut"
+        assert row["noise"] > row["attacked"]
+    assert (frame["violated"] == 0).all()
+    assert list(frame["dataset"].unique()) == ["iris", "digits_1_4", "moons", "blobs"]
+
+
+def test_attack_below_the_certificate_is_a_violation(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_sandwich.csv"
+    frame = pd.read_csv(path)
+    middle = (frame["gamma"] == 1.0) & (frame["kind"] == "attacked") & (frame["method"] == "merge")
+    frame.loc[middle, "epsilon"] = 0.9 * radius(1.0, "fixed")
+    frame.to_csv(path, index=False)
+    tidy = BilevelTidy(copy, published)
+    assert checks(tidy)["certificate"].violations == 1
+    assert any("In 1 of 3 comparisons" in text for text in sentences(tidy))
+    assert "no perturbation smaller than the certified radius" in page(tidy).warning
+    assert headline_rows(tidy)[1][0][-1] == "1 of 3"
+
+
+def test_sandwich_without_attacks(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_sandwich.csv"
+    frame = pd.read_csv(path)
+    frame[frame["kind"] == "certified"].to_csv(path, index=False)
+    tidy = BilevelTidy(copy, published)
+    row = headline_rows(tidy)[1][0]
+    assert row[4] == "0.210"
+    assert row[5:] == ["–", "–", "–", "–", "–"]
+    assert checks(tidy)["certificate"].cases == 0
+    assert not any("certified radius the clustering" in text for text in sentences(tidy))
+    with figure_style():
+        assert_nothing_cut(STUDY.figure("bilevel_sandwich").draw(tidy))
+
+
+def test_nothing_certified(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_sandwich.csv"
+    frame = pd.read_csv(path)
+    frame.loc[frame["kind"] == "certified", "epsilon"] = 0.0
+    frame.to_csv(path, index=False)
+    tidy = BilevelTidy(copy, published)
+    assert headline_rows(tidy)[1][0][7] == "–"
+    with figure_style():
+        assert_nothing_cut(STUDY.figure("bilevel_sandwich").draw(tidy))
+
+
+def test_delta_is_taken_from_the_rand_index_where_it_is_missing(
+    small: BilevelTidy, copy: Path, published: Path
+) -> None:
+    path = copy / "bilevel_staircase.csv"
+    frame = pd.read_csv(path)
+    frame[frame["deviation"] != "delta"].to_csv(path, index=False)
+    tidy = BilevelTidy(copy, published)
+    keys = ["direction", "tau"]
+    first, second = (
+        normalised_delta(run).sort_values(keys)["value"].to_numpy() for run in (small, tidy)
+    )
+    assert first == pytest.approx(second, abs=1e-6)
+    assert first.max() <= 1
+    assert rand_pairs(tidy).empty
+    assert checks(tidy)["rand"].cases == 0
+    frame[frame["deviation"] == "matching_error"].to_csv(path, index=False)
+    with pytest.raises(UserError, match="no delta-measure"), figure_style():
+        STUDY.figure("bilevel_staircase").draw(BilevelTidy(copy, published))
+
+
+def test_rand_index_that_is_not_delta_is_seen(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_staircase.csv"
+    frame = pd.read_csv(path)
+    frame.loc[frame["deviation"] == "one_minus_ri", "value"] *= 1.01
+    frame.to_csv(path, index=False)
+    tidy = BilevelTidy(copy, published)
+    check = checks(tidy)["rand"]
+    assert 0 < check.violations < check.cases  # where both are 0 they still agree
+    assert any(text.startswith("1 − RI differs") for text in sentences(tidy))
+
+
+def test_value_function_that_falls_is_seen(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_staircase.csv"
+    frame = pd.read_csv(path)
+    last = (frame["curve"] == "value") & (frame["tau"] == frame["tau"].max())
+    frame.loc[last, "value"] = 0.0
+    frame.to_csv(path, index=False)
+    tidy = BilevelTidy(copy, published)
+    assert checks(tidy)["nondecreasing"].violations == 1
+    assert any("contradicts its definition" in text for text in sentences(tidy))
+
+
+def test_staircase_that_was_not_seen(copy: Path, published: Path) -> None:
+    replace_columns(copy, "staircase", value=0.0)
+    tidy = BilevelTidy(copy, published)
+    said = next(text for text in sentences(tidy) if text.startswith("Robust"))
+    assert "in 0 of 1 value functions" in said
+    assert checks(tidy)["robust"].violations == 1
+    assert page(tidy).warning == ""  # the abstract's statement is no theorem
+    with figure_style():
+        assert_nothing_cut(STUDY.figure("bilevel_staircase").draw(tidy))
+
+
+def test_coarse_grid_of_sizes_does_not_hide_a_certified_radius(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_staircase.csv"
+    frame = pd.read_csv(path)
+    frame = frame[(frame["tau"] == 0) | (frame["tau"] > 1.4)]  # the first size tried is a change
+    frame.to_csv(path, index=False)
+    assert checks(BilevelTidy(copy, published))["robust"].violations == 0
+    replace_columns(
+        copy,
+        "sandwich",
+        kind="unchanged",
+        method=range(len(pd.read_csv(copy / "bilevel_sandwich.csv"))),
+    )
+    assert checks(BilevelTidy(copy, published))["robust"].violations == 1
+
+
+def test_calmness_above_the_bound_is_seen(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_calmness.csv"
+    frame = pd.read_csv(path)
+    frame["change"] = frame["change"].where(frame.index > 0, 1.1 * frame["bound"])
+    frame.to_csv(path, index=False)
+    found = checks(BilevelTidy(copy, published))
+    assert found["bound"].violations == 1
+    assert found["modulus"].violations == 1
+    assert found["bound"].cases == len(frame)
+
+
+def test_sentences(full: BilevelTidy, small: BilevelTidy) -> None:
+    said = sentences(full)
+
+    def one(start: str) -> str:
+        return next(text for text in said if text.startswith(start))
+
+    assert "never seen to change" in one("Below the certified radius")
+    assert "24 comparisons" in one("Below the certified radius")
+    assert "1.10 times" in one("With fixed weights")
+    assert "8 of 20 γ nothing is certified" in one("With fixed weights")
+    assert "12 of 12 value functions" in one("Robust")
+    assert "falls again somewhere in 12 of 48 curves" in one("Robust")
+    assert "24 of 24 scenarios" in one("δ and the Rand index order partitions alike")
+    assert "2,154 of 24,000" in one("One more moved point")
+    assert "in 0 of 5,394" in one("One more moved point")
+    agreement = one("Agreement")
+    assert agreement.index("1 − ARI 0.910") < agreement.index("δ 0.890") < agreement.index("VI")
+    assert "Sun, Toh and Yuan 0 of 4" in one("Partitions with a non-empty")
+    assert "cut 8" in one("Smallest perturbation")
+    assert "3.64 times" in one("Smallest perturbation")
+    assert "Most moved: convex clustering" in one("Black box")
+    assert "least: HDBSCAN" in one("Black box")
+    onepoint = one("One changed point of digits 1 and 4, Ward: 23.0")
+    assert "misclustered (ℓ2 20.0); random moves: 2.00" in onepoint
+    assert onepoint.endswith("published: 24.")
+    assert len(sentences(small)) == len(said) - 1  # one attacker less
+    header, rows = verdict_rows(full)
+    assert {len(row) for row in rows} == {len(header)}
+    assert all(row[-1] == "0" for row in rows)
+
+
+def test_headline(full: BilevelTidy) -> None:
+    header, rows = headline_rows(full)
+    assert len(rows) == 8
+    assert {len(row) for row in rows} == {len(header)}
+    assert rows[0][:7] == ["iris", "fixed", "3", "1.00", "0.210", "0.231", "cut"]
+    text = headline(full)
+    assert "no number of it" in text
+    assert "|" not in text
+    assert "nan" not in text

@@ -1,0 +1,73 @@
+"""Study 2's figures on made-up runs of known structure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from advlearn.report.captions import caption
+from advlearn.report.panels import log_span
+from advlearn.report.save import save_figure
+from advlearn.report.style import COLUMN_WIDTH, figure_style
+from advlearn.studies.topk.paper.figures.examples import ranked
+from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.study import STUDY
+from advlearn.support.errors import UserError
+from tests.helpers.drawn import assert_nothing_cut, pixels
+from tests.helpers.topk_run import opened
+
+REPORT = Path(__file__).parents[5] / "workflow" / "report"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDY.figures)
+def test_every_figure(full: TopkTidy, small: TopkTidy, tmp_path: Path, name: str) -> None:
+    draw = STUDY.figure(name).draw
+    with figure_style():
+        for run in (full, small):
+            assert_nothing_cut(draw(run))
+        for time in ("first", "second"):
+            save_figure(draw(small), tmp_path / time / name)
+    width, height, rows = pixels(tmp_path / "first" / f"{name}.png")
+    assert width == round(COLUMN_WIDTH * 300)
+    assert height <= 9 * 300
+    assert rows > 20
+    for suffix in (".pdf", ".svg", ".png"):
+        first, second = (tmp_path / time / f"{name}{suffix}" for time in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes(), suffix
+
+
+@pytest.mark.parametrize("name", STUDY.figures)
+def test_captions(name: str) -> None:
+    title, text = caption(REPORT, "topk", name)
+    assert title
+    assert text.endswith(".")
+
+
+def test_ranked_labels_show_where_the_specified_went() -> None:
+    logits = np.array([9.0, 8, 7, 6, 5, 4, 3, 2, 1, 0])
+    specified = np.zeros(10, bool)
+    assert ranked(logits, specified, 3) == [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4)]
+    specified[9] = True
+    assert ranked(logits, specified, 3) == [(1, 0), (2, 1), (3, 2), (4, 3), (10, 9)]
+    assert len(ranked(logits, np.ones(10, bool), 3)) == 8
+    assert ranked(logits, specified, 10)[-1] == (8, 7)
+
+
+def test_no_examples(small: TopkTidy) -> None:
+    run = opened(small.folder)
+    arrays = run.arrays("topk_examples")
+    arrays.update({name: array[:0] for name, array in arrays.items()})
+    with pytest.raises(UserError, match="no adversarial example images"):
+        STUDY.figure("topk_examples").draw(run)
+
+
+def test_logarithmic_limits() -> None:
+    low, high = log_span([1.0, 1.1])
+    assert high / low == pytest.approx(5)
+    assert low < 1.0 < 1.1 < high
+    low, high = log_span([0.1, 10, 0, float("nan")])
+    assert (low, high) == pytest.approx((0.1 / 1.15, 11.5))
+    assert log_span([])[0] > 0

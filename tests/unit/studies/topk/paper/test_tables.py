@@ -1,0 +1,145 @@
+"""Study 2's tables on made-up runs of known structure."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from advlearn.report.numbers import plus_minus
+from advlearn.report.table import Table
+from advlearn.report.writers import latex, write_table
+from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.paper.tables.cardinality import relevance_groups
+from advlearn.studies.topk.study import STUDY
+from advlearn.support.errors import UserError
+from tests.helpers.intervals import mean_interval, wilson_interval
+from tests.helpers.topk_run import opened
+
+REPORT = Path(__file__).parents[5] / "workflow" / "report" / "topk"
+
+
+def built(name: str, run: TopkTidy) -> Table:
+    table: Table = STUDY.table(name).build(run)
+    return table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", ["full", "small"])
+@pytest.mark.parametrize("name", STUDY.tables)
+def test_every_table(name: str, run: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    write_table(built(name, request.getfixturevalue(run)), tmp_path / name)
+    with (tmp_path / f"{name}.csv").open(newline="") as stream:
+        header, *rows = csv.reader(stream)
+    assert {len(row) for row in rows} == {len(header)}
+    for index, column in enumerate(header):
+        assert any(row[index].strip() not in ("", "nan", "None") for row in rows), column
+    for suffix in (".md", ".tex"):
+        text = (tmp_path / f"{name}{suffix}").read_text()
+        assert "nan" not in text
+        assert "No number of the paper is known" in text
+
+
+@pytest.mark.parametrize("name", STUDY.tables)
+def test_captions_of_the_workflow_report(name: str, small: TopkTidy) -> None:
+    text = " ".join((REPORT / "tables" / f"{name}.rst").read_text(encoding="utf-8").split())
+    assert text.startswith(f"**{built(name, small).title}.** ")
+
+
+def test_cells_against_the_rows_of_the_run(full: TopkTidy) -> None:
+    raw = full["topk_metrics"].query(
+        "experiment == 'global' and method == 'kfool' and labels == 'low' and k == 3"
+    )
+    frame = built("topk_global", full).frame
+    row = frame.query(
+        "method == 'kfool' and labels == 'low' and k == 3 and over == 'success' and metric == 'l2'"
+    )
+    expected = mean_interval(list(raw.query("over == 'success' and metric == 'l2'")["value"]))
+    assert row[["mean", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx(
+        [expected.mean, expected.low, expected.high]
+    )
+    assert row["interval"].item() == "seeds"
+    asr = raw.query("metric == 'asr'")
+    hits = int((asr["value"] * asr["n"]).round().sum())
+    share = wilson_interval(hits, int(asr["n"].sum()))
+    row = frame.query("method == 'kfool' and labels == 'low' and k == 3 and metric == 'asr'")
+    assert row[["mean", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx(
+        [share.mean, share.low, share.high]
+    )
+    assert row[["lowest_seed", "highest_seed"]].to_numpy()[0] == pytest.approx(
+        [asr["value"].min(), asr["value"].max()]
+    )
+
+
+def test_empty_choices_are_shown(full: TopkTidy) -> None:
+    rows = [row for group in built("topk_random", full).groups for row in group.rows]
+    empty = [row for row in rows if row[2] == "n = 0"]
+    assert len(empty) == 7  # |S| = 3 does not fit into k = 2, for each of seven methods
+    assert all(row[3] == "–" for row in empty)
+
+
+def test_cardinality_against_the_images(full: TopkTidy) -> None:
+    row = (
+        built("topk_cardinality", full)
+        .frame.query("scheme == 'random' and k == 3 and relevant == '6' and method == 'tkmia'")
+        .set_index("metric")
+    )
+    raw = full["topk_images"].query(
+        "experiment == 'random' and k == 3 and n_relevant == 6 and method == 'tkmia'"
+    )
+    assert row.loc["asr", "n"] == len(raw)
+    assert row.loc["asr", "mean"] == pytest.approx(raw["success"].mean())
+    assert row.loc["l2", "density"] == pytest.approx(0.6)
+    per_image = raw[raw["success"]].groupby(["seed", "image"])["l2"].mean()
+    assert row.loc["l2", "mean"] == pytest.approx(per_image.groupby("seed").mean().mean())
+
+
+def test_groups_of_numbers_of_labels() -> None:
+    assert list(relevance_groups(pd.Series([5, 3, 3, 9]))) == ["5", "3", "3", "9"]
+    numbers = pd.Series(np.arange(1, 21))
+    names = relevance_groups(numbers, most=4)
+    assert list(names.unique()) == ["1–4", "5–9", "10–14", "15–20"]
+    for number, name in zip(numbers, names, strict=True):
+        first, _, last = name.partition("–")
+        assert int(first) <= number <= int(last or first)
+
+
+def test_run_without_an_eligible_image(small: TopkTidy, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(small.folder, tmp_path / "tidy"))
+    path = folder / "topk_images.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    run = opened(folder)
+    assert built("topk_global", run).groups
+    with pytest.raises(UserError, match="no image was eligible"):
+        built("topk_cardinality", run)
+
+
+def test_wide_tables_are_turned(small: TopkTidy) -> None:
+    text = latex(built("topk_global", small), "topk_global")
+    assert text.startswith("% needs \\usepackage{pdflscape,booktabs}\n\\begin{landscape}")
+    assert text.rstrip().endswith("\\end{landscape}")
+    assert "$\\Delta$NDCG@k" in text
+    assert plus_minus(0.5, float("nan"), float("nan")) == "0.500"
+    assert plus_minus(-0.5, -0.6, -0.4, sign=True) == "−0.500 ± 0.100"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["topk_global", "topk_random", "topk_alpha"])
+def test_times_are_in_no_table(full: TopkTidy, tmp_path: Path, name: str) -> None:
+    """They differ from run to run; the tables of a run do not."""
+    folder = tmp_path / "tidy"
+    shutil.copytree(full.folder, folder)
+    metrics = pd.read_csv(folder / "topk_metrics.csv", keep_default_na=False)
+    times = metrics[metrics["metric"] == "iterations"].assign(metric="seconds")
+    assert len(times)
+    pd.concat([metrics, times]).to_csv(folder / "topk_metrics.csv", index=False)
+    written = []
+    for number, run in enumerate((full, opened(folder))):
+        write_table(built(name, run), tmp_path / str(number) / name)
+        files = sorted((tmp_path / str(number)).iterdir())
+        written.append([file.read_bytes() for file in files])
+    assert written[0] == written[1]

@@ -1,0 +1,136 @@
+"""Comparisons of study 2's attacks, and what is said of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from advlearn.report.intervals import over_images
+from advlearn.studies.topk.paper.page import page
+from advlearn.studies.topk.paper.pairs import compared, pairs
+from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.paper.summaries import summarise
+from advlearn.studies.topk.paper.verdict import comparisons, headline, outcome, sentences
+from tests.helpers.intervals import mean_interval
+from tests.helpers.lineage import with_table
+from tests.helpers.topk_run import NORM
+
+
+def test_one_seed_has_intervals_over_images(small: TopkTidy) -> None:
+    table = summarise(small["topk_metrics"])
+    raw = small["topk_images"].query("experiment == 'global' and method == 'tkmia' and success")
+    row = table.query(
+        "experiment == 'global' and method == 'tkmia' and over == 'success' and metric == 'l2'"
+    )
+    expected = mean_interval(list(raw["l2"]))
+    assert row["interval"].item() == "images"
+    assert row[["mean", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx(
+        [expected.mean, expected.low, expected.high]
+    )
+    assert table["lowest_seed"].isna().all()
+    same = over_images(raw, ["method"], "l2")
+    assert same[["mean", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx(
+        [expected.mean, expected.low, expected.high]
+    )
+
+
+def test_comparison_finds_what_was_put_in(full: TopkTidy) -> None:
+    frame = comparisons(full)
+    for _, row in frame[frame["metric"] == "l2_ratio"].iterrows():
+        norm = NORM[row["method"]]
+        assert row["mean"] == pytest.approx(norm, rel=0.03)
+        assert row["outcome"] == ("worse" if norm < 1 else "better")
+    rate = frame[(frame["metric"] == "asr_difference") & (frame["method"] == "kfool")]
+    assert set(rate["outcome"]) == {"better"}
+    assert (rate["mean"] < -0.4).all()
+
+
+def test_pairs_by_hand() -> None:
+    common: dict[str, object] = {
+        **dict.fromkeys(("dataset", "model", "preset", "scheme", "labels", "experiment"), "a"),
+        **{"seed": 0, "n_specified": 1, "k": 2, "knowledge": "truth", "hidden": 0.0},
+        **dict.fromkeys(("delta_tkacc", "delta_p", "delta_map"), 0.0),
+    }
+    rows = [
+        # The two methods both succeed on images 0 and 1 alone.
+        *(("tkmia", i, i < 3, 1.0, 0.1) for i in range(4)),
+        *(("kfool", i, i < 2, 2.0 * (i + 1), -0.4) for i in range(4)),
+        ("kfool", 9, True, 50.0, 0.0),  # an image that the reference did not attack
+    ]
+    images = pd.DataFrame(
+        [
+            {
+                **common,
+                "method": method,
+                "image": image,
+                "success": success,
+                "l2": l2,
+                "delta_ndcg": ndcg,
+                "surrogate": "average" if method == "tkmia" else "none",
+                "alpha": 1e-4 if method == "tkmia" else np.nan,
+            }
+            for method, image, success, l2, ndcg in rows
+        ]
+    )
+    found = pairs(images, {"method": "tkmia"})
+    rates = found[found["metric"] == "asr_difference"]
+    assert rates["row"].tolist() == [4, 5, 6, 7]
+    assert rates["row_reference"].tolist() == [0, 1, 2, 3]
+    assert found.loc[found["metric"] == "l2_ratio", "row"].tolist() == [4, 5]
+    frame = compared(found, ["scheme", "method"]).set_index("metric")
+    mean, n = frame["mean"].to_dict(), frame["n"].to_dict()
+    assert mean["asr_difference"] == pytest.approx(-0.25)
+    assert mean["l2_ratio"] == pytest.approx(8**0.5)
+    assert mean["abs_delta_ndcg_difference"] == pytest.approx(0.3)
+    assert (n["asr_difference"], n["l2_ratio"]) == (4, 2)
+    assert compared(pairs(images.head(0), {"method": "tkmia"}), ["method"]).empty
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "expected"),
+    [
+        ("asr_difference", -0.3, -0.1, "better"),
+        ("asr_difference", 0.1, 0.3, "worse"),
+        ("asr_difference", -0.1, 0.3, "open"),
+        ("asr_difference", 0.0, 0.0, "equal"),
+        ("l2_ratio", 1.1, 1.5, "better"),
+        ("l2_ratio", 0.5, 0.9, "worse"),
+        ("l2_ratio", 0.5, 1.5, "open"),
+        ("l2_ratio", float("nan"), float("nan"), "open"),
+        ("abs_delta_p_difference", 0.1, 0.2, "better"),
+        ("abs_delta_p_difference", -0.2, -0.1, "worse"),
+    ],
+)
+def test_outcome(metric: str, low: float, high: float, expected: str) -> None:
+    assert outcome({"metric": metric, "ci_low": low, "ci_high": high}) == expected
+
+
+def test_sentences(full: TopkTidy, small: TopkTidy) -> None:
+    said = sentences(full)
+    size = next(text for text in said if text.startswith("Size") and "random labels" in text)
+    assert "3 seeds" in size
+    assert size.index("smaller than") < size.index("kFool") < size.index("larger than")
+    assert size.index("larger than") < size.index("projected")
+    assert any("no image is eligible in 1" in text for text in said)
+    assert any(text.startswith("Loss of TkMIA: with the exact order statistic") for text in said)
+    assert any("inferred labels, 50 % hidden" in text for text in said)
+    assert any("random noise of the same norm on 0.031" in text for text in said)
+    assert any("one seed, intervals over images" in text for text in sentences(small))
+    text = headline(full)
+    assert "ML-CW-U (b)" in text
+    assert "|" not in text
+
+
+def test_a_run_of_tkmia_alone_has_nothing_to_compare(small: TopkTidy) -> None:
+    images = small["topk_images"]
+    alone = with_table(small, "topk_images", images[images["method"] == "tkmia"])
+    assert isinstance(alone, TopkTidy)
+    assert "This run has nothing to compare TkMIA with." in sentences(alone)
+
+
+def test_weak_classifier_is_warned_of(small: TopkTidy) -> None:
+    assert page(small).warning == ""
+    weak = with_table(small, "topk_models", small["topk_models"].assign(value=0.3))
+    assert isinstance(weak, TopkTidy)
+    assert "so weak a classifier" in page(weak).warning
