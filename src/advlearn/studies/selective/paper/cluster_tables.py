@@ -14,7 +14,6 @@ from advlearn.studies.selective.paper.published_tables import (
     common_notes,
     compared,
     comparison,
-    each_cell,
 )
 from advlearn.studies.selective.paper.universe_protocol import primary, universe_protocols
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -49,7 +48,7 @@ def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> T
     frame = compared(tidy, lines, "attack n_clusters algorithm metric", **orders)
     return Table(
         title=f"Table {number}: one random cluster after PCA, {ATTACKS(attack)}",
-        caption=SAY.cluster_table(ATTACKS(attack), each_cell(tidy)),
+        caption=SAY.cluster_table(ATTACKS(attack), len(tidy.study.seeds)),
         frame=frame,
         groups=blocks(tidy, frame, _readable),
         how=HOW,

@@ -69,12 +69,6 @@ def comparison(line: object) -> str:
     return with_published(with_interval(mean, low, high), published)
 
 
-def each_cell(tidy: SelectiveTidy) -> str:
-    """How to read a cell, for the number of seeds of this run."""
-    text: str = SAY.each_cell(len(tidy.study.seeds))
-    return text
-
-
 def common_notes(tidy: SelectiveTidy) -> list[str]:
     """Remarks that belong below every table with published numbers."""
     study = tidy.study

@@ -136,13 +136,15 @@ def _read_clusters(path: Path, n_images: int) -> dict[Setting, np.ndarray]:
 
 def _asked(path: Path) -> dict[str, int]:
     """The settings that fix a number of clusters, from the sizes beside the labels."""
-    if not path.is_file():
+    sizes = (
+        read_csv(path, dtype={"setting": str, "n_clusters": "Int64"}) if path.is_file() else None
+    )
+    if sizes is None or "n_clusters" not in sizes:
         raise UserError(
-            "the sizes of the clusters are missing",
+            "the sizes of the clusters are missing, or say no number of clusters",
             where=str(path),
             remedy="run the stage cluster again",
         )
-    sizes = read_csv(path, dtype={"setting": str, "n_clusters": "Int64"})
     known = sizes.dropna(subset=["n_clusters"])
     return {name: int(n) for name, n in zip(known["setting"], known["n_clusters"], strict=True)}
 

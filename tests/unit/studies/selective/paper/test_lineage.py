@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.studies.selective.study import STUDY
 from tests.helpers.lineage import Lineage
 from tests.helpers.selective_run import PUBLISHED
@@ -23,6 +23,12 @@ COLUMNS = {
 @pytest.fixture(scope="module")
 def run() -> SelectiveTidy:
     return SelectiveTidy(REFERENCE_RUN, PUBLISHED)
+
+
+def test_every_tidy_table_has_the_rule_of_its_rows() -> None:
+    shipped = {path.name.split(".")[0] for path in REFERENCE_RUN.glob("selective_*")}
+    assert shipped == {*SCHEMA.tables, *SCHEMA.arrays} - {SCHEMA.choices}
+    assert all(SCHEMA.stage_of(name) in STUDY.stages for name in shipped)
 
 
 @pytest.mark.parametrize("name", STUDY.tables)

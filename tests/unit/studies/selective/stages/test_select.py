@@ -117,8 +117,13 @@ def test_the_number_of_clusters_stands_beside_the_setting(
     assert numbers == {**asked, "eps=1,min_samples=4": set()}
 
 
-def test_clusters_without_their_sizes(outcomes: Path, clusters: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, "setting,cluster\nn_clusters=1,0\n"])
+def test_clusters_without_their_sizes(
+    outcomes: Path, clusters: list[Path], tmp_path: Path, content: str | None
+) -> None:
     clusters[0].with_suffix(".csv").unlink()
+    if content:
+        clusters[0].with_suffix(".csv").write_text(content)
     with pytest.raises(UserError, match="sizes of the clusters are missing") as error:
         run(outcomes, clusters, tmp_path / "cells.csv")
     assert error.value.where == str(clusters[0].with_suffix(".csv"))

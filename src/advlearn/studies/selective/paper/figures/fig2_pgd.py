@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
+from functools import partial
 
 from advlearn.studies.selective.paper.curves import draw_clusters
-from advlearn.studies.selective.schema import SelectiveTidy
 
-
-def draw(tidy: SelectiveTidy) -> Figure:
-    """Curves of Table 2, one block of rows a universe, one column a protocol."""
-    return draw_clusters(tidy, "selective_table2_pgd", "pgd")
+draw = partial(draw_clusters, published_name="selective_table2_pgd", attack="pgd")

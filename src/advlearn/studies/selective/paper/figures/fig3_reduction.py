@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
+from functools import partial
 
 from advlearn.studies.selective.paper.curves import draw_reductions
-from advlearn.studies.selective.schema import SelectiveTidy
 
-
-def draw(tidy: SelectiveTidy) -> Figure:
-    """Curves of k-means for each reduction, one block of rows a universe, one column a protocol."""
-    return draw_reductions(tidy, "fgsm", "kmeans")
+draw = partial(draw_reductions, attack="fgsm", clusterer="kmeans")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from advlearn.report.table import Table
+from functools import partial
+
 from advlearn.studies.selective.paper.cluster_tables import cluster_table
-from advlearn.studies.selective.schema import SelectiveTidy
 
-
-def build(tidy: SelectiveTidy) -> Table:
-    """Published and reproduced Table 1, every universe and protocol."""
-    return cluster_table(tidy, "selective_table1_fgsm", "fgsm", 1)
+build = partial(cluster_table, name="selective_table1_fgsm", attack="fgsm", number=1)
