@@ -3,6 +3,10 @@
 BILEVEL = PLAN.study("bilevel")
 
 
+wildcard_constraints:
+    dataset=r"\w+",
+
+
 rule bilevel_data:
     input:
         BILEVEL.own,

@@ -59,14 +59,7 @@ pathvars:
 
 
 wildcard_constraints:
-    universe=r"\w+",
     seed=r"\d+",
-    attack=r"\w+",
-    reduction="none|pca|tsne",
-    clusterer=r"[\w.:-]+",
-    model=r"\w+",
-    job=r"\w+",
-    dataset=r"\w+",
 
 
 # Snakemake's own lock outlives a killed run; this one does not (the profiles have `nolock`).

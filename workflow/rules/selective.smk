@@ -3,6 +3,13 @@
 SELECTIVE = PLAN.study("selective")
 
 
+wildcard_constraints:
+    universe=r"\w+",
+    attack=r"\w+",
+    reduction="none|pca|tsne",
+    clusterer=r"[\w.:-]+",
+
+
 rule pretrain:
     input:
         rules.prepare.output,

@@ -3,6 +3,11 @@
 TOPK = PLAN.study("topk")
 
 
+wildcard_constraints:
+    model=r"\w+",
+    job=r"\w+",
+
+
 rule topk_data:
     input:
         rules.prepare.output,

@@ -9,9 +9,9 @@ import pandas as pd
 
 from advlearn.report.frames import groups
 from advlearn.studies.bilevel.paper.sandwich import at_the_attacks, sandwich
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.staircase import curves, normalised_delta, rand_pairs
 from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _ROUNDING = 1e-9
 SLACK = 1e-6

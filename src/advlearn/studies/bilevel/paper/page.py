@@ -12,9 +12,9 @@ from advlearn.report.writers import plain_text
 from advlearn.studies.bilevel.paper.checks import ABSTRACT, checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import at_the_attacks, sandwich
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.verdict import sentences
 from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 
 def page(run: BilevelTidy) -> Page:

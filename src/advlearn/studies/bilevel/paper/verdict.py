@@ -10,11 +10,11 @@ from advlearn.report.intervals import over_seeds
 from advlearn.studies.bilevel.paper.checks import checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, DEVIATIONS, METHODS, VICTIMS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import sandwich
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.staircase import curves, rand_pairs
 from advlearn.studies.bilevel.paper.tables import gamma_interval, onepoint
 from advlearn.studies.bilevel.paper.tables.attacks import CHANGE
 from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _NAN = float("nan")
 

@@ -13,8 +13,8 @@ from advlearn.report.captions import FOLDER, caption
 from advlearn.report.save import save_figure
 from advlearn.report.style import COLUMN_WIDTH, figure_style
 from advlearn.studies.bilevel.paper.page import headline_rows
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.verdict import sentences
+from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.study import STUDY
 from tests.helpers.drawn import assert_nothing_cut, pixels
 from tests.helpers.spoiled import replace_columns

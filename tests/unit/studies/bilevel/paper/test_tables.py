@@ -12,8 +12,8 @@ import pytest
 
 from advlearn.report.frames import records
 from advlearn.report.writers import latex, write_table
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.tables import attacks, blackbox, gamma_interval, onepoint
+from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.study import STUDY
 from tests.helpers.bilevel_run import RATIO, write_bilevel
 from tests.helpers.spoiled import mean_interval, replace_columns

@@ -12,9 +12,9 @@ from advlearn.report.style import figure_style
 from advlearn.studies.bilevel.paper.checks import checks
 from advlearn.studies.bilevel.paper.page import headline, headline_rows, page, verdict_rows
 from advlearn.studies.bilevel.paper.sandwich import sandwich
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.staircase import normalised_delta, rand_pairs
 from advlearn.studies.bilevel.paper.verdict import sentences
+from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.study import STUDY
 from advlearn.support.errors import UserError
 from tests.helpers.bilevel_run import RATIO, radius

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from advlearn.report.labels import BLACK, Mark
 from advlearn.report.panels import grid, key, legend, name_sides, say
 from advlearn.studies.bilevel.paper.labels import DATASETS, DIRECTIONS
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.staircase import normalised_delta
+from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.support.errors import UserError
 
 _VALUE = Mark(BLACK, "o", "-", "v(τ)")

@@ -8,8 +8,8 @@ from advlearn.report.frames import ordered
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import BUDGETS, DATASETS, FORMS, METHODS, WEIGHTS
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 KEYS = ["form", "dataset", "weights", "budget", "target", "method"]
 METRICS = ("epsilon", "delta", "matching_error", "queries", "seconds")
@@ -69,7 +69,8 @@ def build(tidy: BilevelTidy) -> Table:
         how=f"{OVER_SEEDS}; over the seeds in which the target was reached",
         sources=[
             Source("bilevel_attacks", hits, of=lambda column: column not in _COUNTS),
-            Source("bilevel_attacks", tries, of=lambda column: column in _COUNTS),
+            # Every seed counts, also one that missed the target.
+            Source("bilevel_attacks", tries, of=lambda column: column in _COUNTS, keys=KEYS),
         ],
     )
 

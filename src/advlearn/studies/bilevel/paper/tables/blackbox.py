@@ -13,8 +13,8 @@ from advlearn.report.numbers import ABSENT, format_significant, plus_minus
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, means
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 KEYS = ["dataset", "source", "method", "target"]
 METRICS = ("matching_error", "one_minus_ari", "delta", "reached", "epsilon", "queries")

@@ -9,8 +9,8 @@ from advlearn.report.frames import ordered, records
 from advlearn.report.numbers import number
 from advlearn.report.table import LINE_OF_TABLE, Group, Source, Table
 from advlearn.studies.bilevel.paper.labels import FORMULAS
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 
 def _times(factor: Fraction) -> str:

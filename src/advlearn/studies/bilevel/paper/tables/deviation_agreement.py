@@ -13,8 +13,8 @@ from advlearn.report.intervals import BOUNDS, over_seeds
 from advlearn.report.numbers import ABSENT, plus_minus
 from advlearn.report.table import Source, Table, group_rows
 from advlearn.studies.bilevel.paper.labels import CHANGES, DEVIATIONS, REACHES
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _REFERENCE = "matching_error"
 _PARTS = {"kind": ["kind", "scenario", "balance"], "n_clusters": ["n_clusters"]}

@@ -11,8 +11,8 @@ from advlearn.report.frames import ordered
 from advlearn.report.numbers import format_significant
 from advlearn.report.table import LINE_OF_TABLE, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.labels import BOUNDS, DATASETS, WEIGHTS
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 _KEYS = ["dataset", "weights", "n", "d", "n_clusters"]
 _ROW = ["dataset", "n", "d", "n_clusters"]

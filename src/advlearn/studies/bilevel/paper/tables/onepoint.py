@@ -9,8 +9,8 @@ from advlearn.report.numbers import ABSENT
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
-from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.schema import BilevelTidy
 
 KEYS = ["pair", "victim", "method"]
 METRICS = ("misclustered", "delta_squared", "l0", "l2", "linf", "queries")
