@@ -85,6 +85,9 @@ class Scaling:
         return min(places, default=(math.inf, ""))
 
 
+_PAGE_WIDTH = 7.0  # inches
+
+
 def read(path: Path) -> list[Scaling]:
     """The stages of a CSV file of ``benchmarks.scaling``, in its order."""
     frame = pd.read_csv(path)
@@ -194,7 +197,7 @@ def first_to_break(stages: list[Scaling]) -> str:
 def draw(stages: list[Scaling]) -> bytes:
     """Time and memory against the size, measured (marks) and along the curve (dashes); SVG."""
     with style.figure_style():
-        figure = Figure(figsize=(style.TEXT_WIDTH, 3.9))
+        figure = Figure(figsize=(_PAGE_WIDTH, 3.9))
         left, right = figure.subplots(1, 2)
         for place, stage in enumerate(stages):
             colour = COLOURS[place % len(COLOURS)]

@@ -33,7 +33,8 @@ def points(n: int, dimensions: int) -> np.ndarray:
 
 
 def ours(x: np.ndarray) -> dict[str, np.ndarray]:
-    return agglomerative.fit(x, AgglomerativeSettings(n_clusters=NUMBERS), seed=0)
+    fitted = agglomerative.fit(x, AgglomerativeSettings(n_clusters=NUMBERS), seed=0)
+    return {str(name): labels for name, labels in fitted.items()}
 
 
 def peer(x: np.ndarray) -> dict[str, np.ndarray]:

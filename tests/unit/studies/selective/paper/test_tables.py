@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.metrics.intervals import mean_interval, paired_difference
 from advlearn.report.table import Table
 from advlearn.report.writers import write_table
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
@@ -19,6 +18,7 @@ from advlearn.studies.selective.paper.universe_protocol import universe_protocol
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.study import STUDY
 from advlearn.support.errors import UserError
+from tests.helpers.intervals import mean_interval, paired_difference
 from tests.helpers.selective_run import GAIN, N_TRAIN, PUBLISHED, with_table
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.metrics.intervals import mean_interval, wilson_interval
 from advlearn.report.numbers import plus_minus
 from advlearn.report.table import Table
 from advlearn.report.writers import latex, write_table
@@ -18,6 +17,7 @@ from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.tables.cardinality import relevance_groups
 from advlearn.studies.topk.study import STUDY
 from advlearn.support.errors import UserError
+from tests.helpers.intervals import mean_interval, wilson_interval
 from tests.helpers.topk_run import opened
 
 REPORT = Path(__file__).parents[5] / "workflow" / "report" / "topk"

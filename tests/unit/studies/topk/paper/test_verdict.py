@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.metrics.intervals import mean_interval
 from advlearn.report.intervals import over_images
 from advlearn.studies.topk.paper.page import page
 from advlearn.studies.topk.paper.pairs import compared, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import summarise
 from advlearn.studies.topk.paper.verdict import comparisons, headline, outcome, sentences
+from tests.helpers.intervals import mean_interval
 from tests.helpers.lineage import with_table
 from tests.helpers.topk_run import NORM
 

@@ -1,6 +1,6 @@
-"""Intervals over runs and over images: how sure a number is, and where one more run would fall.
+"""Intervals of one list of numbers, by the textbook: what the report must agree with.
 
-Torch-free. The intervals over runs assume that the runs are independent draws of one normal
+The intervals over runs assume that the runs are independent draws of one normal
 distribution; they are not clipped to [0, 1], since a bound outside says that the assumption is
 strained.
 """

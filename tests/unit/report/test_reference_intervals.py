@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from advlearn.metrics.intervals import (
+from advlearn.support.errors import UserError
+from tests.helpers.intervals import (
     mean_interval,
     paired_difference,
     prediction_interval,
     t_quantile,
     wilson_interval,
 )
-from advlearn.support.errors import UserError
 
 runs = st.lists(st.floats(0, 1), min_size=2, max_size=12)
 confidences = st.sampled_from([0.5, 0.9, 0.95, 0.99])

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
-from advlearn.metrics.intervals import mean_interval, prediction_interval
-from advlearn.report.intervals import beside_published, inside, over_seeds
+from advlearn.report.intervals import beside_published, inside, over_seeds, shares, wilson
+from tests.helpers.intervals import mean_interval, prediction_interval, wilson_interval
 
 
 def test_agrees_with_the_intervals_one_group_at_a_time() -> None:
@@ -21,7 +22,7 @@ def test_agrees_with_the_intervals_one_group_at_a_time() -> None:
         row = result.loc[cell]
         expected = [mean.mean, mean.low, mean.high, further.low, further.high, mean.n]
         assert list(row) == pytest.approx(expected, nan_ok=True)
-    assert math.isnan(result.loc["c", "ci_low"])
+    assert result["ci_low"].isna()["c"]
 
 
 def test_missing_values_are_no_runs() -> None:
@@ -47,3 +48,28 @@ def test_difference_is_reproduced_minus_published() -> None:
     row = beside_published(frame.assign(published=0.3)).iloc[0]
     assert row["difference"] == pytest.approx(0.2)
     assert row["published_inside_ci"] == "yes"  # two seeds: the interval is wide
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=20), st.data())
+def test_shares_are_those_of_scipy_and_of_the_textbook(
+    trials: list[int], data: st.DataObject
+) -> None:
+    hits = [data.draw(st.integers(0, n)) for n in trials]
+    found = wilson(hits, trials)
+    for row, (k, n) in enumerate(zip(hits, trials, strict=True)):
+        bounds = found.iloc[row]
+        if n == 0:
+            assert bounds.isna().all()
+            continue
+        peer = stats.binomtest(k, n).proportion_ci(method="wilson")
+        assert list(bounds) == pytest.approx([k / n, peer.low, peer.high], rel=1e-9, abs=1e-12)
+        textbook = wilson_interval(k, n)
+        assert list(bounds[1:]) == pytest.approx([textbook.low, textbook.high], rel=1e-12)
+
+
+def test_shares_of_groups() -> None:
+    frame = pd.DataFrame({"cell": ["a", "a", "a", "b"], "hit": [True, True, False, False]})
+    found = shares(frame, ["cell"], "hit")
+    assert found["mean"].tolist() == pytest.approx([2 / 3, 0.0])
+    assert found["n"].tolist() == [3, 1]
+    assert found["ci_low"].tolist()[1] == 0.0
