@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from advlearn.report.panels import limits
+from advlearn.report.panels import limits, log_span
 
 
 def test_limits() -> None:
@@ -18,3 +18,12 @@ def test_limits() -> None:
     low, high = limits([0.2, 0.3])
     assert low < 0.2
     assert high > 0.3
+
+
+def test_logarithmic_limits() -> None:
+    low, high = log_span([1.0, 1.1])
+    assert high / low == pytest.approx(5)
+    assert low < 1.0 < 1.1 < high
+    low, high = log_span([0.1, 10, 0, float("nan")])
+    assert (low, high) == pytest.approx((0.1 / 1.15, 11.5))
+    assert log_span([])[0] > 0

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from advlearn.report.captions import caption
-from advlearn.report.panels import log_span
 from advlearn.report.save import save_figure
 from advlearn.report.style import COLUMN_WIDTH, figure_style
 from advlearn.studies.topk.paper.figures.examples import ranked
@@ -62,12 +61,3 @@ def test_no_examples(small: TopkTidy) -> None:
     arrays.update({name: array[:0] for name, array in arrays.items()})
     with pytest.raises(UserError, match="no adversarial example images"):
         STUDY.figure("topk_examples").draw(run)
-
-
-def test_logarithmic_limits() -> None:
-    low, high = log_span([1.0, 1.1])
-    assert high / low == pytest.approx(5)
-    assert low < 1.0 < 1.1 < high
-    low, high = log_span([0.1, 10, 0, float("nan")])
-    assert (low, high) == pytest.approx((0.1 / 1.15, 11.5))
-    assert log_span([])[0] > 0
