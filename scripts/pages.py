@@ -20,11 +20,11 @@ from typing import Any
 
 from advlearn.report.page import Page
 from advlearn.report.table import Table
-from advlearn.report.tidy import Tidy
 from advlearn.report.writers import markdown, pipe_table
 from advlearn.stages.opened import opened
 from advlearn.studies import NAMES, study, study_of
 from advlearn.support.io import write_text
+from advlearn.tidy.reader import Tidy
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "studies"

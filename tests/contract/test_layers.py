@@ -65,7 +65,7 @@ def test_contracts_hold() -> None:
     [
         ("support/errors.py", "import advlearn.stages", "Imports go down the floors only"),
         ("budgets/__init__.py", "import advlearn.metrics", "Imports go down the floors only"),
-        ("report/tidy.py", "import advlearn.studies", "Imports go down the floors only"),
+        ("report/table.py", "import advlearn.studies", "Imports go down the floors only"),
         ("attacks/pgd.py", "import advlearn.studies.topk", "Imports go down the floors only"),
         (
             "studies/topk/plan.py",

@@ -48,7 +48,7 @@ def test_rules_commands_and_modules_have_the_same_names(stages: dict[str, Any]) 
 def test_the_registry_names_what_there_is(stages: dict[str, Any]) -> None:
     """References of the registry are strings: nothing else would notice a wrong one."""
     for study in studies():
-        for reference in (study.settings, study.plan, study.tidy, study.page, study.headline):
+        for reference in (study.settings, study.plan, study.tidy, study.page):
             assert study.load(reference) is not None
         for stage in study.stages.values():
             assert callable(study.load(stage.run))

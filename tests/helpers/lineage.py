@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from advlearn.report.table import SourceRows, Table, where
-from advlearn.report.tidy import Tidy
 from advlearn.studies.base import Study
 from advlearn.support.errors import UserError
+from advlearn.tidy.reader import Tidy
 
 _LINES = 2
 """Lines of a table that are tried, and as many of those that compare two attacks."""

@@ -62,29 +62,6 @@ def over_seeds(frame: pd.DataFrame, keys: Sequence[str], value: str = "value") -
     )
 
 
-def means(frame: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
-    """Mean of each metric over the seeds, with its interval, one row each.
-
-    Args:
-        frame: one row a seed and line; missing values of a metric are no runs of it.
-        keys: columns that name a line; an empty text where a key does not apply.
-        metrics: columns to summarise.
-
-    Returns:
-        keys, metric, mean, ci_low, ci_high, n, in the order of the keys.
-    """
-    present = named(frame, keys)
-    parts = [
-        over_seeds(present, keys, name).assign(metric=name)
-        for name in metrics
-        if present[name].notna().any()
-    ]
-    columns = [*keys, "metric", *BOUNDS, "n"]
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True)[columns].sort_values([*keys], kind="stable")
-
-
 def named(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """The frame with empty text where a key does not apply: missing keys would form no group."""
     text = [name for name in keys if not pd.api.types.is_numeric_dtype(frame[name])]

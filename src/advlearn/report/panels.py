@@ -24,14 +24,6 @@ FEW = 10
 FRAME, QUIET = "#BBBBBB", "#555555"
 
 
-def column_figure(height: float) -> Figure:
-    """A figure of column width, ``height`` inches high or as high as the page.
-
-    Column width always, so that no figure has to be shrunk on the page.
-    """
-    return Figure(figsize=(COLUMN_WIDTH, min(height, PAGE_HEIGHT)))
-
-
 def grid(
     rows: int,
     columns: int,
@@ -44,6 +36,8 @@ def grid(
 ) -> tuple[Figure, np.ndarray]:
     """A figure of column width, at most a page high, and its panels (rows, columns).
 
+    Column width always, so that no figure has to be shrunk on the page.
+
     Args:
         rows: rows of panels.
         columns: columns of panels.
@@ -53,7 +47,7 @@ def grid(
         y: panels that share their vertical axis.
         **options: of matplotlib's ``subplots``.
     """
-    figure = column_figure(head + height * rows)
+    figure = Figure(figsize=(COLUMN_WIDTH, min(head + height * rows, PAGE_HEIGHT)))
     panels = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=y, **options)
     return figure, panels
 
@@ -125,16 +119,14 @@ def hollow(label: str) -> Line2D:
     return Line2D([], [], color=GREY, marker="o", markerfacecolor="white", ls="none", label=label)
 
 
-def key(marks: Iterable[Mark], *, line: bool = True) -> list[Line2D]:
-    """Legend entries of the marks."""
+def key(marks: Iterable[Mark], *, line: bool = True, **look: Any) -> list[Line2D]:
+    """Legend entries of the marks; ``look`` overrides how they are drawn."""
     return [
         Line2D(
             [],
             [],
-            color=mark.colour,
-            marker=mark.marker,
             ls=mark.line if line else "none",
-            label=mark.label,
+            **{"color": mark.colour, "marker": mark.marker, "label": mark.label, **look},
         )
         for mark in marks
     ]

@@ -7,8 +7,8 @@ from typing import Any
 
 from advlearn.report.numbers import ABSENT
 from advlearn.report.page import Rows, Section
-from advlearn.report.tidy import Tidy
 from advlearn.report.writers import pipe_table, table_html
+from advlearn.tidy.reader import Tidy
 
 CHOICES_TITLE = "What the paper leaves open"
 

@@ -1,19 +1,18 @@
-"""Sizes, colours, markers and names shared by all figures.
-
-Every meaning has a colour (Okabe and Ito's palette) and a marker or line style, so that no figure
-depends on colour alone.
-"""
+"""Size and style of all figures, and figures as files: the same bytes on every run."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.style
+from matplotlib.figure import Figure
 
 from advlearn.report import resources
+from advlearn.support.io import write_bytes
 
 # The backend without a window system; figures are made as objects, never through pyplot.
 mpl.use("agg")
@@ -23,9 +22,39 @@ _STYLE = Path(resources.__path__[0], "advlearn.mplstyle")
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
 PAGE_HEIGHT = 9.0  # inches that a figure may take of it
 
+# Dates and versions would make two runs differ.
+_METADATA: dict[str, dict[str, str | None]] = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
 
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Apply the project's style inside the block, whatever the user's matplotlibrc says."""
     with mpl.style.context(["default", str(_STYLE)]):
         yield
+
+
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write ``stem``.pdf, ``stem``.svg and ``stem``.png, each whole or not at all.
+
+    Args:
+        figure: the figure; its size in inches is kept as it is.
+        stem: path without suffix.
+
+    Returns:
+        The three paths.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    paths = []
+    for kind, metadata in _METADATA.items():
+        stream = io.BytesIO()
+        figure.savefig(stream, format=kind, metadata=metadata)
+        path = stem.parent / f"{stem.name}.{kind}"
+        write_bytes(path, stream.getvalue())
+        paths.append(path)
+    return paths

@@ -23,10 +23,8 @@ from advlearn.chain.rules import RuleJob, Rules, rules_of
 from advlearn.chain.text import readable
 from advlearn.chain.walk import Chain, follow
 from advlearn.report.captions import FOLDER, caption
-from advlearn.report.save import save_figure
-from advlearn.report.style import figure_style
+from advlearn.report.style import figure_style, save_figure
 from advlearn.report.table import Table
-from advlearn.report.tidy import Tidy
 from advlearn.report.writers import write_table
 from advlearn.stages.opened import opened as opened_by
 from advlearn.studies import studies, study_of
@@ -34,6 +32,7 @@ from advlearn.studies.base import Study
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_json
+from advlearn.tidy.reader import Tidy
 
 _PUBLISHED = Path("config/published")
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from advlearn.report.save import save_figure
-from advlearn.report.style import figure_style
+from advlearn.report.style import figure_style, save_figure
 from advlearn.stages.opened import chosen, opened
 from advlearn.support.progress import Progress
 

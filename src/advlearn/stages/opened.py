@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from advlearn.report.tidy import Tidy
 from advlearn.studies import NAMES, study
 from advlearn.studies.base import Study
 from advlearn.support.errors import UserError
+from advlearn.tidy.reader import Tidy
 
 
 def present(folder: Path) -> list[str]:

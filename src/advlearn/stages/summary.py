@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from advlearn.report.page import Page
+from advlearn.report.writers import plain_text
 from advlearn.stages.opened import chosen, opened
 from advlearn.support.errors import UserError
 
@@ -27,7 +29,8 @@ def summary(
             remedy="run the workflow first, for example: make demo",
         )
     for study in chosen(run / "tidy", None):
-        print(study.load(study.headline)(opened(study, run / "tidy", published)))
+        page: Page = study.load(study.page)(opened(study, run / "tidy", published))
+        print(plain_text(f"{page.title}: run {page.run}", page.headline, page.sentences))
     print()
     print(f"report   {report}")
     print(f"tables   {run / 'paper' / 'tables'}")

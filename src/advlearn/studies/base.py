@@ -44,10 +44,11 @@ class Study:
         stages: stage name -> stage, in the order of the work.
         collect: the stage that gathers the tidy tables.
         tidy: class that reads them, a `Tidy`.
-        tables: table name -> module with ``build``, in the order of the report.
+        tables: table name -> module with ``build``, from the tidy tables to a `Table`, in the order
+            of the report; like the other parts it raises `UserError` where a tidy table is
+            missing or damaged, or holds nothing to show.
         figures: figure name -> module with ``draw``, TITLE and CAPTION, in that order.
         page: function from the tidy tables to the study's part of the report.
-        headline: function from the tidy tables to a headline for a terminal.
         downloads: whether its data are downloaded by the stage ``download``.
     """
 
@@ -61,7 +62,6 @@ class Study:
     tables: Mapping[str, str]
     figures: Mapping[str, str]
     page: str
-    headline: str
     downloads: bool = True
 
     @property

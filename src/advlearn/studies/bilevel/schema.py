@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from advlearn.report.schema import CHOICES, StudySchema, TableSchema, columns
-from advlearn.report.tidy import Tidy
 from advlearn.settings.base import Settings
+from advlearn.tidy.reader import Tidy
+from advlearn.tidy.schema import CHOICES, StudySchema, TableSchema, columns
 
 
 class BilevelRecord(Settings):

@@ -72,6 +72,5 @@ STUDY = Study(
         "bilevel_defence": "paper.figures.defence",
     },
     page="paper.page:page",
-    headline="paper.page:headline",
     downloads=False,
 )

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 from pydantic import ConfigDict, Field
 
-from advlearn.report.schema import CHOICES, StudySchema, TableSchema, columns
-from advlearn.report.tidy import Tidy
 from advlearn.settings.base import Settings
 from advlearn.support.errors import UserError
+from advlearn.tidy.reader import Tidy
+from advlearn.tidy.schema import CHOICES, StudySchema, TableSchema, columns
 
 
 class Primary(Settings):

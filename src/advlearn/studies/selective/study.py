@@ -65,5 +65,4 @@ STUDY = Study(
         "selective_examples": "paper.figures.examples",
     },
     page="paper.page:page",
-    headline="paper.verdict:headline",
 )

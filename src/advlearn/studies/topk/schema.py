@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 from pydantic import ConfigDict, Field
 
-from advlearn.report.schema import CHOICES, Column, StudySchema, TableSchema, columns
 from advlearn.settings.base import Settings
 from advlearn.studies.topk.settings.cells import JOBS
 from advlearn.support.errors import UserError
+from advlearn.tidy.schema import CHOICES, Column, StudySchema, TableSchema, columns
 
 SHARES = {"asr": "success", "stealth_asr": "stealth"}
 """Metrics that are shares of the attacked images -> column with whether an image counts."""

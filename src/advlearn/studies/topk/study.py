@@ -58,5 +58,4 @@ STUDY = Study(
         "topk_transfer": "paper.figures.transfer",
     },
     page="paper.page:page",
-    headline="paper.verdict:headline",
 )

@@ -20,6 +20,5 @@ STUDY = Study(
     tables={"toy_means": "paper.means"},
     figures={"toy_values": "paper.values"},
     page="paper.page:page",
-    headline="paper.page:headline",
     downloads=False,
 )

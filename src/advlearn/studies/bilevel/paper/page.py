@@ -8,7 +8,6 @@ from advlearn.report.frames import records
 from advlearn.report.numbers import ABSENT, format_significant
 from advlearn.report.page import Page, Rows
 from advlearn.report.sections import choices_section, record_section
-from advlearn.report.writers import plain_text
 from advlearn.studies.bilevel.paper.checks import ABSTRACT, checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import at_the_attacks, sandwich
@@ -18,11 +17,7 @@ from advlearn.studies.bilevel.schema import BilevelTidy
 
 
 def page(run: BilevelTidy) -> Page:
-    """The headline, what the numbers say, the claims, the open choices, data and settings.
-
-    Raises:
-        UserError: a tidy file or a column is missing.
-    """
+    """The headline, what the numbers say, the claims, the open choices, data and settings."""
     study = run.study
     names = list(map(DATASETS, DATASETS.order(study.datasets)))
     return Page(
@@ -82,17 +77,6 @@ def verdict_rows(tidy: BilevelTidy) -> Rows:
         for check in checks(tidy).values()
     ]
     return ["claim", "whose", "cases", "not so in"], rows
-
-
-def headline(tidy: BilevelTidy) -> str:
-    """The headline table and the verdict, as plain text for a terminal.
-
-    Raises:
-        UserError: a file or a column is missing.
-    """
-    study = tidy.study
-    title = WORDS.title(study.run, map(DATASETS, DATASETS.order(study.datasets)))
-    return plain_text(title, headline_rows(tidy), [*sentences(tidy), WORDS.no_published()])
 
 
 def _warning(run: BilevelTidy) -> str:

@@ -34,11 +34,7 @@ def without_clustering(tidy: SelectiveTidy, split: str = "test") -> pd.DataFrame
 
 
 def baseline_rows(tidy: SelectiveTidy) -> pd.DataFrame:
-    """The same rows of the test images, for what cannot do without.
-
-    Raises:
-        UserError: the run has no cells without clustering.
-    """
+    """The same rows of the test images, for what cannot do without."""
     rows = without_clustering(tidy)
     if rows.empty:
         raise UserError(

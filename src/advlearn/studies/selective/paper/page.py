@@ -17,11 +17,7 @@ _NEAREST = 11
 
 
 def page(run: SelectiveTidy) -> Page:
-    """The headline, the verdict, the open choices, the calibration and the checks.
-
-    Raises:
-        UserError: a tidy file or a column is missing.
-    """
+    """The headline, the verdict, the open choices, the calibration and the checks."""
     study = run.study
     images = ", ".join(f"{study.images[name]} {name}" for name in _SPLITS if name in study.images)
     seeds = ", ".join(map(str, study.seeds))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import pandas as pd
 
 from advlearn.report.frames import records
 from advlearn.report.numbers import number, signed, with_interval
 from advlearn.report.page import Rows
-from advlearn.report.writers import plain_text
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, CONTROLS
 from advlearn.studies.selective.paper.published_tables import SAY
 from advlearn.studies.selective.paper.tables import baselines, controls
@@ -25,8 +24,7 @@ from advlearn.studies.selective.schema import SelectiveTidy
 _FLOOR = 0.02  # adversarial accuracy below which differences cannot show
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One random cluster against one control, for one clusterer and attack.
 
     Attributes:
@@ -71,10 +69,7 @@ def verdicts(tidy: SelectiveTidy, pair: UniverseProtocol | None = None) -> list[
             control,
             line["clusterer"],
             line["attack"],
-            line[f"difference_{control}"],
-            line[f"difference_{control}_low"],
-            line[f"difference_{control}_high"],
-            line[f"difference_{control}_n"],
+            *(line[f"difference_{control}{part}"] for part in ("", "_low", "_high", "_n")),
         )
         for control in CONTROLS
         for line in records(frame.dropna(subset=[f"difference_{control}"]))
@@ -132,16 +127,6 @@ def _random(tidy: SelectiveTidy, pair: UniverseProtocol) -> pd.DataFrame:
 @lru_cache(maxsize=2)
 def _compared(tidy: SelectiveTidy) -> pd.DataFrame:
     return controls.compare(tidy)
-
-
-def headline(tidy: SelectiveTidy) -> str:
-    """The published and reproduced baselines and the verdict, as plain text for a terminal.
-
-    Raises:
-        UserError: a file or a column is missing.
-    """
-    title = SAY.headline_title(tidy.study.run, tidy.study.dataset, primary(tidy).label)
-    return plain_text(title, headline_rows(tidy), sentences(tidy))
 
 
 def headline_rows(tidy: SelectiveTidy) -> Rows:

@@ -66,9 +66,6 @@ def attack_table(run: TopkTidy, name: str, varied: Varied, *, title: str, captio
         varied: what distinguishes the rows.
         title: title of the table.
         caption: first sentences of its caption.
-
-    Raises:
-        UserError: the run has no such experiment.
     """
     metrics = run.experiment(name)
     summary = ordered(

@@ -10,11 +10,7 @@ from advlearn.studies.topk.paper.verdict import headline_rows, sentences, verdic
 
 
 def page(run: TopkTidy) -> Page:
-    """The headline, the verdict on the paper's orderings, the open choices, data and settings.
-
-    Raises:
-        UserError: a tidy file or a column is missing.
-    """
+    """The headline, the verdict on the paper's orderings, the open choices, data and settings."""
     study = run.study
     data = study.dataset
     images = ", ".join(f"{count} {split}" for split, count in study.sizes.items())

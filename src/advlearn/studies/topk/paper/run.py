@@ -6,9 +6,9 @@ from functools import cached_property
 
 import pandas as pd
 
-from advlearn.report.tidy import Tidy
 from advlearn.studies.topk.schema import SCHEMA, TopkRecord
 from advlearn.support.errors import UserError
+from advlearn.tidy.reader import Tidy
 
 
 class TopkTidy(Tidy):

@@ -12,7 +12,6 @@ from advlearn.report.frames import groups, ordered, records
 from advlearn.report.intervals import BOUNDS, over_images, shares
 from advlearn.report.numbers import ABSENT, plus_minus, with_interval
 from advlearn.report.page import Rows
-from advlearn.report.writers import plain_text
 from advlearn.studies.topk.paper.labels import MEASURES, METHODS, QUANTITIES, SCHEMES, SURROGATES
 from advlearn.studies.topk.paper.notes import SAY
 from advlearn.studies.topk.paper.pairs import compared, pairs
@@ -30,9 +29,6 @@ def comparisons(run: TopkTidy) -> pd.DataFrame:
     Returns:
         One row a scheme, method and metric of `pairs`, with ``outcome`` for TkMIA: better,
         worse, equal (no image differs) or open (the interval holds no difference).
-
-    Raises:
-        UserError: no image was eligible in the whole run.
     """
     frame = compared(pairs(run.primary_images(), {"method": "tkmia"}), ["scheme", "method"])
     frame["outcome"] = [outcome(row) for row in records(frame)]
@@ -118,17 +114,6 @@ def verdict_rows(run: TopkTidy) -> Rows:
         for row in records(comparisons(run))
     ]
     return ["labels", "comparison", "quantity", "difference", "images", "TkMIA is"], rows
-
-
-def headline(run: TopkTidy) -> str:
-    """The headline table and the verdict, as plain text for a terminal.
-
-    Raises:
-        UserError: a file or a column is missing.
-    """
-    study = run.study
-    title = f"Top-k attacks: run {study.run}, {study.dataset['name']}, model {study.primary_model}"
-    return plain_text(title, headline_rows(run), sentences(run))
 
 
 def warning(run: TopkTidy) -> str:

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from advlearn.report.captions import FOLDER, caption
-from advlearn.report.save import save_figure
-from advlearn.report.style import COLUMN_WIDTH, figure_style
+from advlearn.report.style import COLUMN_WIDTH, figure_style, save_figure
 from advlearn.studies.bilevel.paper.page import headline_rows
 from advlearn.studies.bilevel.paper.verdict import sentences
 from advlearn.studies.bilevel.schema import BilevelTidy

@@ -9,8 +9,9 @@ import pytest
 
 from advlearn.report.frames import records
 from advlearn.report.style import figure_style
+from advlearn.report.writers import plain_text
 from advlearn.studies.bilevel.paper.checks import checks
-from advlearn.studies.bilevel.paper.page import headline, headline_rows, page, verdict_rows
+from advlearn.studies.bilevel.paper.page import headline_rows, page, verdict_rows
 from advlearn.studies.bilevel.paper.sandwich import sandwich
 from advlearn.studies.bilevel.paper.staircase import normalised_delta, rand_pairs
 from advlearn.studies.bilevel.paper.verdict import sentences
@@ -188,7 +189,7 @@ def test_headline(full: BilevelTidy) -> None:
     assert len(rows) == 8
     assert {len(row) for row in rows} == {len(header)}
     assert rows[0][:7] == ["iris", "fixed", "3", "1.00", "0.210", "0.231", "cut"]
-    text = headline(full)
-    assert "no number of it" in text
+    text = plain_text("title", (header, rows), sentences(full))
+    assert "no number of it" in page(full).subtitle
     assert "|" not in text
     assert "nan" not in text

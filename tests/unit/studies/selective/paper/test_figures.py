@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from advlearn.report.save import save_figure
-from advlearn.report.style import COLUMN_WIDTH, figure_style
+from advlearn.report.style import COLUMN_WIDTH, figure_style, save_figure
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.study import STUDY
 from advlearn.support.errors import UserError

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from advlearn.report.writers import plain_text
 from advlearn.studies.selective.paper.verdict import (
     Verdict,
-    headline,
+    headline_rows,
     sentences,
     verdict_rows,
     verdicts,
@@ -51,7 +52,8 @@ def test_run_that_selects_everything(tmp_path: Path) -> None:
 
 
 def test_headline_is_plain_text(full_folder: Path) -> None:
-    text = headline(SelectiveTidy(full_folder, PUBLISHED))
+    run = SelectiveTidy(full_folder, PUBLISHED)
+    text = plain_text("title", headline_rows(run), sentences(run))
     assert "0.3016" in text
     assert "0.9701" in text
     assert "One random cluster against an equally large random subset" in text

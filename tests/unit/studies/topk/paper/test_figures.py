@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from advlearn.report.captions import caption
-from advlearn.report.save import save_figure
-from advlearn.report.style import COLUMN_WIDTH, figure_style
+from advlearn.report.style import COLUMN_WIDTH, figure_style, save_figure
 from advlearn.studies.topk.paper.figures.examples import ranked
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.study import STUDY

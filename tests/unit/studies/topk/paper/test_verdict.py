@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from advlearn.report.intervals import over_images
+from advlearn.report.writers import plain_text
 from advlearn.studies.topk.paper.page import page
 from advlearn.studies.topk.paper.pairs import compared, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import summarise
-from advlearn.studies.topk.paper.verdict import comparisons, headline, outcome, sentences
+from advlearn.studies.topk.paper.verdict import comparisons, headline_rows, outcome, sentences
 from tests.helpers.intervals import mean_interval
 from tests.helpers.lineage import with_table
 from tests.helpers.topk_run import NORM
@@ -117,7 +118,7 @@ def test_sentences(full: TopkTidy, small: TopkTidy) -> None:
     assert any("inferred labels, 50 % hidden" in text for text in said)
     assert any("random noise of the same norm on 0.031" in text for text in said)
     assert any("one seed, intervals over images" in text for text in sentences(small))
-    text = headline(full)
+    text = plain_text("title", headline_rows(full), said)
     assert "ML-CW-U (b)" in text
     assert "|" not in text
 

@@ -8,7 +8,6 @@ from advlearn.studies.toy.paper.schema import ToyTidy
 from advlearn.report.numbers import number
 from advlearn.report.page import Page
 from advlearn.report.sections import choices_section
-from advlearn.report.writers import plain_text
 
 
 def page(run: ToyTidy) -> Page:
@@ -27,9 +26,3 @@ def page(run: ToyTidy) -> Page:
         comparisons=rows,
         sections=[choices_section(run)],
     )
-
-
-def headline(run: ToyTidy) -> str:
-    """The headline for a terminal."""
-    shown = page(run)
-    return plain_text(shown.title, shown.headline, shown.sentences)

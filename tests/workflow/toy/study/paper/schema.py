@@ -6,9 +6,9 @@ from functools import cached_property
 
 from pydantic import ConfigDict
 
-from advlearn.report.schema import CHOICES, SHARE, StudySchema, TableSchema, columns
-from advlearn.report.tidy import Tidy
 from advlearn.settings.base import Settings
+from advlearn.tidy.reader import Tidy
+from advlearn.tidy.schema import CHOICES, SHARE, StudySchema, TableSchema, columns
 
 
 class ToyRecord(Settings):

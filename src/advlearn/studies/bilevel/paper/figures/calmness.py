@@ -18,11 +18,7 @@ _SEEN = 0.01
 
 
 def draw(tidy: BilevelTidy) -> Figure:
-    """Two rows, one column an attacker; one mark a data set.
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
-    """
+    """Two rows, one column an attacker; one mark a data set."""
     frame = tidy["bilevel_calmness"]
     frame = frame[(frame["size"] > 0) & frame["change"].notna()]
     marks = DATASETS.marks(frame["dataset"])

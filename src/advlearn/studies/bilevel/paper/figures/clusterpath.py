@@ -20,11 +20,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def draw(tidy: BilevelTidy) -> Figure:
-    """One row a data set with trajectories; a run without any shows the numbers alone.
-
-    Raises:
-        UserError: a tidy table is missing or damaged, or the path has no rows.
-    """
+    """One row a data set with trajectories; a run without any shows the numbers alone."""
     path, ways = tidy["bilevel_path"], tidy["bilevel_trajectories"]
     shown = DATASETS.order(set(ways["dataset"]) & set(path["dataset"]))
     names = shown or DATASETS.order(path["dataset"])

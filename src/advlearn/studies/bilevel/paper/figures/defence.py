@@ -20,11 +20,7 @@ _LEAST = 0.1
 
 
 def draw(tidy: BilevelTidy) -> Figure:
-    """One panel a data set, two in a row.
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
-    """
+    """One panel a data set, two in a row."""
     # A value with which no gamma gives a few clusters has no radius.
     frame = tidy["bilevel_defence"].dropna(subset=["radius"])
     names = DATASETS.order(frame["dataset"])

@@ -17,11 +17,7 @@ _WORD = "share of moves that do not increase δ"
 
 
 def draw(tidy: BilevelTidy) -> Figure:
-    """One panel a number of clusters.
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
-    """
+    """One panel a number of clusters."""
     frame = tidy["bilevel_monotone"]
     frame = frame[frame["moves"] > 0]
     counts = sorted(frame["n_clusters"].unique())

@@ -26,11 +26,7 @@ _ZONE = "#FBE9D0"
 
 
 def draw(tidy: BilevelTidy) -> Figure:
-    """One panel for two clusters of each number of points, one for each three clusters.
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
-    """
+    """One panel for two clusters of each number of points, one for each three clusters."""
     frame = tidy["bilevel_moved"]
     points = frame["sizes"].map(lambda text: sum(_sizes(text)))
     panels = [part for _, part in frame[frame["n_clusters"] == 2].groupby(points, sort=True)]

@@ -19,11 +19,7 @@ _BETWEEN = 0.35
 
 
 def draw(tidy: BilevelTidy) -> Figure:
-    """One row a data set, one column an attacker (fixed, recomputed weights).
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
-    """
+    """One row a data set, one column an attacker (fixed, recomputed weights)."""
     frame = sandwich(tidy)
     names = DATASETS.order(frame["dataset"])
     kinds = WEIGHTS.order(frame["weights"])

@@ -18,11 +18,7 @@ _TITLES = {"value": "value function", "fixed": "fixed directions"}
 
 
 def draw(tidy: BilevelTidy) -> Figure:
-    """One row a data set; value function left, fixed directions right.
-
-    Raises:
-        UserError: the run has neither the delta-measure nor the Rand index of any curve.
-    """
+    """One row a data set; value function left, fixed directions right."""
     frame = normalised_delta(tidy)
     if frame.empty:
         raise UserError(

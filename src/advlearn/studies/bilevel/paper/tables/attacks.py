@@ -47,11 +47,7 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
 
 
 def build(tidy: BilevelTidy) -> Table:
-    """One row an attack; one group a form of the problem, data set and attacker.
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
-    """
+    """One row an attack; one group a form of the problem, data set and attacker."""
     frame = measure(tidy)
     tries, hits = _long(tidy)
     return Table(

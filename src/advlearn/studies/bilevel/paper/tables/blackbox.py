@@ -35,11 +35,7 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
 
 
 def build(tidy: BilevelTidy) -> Table:
-    """The matching error of each target; one row a source and method, one group a data set.
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
-    """
+    """The matching error of each target; one row a source and method, one group a data set."""
     frame = measure(tidy)
     targets = VICTIMS.order(frame["target"])
     row = partial(_row, targets)

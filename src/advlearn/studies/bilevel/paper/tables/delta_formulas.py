@@ -43,11 +43,7 @@ _TERMS = {
 
 
 def build(tidy: BilevelTidy) -> Table:
-    """One row a closed form.
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
-    """
+    """One row a closed form."""
     frame = ordered(tidy["bilevel_formulas"], ["formula"], formula=list(_TERMS))
     frame = frame.assign(expression=frame["formula"].map(_TERMS))
     rows = [

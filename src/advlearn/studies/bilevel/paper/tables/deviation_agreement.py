@@ -56,9 +56,6 @@ def build(tidy: BilevelTidy) -> Table:
 
     Deviations with the same tau everywhere, because each is a growing function of the other where
     n does not change, share a column.
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
     """
     frame, known = measure(tidy), _known(tidy)
     columns = _columns(tidy["bilevel_agreement"])

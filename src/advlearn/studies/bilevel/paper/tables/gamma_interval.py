@@ -43,11 +43,7 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
 
 
 def build(tidy: BilevelTidy) -> Table:
-    """One row a data set and partition; one group a kind of weights.
-
-    Raises:
-        UserError: the tidy table is missing, has no rows or is damaged.
-    """
+    """One row a data set and partition; one group a kind of weights."""
     frame, intervals = measure(tidy), tidy["bilevel_intervals"]
     true = intervals[intervals["bound"] == "true"]
     bounds = BOUNDS.order(frame["bound"])

@@ -42,11 +42,7 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
 
 
 def build(tidy: BilevelTidy) -> Table:
-    """One row a victim and method; one group a pair.
-
-    Raises:
-        UserError: the tidy or the published table is missing, has no rows or is damaged.
-    """
+    """One row a victim and method; one group a pair."""
     frame = measure(tidy)
     sources = frame.loc[frame["method"] == PUBLISHED, "source"].dropna().unique()
     return Table(

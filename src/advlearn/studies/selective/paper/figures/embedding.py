@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from advlearn.report.labels import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from advlearn.report.panels import column_figure, frame_only, grid, legend
+from advlearn.report.panels import frame_only, grid, legend
 from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, REDUCTIONS
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -25,7 +25,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
     """One panel for each (reduction, clusterer) of the sampled maps."""
     frame = tidy["selective_embedding"]
     if frame.empty:
-        figure = column_figure(1.0)
+        figure = Figure(figsize=(COLUMN_WIDTH, 1.0))
         figure.text(0.5, 0.5, "this run has no two-dimensional map", ha="center", va="center")
         return figure
     first = frame.iloc[0]

@@ -17,11 +17,7 @@ _MOST = 6
 
 
 def draw(tidy: SelectiveTidy) -> Figure:
-    """One column an image; rows: clean, then adversarial and difference for each attack.
-
-    Raises:
-        UserError: the archive holds no adversarial images.
-    """
+    """One column an image; rows: clean, then adversarial and difference for each attack."""
     arrays = tidy.arrays("selective_examples")
     prefix = "adversarial_"
     attacks = sorted(name.removeprefix(prefix) for name in arrays if name.startswith(prefix))

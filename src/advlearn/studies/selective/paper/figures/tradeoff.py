@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isnan
+from typing import Any
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -14,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from advlearn.report.frames import groups
 from advlearn.report.intervals import over_seeds
 from advlearn.report.labels import GREY, Mark
-from advlearn.report.panels import grid, legend, limits
+from advlearn.report.panels import grid, key, legend, limits
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
 from advlearn.studies.selective.paper.labels import ATTACKS, BASELINES, CLUSTERERS, PROTOCOLS, RULES
 from advlearn.studies.selective.paper.universe_protocol import primary, universe_protocols
@@ -52,15 +54,13 @@ def draw(tidy: SelectiveTidy) -> Figure:
     for axes in panels.T:
         # The lowest panel that has something to show.
         [axis for axis in axes if axis.get_visible()][-1].set_xlabel("clean accuracy")
-    ran = BASELINES.marks(set(base["rule"]))
+    empty = {"markerfacecolor": "white"}
+    published = [Mark(GREY, "o", "none", "published")]
     handles: list[Artist] = [
-        *(
-            _key(mark._replace(marker="o"))
-            for mark in CLUSTERERS.marks(means["clusterer"]).values()
-        ),
-        *(_key(mark, hollow=True) for mark in RULES.marks(means["rule"]).values()),
-        *(_key(mark, size=5) for mark in ran.values()),
-        _key(Mark(GREY, "o", "none", "published"), hollow=True, size=4.5),
+        *_key(CLUSTERERS.marks(means["clusterer"]).values(), marker="o"),
+        *_key(RULES.marks(means["rule"]).values(), **empty),
+        *_key(BASELINES.marks(set(base["rule"])).values(), markersize=5),
+        *_key(published, markersize=4.5, **empty),
     ]
     legend(figure, handles, 2)
     return figure
@@ -71,18 +71,8 @@ def _published(tidy: SelectiveTidy, attack: str) -> pd.DataFrame:
     return frame.pivot(index=["algorithm", "row"], columns="metric", values="published")
 
 
-def _key(mark: Mark, *, hollow: bool = False, size: float = 3.5) -> Line2D:
-    return Line2D(
-        [],
-        [],
-        ls="none",
-        marker=mark.marker,
-        color=mark.colour,
-        markerfacecolor="white" if hollow else mark.colour,
-        markeredgewidth=0.7,
-        markersize=size,
-        label=mark.label,
-    )
+def _key(marks: Iterable[Mark], **look: Any) -> list[Line2D]:
+    return key(marks, line=False, **{"markeredgewidth": 0.7, "markersize": 3.5, **look})
 
 
 def _panel(

@@ -21,11 +21,7 @@ _PANELS = {
 
 
 def draw(run: TopkTidy) -> Figure:
-    """One column a choice of k and labels, three rows.
-
-    Raises:
-        UserError: the run has no sweep.
-    """
+    """One column a choice of k and labels, three rows."""
     table = summarise(run.experiment("alpha"))
     weights = sorted(table["alpha"].unique())
     table["place"] = table["alpha"].map(weights.index)

@@ -22,11 +22,7 @@ _FAINT = "#666666"
 
 
 def draw(run: TopkTidy) -> Figure:
-    """One row an example.
-
-    Raises:
-        UserError: the archive holds no images.
-    """
+    """One row an example."""
     arrays = run.arrays("topk_examples")
     count = min(_MOST, len(arrays["clean"]))
     if count == 0:

@@ -11,11 +11,7 @@ from advlearn.studies.topk.paper.run import TopkTidy
 
 
 def draw(run: TopkTidy) -> Figure:
-    """One row a measure, one column a scheme.
-
-    Raises:
-        UserError: no image was eligible in the whole run.
-    """
+    """One row a measure, one column a scheme."""
     images = run.primary_images()
     schemes = SCHEMES.order(images["scheme"])
     ks = sorted(images["k"].unique())

@@ -16,11 +16,7 @@ from advlearn.support.errors import UserError
 
 
 def draw(run: TopkTidy) -> Figure:
-    """One panel a label set (left) and a number of random labels (right).
-
-    Raises:
-        UserError: the run has neither experiment.
-    """
+    """One panel a label set (left) and a number of random labels (right)."""
     frame = run["topk_metrics"].query(
         "experiment in ['global', 'random'] and metric == 'l2' and over == 'success'"
         " and model == @run.study.primary_model and preset == @run.study.preset"

@@ -17,11 +17,7 @@ _KEYS = ["dataset", "model", "scheme", "k", "relevant", "method"]
 
 
 def build(run: TopkTidy) -> Table:
-    """Norm of each method's perturbations; one row a k and number of relevant labels.
-
-    Raises:
-        UserError: no image was eligible in the whole run.
-    """
+    """Norm of each method's perturbations; one row a k and number of relevant labels."""
     images = run.primary_images()
     images = images.assign(
         relevant=relevance_groups(images["n_relevant"]),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from advlearn.report.schema import (
+from advlearn.tidy.schema import (
     BOOL,
     CORRELATION,
     FLAG,

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from advlearn.report.schema import StudySchema, TableSchema, columns, missing_columns
 from advlearn.settings.base import Settings, validation_error
 from advlearn.support.checksums import check_sha256
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, read_npz
+from advlearn.tidy.schema import StudySchema, TableSchema, columns, missing_columns
 
 Kind = TypeVar("Kind", bound=Settings)
 
