@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advlearn.data import clusterpath, store, tabular
+from advlearn.data import clusterpath, point_sets, store
 from advlearn.data.readers import Official
 
 OTHERS = 500
@@ -71,7 +71,7 @@ def write_images(data: Path, n: int, test: int, out: Path) -> None:
     info = store.load_info(data)
     values = {**info.__dict__, "n_train": n, "n_validation": OTHERS, "n_test": test}
     official = Official(**parts, class_names=info.class_names)
-    store.save(out / "dataset.json", store.DatasetInfo(**values), official, splits)
+    store.save_dataset(out / "dataset.json", store.DatasetInfo(**values), official, splits)
 
 
 def convex(n: int) -> None:
@@ -88,14 +88,14 @@ def certificate(n: int, folder: Path) -> None:
     from advlearn.certificates import radius
     from advlearn.learners.convex import Graph
 
-    points = tabular.read(folder / "blobs.npz").points
-    walked = clusterpath.read(folder / "path.npz", n)
-    graph = Graph(n, walked.edges, walked.weights)
+    points = point_sets.read_points(folder / "blobs.npz").points
+    path = clusterpath.read_clusterpath(folder / "path.npz", n)
+    graph = Graph(n, path.edges, path.weights)
     started = time.process_time()
     found = radius(
-        points, walked.chosen_labels, graph, walked.gamma, weights="recomputed", phi=0.5
+        points, path.chosen_labels, graph, path.gamma, weights="recomputed", phi=0.5
     )  # fmt: skip
-    clusters = int(walked.chosen_labels.max()) + 1
+    clusters = int(path.chosen_labels.max()) + 1
     if not FEW[0] <= clusters <= FEW[1]:
         sys.exit(f"the path of {n} points has no partition in {FEW} clusters: {clusters}")
     print(f"{clusters} clusters, {found}, {time.process_time() - started:.2f} s", file=sys.stderr)

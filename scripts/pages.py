@@ -21,7 +21,7 @@ from typing import Any
 from advlearn.report.page import Page
 from advlearn.report.table import Table
 from advlearn.report.writers import markdown, pipe_table
-from advlearn.stages.opened import opened
+from advlearn.stages.tidy_folder import open_tidy
 from advlearn.studies import NAMES, study, study_of
 from advlearn.support.io import write_text
 from advlearn.tidy.reader import Tidy
@@ -92,7 +92,7 @@ def _page(name: str) -> Page:
 
 @cache
 def _opened(name: str, folder: Path, published: Path) -> Tidy:
-    return opened(study(name), folder, published)
+    return open_tidy(study(name), folder, published)
 
 
 def _tidy(name: str) -> Tidy:

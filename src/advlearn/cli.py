@@ -10,7 +10,7 @@ from importlib import import_module
 import typer
 
 from advlearn.studies import studies
-from advlearn.support import runlock, sums
+from advlearn.support import run_checksums, runlock
 from advlearn.support.errors import BudgetViolation, UserError
 
 SHARED = {
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
         except SystemExit as ended:
             if not ended.code and lock:
                 runlock.record_activity(lock)
-                sums.write_checksums()
+                run_checksums.write_checksums()
             raise
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

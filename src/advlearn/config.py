@@ -60,7 +60,7 @@ def settings_of(config: Config, study: str) -> StudySettings:
     return found
 
 
-def left_out(config: Config, values: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
+def removed_names(config: Config, values: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
     """Names that the configuration takes away by null, by study and key."""
     found = {}
     for study in studies():

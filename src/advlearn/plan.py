@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from advlearn.config import Config, left_out, load, settings_of
+from advlearn.config import Config, load, removed_names, settings_of
 from advlearn.studies import studies, study
 from advlearn.studies.plan import BRACES, StudyPlan, as_input
 from advlearn.support import runlock
-from advlearn.support.codedigest import code_digest, external_digest, package_root
+from advlearn.support.codedigest import code_digest, own_function_digest, package_root
 from advlearn.support.errors import UserError
 from advlearn.support.leftovers import remove_leftovers
 from advlearn.support.provenance import lock_digest
@@ -47,33 +47,33 @@ class Plan:
         where = " + ".join(str(file) for file in files) or "configuration"
         given = {key: value for key, value in values.items() if key != "pathvars"}
         self.config: Config = load(given, where)
-        self._left_out = left_out(self.config, given)
+        self._left_out = removed_names(self.config, given)
         self.studies = studies()
         for each in self.studies:
-            for name in settings_of(self.config, each.name).own_names():
-                external_digest(name)
+            for name in settings_of(self.config, each.name).own_functions():
+                own_function_digest(name)
         self.lock = lock_digest(lock)
-        self.lock_file = _shown(lock)
+        self.lock_file = _relative_path(lock)
         self.run_folder = f"results/{self.config.run}"
         self.log_folder = f"logs/{self.config.run}"
         self.raw = _raw_name(self.config)
         self._published = lock.parent / "config" / "published"
-        self.published_folder = _shown(self._published)
+        self.published_folder = _relative_path(self._published)
         self._captions = lock.parent / "workflow" / "report"
-        self.captions_folder = _shown(self._captions)
+        self.captions_folder = _relative_path(self._captions)
         # Only a GPU that was asked for by name is asked of the scheduler: the machine on which the
         # graph is built need not be the one that computes, so `auto` cannot know.
         self.gpus = int(self.config.device == "cuda")
         python = _in_prefix(Path(sys.executable).parent)
         source = _in_prefix(package_root().parent)
-        # Idle threads of OpenMP spin by default and take the core from the job beside.
+        # Idle threads of OpenMP spin by default and take the core from other jobs.
         self.shell_prefix = (
             f"set -euo pipefail; export OMP_WAIT_POLICY=passive PATH={python}:$PATH"
             f" PYTHONPATH={source}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
         )
 
     def begin(self) -> None:
-        """Take this folder for the run that begins now, and clear what killed jobs have left.
+        """Lock this folder for the run that begins now, and remove what killed jobs have left.
 
         Raises:
             UserError: another run works here, or the clock was set back.
@@ -130,11 +130,11 @@ class Plan:
 
     def published(self, name: str) -> list[str]:
         """Files of a study's published numbers."""
-        return sorted(_shown(path) for path in (self._published / name).glob("*.csv"))
+        return sorted(_relative_path(path) for path in (self._published / name).glob("*.csv"))
 
     def captions(self) -> list[str]:
         """Captions of all figures, inputs of the report."""
-        return sorted(_shown(path) for path in self._captions.glob("*/figures/*.rst"))
+        return sorted(_relative_path(path) for path in self._captions.glob("*/figures/*.rst"))
 
 
 def rules() -> dict[str, str]:
@@ -164,7 +164,7 @@ def modules_of(rule: str) -> list[str]:
     return [module]
 
 
-def _shown(path: Path) -> str:
+def _relative_path(path: Path) -> str:
     """Relative where it can be: a project that is moved does not run again."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))

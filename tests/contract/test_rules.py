@@ -36,7 +36,7 @@ def test_rules_commands_and_modules_have_the_same_names(stages: dict[str, Any]) 
     assert dict.fromkeys(plan.rules()) == dict.fromkeys(stages, None)
     assert {stage_of(name) for name in stages} == set(cli.stages())
     shared = {path.stem for path in (package_root() / "stages").glob("[a-z]*.py")}
-    assert shared == {*plan.SHARED, *plan.PARTS, *cli.HELPERS, "opened"}
+    assert shared == {*plan.SHARED, *plan.PARTS, *cli.HELPERS, "tidy_folder"}
     for study in studies():
         folder = package_root() / "studies" / study.name / "stages"
         modules = {path.stem for path in folder.glob("[a-z]*.py")}

@@ -21,13 +21,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from advlearn.data import catalogue, cifar, idx, pretrained, readers, store, tabular
+from advlearn.data import catalogue, cifar, idx, point_sets, pretrained, readers, store
+from advlearn.data.copying import SourceFailure, unpack
 from advlearn.data.fetch import ARRAYS_FILE, read_manifest
 from advlearn.data.multilabel.archives import unpack_all
 from advlearn.data.multilabel.catalogue import COLLECTIONS
 from advlearn.data.multilabel.photos import decode
 from advlearn.data.multilabel.store import load_multilabel
-from advlearn.data.transfer import SourceFailure, unpack
 from advlearn.learners.networks import build
 from advlearn.learners.networks.weights import load_network
 from advlearn.settings.network import ImagenetResnetSettings
@@ -233,7 +233,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "file.npy": files.read_npy,
     "mapped.npy": lambda path: files.read_npy(path, mmap=True),
     "file.npz": files.read_npz,
-    "points.npz": tabular.read,
+    "points.npz": point_sets.read_points,
     "file.parquet": files.read_parquet,
     "manifest.json": read_manifest,
     "info.json": store.load_info,
@@ -244,7 +244,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "batch.bin": lambda path: cifar.read_batches([path]),
     "sprite.png": lambda path: cifar.rebuild_from_sprite(path, path, 0, path.with_suffix(".out")),
     "photo.jpg": lambda path: decode(path, 32, "crop"),
-    "own.csv": lambda path: tabular.load(CsvSettings(path=path)),
+    "own.csv": lambda path: point_sets.make_points(CsvSettings(path=path)),
     "model.safetensors": load_network,
     "weights.pth": _weights,
     "weights.safetensors": _weights,

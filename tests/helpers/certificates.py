@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from advlearn.budgets.points import Frobenius, LInf, PerPoint, PointBudget, SinglePoint
-from advlearn.certificates import electrical, radius
+from advlearn.certificates import electrical_interval, radius
 from advlearn.certificates.blocks import Blocks, blocks
 from advlearn.certificates.calmness import Weights
 from advlearn.certificates.radius import Budget, Method
-from advlearn.certificates.routing import electrical as route
+from advlearn.certificates.routing import electrical_routing as route
 from advlearn.learners.convex import Graph, gaussian_graph, knn_graph, reweighted, solve, unit_graph
 
 BUDGETS: tuple[Budget, ...] = ("per_point", "frobenius", "single_point", "linf")
@@ -63,7 +63,7 @@ def instance(generator: np.random.Generator) -> Instance | None:
         graph = gaussian_graph(points, phi)
     else:
         graph = knn_graph(points, int(generator.integers(3, 12)), phi)
-    known = electrical(points, labels, graph)
+    known = electrical_interval(points, labels, graph)
     if known.low < known.high and generator.random() < 0.6:
         high = known.high if np.isfinite(known.high) else 10 * known.low
         gamma = float(np.exp(generator.uniform(np.log(known.low), np.log(high))))

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advlearn.settings.cluster import Setting
+from advlearn.settings.cluster import SettingName
 from advlearn.support.io import write_csv, write_parquet
 
 
-def write_clusters(path: Path, labels: Mapping[Setting, np.ndarray]) -> Path:
+def write_clusters(path: Path, labels: Mapping[SettingName, np.ndarray]) -> Path:
     """Write the labels of each setting, and beside them how many clusters it asked for."""
     write_parquet(path, pd.DataFrame(dict(labels)))
     asked = pd.Series([setting.n_clusters for setting in labels], dtype="Int64")

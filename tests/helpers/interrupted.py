@@ -33,7 +33,7 @@ def killed_after_each_save(
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "_EVERY", 0.0)
-        patch.setattr(checkpoint, "_SHARE", 0.0)
+        patch.setattr(checkpoint, "_INTERVAL_PER_SAVE", 0.0)
         patch.setattr(Checkpoint, "save", save_and_die)
         while True:
             saved = 0

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from advlearn.data.multilabel.store import MultiLabelSplit, Stored
+from advlearn.data.multilabel.store import MultiLabelSplit, StoredImages
 from advlearn.learners.networks import build
 from advlearn.settings.multilabel import MultiLabelTraining
 from advlearn.settings.network import (
@@ -27,7 +27,9 @@ def quarters(n: int, seed: int) -> MultiLabelSplit:
     for j in range(CLASSES):
         top, left = 4 * (j // 2), 4 * (j % 2)
         pixels[:, :, top : top + 4, left : left + 4] += 120 * labels[:, j, None, None, None]
-    return MultiLabelSplit(labels, [str(i) for i in range(n)], Stored(pixels.astype(np.uint8)))
+    return MultiLabelSplit(
+        labels, [str(i) for i in range(n)], StoredImages(pixels.astype(np.uint8))
+    )
 
 
 TRAIN, VALIDATION = quarters(96, 0), quarters(48, 1)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from advlearn.settings.cluster import Setting, setting_name
+from advlearn.settings.cluster import SettingName, setting_name
 from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.support.io import write_csv, write_json, write_npz
 from advlearn.support.seeds import derive_seed
@@ -47,7 +47,7 @@ def with_arrays(run: SelectiveTidy, name: str, arrays: dict[str, np.ndarray]) ->
     return changed
 
 
-def settings_of(clusterer: str, numbers: Sequence[int]) -> list[Setting]:
+def settings_of(clusterer: str, numbers: Sequence[int]) -> list[SettingName]:
     return SETTINGS.get(clusterer) or [setting_name(n_clusters=k) for k in numbers]
 
 
@@ -111,7 +111,7 @@ def _cells(
 
     def add(
         clusterer: str,
-        setting: Setting,
+        setting: SettingName,
         rule: str,
         cluster: int | None,
         n: int,

@@ -93,7 +93,7 @@ CODE = {
         topk(),
     ),
     "a point set": (
-        "src/advlearn/data/tabular.py",
+        "src/advlearn/data/point_sets.py",
         "FEWEST = 3",
         "FEWEST = 4",
         bilevel("bilevel_onepoint", "bilevel_delta"),

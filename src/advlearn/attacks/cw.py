@@ -11,7 +11,7 @@ nearest image of all steps that is misclassified (by ``confidence``, where that 
 
 The algorithmic choices are those of Foolbox 3.3.4 (Rauber et al. 2020) and of the authors' code:
 artanh of 0.999999 (2 x - 1); the squared length is counted from the image that comes back from
-there, the reported distance from the clean image; Adam with 0.9, 0.999 and 1e-8 starts anew for
+there, the reported distance from the clean image; Adam with 0.9, 0.999 and 1e-8 is restarted for
 each c; an image is judged before its step, so that the last step is not looked at; with ten
 constants or more, the last one is the smallest that succeeded, once more. Different from Foolbox:
 an image that is misclassified already stays as it is, one for which nothing is found stays clean,
@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advlearn.attacks.effort import EffortAttack, hinge, wide
-from advlearn.attacks.effort import misclassified as other_class
+from advlearn.attacks.min_effort import MinEffortAttack, broadcast_like, hinge
+from advlearn.attacks.min_effort import misclassified as other_class
 from advlearn.problem.evasion import MinEffortProblem
 from advlearn.settings.attack import CwSettings
 
@@ -50,7 +50,7 @@ def build(settings: CwSettings) -> CarliniWagner:
 
 
 @dataclass(frozen=True)
-class CarliniWagner(EffortAttack):
+class CarliniWagner(MinEffortAttack):
     """See the module; the arguments are those of :class:`CwSettings`, ``searches`` the constants.
 
     Args:
@@ -145,7 +145,7 @@ class CarliniWagner(EffortAttack):
             better = hit & (size < length[rows])
             nearest[rows[better]], length[rows[better]] = image[better], size[better]
             slope = 2 * image * (1 - image)
-            gradient = (2 * shift - wide(const, ascent) * ascent) * slope
+            gradient = (2 * shift - broadcast_like(const, ascent) * ascent) * slope
             first.mul_(_FIRST_MOMENT).add_(gradient, alpha=1 - _FIRST_MOMENT)
             second.mul_(_SECOND_MOMENT).addcmul_(gradient, gradient, value=1 - _SECOND_MOMENT)
             mean = first / (1 - _FIRST_MOMENT ** (step + 1))

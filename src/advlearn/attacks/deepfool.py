@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advlearn.attacks.effort import EffortAttack
-from advlearn.attacks.jacobian import Pull, logit, taped
+from advlearn.attacks.jacobian import Pullback, logit, logits_with_pullback
+from advlearn.attacks.min_effort import MinEffortAttack
 from advlearn.problem.evasion import MinEffortProblem
 from advlearn.settings.attack import DeepFoolSettings
 
@@ -39,7 +39,7 @@ def build(settings: DeepFoolSettings) -> DeepFool:
 
 
 @dataclass(frozen=True)
-class DeepFool(EffortAttack):
+class DeepFool(MinEffortAttack):
     """See the module.
 
     Args:
@@ -62,7 +62,7 @@ class DeepFool(EffortAttack):
         reached = torch.zeros_like(labels, dtype=torch.bool)
         rows = torch.arange(len(clean), device=clean.device)
         for _ in range(self.steps):
-            now, pull = taped(problem.learner, image[rows])
+            now, pull = logits_with_pullback(problem.learner, image[rows])
             hit = problem.reached(now, labels[rows])
             reached[rows[hit]] = True
             if hit.all():
@@ -76,7 +76,7 @@ class DeepFool(EffortAttack):
             reached[rows] = problem.reached(problem.learner(image[rows]), labels[rows])
         return image, reached
 
-    def _step(self, logits: Tensor, pull: Pull, labels: Tensor, others: Tensor) -> Tensor:
+    def _step(self, logits: Tensor, pull: Pullback, labels: Tensor, others: Tensor) -> Tensor:
         """To the nearest boundary of the classes ``others`` (m, j), as linearised: (m, d)."""
         nearest = torch.full_like(logits[:, 0], torch.inf)
         step = logits.new_zeros(0)

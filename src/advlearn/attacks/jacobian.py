@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-Pull = Callable[[Callable[[Tensor], Tensor]], Tensor]
+Pullback = Callable[[Callable[[Tensor], Tensor]], Tensor]
 """``(logits (m, c) -> (m,)) -> (m, d)``: each image's gradient by its pixels, flattened."""
 
 
-def taped(learner: nn.Module, images: Tensor) -> tuple[Tensor, Pull]:
+def logits_with_pullback(learner: nn.Module, images: Tensor) -> tuple[Tensor, Pullback]:
     """Logits (m, c), and what gives gradients by the pixels, a backward pass a call.
 
     Args:

@@ -1,4 +1,4 @@
-"""Label flipping against a logistic regression: max effect with a budget of so many labels.
+"""Label flipping against a logistic regression: max effect, budget a number of labels.
 
     maximise  loss(theta(y with flips); validation)    over at most k flips
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Box", "Budget", "L2Ball", "LinfBall", "build"]
 
-_HOMES = {
+_MODULES = {
     "Box": "advlearn.budgets.base",
     "Budget": "advlearn.budgets.base",
     "L2Ball": "advlearn.budgets.balls",
@@ -40,6 +40,6 @@ def build(norm: str, epsilon: float, box: Box | None = None) -> Budget:
 
 def __getattr__(name: str) -> Any:
     """The names of the balls' modules, imported at their first use."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -167,22 +167,22 @@ class SinglePoint(PointBudget):
     def size(self, perturbation: Array) -> float:
         """Length of the one row."""
         lengths = _lengths(perturbation)
-        own = self._own(perturbation)
+        own = self._moved_row(perturbation)
         return math.inf if np.delete(lengths, own).any() else float(lengths[own])
 
     def project(self, perturbation: Array) -> Array:
         """The one row shortened, all others zero."""
-        return self._alone(_shorten(perturbation, self.epsilon))
+        return self._only_moved_row(_shorten(perturbation, self.epsilon))
 
     def maximiser(self, gradient: Array) -> Array:
         """The one row at length one, all others zero."""
-        return self._alone(_unit_rows(gradient))
+        return self._only_moved_row(_unit_rows(gradient))
 
     def random(self, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
         """The one row uniform on the sphere."""
         return self.epsilon * self.maximiser(generator.standard_normal(shape))
 
-    def _own(self, perturbation: Array) -> int:
+    def _moved_row(self, perturbation: Array) -> int:
         if self.index >= len(perturbation):
             raise UserError(
                 "the point that may move does not exist",
@@ -191,8 +191,8 @@ class SinglePoint(PointBudget):
             )
         return self.index
 
-    def _alone(self, perturbation: Array) -> Array:
-        own = self._own(perturbation)
+    def _only_moved_row(self, perturbation: Array) -> Array:
+        own = self._moved_row(perturbation)
         alone = np.zeros_like(perturbation)
         alone[own] = perturbation[own]
         return alone

@@ -1,16 +1,21 @@
 """Certificates of convex clustering: for which gamma, and against how large a perturbation."""
 
-from advlearn.certificates.calmness import bound, modulus
-from advlearn.certificates.interval import Interval, electrical, sun_toh_yuan, true_interval
+from advlearn.certificates.calmness import calmness_bound, calmness_modulus
+from advlearn.certificates.interval import (
+    Interval,
+    electrical_interval,
+    sun_toh_yuan_interval,
+    true_interval,
+)
 from advlearn.certificates.radius import Radius, radius
 
 __all__ = [
     "Interval",
     "Radius",
-    "bound",
-    "electrical",
-    "modulus",
+    "calmness_bound",
+    "calmness_modulus",
+    "electrical_interval",
     "radius",
-    "sun_toh_yuan",
+    "sun_toh_yuan_interval",
     "true_interval",
 ]

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from advlearn.learners.convex.centroid_problem import cluster_means
 from advlearn.learners.convex.graph import Graph, by_first_point, check_points, connected
-from advlearn.learners.convex.reduced import cluster_means
 from advlearn.support.errors import UserError
 
 

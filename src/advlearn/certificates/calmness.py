@@ -29,7 +29,7 @@ _DENSE = 500
 _WEIGHTS_AGREE = 1e-9
 
 
-def modulus(
+def calmness_modulus(
     points: np.ndarray,
     graph: Graph,
     gamma: float,
@@ -56,7 +56,7 @@ def modulus(
     return 1.0 + gamma * math.sqrt(2.0 * phi / math.e) * _signless(graph)
 
 
-def bound(
+def calmness_bound(
     points: np.ndarray,
     perturbed: np.ndarray,
     graph: Graph,
@@ -77,7 +77,7 @@ def bound(
         weights: ``fixed`` or ``recomputed``.
 
     Raises:
-        UserError: as `modulus`, or shapes that differ.
+        UserError: as `calmness_modulus`, or shapes that differ.
     """
     points, perturbed = check_points(points), check_points(perturbed)
     if points.shape != perturbed.shape:

@@ -1,8 +1,9 @@
 """For which gamma convex clustering gives exactly a wanted partition: three answers.
 
-`sun_toh_yuan` is the recovery interval of Sun, Toh & Yuan (2021), recalled; `electrical` and its
-reweighting are derived here (docs/studies/bilevel-certificates.md) and certify graphs that are not
-complete, too; `true_interval` finds the ends by solving.
+`sun_toh_yuan_interval` is the recovery interval of Sun, Toh & Yuan (2021), restated here;
+`electrical_interval` and its reweighting are derived here
+(docs/studies/bilevel-certificates.md) and also certify graphs that are not complete;
+`true_interval` finds the ends by solving.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advlearn.certificates.blocks import Blocks, Cluster, blocks
-from advlearn.certificates.routing import Matrix, complete, search
+from advlearn.certificates.routing import Matrix, best_routing, complete_routing
 from advlearn.learners.convex import Graph, solve
 from advlearn.learners.convex.graph import by_first_point
 from advlearn.support.errors import UserError
@@ -39,7 +40,7 @@ class Interval:
         return self.low <= gamma < self.high
 
 
-def sun_toh_yuan(points: np.ndarray, labels: np.ndarray, graph: Graph) -> Interval:
+def sun_toh_yuan_interval(points: np.ndarray, labels: np.ndarray, graph: Graph) -> Interval:
     """The recovery interval of Sun, Toh & Yuan (2021) for weighted sum-of-norms clustering.
 
     low = max |a_i - a_j| / (n_a w_ij - mu_ij) over the pairs inside clusters, with mu_ij = sum_b
@@ -61,12 +62,12 @@ def sun_toh_yuan(points: np.ndarray, labels: np.ndarray, graph: Graph) -> Interv
     def low(cluster: Cluster) -> float:
         if not cluster.complete:
             return math.inf
-        return _low(cut, cluster, pulls, complete(cluster))[0]
+        return _low(cut, cluster, pulls, complete_routing(cluster))[0]
 
     return _interval(cut, pulls, low)
 
 
-def electrical(
+def electrical_interval(
     points: np.ndarray, labels: np.ndarray, graph: Graph, *, sweeps: int = SWEEPS
 ) -> Interval:
     """The interval certified by electrical flows inside the clusters (derived here).
@@ -74,7 +75,7 @@ def electrical(
     With a routing R of a cluster (`routing`) gamma is large enough once, on all of its edges,
     |R_e a| / gamma + sum_b |R_e w^b| <= w_e. Conductances begin at the weights and are changed by
     ``sweeps`` rounds of multiplicative weights; the best routing is kept. With conductances 1 on
-    a complete cluster this is `sun_toh_yuan`. low is inf where a cluster is not connected.
+    a complete cluster this is `sun_toh_yuan_interval`. low is inf where a cluster is not connected.
 
     Args:
         points: A, (n, d).
@@ -100,7 +101,7 @@ def electrical(
             load = turn + (length / gamma if gamma > 0 else 0.0)
             return -found, load / graph.weights[cluster.rows]
 
-        value, _ = search(cluster, graph.weights[cluster.rows], score, sweeps)
+        value, _ = best_routing(cluster, graph.weights[cluster.rows], score, sweeps)
         return -value
 
     return _interval(cut, pulls, low)
@@ -125,7 +126,7 @@ def true_interval(
         labels: (n,) integers.
         graph: on n points.
         tol: relative accuracy of both ends: ``low`` has the partition, ``high`` has not.
-        gamma: a value with the partition; by default one from the interval of `electrical`.
+        gamma: a value with the partition; by default one from `electrical_interval`.
         span: ends further away than this factor are returned as 0 and inf.
 
     Raises:
@@ -133,7 +134,7 @@ def true_interval(
     """
     cut = blocks(points, labels, graph)
     if gamma is None:
-        known = electrical(points, labels, graph)
+        known = electrical_interval(points, labels, graph)
         if not known.low < known.high:
             raise UserError(
                 "no gamma is known at which the solution has this partition",

@@ -30,8 +30,8 @@ from advlearn.certificates.blocks import Blocks, Cluster, blocks
 from advlearn.certificates.calmness import Weights, check_weights
 from advlearn.certificates.interval import SWEEPS, check_sweeps
 from advlearn.certificates.reach import Reach, reach
-from advlearn.certificates.routing import Matrix, complete, search
-from advlearn.certificates.turning import Centres, Turns, centres, turns
+from advlearn.certificates.routing import Matrix, best_routing, complete_routing
+from advlearn.certificates.turning import SolvedCentroids, Turns, solve_centroids, turns
 from advlearn.learners.convex.graph import Graph
 from advlearn.support.errors import unknown_name
 
@@ -103,7 +103,7 @@ def radius(
     check_sweeps(sweeps)
     if method not in METHODS:
         raise unknown_name("method", method, list(METHODS), where=f"method {method!r}")
-    solved = centres(cut, gamma) if method != "sun_toh_yuan" and len(cut.pairs) else None
+    solved = solve_centroids(cut, gamma) if method != "sun_toh_yuan" and len(cut.pairs) else None
     certifier = _Certifier(
         cut,
         reach(cut, budget, index),
@@ -146,7 +146,7 @@ class _Certifier:
     gamma: float
     phi: float | None
     """Rate of weights that are recomputed; none where they are fixed."""
-    solved: Centres | None
+    solved: SolvedCentroids | None
     finer: bool
     """Whether the solved directions may be used inside the clusters."""
     pulls: np.ndarray
@@ -225,9 +225,9 @@ class _Certifier:
             return -float(found.max()), found
 
         if method == "sun_toh_yuan":
-            score(complete(cluster))
+            score(complete_routing(cluster))
         else:
-            search(cluster, self.cut.graph.weights[cluster.rows], score, sweeps)
+            best_routing(cluster, self.cut.graph.weights[cluster.rows], score, sweeps)
         if chosen is None or not math.isfinite(best):
             return best
         final = chosen

@@ -31,7 +31,7 @@ _EXACT = 1e-10
 _STEP = 0.3
 
 
-def complete(cluster: Cluster) -> sparse.csr_array:
+def complete_routing(cluster: Cluster) -> sparse.csr_array:
     """R_ij = (e_i - e_j) / n_a of a complete cluster (Sun, Toh & Yuan 2021), sparse."""
     n = len(cluster.members)
     values = np.tile([1.0 / n, -1.0 / n], len(cluster.edges))
@@ -39,7 +39,7 @@ def complete(cluster: Cluster) -> sparse.csr_array:
     return sparse.csr_array((values, cluster.edges.ravel(), starts), shape=(len(cluster.edges), n))
 
 
-def electrical(cluster: Cluster, conductances: np.ndarray) -> np.ndarray | None:
+def electrical_routing(cluster: Cluster, conductances: np.ndarray) -> np.ndarray | None:
     """R = C B L_c^+ of conductances c (m_a,) > 0; none where rounding spoils it."""
     n = len(cluster.members)
     i, j = cluster.edges.T
@@ -62,7 +62,7 @@ def electrical(cluster: Cluster, conductances: np.ndarray) -> np.ndarray | None:
     return routing if wrong <= _EXACT else None
 
 
-def search(
+def best_routing(
     cluster: Cluster,
     weights: np.ndarray,
     score: Callable[[Matrix], tuple[float, np.ndarray]],
@@ -97,7 +97,7 @@ def search(
     best: tuple[float, Matrix | None] = (-np.inf, None)
     mean: np.ndarray | None = None
     for sweep in range(sweeps + 1):
-        routing = electrical(cluster, conductances)
+        routing = electrical_routing(cluster, conductances)
         if routing is None:
             break
         value, load = score(routing)

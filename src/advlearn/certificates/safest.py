@@ -11,7 +11,7 @@ from advlearn.certificates.radius import Method, radius
 from advlearn.learners.convex import Graph, Solution, solve
 from advlearn.learners.partitioners import Weights
 
-__all__ = ["Clustering", "safest"]
+__all__ = ["Clustering", "safest_clustering"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Clustering:
         ).value
 
 
-def safest(
+def safest_clustering(
     points: np.ndarray,
     graph: Graph,
     phi: float,

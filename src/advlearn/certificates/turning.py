@@ -20,7 +20,7 @@ _ROUNDS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Centres:
+class SolvedCentroids:
     """The solved centroid problem at one gamma.
 
     Attributes:
@@ -69,7 +69,7 @@ class Turns:
     apart: np.ndarray
 
 
-def centres(blocks: Blocks, gamma: float) -> Centres | None:
+def solve_centroids(blocks: Blocks, gamma: float) -> SolvedCentroids | None:
     """Solve the centroid problem; none where joined centroids coincide or a cluster falls apart."""
     # Steps of a search for a flow are of no use here: only the centroids are taken.
     found = certify_partition(
@@ -88,11 +88,11 @@ def centres(blocks: Blocks, gamma: float) -> Centres | None:
     pull = gamma * between[a, b][:, None] * directions
     np.add.at(residual, a, pull)
     np.add.at(residual, b, -pull)
-    return Centres(blocks, gamma, found, distances, directions, between, residual)
+    return SolvedCentroids(blocks, gamma, found, distances, directions, between, residual)
 
 
 def turns(
-    centres: Centres, reach: Reach, radius: float, low: np.ndarray, high: np.ndarray
+    centres: SolvedCentroids, reach: Reach, radius: float, low: np.ndarray, high: np.ndarray
 ) -> Turns:
     """Bound turns and distances for the perturbations of ``radius``.
 
@@ -129,14 +129,16 @@ def turns(
     for _ in range(_ROUNDS):
         turn[a, b] = turn[b, a] = x
         pushes = gamma * (centres.between * turn + change)
-        moved_pair = own + _others(pushes, a, b) / sizes[a] + _others(pushes, b, a) / sizes[b]
+        moved_pair = (
+            own + _sum_without(pushes, a, b) / sizes[a] + _sum_without(pushes, b, a) / sizes[b]
+        )
         x = np.minimum(x, _chord(moved_pair, whole))
     turn[a, b] = turn[b, a] = x
     apart = np.maximum(r - t, r - moved_pair - gamma * change[a, b] * shares)
     return Turns(turn, apart)
 
 
-def _others(pushes: np.ndarray, of: np.ndarray, without: np.ndarray) -> np.ndarray:
+def _sum_without(pushes: np.ndarray, of: np.ndarray, without: np.ndarray) -> np.ndarray:
     """Sum of each row ``of`` but for one entry: left out, since a difference could be negative."""
     rows = pushes[of]
     rows[np.arange(len(of)), without] = 0.0

@@ -98,7 +98,7 @@ def parse(text: str, tables: Iterable[str], figures: Iterable[str]) -> Address:
     return Address(kind, name, words, path.parents[2] if outside else None)
 
 
-def find(path: Path, keys: Sequence[str], words: Sequence[str]) -> Cell:
+def find_cell(path: Path, keys: Sequence[str], words: Sequence[str]) -> Cell:
     """The number that the words name.
 
     Args:
@@ -125,9 +125,9 @@ def find(path: Path, keys: Sequence[str], words: Sequence[str]) -> Cell:
         if equals and key == "line":
             kept = {i: row for i, row in left.items() if value == str(i + _FIRST_LINE)}
         elif equals and key in names:
-            kept = _with(left, [key], value)
+            kept = _matching(left, [key], value)
         else:
-            kept = _with(left, names, word)
+            kept = _matching(left, names, word)
         if not kept:
             raise UserError(
                 f"{word!r} is in no line of the table that the words before it leave",
@@ -154,11 +154,11 @@ def find(path: Path, keys: Sequence[str], words: Sequence[str]) -> Cell:
     return Cell(number, column, row[column], {name: row[name] for name in names})
 
 
-def _with(
+def _matching(
     rows: Mapping[int, Mapping[str, str]], columns: Sequence[str], value: str
 ) -> dict[int, Mapping[str, str]]:
     """The rows with the value in one of the columns; where none has it, with a part of it."""
-    for same in (_equal, _part):
+    for same in (_equal, _contains):
         kept = {
             i: row for i, row in rows.items() if any(same(row[name], value) for name in columns)
         }
@@ -176,16 +176,16 @@ def _equal(text: str, value: str) -> bool:
         return False
 
 
-def _part(text: str, value: str) -> bool:
+def _contains(text: str, value: str) -> bool:
     # A digit is in too many numbers to mean anything.
     return bool(value) and not value.isdigit() and value.lower() in text.lower()
 
 
 def _values(rows: Mapping[int, Mapping[str, str]], columns: Sequence[str]) -> str:
     """``attack=fgsm|pgd, ...``: what the rows have in these columns."""
-    told = []
+    parts = []
     for name in columns:
         values = list(dict.fromkeys(row[name] for row in rows.values()))
         more = "|..." if len(values) > _SHOWN else ""
-        told.append(f"{name}={'|'.join(values[:_SHOWN])}{more}")
-    return ", ".join(told)
+        parts.append(f"{name}={'|'.join(values[:_SHOWN])}{more}")
+    return ", ".join(parts)

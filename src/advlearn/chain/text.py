@@ -13,7 +13,7 @@ _BY_JOB = ("own", "cache", "lock", "torch_threads", "device")
 """Parameters that are shown with the run or say nothing of one job."""
 
 
-def readable(found: Mapping[str, Any]) -> Iterator[str]:
+def as_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Lines of text from what the stage explain found."""
     yield f"{found['name']}: {found['title']}"
     yield from _run(found)
@@ -42,17 +42,18 @@ def readable(found: Mapping[str, Any]) -> Iterator[str]:
 def _run(found: Mapping[str, Any]) -> Iterator[str]:
     run, kept = found["run"], found["kept"]
     machine, versions = run.get("machine") or {}, run.get("versions") or {}
-    yield f"  run {run['run']} in {run['folder']}, recorded {_known(run.get('recorded'))}"
+    yield f"  run {run['run']} in {run['folder']}, recorded {_or_unknown(run.get('recorded'))}"
     names = ("advlearn", "python", "snakemake", "torch", "numpy", "scikit-learn")
-    yield "  " + ", ".join(f"{name} {_known(versions.get(name))}" for name in names)
+    yield "  " + ", ".join(f"{name} {_or_unknown(versions.get(name))}" for name in names)
     yield (
-        f"  {_known(machine.get('processor'))}, {_known(machine.get('cores'))} cores,"
-        f" {_known(machine.get('system'))}; device {_known(run.get('device'))},"
-        f" {_known(run.get('threads'))} threads a job"
+        f"  {_or_unknown(machine.get('processor'))}, {_or_unknown(machine.get('cores'))} cores,"
+        f" {_or_unknown(machine.get('system'))}; device {_or_unknown(run.get('device'))},"
+        f" {_or_unknown(run.get('threads'))} threads a job"
     )
     source = run.get("source") or {}
     changed = " with changes" if source.get("changed") else ""
-    yield f"  lock {_known(run.get('lock'))}, commit {_known(source.get('commit'))}{changed}"
+    lock, commit = _or_unknown(run.get("lock")), _or_unknown(source.get("commit"))
+    yield f"  lock {lock}, commit {commit}{changed}"
     yield "  Its configuration"
     yield _sum(found["config"])
     if kept != "all":
@@ -61,14 +62,15 @@ def _run(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _number(number: Mapping[str, Any]) -> Iterator[str]:
     yield "Number"
-    yield f"  {number['column']} = {_known(number['value'])}, line {number['line']} of the CSV file"
+    value = _or_unknown(number["value"])
+    yield f"  {number['column']} = {value}, line {number['line']} of the CSV file"
     yield "  " + ", ".join(f"{key}={value}" for key, value in number["keys"].items())
     yield f"  how: {number['how']}"
     for part in number["rows"]:
         count = len(part["lines"])
         rows = f"{count} row{'s' if count > 1 else ''}"
         yield f"  {part['role']}: {rows}, line {_spans(part['lines'])}"
-        yield f"    {_known(part['sha256'])}  {_known(part['path'])}"
+        yield f"    {_or_unknown(part['sha256'])}  {_or_unknown(part['path'])}"
         varied = _varied(part["values"])
         for line, row in list(zip(part["lines"], part["values"], strict=True))[:_SHOWN_ROWS]:
             yield f"      line {line}: " + ", ".join(f"{name}={row[name]}" for name in varied)
@@ -98,7 +100,7 @@ def _rule(number: int, jobs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     first = jobs[0]
     yield ""
     yield f"{number}. {first['rule']} ({len(jobs)} job{'s' if len(jobs) > 1 else ''})"
-    yield f"   code {_known(first['code'])}" + _changed(first)
+    yield f"   code {_or_unknown(first['code'])}" + _changed(first)
     shared = {
         name: value
         for name, value in first["params"].items()
@@ -130,7 +132,7 @@ def _time(job: Mapping[str, Any]) -> str:
         return "when it ran is unknown"
     same = job["recorded_parameters_are_these"]
     other = "" if same else "; it ran with OTHER PARAMETERS than these (settings or code changed)"
-    return f"ran {job['started']}, {_known(job['seconds'])} s{other}"
+    return f"ran {job['started']}, {_or_unknown(job['seconds'])} s{other}"
 
 
 def _changed(job: Mapping[str, Any]) -> str:
@@ -152,8 +154,8 @@ def _spans(lines: Sequence[int]) -> str:
             spans[-1][1] = line
         else:
             spans.append([line, line])
-    told = [str(a) if a == b else f"{a}-{b}" for a, b in spans]
-    return ", ".join(told[:_SHOWN_ROWS]) + (", ..." if len(told) > _SHOWN_ROWS else "")
+    parts = [str(a) if a == b else f"{a}-{b}" for a, b in spans]
+    return ", ".join(parts[:_SHOWN_ROWS]) + (", ..." if len(parts) > _SHOWN_ROWS else "")
 
 
 def _sum(file: Mapping[str, Any], margin: str = "  ") -> str:
@@ -162,13 +164,13 @@ def _sum(file: Mapping[str, Any], margin: str = "  ") -> str:
 
 
 def _again(same: bool | None) -> str:
-    told = {None: " (missing)", True: "", False: " (the tidy tables now give another file)"}
-    return told[same]
+    remarks = {None: " (missing)", True: "", False: " (the tidy tables now give another file)"}
+    return remarks[same]
 
 
 def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _known(value: object) -> str:
+def _or_unknown(value: object) -> str:
     return UNKNOWN if value is None else str(value)

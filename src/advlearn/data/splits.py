@@ -26,7 +26,7 @@ def stratified_order(labels: np.ndarray, *seed: object) -> np.ndarray:
 
     Args:
         labels: int64 (n), at least 0.
-        seed: what the order depends on besides the labels.
+        seed: what the order depends on in addition to the labels.
 
     Returns:
         Positions int64 (n).
@@ -48,7 +48,9 @@ def stratified_order(labels: np.ndarray, *seed: object) -> np.ndarray:
     return np.lexsort((keys, places))
 
 
-def draw(train_labels: np.ndarray, test_labels: np.ndarray, settings: DataSettings) -> pd.DataFrame:
+def draw_splits(
+    train_labels: np.ndarray, test_labels: np.ndarray, settings: DataSettings
+) -> pd.DataFrame:
     """Draw train and validation, disjoint, from the official training set, test from the other.
 
     Args:

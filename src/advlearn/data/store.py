@@ -127,14 +127,14 @@ class StoredSplit:
         return images
 
 
-def save(out: Path, info: DatasetInfo, official: Official, splits: pd.DataFrame) -> None:
+def save_dataset(out: Path, info: DatasetInfo, official: Official, splits: pd.DataFrame) -> None:
     """Write a prepared folder.
 
     Args:
         out: path of ``dataset.json``; everything else is written beside it.
         info: description of the data.
         official: the official sets, already checked by ``readers.read``.
-        splits: table of ``splits.draw``.
+        splits: table of ``splits.draw_splits``.
 
     Raises:
         UserError: the folder cannot be written to or the disk is full.

@@ -69,7 +69,9 @@ def agreement(
                     for seed in seeds:
                         cell = (scenario, clusters, balance, kind)
                         generator = np.random.default_rng(derive_seed(seed, "agreement", *cell))
-                        pairs = [change(sizes, kind, reach, generator) for _ in range(partitions)]
+                        pairs = [
+                            random_change(sizes, kind, reach, generator) for _ in range(partitions)
+                        ]
                         found += [
                             Agreement(*cell, name, seed, *values)
                             for name, values in _taus(pairs).items()
@@ -77,7 +79,7 @@ def agreement(
     return found
 
 
-def change(
+def random_change(
     sizes: np.ndarray, kind: str, reach: float, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Labels before and after a random change of a partition.

@@ -1,4 +1,4 @@
-"""Every closed form of the delta-measure beside brute force, in exact arithmetic."""
+"""Every closed form of the delta-measure against brute force, in exact arithmetic."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Case = tuple[int | Fraction, np.ndarray]
 
 MOST_CLUSTERS = 6
 EXHAUSTIVE = 11
-"""Two clusters are checked for all tables of up to so many points."""
+"""Two clusters are checked for all tables of up to this many points."""
 
 
 class FormulaCheck(NamedTuple):
@@ -71,7 +71,7 @@ def check_formulas(cases: int, seed: int) -> list[FormulaCheck]:
         generator = np.random.default_rng(derive_seed(seed, "formula", name))
         drawn = plan(generator)
         chosen = drawn if plan is _two_clusters else itertools.islice(drawn, cases)
-        errors = [abs(float(value - _of(table))) for value, table in chosen]
+        errors = [abs(float(value - _brute_force_of(table))) for value, table in chosen]
         found.append(FormulaCheck(name, clusters, where, len(errors), max(errors)))
     return found
 
@@ -103,7 +103,7 @@ def _plans() -> list[tuple[str, str, str, Callable[[np.random.Generator], Iterat
     ]
 
 
-def _of(table: np.ndarray) -> int:
+def _brute_force_of(table: np.ndarray) -> int:
     """Brute force of a table, or of the second less the first of two tables (2, K, K)."""
     if table.ndim == 3:
         return brute_force(table[1]) - brute_force(table[0])
@@ -117,7 +117,7 @@ def _table(generator: np.random.Generator, least: int = 2, *, square: bool = Tru
     return generator.poisson(2 * generator.exponential(size=shape))
 
 
-def _apart(table: np.ndarray) -> tuple[list[int], np.ndarray]:
+def _sizes_and_flows(table: np.ndarray) -> tuple[list[int], np.ndarray]:
     return table.sum(1).tolist(), table - np.diag(table.diagonal())
 
 
@@ -141,13 +141,13 @@ def _pairs(generator: np.random.Generator) -> Iterator[_Case]:
 def _flows(generator: np.random.Generator) -> Iterator[_Case]:
     while True:
         table = _table(generator)
-        yield forms.from_flows(*_apart(table)), table
+        yield forms.from_flows(*_sizes_and_flows(table)), table
 
 
 def _parts(generator: np.random.Generator) -> Iterator[_Case]:
     while True:
         table = _table(generator)
-        apart = _apart(table)
+        apart = _sizes_and_flows(table)
         yield forms.symmetric_part(*apart) + forms.asymmetric_part(*apart), table
 
 
@@ -183,7 +183,7 @@ def _pattern(generator: np.random.Generator, name: str) -> Iterator[_Case]:
 
 def _balanced(generator: np.random.Generator) -> Iterator[_Case]:
     while True:
-        flows = _apart(_table(generator))[1]
+        flows = _sizes_and_flows(_table(generator))[1]
         moved = int(flows.sum())
         size = int(flows.sum(1).max() + generator.integers(0, 6))
         if moved:

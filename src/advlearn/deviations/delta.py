@@ -253,7 +253,7 @@ def in_growth_region(table: ArrayLike) -> bool:
     return bool((stayed > arrived).all())
 
 
-def sure_growth(sizes: Sequence[int]) -> int:
+def guaranteed_growth(sizes: Sequence[int]) -> int:
     """The smallest size less 1: so few moved points leave every table in the growth region.
 
     For n_aa - c_a = n_a - (r_a + c_a) >= n_a - m. No table with m >= n / 2 is in it, since the sum

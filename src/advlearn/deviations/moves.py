@@ -73,7 +73,7 @@ def geometric_sizes(n: int, n_clusters: int, imbalance: float) -> np.ndarray:
     sizes: np.ndarray = np.maximum(1, exact.astype(np.int64))
     order = np.argsort(sizes - exact, kind="stable")
     sizes[order[: max(0, n - int(sizes.sum()))]] += 1
-    # Clusters that were raised to one point took them from nobody so far.
+    # Clusters that were raised to one point have taken them from no other cluster yet.
     while sizes.sum() > n:
         sizes[sizes.argmax()] -= 1
     return sizes
@@ -158,7 +158,7 @@ def monotonicity(
         n: points.
         n_clusters: numbers of clusters, each from 2 to n.
         imbalances: largest over smallest size, each at least 1.
-        bins: shares of moved points: the middles of so many equal parts of [0, 1].
+        bins: shares of moved points: the middles of this many equal parts of [0, 1].
         draws: random transfers in each cell.
         seed: decides them; a cell's own do not depend on the others.
     """

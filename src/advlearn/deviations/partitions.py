@@ -59,8 +59,8 @@ def contingency(before: ArrayLike, after: ArrayLike) -> Contingency:
     Raises:
         UserError: no points, not one whole number a point, a label below -1, other lengths.
     """
-    first, n_rows = _codes(before, "before")
-    second, n_columns = _codes(after, "after")
+    first, n_rows = _label_codes(before, "before")
+    second, n_columns = _label_codes(after, "after")
     if len(first) != len(second):
         raise UserError(
             "two partitions must be of the same points",
@@ -204,7 +204,7 @@ def _information(table: Contingency) -> tuple[float, float]:
     return max(0.0, information), sum(entropies) / 2
 
 
-def _codes(labels: ArrayLike, which: str) -> tuple[np.ndarray, int]:
+def _label_codes(labels: ArrayLike, which: str) -> tuple[np.ndarray, int]:
     """Labels 0..K-1 without gaps, every noise point with one of its own, and K."""
     array = np.asarray(labels)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iub":

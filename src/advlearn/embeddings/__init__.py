@@ -58,7 +58,7 @@ def embed(
         raise UserError(
             "an image holds NaN or infinity",
             where=f"image {bad} of {len(points)}",
-            remedy="craft the adversarial images anew and check the data they come from",
+            remedy="craft the adversarial images again and check the data they come from",
         )
     settings.check_images(reduction, len(points))
     module = import_module(f"advlearn.embeddings.{_MODULES[reduction]}")

@@ -36,7 +36,7 @@ __all__ = [
     "Partitioner",
     "Weights",
     "build",
-    "matched",
+    "matched_partitioner",
 ]
 
 _REMEMBERED = 4
@@ -227,7 +227,9 @@ def build(name: str, **settings: Any) -> Partitioner:
         ) from error
 
 
-def matched(name: str, points: np.ndarray, n_clusters: int, *, seed: int = 0) -> Partitioner:
+def matched_partitioner(
+    name: str, points: np.ndarray, n_clusters: int, *, seed: int = 0
+) -> Partitioner:
     """A partitioner that finds, as far as it can, ``n_clusters`` clusters in ``points`` (n, d).
 
     K-means, Ward and spectral clustering take the number. For DBSCAN the radius and for HDBSCAN the

@@ -17,9 +17,9 @@ from advlearn.problem.bilevel import (
     Attack,
     BilevelProblem,
     Outcome,
-    Values,
+    ValueFunction,
     inverse,
     value_function,
 )
 
-__all__ = ["Attack", "BilevelProblem", "Outcome", "Values", "inverse", "value_function"]
+__all__ = ["Attack", "BilevelProblem", "Outcome", "ValueFunction", "inverse", "value_function"]

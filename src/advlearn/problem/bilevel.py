@@ -41,7 +41,7 @@ __all__ = [
     "Attack",
     "BilevelProblem",
     "Outcome",
-    "Values",
+    "ValueFunction",
     "inverse",
     "shifted",
     "value_function",
@@ -75,7 +75,7 @@ class Outcome:
     queries: int
 
 
-class Values(NamedTuple):
+class ValueFunction(NamedTuple):
     """The value function as an attack sees it.
 
     Attributes:
@@ -202,7 +202,7 @@ class BilevelProblem(Generic[Result]):
         that asks for nothing (the clean effect is enough already) the answer is E = 0.
 
         Args:
-            attack: proposes, at each radius anew.
+            attack: proposes, again at each radius.
             nu: effect that is enough.
             largest: largest radius that is tried; by default that of the budget.
             tolerance: relative distance of the two ends, above 0.
@@ -267,7 +267,7 @@ class BilevelProblem(Generic[Result]):
         generator = np.random.default_rng(derive_seed(seed, "candidates", budget.epsilon))
         for perturbation in attack.candidates(self, budget.epsilon, generator):
             budget.check(perturbation)
-            # The attack may go on writing into its own array.
+            # The attack may continue to write into its own array.
             kept = np.array(perturbation, dtype=np.float64)
             yield _Candidate(kept, self.budget.size(kept), self.effect(kept))
 
@@ -280,7 +280,7 @@ class _Candidate(NamedTuple):
 
 def value_function(
     problem: BilevelProblem[Any], attack: Attack, taus: Sequence[float], *, seed: int = 0
-) -> Values:
+) -> ValueFunction:
     """v(tau) at each radius, as far as ``attack`` sees it: nondecreasing whatever D is.
 
     Every perturbation that is found at any radius counts for all radii from its own size on.
@@ -306,7 +306,7 @@ def value_function(
     for number in range(1, len(best)):
         if best[number - 1].effect >= best[number].effect:
             best[number] = best[number - 1]
-    return Values(np.array([one.effect for one in best]), [one.perturbation for one in best])
+    return ValueFunction(np.array([one.effect for one in best]), [one.perturbation for one in best])
 
 
 def inverse(taus: Sequence[float], values: Sequence[float], nu: float) -> float:

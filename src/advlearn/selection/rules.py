@@ -25,7 +25,7 @@ def clusters_of(labels: np.ndarray) -> np.ndarray:
     return numbers[numbers >= 0]
 
 
-def choose(
+def choose_clusters(
     rule: str, labels: np.ndarray, loss: np.ndarray, margin: np.ndarray, seed: int
 ) -> list[int]:
     """Clusters that ``rule`` chooses.
@@ -74,13 +74,13 @@ def members(labels: np.ndarray, cluster: int) -> np.ndarray:
     return np.flatnonzero(labels == cluster).astype(np.int32)
 
 
-def subset(n_images: int, size: int, seed: int) -> np.ndarray:
+def random_subset(n_images: int, size: int, seed: int) -> np.ndarray:
     """Sorted positions (size,) int32 of a uniformly random subset of all ``n_images`` images."""
     chosen = np.random.default_rng(seed).choice(n_images, size=size, replace=False)
     return np.sort(chosen).astype(np.int32)
 
 
-def digest(positions: np.ndarray) -> str:
+def index_set_digest(positions: np.ndarray) -> str:
     """Name of an index set: BLAKE2b of its sorted positions, 16 hexadecimal digits."""
     content = np.sort(np.asarray(positions)).astype("<i4").tobytes()
     return hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -59,7 +59,7 @@ def without_null(named: Any) -> Any:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def plain_names(named: dict[str, _Value], what: str = "name") -> dict[str, _Value]:
+def check_plain_names(named: dict[str, _Value], what: str = "name") -> dict[str, _Value]:
     """See that names can stand in tables and paths.
 
     Args:
@@ -90,7 +90,7 @@ def validation_error(
     remedies = []
     for item in error.errors(include_url=False):
         key = ".".join(map(str, _path(item["loc"], values))) or "(whole document)"
-        lines.append(f"{key}: {_plain(item)}")
+        lines.append(f"{key}: {_message(item)}")
         if item["type"] == "extra_forbidden":
             remedies.append(f"remove or rename '{key}'")
         else:
@@ -119,7 +119,7 @@ def _path(location: Sequence[Any], values: Any) -> list[Any]:
     return path
 
 
-def _plain(item: Any) -> str:
+def _message(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return "unknown key"
     if item["type"] == "missing":

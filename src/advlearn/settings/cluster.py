@@ -22,7 +22,7 @@ _Count = Annotated[int, Field(ge=1, le=10_000)]
 _Points = Annotated[int, Field(ge=1, le=100_000)]
 
 
-class Setting(str):
+class SettingName(str):
     """The name of one setting of a clusterer, which knows what it asks for.
 
     Attributes:
@@ -32,14 +32,14 @@ class Setting(str):
     n_clusters: int | None = None
 
     @classmethod
-    def of(cls, name: str, n_clusters: int | None) -> Setting:
+    def of(cls, name: str, n_clusters: int | None) -> SettingName:
         """A setting by its name, as tables hold it."""
         setting = cls(name)
         setting.n_clusters = n_clusters
         return setting
 
 
-def setting_name(**values: float) -> Setting:
+def setting_name(**values: float) -> SettingName:
     """The name of one setting, for example ``eps_quantile=0.5,min_samples=10``.
 
     Args:
@@ -47,7 +47,7 @@ def setting_name(**values: float) -> Setting:
     """
     name = ",".join(f"{key}={value:.10g}" for key, value in values.items())
     asked = values.get("n_clusters")
-    return Setting.of(name, None if asked is None else int(asked))
+    return SettingName.of(name, None if asked is None else int(asked))
 
 
 def _no_repeats(values: list[Any]) -> list[Any]:

@@ -65,12 +65,12 @@ class StudySettings(Settings):
             UserError: a value of the study's key does not fit.
         """
 
-    def own_names(self) -> list[str]:
+    def own_functions(self) -> list[str]:
         """Functions of the user's own that the study calls, as ``package.module:function``."""
         return []
 
 
-def chosen(named: Mapping[str, _Value], name: str, kind: str, keys: str) -> _Value:
+def entry_of(named: Mapping[str, _Value], name: str, kind: str, keys: str) -> _Value:
     """The entry of a name that stands in the path of a file that was asked for.
 
     Args:

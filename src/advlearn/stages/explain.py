@@ -17,16 +17,16 @@ import pandas as pd
 import typer
 import yaml
 
-from advlearn.chain.address import Address, find, parse
+from advlearn.chain.address import Address, find_cell, parse
 from advlearn.chain.records import record_of
 from advlearn.chain.rules import RuleJob, Rules, rules_of
-from advlearn.chain.text import readable
+from advlearn.chain.text import as_lines
 from advlearn.chain.walk import Chain, follow
 from advlearn.report.captions import FOLDER, caption
 from advlearn.report.style import figure_style, save_figure
 from advlearn.report.table import Table
 from advlearn.report.writers import write_table
-from advlearn.stages.opened import opened as opened_by
+from advlearn.stages.tidy_folder import open_tidy
 from advlearn.studies import studies, study_of
 from advlearn.studies.base import Study
 from advlearn.support.checksums import sha256_of
@@ -55,19 +55,19 @@ def explain(
     """Print what a figure, a table or one of its numbers was made of, and how to make it again."""
     tables = [name for each in studies() for name in each.tables]
     address = parse(what, tables, [name for each in studies() for name in each.figures])
-    made = Made.of(address, address.run or run)
-    found = explanation(address, made, published, snakefile)
-    print(json.dumps(found, indent=2) if as_json else "\n".join(readable(found)))
+    run_folder = RunFolder.of(address, address.run or run)
+    found = explanation(address, run_folder, published, snakefile)
+    print(json.dumps(found, indent=2) if as_json else "\n".join(as_lines(found)))
 
 
 @dataclass(frozen=True)
-class Made:
-    """A run's folder beside what its rules call it.
+class RunFolder:
+    """Where a run's folder is now, and where its rules say that it is.
 
     Attributes:
         folder: where the run is.
-        home: the same as the rules write it, ``results/RUN``; another one where only the results
-            of a run were kept, as in ``results/reference``.
+        home: where the rules of the run put it, ``results/RUN``; another path than ``folder`` where
+            only the results of a run were kept, as in ``results/reference``.
         config: its resolved configuration.
         record: its run.json.
     """
@@ -78,7 +78,7 @@ class Made:
     record: Mapping[str, Any]
 
     @classmethod
-    def of(cls, address: Address, folder: Path) -> Made:
+    def of(cls, address: Address, folder: Path) -> RunFolder:
         """Find the run's record: that of the study, where the study was run alone.
 
         Raises:
@@ -102,13 +102,13 @@ class Made:
         return cls(folder, f"results/{name}", config, read_json(record))
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the folder is the run's own, with all files in between."""
         return self.folder.resolve() == Path(self.home).resolve()
 
-    def located(self, file: str) -> Path | None:
+    def locate(self, file: str) -> Path | None:
         """Where a file of the rules is now; none where it was not kept."""
-        if self.whole or not file.startswith("results/"):
+        if self.is_complete or not file.startswith("results/"):
             path = Path(file)
         elif file.startswith(f"{self.home}/"):
             path = self.folder / file.removeprefix(f"{self.home}/")
@@ -117,58 +117,60 @@ class Made:
         packed = path.with_name(f"{path.name}.gz")
         return next((each for each in (path, packed) if each.is_file()), None)
 
-    def file(self, file: str) -> dict[str, str | None]:
+    def file_entry(self, file: str) -> dict[str, str | None]:
         """Path and checksum; null where the file is not there."""
-        path = self.located(file)
+        path = self.locate(file)
         return {"path": str(path or file), "sha256": _checksum(path) if path else None}
 
 
 _checksum = cache(sha256_of)
 
 
-def explanation(address: Address, made: Made, published: Path, snakefile: Path) -> dict[str, Any]:
+def explanation(
+    address: Address, run_folder: RunFolder, published: Path, snakefile: Path
+) -> dict[str, Any]:
     """Everything that is known of a figure, a table or a number, as plain values.
 
     Raises:
         UserError: there is no such number, or a file of the run is missing or damaged.
     """
     study = study_of(address.name)
-    tidy = opened_by(study, made.folder / "tidy", published)
-    title, table, again = _again(address, study, tidy, made.folder / "paper" / address.kind)
+    tidy = open_tidy(study, run_folder.folder / "tidy", published)
+    title, table, again = _rebuilt(address, study, tidy, run_folder.folder / "paper" / address.kind)
     opened = [path for path in tidy.opened if path.parent == tidy.folder]
     tables = [path.name.partition(".")[0] for path in opened]
     number: dict[str, Any] | None = None
     frames: dict[str, list[pd.DataFrame]] = {}
     if address.words and table is not None:
-        number, frames = _number(address, tidy, made, table)
+        number, frames = _number(address, tidy, run_folder, table)
         # A published number has no rows of ours, and nothing was run for it.
         stage_of = tidy.schema.stage_of
         tables = [*frames, *(n for n in tables if not stage_of(n))] if frames else []
     suffix = ".csv" if address.kind == "tables" else ".svg"
-    target = f"{made.home}/paper/{address.kind}/{address.name}{suffix}"
-    with rules_of(snakefile, made.config) as rules:
+    target = f"{run_folder.home}/paper/{address.kind}/{address.name}{suffix}"
+    with rules_of(snakefile, run_folder.config) as rules:
         chain = _chain(target, study, tidy, tables, frames, rules)
-        jobs = [_job(job, chain.used[job.outputs[0]], made) for job in chain.jobs]
+        jobs = [_job(job, chain.used[job.outputs[0]], run_folder) for job in chain.jobs]
     return {
         "kind": address.kind.removesuffix("s"),
         "name": address.name,
         "title": title,
-        "run": {"folder": str(made.folder), **made.record},
-        "config": {"path": str(made.config), "sha256": _checksum(made.config)},
-        "kept": "all" if made.whole else "results only",
+        "run": {"folder": str(run_folder.folder), **run_folder.record},
+        "config": {"path": str(run_folder.config), "sha256": _checksum(run_folder.config)},
+        "kept": "all" if run_folder.is_complete else "results only",
         "files": again,
         "number": number,
         "tidy": [{"path": str(path), "sha256": _checksum(path)} for path in opened],
         "jobs": jobs,
-        "given": [made.file(file) for file in chain.given],
-        "command": _command(target, made.config),
+        "given": [run_folder.file_entry(file) for file in chain.given],
+        "command": _command(target, run_folder.config),
     }
 
 
-def _again(
+def _rebuilt(
     address: Address, study: Study, tidy: Tidy, folder: Path
 ) -> tuple[str, Table | None, list[dict[str, Any]]]:
-    """Title, the table, and the files beside what the tidy tables give now."""
+    """Title, the table, and whether its files are those that the tidy tables give now."""
     with tempfile.TemporaryDirectory() as scratch:
         stem = Path(scratch) / address.name
         if address.kind == "tables":
@@ -197,17 +199,17 @@ def _again(
 
 
 def _number(
-    address: Address, tidy: Tidy, made: Made, table: Table
+    address: Address, tidy: Tidy, run_folder: RunFolder, table: Table
 ) -> tuple[dict[str, Any], dict[str, list[pd.DataFrame]]]:
     """A number with the rows behind it, and these rows by tidy table."""
-    csv = made.folder / "paper" / address.kind / f"{address.name}.csv"
+    csv = run_folder.folder / "paper" / address.kind / f"{address.name}.csv"
     if not csv.is_file():
         raise UserError(
             "the table has not been made",
             where=str(csv),
             remedy="run the workflow first, for example 'make demo'",
         )
-    cell = find(csv, table.keys, address.words)
+    cell = find_cell(csv, table.keys, address.words)
     if cell.row >= len(table.frame):
         raise UserError(
             "the table has other lines than its tidy tables give",
@@ -221,7 +223,7 @@ def _number(
     for part in [] if quoted else table.behind(line, cell.column):
         rows = tidy[part.table].loc[part.rows]
         frames.setdefault(part.table, []).append(rows)
-        file = made.located(f"{made.home}/tidy/{part.table}.csv")
+        file = run_folder.locate(f"{run_folder.home}/tidy/{part.table}.csv")
         parts.append(_rows(part.role, file, rows))
     published = tidy.published(address.name) if table.published else None
     beside = table.published_behind(line, published) if published is not None else []
@@ -283,15 +285,15 @@ def _chain(
         if maker is None:
             return choices
         if maker.rule in describing:
-            return _agree(maker, every, tidy)
-        return maker.rule in wanted and _agree(maker, of_rule.get(maker.rule, []), tidy)
+            return _may_have_made(maker, every, tidy)
+        return maker.rule in wanted and _may_have_made(maker, of_rule.get(maker.rule, []), tidy)
 
     describing = {"prepare", *(name for name, each in study.stages.items() if each.describes_data)}
     drawn_name = Path(target).name.partition(".")[0]
     return follow([target], rules.job_of, reads)
 
 
-def _agree(job: RuleJob, frames: Sequence[pd.DataFrame], tidy: Tidy) -> bool:
+def _may_have_made(job: RuleJob, frames: Sequence[pd.DataFrame], tidy: Tidy) -> bool:
     """Whether one of the rows can be a result of the job; without rows every job counts."""
     for frame in frames:
         keep = pd.Series(True, index=frame.index)
@@ -307,17 +309,17 @@ def _agree(job: RuleJob, frames: Sequence[pd.DataFrame], tidy: Tidy) -> bool:
     return not frames
 
 
-def _job(job: RuleJob, used: Sequence[str], made: Made) -> dict[str, Any]:
+def _job(job: RuleJob, used: Sequence[str], run_folder: RunFolder) -> dict[str, Any]:
     # Records of a run elsewhere, or of another run of this name, say nothing of this one.
-    record = record_of(used[0]) if made.whole else None
-    outputs: list[dict[str, Any]] = [made.file(file) for file in used]
-    raw = made.located(used[0]) if job.rule == "download" else None
+    record = record_of(used[0]) if run_folder.is_complete else None
+    outputs: list[dict[str, Any]] = [run_folder.file_entry(file) for file in used]
+    raw = run_folder.locate(used[0]) if job.rule == "download" else None
     return {
         "rule": job.rule,
         "stage": job.stage,
         "wildcards": dict(job.wildcards),
         "params": {name: _plain(value) for name, value in job.params.items() if name != "code"},
-        "code": _recorded_code(made.record, job),
+        "code": _recorded_code(run_folder.record, job),
         "code_now": job.params.get("code"),
         "inputs": list(job.inputs),
         "outputs": outputs,

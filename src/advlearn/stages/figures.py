@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from advlearn.report.style import figure_style, save_figure
-from advlearn.stages.opened import chosen, opened
+from advlearn.stages.tidy_folder import chosen_studies, open_tidy
 from advlearn.support.progress import Progress
 
 
@@ -28,11 +28,11 @@ def figures(
     Raises:
         UserError: the tidy folder holds no such study, or a file or column is missing.
     """
-    found = chosen(tidy, study)
+    found = chosen_studies(tidy, study)
     progress = Progress(f"figures {tidy}", sum(len(each.figures) for each in found), "figures")
     with figure_style():
         for each in found:
-            run = opened(each, tidy, published)
+            run = open_tidy(each, tidy, published)
             for name in each.figures:
                 save_figure(each.figure(name).draw(run), out / name)
                 progress.advance()

@@ -48,7 +48,7 @@ def prepare(
             remedy="give the manifest of the configured data set",
         )
     official = readers.read(dataset, _verified(dataset, listed, manifest.parent))
-    table = splits.draw(official.train_labels, official.test_labels, settings)
+    table = splits.draw_splits(official.train_labels, official.test_labels, settings)
     counts = table["split"].value_counts()
     info = store.DatasetInfo(
         name=dataset.name,
@@ -63,7 +63,7 @@ def prepare(
         licence=dataset.licence,
         reference=dataset.reference,
     )
-    store.save(out, info, official, table)
+    store.save_dataset(out, info, official, table)
 
 
 def _verified(dataset: Dataset, listed: Manifest, folder: Path) -> dict[str, Path]:

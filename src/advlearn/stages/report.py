@@ -16,7 +16,7 @@ from advlearn.report.pictures import picture
 from advlearn.report.table import Table
 from advlearn.report.writers import html as table_as_html
 from advlearn.report.writers import table_html
-from advlearn.stages.opened import chosen, opened
+from advlearn.stages.tidy_folder import chosen_studies, open_tidy
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_json, write_text
 
@@ -42,8 +42,8 @@ def report(
         UserError: a table, a figure, a tidy file or a column is missing, or the record is no JSON.
     """
     content = _record(record)
-    found = chosen(tidy, study)
-    runs = [opened(each, tidy, published) for each in found]
+    found = chosen_studies(tidy, study)
+    runs = [open_tidy(each, tidy, published) for each in found]
     pages: list[Page] = [each.load(each.page)(run) for each, run in zip(found, runs, strict=True)]
     studies = [
         {

@@ -9,7 +9,7 @@ import typer
 
 from advlearn.report.page import Page
 from advlearn.report.writers import plain_text
-from advlearn.stages.opened import chosen, opened
+from advlearn.stages.tidy_folder import chosen_studies, open_tidy
 from advlearn.support.errors import UserError
 
 
@@ -28,8 +28,8 @@ def summary(
             where=str(run),
             remedy="run the workflow first, for example: make demo",
         )
-    for study in chosen(run / "tidy", None):
-        page: Page = study.load(study.page)(opened(study, run / "tidy", published))
+    for study in chosen_studies(run / "tidy", None):
+        page: Page = study.load(study.page)(open_tidy(study, run / "tidy", published))
         print(plain_text(f"{page.title}: run {page.run}", page.headline, page.sentences))
     print()
     print(f"report   {report}")

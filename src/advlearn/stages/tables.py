@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from advlearn.report.writers import write_table
-from advlearn.stages.opened import chosen, opened
+from advlearn.stages.tidy_folder import chosen_studies, open_tidy
 from advlearn.support.progress import Progress
 
 
@@ -23,15 +23,15 @@ def tables(
         list[str] | None, typer.Option(help="a study to serve; all that are present by default")
     ] = None,
 ) -> None:
-    """Write every table of the chosen studies, beside the published numbers.
+    """Write every table of the chosen studies, with the published numbers.
 
     Raises:
         UserError: the tidy folder holds no such study, or a file or column is missing.
     """
-    found = chosen(tidy, study)
+    found = chosen_studies(tidy, study)
     progress = Progress(f"tables {tidy}", sum(len(each.tables) for each in found), "tables")
     for each in found:
-        run = opened(each, tidy, published)
+        run = open_tidy(each, tidy, published)
         for name in each.tables:
             write_table(each.table(name).build(run), out / name)
             progress.advance()

@@ -10,11 +10,11 @@ from advlearn.settings.run import RunSettings, StudySettings, Wildcards
 from advlearn.studies.base import Study
 from advlearn.support.errors import UserError
 
-Own = TypeVar("Own", bound=StudySettings)
+OwnSettings = TypeVar("OwnSettings", bound=StudySettings)
 BRACES = frozenset("{}")
 
 
-class StudyPlan(Generic[Own]):
+class StudyPlan(Generic[OwnSettings]):
     """The cells of a run of one study; the paths of their files are in the rules.
 
     Args:
@@ -26,7 +26,7 @@ class StudyPlan(Generic[Own]):
         seeds: seeds of the study.
     """
 
-    def __init__(self, study: Study, settings: Own, run: RunSettings) -> None:
+    def __init__(self, study: Study, settings: OwnSettings, run: RunSettings) -> None:
         self.study = study
         self.settings = settings
         self.run = run

@@ -30,20 +30,20 @@ VARIABLE = "ADVLEARN_SAVE_SECONDS"
 
 _EVERY = 20.0
 # A save waits at least as many times as long as the last one took: progress costs at most 1 %.
-_SHARE = 100.0
+_INTERVAL_PER_SAVE = 100.0
 # Of the seconds between saves: what takes less is not worth a file of its own.
-_WORTH = 0.05
+_FILE_WORTH = 0.05
 _DIGEST = 32
 
 
 class Checkpoint:
-    """Finished parts of one job and the state of the part in hand, in a file beside the output.
+    """Finished parts of one job and the state of the unfinished part, in a file beside the output.
 
     ``.NAME.progress`` beside the output NAME holds one part a step and belongs to one job alone:
     its stage, parameters, inputs (their contents), code, packages and processor. Progress of
-    anything else, or damaged progress, is not used; the job then starts anew and says so. The file
-    is written whole or not at all, at most every 20 seconds and never for more than a hundredth of
-    the job's time, and goes when the job ends well.
+    anything else, or damaged progress, is not used; the job then starts from the beginning and says
+    so. The file is written whole or not at all, at most every 20 seconds and never for more than a
+    hundredth of the job's time, and is removed when the job succeeds.
 
     Args:
         out: output of the job.
@@ -103,7 +103,7 @@ class Checkpoint:
         """
         part = self.get(name)
         if part is None:
-            part = _plain(make())
+            part = _as_restored(make())
             self.put(name, part)
         return part
 
@@ -129,7 +129,7 @@ class Checkpoint:
                 _say(f"{file} cannot be read ({error}): it is rebuilt")
         started = time.monotonic()
         made = make()
-        if time.monotonic() - started >= _WORTH * self._least:
+        if time.monotonic() - started >= _FILE_WORTH * self._least:
             try:
                 write_npy(file, made)
             except UserError as error:
@@ -155,7 +155,7 @@ class Checkpoint:
             self._stop(error.what)
             return
         self._saved = time.monotonic()
-        self._every = max(self._least, _SHARE * (self._saved - started))
+        self._every = max(self._least, _INTERVAL_PER_SAVE * (self._saved - started))
 
     def finish(self) -> None:
         """Remove the progress: the outputs are there."""
@@ -236,7 +236,7 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     return state.st_size, state.st_mtime_ns
 
 
-def _plain(part: SavedState) -> SavedState:
+def _as_restored(part: SavedState) -> SavedState:
     """The part as it comes back from the file: also the layout of an array decides last digits."""
     return {
         name: (

@@ -1,4 +1,4 @@
-"""What a paper leaves open, beside the values that a run used."""
+"""What a paper leaves open, with the values that a run used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 
-def answered(questions: pd.DataFrame, scopes: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def choices_table(questions: pd.DataFrame, scopes: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """One row a question and scope, with the value that this run used.
 
     Args:

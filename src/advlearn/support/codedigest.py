@@ -166,7 +166,7 @@ def _is_text(node: ast.AST) -> bool:
     )
 
 
-def external_digest(name: str) -> str | None:
+def own_function_digest(name: str) -> str | None:
     """Digest of the source file behind ``package.module:function``, or none for a registered name.
 
     The file is found, not imported. What it imports in turn is not followed.

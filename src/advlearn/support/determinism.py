@@ -9,7 +9,7 @@ import torch
 from advlearn.support.errors import UserError
 
 
-def configure(threads: int, device: str) -> torch.device:
+def configure_torch(threads: int, device: str) -> torch.device:
     """Fix torch's thread count, ask for deterministic algorithms and return the device.
 
     The thread count changes the order of sums and so the last digits of results: it comes from the
@@ -23,7 +23,7 @@ def configure(threads: int, device: str) -> torch.device:
         UserError: ``cuda`` was asked for and there is none.
     """
     torch.set_num_threads(threads)
-    # The same flag as use_deterministic_algorithms(True), which imports torch's compiler beside it:
+    # The same flag as use_deterministic_algorithms(True), which also imports torch's compiler:
     # a second at the start of every job.
     torch.set_deterministic_debug_mode("error")
     # Denormal numbers appear in saturated networks and cost a hundred times a normal operation.

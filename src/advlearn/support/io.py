@@ -17,7 +17,7 @@ import pandas as pd
 
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.leftovers import MARK
-from advlearn.support.sums import remember, verify
+from advlearn.support.run_checksums import note_written, verify
 
 _FLOATS = "%.10g"
 _DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile, zlib.error)
@@ -50,7 +50,7 @@ def atomic_path(path: Path, *, keep: bool = False) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
-        remember(path)
+        note_written(path)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or f'{error} (is the disk full?)'}",

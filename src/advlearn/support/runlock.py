@@ -52,7 +52,7 @@ def begin(path: Path = LOCK) -> None:
 
 
 def share(path: Path = LOCK) -> None:
-    """Let jobs work beside this run, which has the lock alone until now.
+    """Share the lock with the jobs of this run, which has held it alone until now.
 
     Raises:
         UserError: another run began in the very same moment.
@@ -100,8 +100,8 @@ def record_activity(path: Path) -> None:
         return
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     raise UserError(
-        f"the clock was set back: the last work here was at {_shown(before.st_mtime)},"
-        f" and now it is {_shown(now)}",
+        f"the clock was set back: the last work here was at {_format_time(before.st_mtime)},"
+        f" and now it is {_format_time(now)}",
         where=f"time of {path.absolute()}; what is out of date is decided by the times of files",
         remedy="set the clock right. If it is right now and was wrong before, remove what was made"
         f" meanwhile (find results -type f -newermt now -delete; rm {path}) and run again",
@@ -134,5 +134,5 @@ def _holders(stream: IO[bytes]) -> str:
     return ", ".join(sorted({row[4] for row in rows if row[5:6] == [device] and row[1] == "FLOCK"}))
 
 
-def _shown(time: float) -> str:
+def _format_time(time: float) -> str:
     return datetime.fromtimestamp(time).astimezone().isoformat(sep=" ", timespec="seconds")

@@ -1,4 +1,4 @@
-"""Asks SLURM, before the first job is submitted, whether it can say how jobs fare."""
+"""Asks SLURM, before the first job is submitted, whether it can report the state of jobs."""
 
 from __future__ import annotations
 

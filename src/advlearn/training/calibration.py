@@ -24,7 +24,7 @@ PROTOCOLS = ("whitebox", "transfer")
 """The attack is made against the model itself, or against the one before adversarial training."""
 
 
-class Labelled(NamedTuple):
+class LabelledImages(NamedTuple):
     """Images (n, c, h, w) in [0, 1] and their class numbers (n,)."""
 
     images: Tensor
@@ -66,8 +66,8 @@ class Conditions:
         checkpoint: progress of the job.
     """
 
-    train: Labelled
-    held_out: Labelled
+    train: LabelledImages
+    held_out: LabelledImages
     online_steps: int
     seed: int
     checkpoint: Checkpoint

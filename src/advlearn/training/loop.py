@@ -70,7 +70,7 @@ class Loop:
     def batches(self, batches: Sequence[T]) -> Iterator[T]:
         """The batches of this epoch that are still to do, of all its ``batches``."""
         if self._resumed:
-            # Only now: drawing the batches anew must not be drawn from these.
+            # Only now: redrawing the batches must not advance these.
             self._restore_generators(self._resumed)
             self._resumed = None
         for batch in batches[self._batch :]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from advlearn.certificates import bound, modulus
+from advlearn.certificates import calmness_bound, calmness_modulus
 from advlearn.learners.convex import gaussian_graph, knn_graph, reweighted, solve, unit_graph
 from advlearn.support.errors import UserError
 from tests.helpers.certificates import blobs
@@ -34,11 +34,11 @@ def test_solutions_are_calm(generator: np.random.Generator, weights: Any) -> Non
         moved = points + shift
         new = graph if weights == "fixed" else reweighted(graph, moved, phi)
         change = np.linalg.norm(solve(moved, new, gamma, tol=1e-10).points_hat - before)
-        limit = bound(points, moved, graph, gamma, phi, weights)
+        limit = calmness_bound(points, moved, graph, gamma, phi, weights)
         assert change <= limit * (1 + 1e-6)
-        assert limit <= modulus(points, graph, gamma, phi, weights) * np.linalg.norm(shift) * (
-            1 + 1e-9
-        )
+        assert limit <= calmness_modulus(points, graph, gamma, phi, weights) * np.linalg.norm(
+            shift
+        ) * (1 + 1e-9)
         closest = max(closest, float(change / limit))
     assert closest > 0.3
 
@@ -50,8 +50,10 @@ def test_a_common_shift_attains_the_modulus_of_fixed_weights(
     graph = unit_graph(10)
     moved = points + np.array([1.0, -2.0])
     change = solve(moved, graph, 0.1).points_hat - solve(points, graph, 0.1).points_hat
-    assert np.linalg.norm(change) == pytest.approx(bound(points, moved, graph, 0.1), rel=1e-5)
-    assert modulus(points, graph, 0.1) == 1.0
+    assert np.linalg.norm(change) == pytest.approx(
+        calmness_bound(points, moved, graph, 0.1), rel=1e-5
+    )
+    assert calmness_modulus(points, graph, 0.1) == 1.0
 
 
 def test_the_modulus_of_a_complete_graph_has_the_closed_form(
@@ -60,9 +62,11 @@ def test_the_modulus_of_a_complete_graph_has_the_closed_form(
     points = generator.standard_normal((9, 2))
     graph = gaussian_graph(points, 0.3)
     expected = 1 + 0.7 * math.sqrt(0.6 / math.e) * 2 * (9 - 1)
-    found = modulus(points, graph, 0.7, 0.3, "recomputed")
+    found = calmness_modulus(points, graph, 0.7, 0.3, "recomputed")
     assert found == pytest.approx(expected, rel=1e-12)
-    assert modulus(points[:1], gaussian_graph(points[:1], 0.3), 0.7, 0.3, "recomputed") == 1.0
+    assert (
+        calmness_modulus(points[:1], gaussian_graph(points[:1], 0.3), 0.7, 0.3, "recomputed") == 1.0
+    )
 
 
 def test_large_graphs_give_the_same_modulus(
@@ -70,21 +74,21 @@ def test_large_graphs_give_the_same_modulus(
 ) -> None:
     points = generator.standard_normal((60, 2))
     graph = knn_graph(points, 5, 0.5)
-    dense = modulus(points, graph, 1.0, 0.5, "recomputed")
+    dense = calmness_modulus(points, graph, 1.0, 0.5, "recomputed")
     monkeypatch.setattr("advlearn.certificates.calmness._DENSE", 10)
-    assert modulus(points, graph, 1.0, 0.5, "recomputed") == pytest.approx(dense, rel=1e-8)
+    assert calmness_modulus(points, graph, 1.0, 0.5, "recomputed") == pytest.approx(dense, rel=1e-8)
 
 
 def test_bad_input_is_refused(generator: np.random.Generator) -> None:
     points = generator.standard_normal((6, 2))
     graph = gaussian_graph(points, 0.3)
     with pytest.raises(UserError, match="penalty"):
-        modulus(points, graph, 0.0)
+        calmness_modulus(points, graph, 0.0)
     with pytest.raises(UserError, match="one shape"):
-        bound(points, points[:, :1], graph, 1.0)
+        calmness_bound(points, points[:, :1], graph, 1.0)
     with pytest.raises(UserError, match="one size"):
-        bound(points[:5], points[:5], graph, 1.0)
+        calmness_bound(points[:5], points[:5], graph, 1.0)
     with pytest.raises(UserError, match="need the rate"):
-        modulus(points, graph, 1.0, None, "recomputed")
+        calmness_modulus(points, graph, 1.0, None, "recomputed")
     with pytest.raises(UserError, match="NaN"):
-        bound(points, np.full((6, 2), np.nan), graph, 1.0)
+        calmness_bound(points, np.full((6, 2), np.nan), graph, 1.0)

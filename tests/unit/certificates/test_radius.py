@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from advlearn.certificates import electrical, radius
+from advlearn.certificates import electrical_interval, radius
 from advlearn.certificates.blocks import blocks
 from advlearn.certificates.reach import reach
-from advlearn.certificates.turning import centres, turns
+from advlearn.certificates.turning import solve_centroids, turns
 from advlearn.learners.convex import Graph, gaussian_graph, knn_graph, solve, unit_graph
 from advlearn.support.errors import UserError
 from tests.helpers.certificates import BUDGETS, METHODS, MODES, SHORT, blobs, campaign
@@ -44,7 +44,7 @@ def test_of_two_clusters_with_fixed_weights_the_merge_radius_is_exact(
 ) -> None:
     points, labels = blobs(generator, sizes, 2, 8.0, 0.3)
     graph = gaussian_graph(points, 0.05)
-    known = electrical(points, labels, graph)
+    known = electrical_interval(points, labels, graph)
     gamma = 0.9 * known.high
     cut = blocks(points, labels, graph)
     towards = cut.means[1] - cut.means[0]
@@ -62,7 +62,7 @@ def test_of_two_clusters_with_fixed_weights_the_merge_radius_is_exact(
 def test_the_methods_are_ordered(generator: np.random.Generator) -> None:
     points, labels = blobs(generator, [8, 9, 7], 3, 9.0, 0.5)
     graph = gaussian_graph(points, 0.03)
-    known = electrical(points, labels, graph)
+    known = electrical_interval(points, labels, graph)
     gamma = math.sqrt(known.low * known.high)
     for weights in MODES:
         options: dict[str, Any] = {"weights": weights, "phi": 0.03, "sweeps": 20}
@@ -96,7 +96,7 @@ def test_the_cut_that_binds_splits_just_outside(generator: np.random.Generator) 
 def test_choosing_the_routing_for_the_radius_enlarges_it(generator: np.random.Generator) -> None:
     points, labels = blobs(generator, [30, 25], 2, 10.0, 1.0)
     graph = knn_graph(points, 6, 0.3)
-    low = electrical(points, labels, graph).low
+    low = electrical_interval(points, labels, graph).low
     plain = radius(points, labels, graph, 2 * low, sweeps=0)
     searched = radius(points, labels, graph, 2 * low)
     assert searched.inside > 1.2 * plain.inside
@@ -109,7 +109,7 @@ def test_budgets_are_as_large_as_their_norms_say(
 ) -> None:
     points, labels = blobs(generator, [8, 8], 3, 8.0, 0.4)
     graph = gaussian_graph(points, 0.05)
-    known = electrical(points, labels, graph)
+    known = electrical_interval(points, labels, graph)
     gamma = math.sqrt(known.low * known.high)
     found = radius(points, labels, graph, gamma, budget=budget).value
     each = radius(points, labels, graph, gamma, budget="per_point").value
@@ -126,7 +126,7 @@ def test_budgets_are_as_large_as_their_norms_say(
 def test_the_one_point_that_moves_may_be_named(generator: np.random.Generator) -> None:
     points, labels = blobs(generator, [6, 5], 2, 8.0, 0.4)
     graph = gaussian_graph(points, 0.05)
-    known = electrical(points, labels, graph)
+    known = electrical_interval(points, labels, graph)
     gamma = 1.1 * known.low
     any_point = radius(points, labels, graph, gamma, budget="single_point", sweeps=5).value
     named = [
@@ -144,7 +144,7 @@ def test_directions_turn_no_further_than_the_bound(
     points, labels = blobs(generator, [5, 7, 4, 6], 3, 6.0, 0.4)
     graph = gaussian_graph(points, 0.02)
     cut = blocks(points, labels, graph)
-    solved = centres(cut, 0.05)
+    solved = solve_centroids(cut, 0.05)
     assert solved is not None
     np.testing.assert_allclose(solved.residual, 0, atol=1e-9)
     reached = reach(cut, budget)
@@ -161,7 +161,9 @@ def test_directions_turn_no_further_than_the_bound(
                 "single_point": np.linalg.norm(draw),
                 "linf": np.abs(draw).max(),
             }
-            after = centres(blocks(points + size * draw / norms[budget], labels, graph), 0.05)
+            after = solve_centroids(
+                blocks(points + size * draw / norms[budget], labels, graph), 0.05
+            )
             assert after is not None
             a, b = cut.pairs.T
             turned = np.linalg.norm(after.directions - solved.directions, axis=1)
@@ -174,7 +176,7 @@ def test_directions_turn_no_further_than_the_bound(
 def test_outside_the_interval_nothing_is_certified(generator: np.random.Generator) -> None:
     points, labels = blobs(generator, [6, 6], 2, 8.0, 0.5)
     graph = unit_graph(12)
-    known = electrical(points, labels, graph)
+    known = electrical_interval(points, labels, graph)
     for method in METHODS:
         assert radius(points, labels, graph, 0.5 * known.low, method=method).inside == 0
         assert radius(points, labels, graph, 1.5 * known.high, method=method).outside == 0
@@ -231,7 +233,7 @@ def test_a_huge_change_of_one_weight_hides_no_other(generator: np.random.Generat
     points, labels = blobs(generator, [4, 5, 3], 2, 6.0, 0.3)
     graph = gaussian_graph(points, 0.02)
     cut = blocks(points, labels, graph)
-    solved = centres(cut, 0.05)
+    solved = solve_centroids(cut, 0.05)
     assert solved is not None
     high = solved.between.copy()
     high[0, 1] = high[1, 0] = 1e30

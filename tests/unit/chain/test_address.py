@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.chain.address import Address, find, parse
+from advlearn.chain.address import Address, find_cell, parse
 from advlearn.support.errors import UserError
 
 TABLES = ["study_table1", "study_table2", "study_alpha"]
@@ -81,7 +81,7 @@ def test_a_wrong_name_lists_the_valid_ones(text: str, what: str, listed: str) ->
 def test_words_choose_one_number(
     table: Path, words: list[str], line: int, column: str, text: str
 ) -> None:
-    cell = find(table, KEYS, words)
+    cell = find_cell(table, KEYS, words)
     assert (cell.line, cell.column, cell.text) == (line, column, text)
     assert table.read_text(encoding="utf-8").splitlines()[line - 1].startswith(cell.keys["attack"])
     assert list(cell.keys) == KEYS[:4]
@@ -105,13 +105,13 @@ def test_words_that_choose_none_or_several_are_told_what_there_is(
     # An empty word would be in every value, and the setting of the last line is empty.
     keys = [name for name in KEYS if words != [""] or name != "setting"]
     with pytest.raises(UserError, match=what) as caught:
-        find(table, keys, words)
+        find_cell(table, keys, words)
     assert remedy in caught.value.remedy
 
 
 def test_a_table_without_means_asks_for_a_column(table: Path) -> None:
     table.write_text(CSV.replace(",mean,", ",low,"), encoding="utf-8")
-    assert find(table, KEYS, ["pgd", "low"]).text == "0.7"
+    assert find_cell(table, KEYS, ["pgd", "low"]).text == "0.7"
     with pytest.raises(UserError, match="no column") as caught:
-        find(table, KEYS, ["pgd"])
+        find_cell(table, KEYS, ["pgd"])
     assert "low, n" in caught.value.remedy

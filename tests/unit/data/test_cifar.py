@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from advlearn.data.cifar import RECORD, read_batches, rebuild_from_sprite
-from advlearn.data.transfer import SourceFailure
+from advlearn.data.copying import SourceFailure
 from advlearn.support.errors import UserError
 
 

@@ -22,8 +22,8 @@ def walked(chosen: int) -> Clusterpath:
 
 def test_what_was_saved_is_read(tmp_path: Path) -> None:
     path, before = tmp_path / "path.npz", walked(3)
-    clusterpath.save(path, before)
-    after = clusterpath.read(path, 6)
+    clusterpath.save_clusterpath(path, before)
+    after = clusterpath.read_clusterpath(path, 6)
     for name in ("edges", "weights", "gammas", "labels"):
         assert (getattr(after, name) == getattr(before, name)).all(), name
     assert (after.chosen, after.gamma) == (3, before.gammas[3])
@@ -54,17 +54,17 @@ def test_rows_have_few_clusters_and_not_one(chosen: int, limit: int, rows: list[
 def test_picked_rows_are_evenly_spread_and_hold_the_chosen_one(
     count: int, picked: list[int]
 ) -> None:
-    assert walked(3).picked(count, 6) == picked
+    assert walked(3).spread_rows(count, 6) == picked
 
 
 def test_other_points_and_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "path.npz"
-    clusterpath.save(path, walked(3))
+    clusterpath.save_clusterpath(path, walked(3))
     with pytest.raises(UserError, match="not of these 7 points") as error:
-        clusterpath.read(path, 7)
+        clusterpath.read_clusterpath(path, 7)
     assert error.value.where == str(path)
     arrays = read_npz(path)
     del arrays["chosen"]
     write_npz(path, arrays)
     with pytest.raises(UserError, match="no clusterpath: the array 'chosen' is missing"):
-        clusterpath.read(path, 6)
+        clusterpath.read_clusterpath(path, 6)

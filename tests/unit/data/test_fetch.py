@@ -229,7 +229,7 @@ def test_two_downloads_at_once_take_turns(
 ) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
-    with fetch.only_one(raw):
+    with fetch.exclusive_folder(raw):
         code = (
             "import fcntl, os, sys\n"
             "try: fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"

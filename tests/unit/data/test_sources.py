@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from advlearn.data.catalogue import Dataset, PackageMember, RawFile
-from advlearn.data.sources import Address, Folder, NoMirror, Package, open_url
-from advlearn.data.transfer import SourceFailure
+from advlearn.data.copying import SourceFailure
+from advlearn.data.sources import FolderPlace, NoMirror, PackagePlace, UrlPlace, open_url
 from tests.helpers.server import Server
 
 Tiny = Callable[..., Dataset]
@@ -18,7 +18,7 @@ def test_address_decompresses(
 ) -> None:
     server.hold(contents)
     dataset = tiny((server.url,))
-    place = Address(dataset, 0, 5, tmp_path, {})
+    place = UrlPlace(dataset, 0, 5, tmp_path, {})
     for file in dataset.files:
         place.fetch(file, tmp_path / file.name)
         assert (tmp_path / file.name).read_bytes() == contents[file.name]
@@ -33,7 +33,7 @@ def test_address_takes_members_out_of_one_download(
 ) -> None:
     server.pages["/all.tar.gz"] = tar({f"d/{name}": data for name, data in contents.items()})
     dataset = tiny((f"{server.url}all.tar.gz#d/",), suffix="")
-    place = Address(dataset, 0, 5, tmp_path, {})
+    place = UrlPlace(dataset, 0, 5, tmp_path, {})
     for file in dataset.files:
         place.fetch(file, tmp_path / file.name)
         assert (tmp_path / file.name).read_bytes() == contents[file.name]
@@ -43,7 +43,7 @@ def test_address_takes_members_out_of_one_download(
 def test_missing_page_leaves_the_host_alive(server: Server, tiny: Tiny, tmp_path: Path) -> None:
     dataset = tiny((server.url,))
     dead: dict[str, str] = {}
-    place = Address(dataset, 0, 5, tmp_path, dead)
+    place = UrlPlace(dataset, 0, 5, tmp_path, dead)
     for file in dataset.files[:2]:
         with pytest.raises(SourceFailure, match="404"):
             place.fetch(file, tmp_path / "x")
@@ -59,7 +59,7 @@ def test_truncated_transfer_is_noticed(
     server.declared[f"/{name}.gz"] = len(server.pages[f"/{name}.gz"]) + 100
     dataset = tiny((server.url,))
     with pytest.raises(SourceFailure, match="stopped"):
-        Address(dataset, 0, 5, tmp_path, {}).fetch(dataset.files[0], tmp_path / "x")
+        UrlPlace(dataset, 0, 5, tmp_path, {}).fetch(dataset.files[0], tmp_path / "x")
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_host_that_refuses_is_asked_once(
     closed_address: str, tiny: Tiny, asked: list[tuple[str, float]], tmp_path: Path
 ) -> None:
     dataset = tiny((closed_address,))
-    place = Address(dataset, 0, 5, tmp_path, {})
+    place = UrlPlace(dataset, 0, 5, tmp_path, {})
     for file in dataset.files:
         with pytest.raises(SourceFailure, match="refused"):
             place.fetch(file, tmp_path / "x")
@@ -91,7 +91,7 @@ def test_a_host_that_stalls_is_left_in_time_and_asked_once(
 ) -> None:
     dataset = tiny((server.url,))
     server.stalled = {f"/{file.name}.gz" for file in dataset.files}
-    place = Address(dataset, 0, 0.3, tmp_path, {})
+    place = UrlPlace(dataset, 0, 0.3, tmp_path, {})
     for file in dataset.files:
         with pytest.raises(SourceFailure, match=r"time|no answer"):
             place.fetch(file, tmp_path / "x")
@@ -119,7 +119,7 @@ def test_folder_layouts(
         else:
             (place / name).write_bytes(data)
     dataset = tiny()
-    mirror = Folder(dataset, tmp_path / "mirror", "mirror", tmp_path)
+    mirror = FolderPlace(dataset, tmp_path / "mirror", "mirror", tmp_path)
     for file in dataset.files:
         mirror.fetch(file, tmp_path / "x")
         assert (tmp_path / "x").read_bytes() == contents[file.name]
@@ -132,7 +132,7 @@ def test_folder_with_the_official_archive(
     held = tmp_path / "mirror"
     held.mkdir()
     (held / "all.tar.gz").write_bytes(tar({f"d/{n}": data for n, data in contents.items()}))
-    mirror = Folder(dataset, held, "mirror", tmp_path)
+    mirror = FolderPlace(dataset, held, "mirror", tmp_path)
     for file in dataset.files:
         mirror.fetch(file, tmp_path / "x")
         assert (tmp_path / "x").read_bytes() == contents[file.name]
@@ -141,9 +141,11 @@ def test_folder_with_the_official_archive(
 def test_folder_without_the_file(tiny: Tiny, tmp_path: Path) -> None:
     dataset = tiny()
     with pytest.raises(SourceFailure, match="holds neither"):
-        Folder(dataset, tmp_path, "mirror", tmp_path).fetch(dataset.files[0], tmp_path / "x")
+        FolderPlace(dataset, tmp_path, "mirror", tmp_path).fetch(dataset.files[0], tmp_path / "x")
     with pytest.raises(SourceFailure, match="no such folder"):
-        Folder(dataset, tmp_path / "no", "root", tmp_path).fetch(dataset.files[0], tmp_path / "x")
+        FolderPlace(dataset, tmp_path / "no", "root", tmp_path).fetch(
+            dataset.files[0], tmp_path / "x"
+        )
     with pytest.raises(SourceFailure, match="ADVLEARN_MIRROR"):
         NoMirror().fetch(dataset.files[0], tmp_path / "x")
 
@@ -167,7 +169,7 @@ def test_npm_is_called_once(
     archive.write_bytes(tar({f"package/{name}": data for name, data in contents.items()}))
     commands("npm", NPM.format(archive=str(archive), log=str(log)))
     dataset = tiny(packages=("tiny-data@1.0.0",))
-    place = Package(dataset, 0, tmp_path)
+    place = PackagePlace(dataset, 0, tmp_path)
     for file in dataset.files:
         place.fetch(file, tmp_path / "x")
         assert (tmp_path / "x").read_bytes() == contents[file.name]
@@ -191,7 +193,7 @@ def test_npm_that_fails_is_called_once(
     count = f"open({str(tmp_path / 'count')!r}, 'a').write('x')\n"
     commands("npm", count + code)
     dataset = tiny(packages=("tiny-data@1.0.0",))
-    place = Package(dataset, 0, tmp_path)
+    place = PackagePlace(dataset, 0, tmp_path)
     for file in dataset.files:
         with pytest.raises(SourceFailure, match=reason):
             place.fetch(file, tmp_path / "x")
@@ -203,7 +205,7 @@ def test_a_command_that_is_absent_is_said(
 ) -> None:
     dataset = tiny(packages=("tiny-data@1.0.0",))
     with pytest.raises(SourceFailure, match="npm is not on this machine"):
-        Package(dataset, 0, tmp_path).fetch(dataset.files[0], tmp_path / "x")
+        PackagePlace(dataset, 0, tmp_path).fetch(dataset.files[0], tmp_path / "x")
 
 
 APT = """
@@ -233,7 +235,7 @@ def test_debian_package_with_private_lists(
     file = RawFile(file.name, file.role, file.sha256, file.size, (), (member,), "")
     dataset = Dataset("tiny", "", "idx", 40, 10, (1, 4, 4), ("0", "1"), "", "", (file,))
     with pytest.raises(SourceFailure, match="dpkg-deb is not on this machine"):
-        Package(dataset, 0, tmp_path / "none").fetch(file, tmp_path / "x")
+        PackagePlace(dataset, 0, tmp_path / "none").fetch(file, tmp_path / "x")
     commands("dpkg-deb", DPKG)
-    Package(dataset, 0, tmp_path).fetch(file, tmp_path / "x")
+    PackagePlace(dataset, 0, tmp_path).fetch(file, tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == contents[file.name]

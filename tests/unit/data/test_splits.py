@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advlearn.data.splits import draw, stratified_order
+from advlearn.data.splits import draw_splits, stratified_order
 from advlearn.settings.data import DataSettings
 from advlearn.support.errors import UserError
 
@@ -18,7 +18,7 @@ def settings(**values: int) -> DataSettings:
 
 
 def positions(split: str, **values: int) -> np.ndarray:
-    table = draw(LABELS, TEST, settings(**values))
+    table = draw_splits(LABELS, TEST, settings(**values))
     return table.loc[table["split"] == split, "index"].to_numpy()
 
 
@@ -46,7 +46,7 @@ FROZEN = [494, 827, 606, 821, 159, 173]
 
 
 def test_default_uses_all_images_once() -> None:
-    table = draw(LABELS, TEST, settings())
+    table = draw_splits(LABELS, TEST, settings())
     train, validation = positions("train"), positions("validation")
     assert list(table.columns) == ["source", "index", "split"]
     np.testing.assert_array_equal(np.sort(np.r_[train, validation]), np.arange(1000))
@@ -81,11 +81,11 @@ def test_another_seed_is_another_draw() -> None:
 )
 def test_more_than_there_is(values: dict[str, int], key: str) -> None:
     with pytest.raises(UserError) as caught:
-        draw(LABELS, TEST, settings(**values))
+        draw_splits(LABELS, TEST, settings(**values))
     assert key in caught.value.where
 
 
 def test_a_class_without_training_images() -> None:
     with pytest.raises(UserError, match="no training image is left of the class"):
-        draw(LABELS, TEST, settings(train_images=9))
-    draw(LABELS, TEST, settings(train_images=10))
+        draw_splits(LABELS, TEST, settings(train_images=9))
+    draw_splits(LABELS, TEST, settings(train_images=10))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from advlearn.data.readers import Official
-from advlearn.data.splits import SplitName, draw
-from advlearn.data.store import DatasetInfo, load_info, load_split, open_split, save
+from advlearn.data.splits import SplitName, draw_splits
+from advlearn.data.store import DatasetInfo, load_info, load_split, open_split, save_dataset
 from advlearn.settings.data import DataSettings
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_json, write_json
@@ -40,7 +40,7 @@ def official(dtype: type = np.uint8) -> Official:
 def store(folder: Path, source: Official) -> Path:
     chosen = DataSettings(dataset="tiny", train_images=20, validation_images=10)
     out = folder / "data" / "dataset.json"
-    save(out, INFO, source, draw(source.train_labels, source.test_labels, chosen))
+    save_dataset(out, INFO, source, draw_splits(source.train_labels, source.test_labels, chosen))
     return out
 
 
@@ -92,7 +92,7 @@ def test_no_more_memory_than_the_split(tmp_path: Path) -> None:
     chosen = DataSettings(dataset="tiny", train_images=20_000, validation_images=10)
     out = tmp_path / "dataset.json"
     info = DatasetInfo(**{**INFO.__dict__, "shape": (1, 28, 28)})
-    save(out, info, source, draw(labels, labels[:2], chosen))
+    save_dataset(out, info, source, draw_splits(labels, labels[:2], chosen))
     tracemalloc.start()
     split = load_split(out, "train")
     peak = tracemalloc.get_traced_memory()[1]

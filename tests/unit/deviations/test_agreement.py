@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from advlearn.deviations.agreement import KINDS, REACHES, agreement, change
+from advlearn.deviations.agreement import KINDS, REACHES, agreement, random_change
 from advlearn.deviations.moves import geometric_sizes
 from advlearn.deviations.partitions import DEVIATIONS, contingency, delta, matching_error
 from advlearn.support.seeds import derive_seed
@@ -19,7 +19,7 @@ SIZES = np.array([12, 8, 4, 4])
 def test_changes_are_what_they_are_called(kind: str, reach: float) -> None:
     generator = np.random.default_rng(5)
     for _ in range(40):
-        before, after = change(SIZES, kind, reach, generator)
+        before, after = random_change(SIZES, kind, reach, generator)
         table = contingency(before, after)
         assert table.rows.tolist() == SIZES.tolist()
         moved = round(matching_error(before, after) * 28)
@@ -36,7 +36,7 @@ def test_changes_are_what_they_are_called(kind: str, reach: float) -> None:
 
 
 def test_splitting_stops_at_single_points() -> None:
-    before, after = change(np.array([1, 1]), "split", 0.99, np.random.default_rng(0))
+    before, after = random_change(np.array([1, 1]), "split", 0.99, np.random.default_rng(0))
     assert delta(before, after) == 0
 
 
@@ -63,7 +63,7 @@ def test_a_scenario_by_hand() -> None:
     cell = ("light", 3, "unbalanced", "transfer")
     generator = np.random.default_rng(derive_seed(7, "agreement", *cell))
     sizes = geometric_sizes(40, 3, 6.0)
-    pairs = [change(sizes, "transfer", REACHES["light"], generator) for _ in range(15)]
+    pairs = [random_change(sizes, "transfer", REACHES["light"], generator) for _ in range(15)]
     values = [round(DEVIATIONS["vi"](*pair), 9) for pair in pairs]
     moved = [round(matching_error(*pair), 9) for pair in pairs]
     row = next(

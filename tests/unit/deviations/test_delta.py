@@ -231,7 +231,7 @@ def test_few_moves_stay_in_the_growth_region_and_half_of_the_points_never(
     more = st.lists(st.integers(1, 60), min_size=len(table), max_size=len(table))
     table = table + np.diag(data.draw(more))
     sizes, flows = split_up(table)
-    if flows.sum() <= forms.sure_growth(sizes):
+    if flows.sum() <= forms.guaranteed_growth(sizes):
         assert forms.in_growth_region(table)
     if 2 * flows.sum() >= sum(sizes):
         assert not forms.in_growth_region(table)
@@ -242,7 +242,7 @@ def test_one_more_move_may_leave_the_growth_region(sizes: list[int]) -> None:
     smallest = int(np.argmin(sizes))
     table = np.diag(sizes)
     table[smallest, smallest - 1], table[smallest, smallest] = sizes[smallest], 0
-    assert table.sum() - table.trace() == forms.sure_growth(sizes) + 1
+    assert table.sum() - table.trace() == forms.guaranteed_growth(sizes) + 1
     assert not forms.in_growth_region(table)
 
 
@@ -362,7 +362,7 @@ def test_bad_input_is_refused() -> None:
         (lambda: forms.curvature(np.zeros((2, 2), int)), "no point moves"),
         (lambda: forms.curvature_range(1), "at least two clusters"),
         (lambda: forms.count_order_bound(0), "at least one point"),
-        (lambda: forms.sure_growth([3, 0]), "at least one point"),
+        (lambda: forms.guaranteed_growth([3, 0]), "at least one point"),
         (lambda: forms.increment([[0, 1], [0, 1]], 0, 1), "another cluster"),
         (lambda: forms.increment([[1, 1], [0, 1]], 1, 1), "another cluster"),
     ):

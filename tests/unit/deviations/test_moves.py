@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advlearn.deviations.delta import sure_growth, three_clusters, two_clusters
+from advlearn.deviations.delta import guaranteed_growth, three_clusters, two_clusters
 from advlearn.deviations.moves import geometric_sizes, monotonicity, moved_points, transfer_tables
 from advlearn.support.errors import UserError
 
@@ -72,7 +72,7 @@ def test_growth_over_random_moves() -> None:
     for row in found:
         sizes = geometric_sizes(40, row.n_clusters, row.imbalance).tolist()
         moved = round(row.share_moved * 40)
-        if moved <= sure_growth(sizes):
+        if moved <= guaranteed_growth(sizes):
             assert row.inside_region == row.moves
             assert row.not_monotone == 0
         if 2 * moved >= 40:

@@ -7,7 +7,13 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from advlearn.learners.convex import Graph, knn_graph, reweighted, solve
-from advlearn.learners.partitioners import PARTITIONERS, ConvexPartitioner, Weights, build, matched
+from advlearn.learners.partitioners import (
+    PARTITIONERS,
+    ConvexPartitioner,
+    Weights,
+    build,
+    matched_partitioner,
+)
 from advlearn.support.errors import UserError
 
 
@@ -24,7 +30,7 @@ TRUTH = np.repeat([0, 1, 2], [30, 25, 20])
 def victim(name: str, points: np.ndarray) -> Any:
     if name == "convex":
         return build(name, graph=knn_graph(points, 10, 0.5), gamma=20.0)
-    return matched(name, points, 3)
+    return matched_partitioner(name, points, 3)
 
 
 def same(first: np.ndarray, second: np.ndarray) -> bool:
@@ -90,9 +96,9 @@ def test_points_that_are_all_the_same(name: str) -> None:
     points = np.ones((12, 2))
     if name == "dbscan":
         with pytest.raises(UserError, match="radius"):
-            matched(name, points, 2)
+            matched_partitioner(name, points, 2)
         return
-    labels = matched(name, points, 2)(points)
+    labels = matched_partitioner(name, points, 2)(points)
     assert labels.min() >= 0
 
 
@@ -132,6 +138,6 @@ def test_unknown_names_and_settings(points: np.ndarray) -> None:
     with pytest.raises(UserError, match="cannot be built"):
         build("ward", n_cluster=3)
     with pytest.raises(UserError, match="without a graph"):
-        matched("convex", points, 3)
+        matched_partitioner("convex", points, 3)
     with pytest.raises(UserError, match="treatment of weights"):
         build("convex", graph=knn_graph(points), gamma=1.0, weights="frozen")

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, Setting, setting_name
+from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, SettingName, setting_name
 from advlearn.support.errors import UserError
 
 
@@ -12,8 +12,8 @@ def test_setting_names() -> None:
     assert setting_name(n_clusters=4).n_clusters == 4
     assert setting_name(eps_quantile=0.5, min_samples=10).n_clusters is None
     # A name is never read back: it knows its number, or there is none.
-    assert Setting("n_clusters=4").n_clusters is None
-    assert Setting.of("n_clusters=4", 4).n_clusters == 4
+    assert SettingName("n_clusters=4").n_clusters is None
+    assert SettingName.of("n_clusters=4", 4).n_clusters == 4
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from advlearn.chain.address import parse
-from advlearn.stages.explain import Made, explain
+from advlearn.stages.explain import RunFolder, explain
 from advlearn.studies import study
 from advlearn.support.errors import UserError
 
@@ -125,9 +125,9 @@ def test_of_two_records_the_later_one_counts(tmp_path: Path, later: str) -> None
         config = name.replace("run", "config")
         (tmp_path / f"{config}.yaml").write_text(f"run: {config}\n")
     address = parse("topk_models", study("topk").tables, study("topk").figures)
-    assert Made.of(address, tmp_path).record["name"] == later
+    assert RunFolder.of(address, tmp_path).record["name"] == later
     (tmp_path / "run.json").unlink()
-    assert Made.of(address, tmp_path).home == "results/config-topk"
+    assert RunFolder.of(address, tmp_path).home == "results/config-topk"
 
 
 def test_damaged_rows_are_not_explained(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ PARTS = {
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "_EVERY", 0.0)
-    monkeypatch.setattr(checkpoint, "_SHARE", 0.0)
+    monkeypatch.setattr(checkpoint, "_INTERVAL_PER_SAVE", 0.0)
 
 
 @pytest.fixture

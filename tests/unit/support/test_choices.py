@@ -1,14 +1,14 @@
 import pandas as pd
 import pytest
 
-from advlearn.support.choices import answered
+from advlearn.support.choices import choices_table
 
 COLUMNS = ["key", "question", "paper", "source"]
 
 
 def value(key: str, settings: dict[str, object]) -> str:
     questions = pd.DataFrame([(key, "which", "nothing", "section 1")], columns=COLUMNS)
-    (found,) = answered(questions, {"u": settings})["value"]
+    (found,) = choices_table(questions, {"u": settings})["value"]
     return str(found)
 
 
@@ -16,7 +16,7 @@ def test_a_row_for_each_question_and_scope_in_this_order() -> None:
     questions = pd.DataFrame(
         [("x.k", "size", "2", "abstract"), ("x.alpha", "weight", "none", "code")], columns=COLUMNS
     )
-    found = answered(questions, {"a": {"k": 2, "alpha": 0.1}, "b": {"k": 3}})
+    found = choices_table(questions, {"a": {"k": 2, "alpha": 0.1}, "b": {"k": 3}})
     assert list(found) == ["key", "question", "paper", "value", "source", "universe"]
     assert found.to_numpy().tolist() == [
         ["x.k", "size", "2", "2", "abstract", "a"],

@@ -5,7 +5,7 @@ import grimp
 import pytest
 
 from advlearn.plan import modules_of, rules
-from advlearn.support.codedigest import code_digest, dependencies, external_digest, package_root
+from advlearn.support.codedigest import code_digest, dependencies, own_function_digest, package_root
 from advlearn.support.errors import UserError
 
 STAGES = package_root() / "stages"
@@ -184,10 +184,10 @@ def test_digest_of_an_own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     file = tmp_path / "own_network_module.py"
     file.write_text("def build(): return 1\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    first = external_digest("own_network_module:build")
+    first = own_function_digest("own_network_module:build")
     file.write_text("def build(): return 2\n")
     assert first is not None
-    assert external_digest("own_network_module:build") != first
-    assert external_digest("mlp") is None
+    assert own_function_digest("own_network_module:build") != first
+    assert own_function_digest("mlp") is None
     with pytest.raises(UserError, match="no Python module 'no_such_module_here'"):
-        external_digest("no_such_module_here:build")
+        own_function_digest("no_such_module_here:build")

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from advlearn.support.determinism import configure
+from advlearn.support.determinism import configure_torch
 from advlearn.support.errors import UserError
 
 
@@ -17,7 +17,7 @@ def restore() -> Iterator[None]:
 
 
 def test_threads_come_from_the_caller() -> None:
-    configure(1, "cpu")
+    configure_torch(1, "cpu")
     assert torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()
 
@@ -25,12 +25,12 @@ def test_threads_come_from_the_caller() -> None:
 def test_missing_gpu_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
-    assert configure(1, "auto").type == "cpu"
+    assert configure_torch(1, "auto").type == "cpu"
     with pytest.raises(UserError, match="no CUDA device") as caught:
-        configure(1, "cuda")
+        configure_torch(1, "cuda")
     assert "CUDA_VISIBLE_DEVICES is 2" in caught.value.where
     assert "device: cpu" in caught.value.remedy
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     with pytest.raises(UserError) as caught:
-        configure(1, "cuda")
+        configure_torch(1, "cuda")
     assert "CUDA_VISIBLE_DEVICES is not set" in caught.value.where

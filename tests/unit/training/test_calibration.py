@@ -12,7 +12,7 @@ from advlearn.training.calibration import (
     Answer,
     Classifier,
     Conditions,
-    Labelled,
+    LabelledImages,
     baselines,
     pretrain,
 )
@@ -34,7 +34,10 @@ def conditions() -> Conditions:
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(80) % 2
     images = 0.4 * torch.rand(80, 1, 4, 4, generator=generator) + 0.6 * labels[:, None, None, None]
-    train, held_out = Labelled(images[:60], labels[:60]), Labelled(images[60:], labels[60:])
+    train, held_out = (
+        LabelledImages(images[:60], labels[:60]),
+        LabelledImages(images[60:], labels[60:]),
+    )
     return Conditions(train, held_out, online_steps=2, seed=0, checkpoint=Checkpoint.off())
 
 

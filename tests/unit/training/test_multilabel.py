@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from advlearn.data.multilabel.store import MultiLabelSplit, Stored
+from advlearn.data.multilabel.store import MultiLabelSplit, StoredImages
 from advlearn.metrics.average_precision import mean_average_precision
 from advlearn.support.errors import UserError
 from advlearn.training.multilabel import Epoch, all_scores, augmented, fit
@@ -111,7 +111,7 @@ def test_divergence_is_a_clear_error() -> None:
 
 def test_validation_without_labels_is_a_clear_error() -> None:
     empty = MultiLabelSplit(
-        np.zeros((4, CLASSES), dtype=bool), [""] * 4, Stored(np.zeros((4, 1, 8, 8), np.uint8))
+        np.zeros((4, CLASSES), dtype=bool), [""] * 4, StoredImages(np.zeros((4, 1, 8, 8), np.uint8))
     )
     with pytest.raises(UserError, match="no validation image has a label"):
         fit(network(), TRAIN, empty, training(), 0)

@@ -19,11 +19,11 @@ Problem = BilevelProblem[Any]
 __all__ = [
     "Means",
     "Problem",
-    "View",
+    "WhiteBoxView",
     "cluster_means",
     "convex_learner",
+    "frank_wolfe_step",
     "nearest_pairs",
-    "towards",
 ]
 
 
@@ -44,7 +44,7 @@ def convex_learner(problem: Problem, method: str) -> ConvexPartitioner:
 
 
 @dataclass(frozen=True)
-class View:
+class WhiteBoxView:
     """Convex clustering of perturbed points, as a white-box attacker sees it.
 
     Attributes:
@@ -59,7 +59,9 @@ class View:
     solution: Solution
 
     @classmethod
-    def at(cls, problem: Problem, method: str, perturbation: np.ndarray | None = None) -> View:
+    def at(
+        cls, problem: Problem, method: str, perturbation: np.ndarray | None = None
+    ) -> WhiteBoxView:
         """Solve for the perturbed points, which counts as a query; the clean ones cost none.
 
         Raises:
@@ -88,7 +90,7 @@ class View:
 
 
 class Means(NamedTuple):
-    """Clusters of a partition, by label; noise (-1) is none of them.
+    """Clusters of a partition, by label; noise (-1) is not a cluster.
 
     Attributes:
         means: (K, d).
@@ -132,7 +134,7 @@ def nearest_pairs(
     return [(int(pairs[one, 0]), int(pairs[one, 1])) for one in chosen]
 
 
-def towards(
+def frank_wolfe_step(
     budget: PointBudget, perturbation: np.ndarray, ascent: np.ndarray, step: float
 ) -> np.ndarray:
     """A Frank-Wolfe step of length ``step`` in [0, 1] to the best vertex along ``ascent``.

@@ -23,12 +23,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from advlearn.attacks.clustering.common import Problem, View, towards
+from advlearn.attacks.clustering.common import Problem, WhiteBoxView, frank_wolfe_step
 from advlearn.attacks.clustering.gradient import through_weights
 from advlearn.budgets.points import PointBudget
 from advlearn.learners.convex.graph import Graph
 
-__all__ = ["ClusterPart", "Cut", "pulls", "smallest"]
+__all__ = ["ClusterPart", "Cut", "pulls", "smallest_parts"]
 
 _RANKED = 12
 
@@ -71,21 +71,21 @@ class Cut:
         Raises:
             UserError: the learner is no convex clustering.
         """
-        clean = View.at(problem, "cut")
+        clean = WhiteBoxView.at(problem, "cut")
         budget = problem.budget.scaled(tau)
-        found = smallest(clean, budget, sweeps=self.sweeps, generator=generator)
+        found = smallest_parts(clean, budget, sweeps=self.sweeps, generator=generator)
         large = [part for part in found if 4 * part.inside.sum() >= part.cluster.sum()]
         for part in found[: self.parts] + large[: self.parts]:
             perturbation = np.zeros_like(problem.data)
             # With fixed weights the direction does not turn, and one step is exact.
             for step in range(1 if clean.learner.weights == "fixed" else self.steps):
-                _, ascent = _overhang(clean, part, problem.data + perturbation)
-                perturbation = towards(budget, perturbation, ascent, 2 / (step + 2))
+                _, ascent = _cut_excess(clean, part, problem.data + perturbation)
+                perturbation = frank_wolfe_step(budget, perturbation, ascent, 2 / (step + 2))
             yield perturbation
 
 
-def smallest(
-    view: View, budget: PointBudget, *, sweeps: int, generator: np.random.Generator
+def smallest_parts(
+    view: WhiteBoxView, budget: PointBudget, *, sweeps: int, generator: np.random.Generator
 ) -> list[ClusterPart]:
     """Parts of clusters by the size of the perturbation that pulls them off, smallest first.
 
@@ -112,7 +112,7 @@ def smallest(
                 chosen = np.zeros(len(cluster), dtype=bool)
                 chosen[members[inside]] = True
                 part = ClusterPart(cluster, chosen, 0.0)
-                overhang, ascent = _overhang(view, part, view.points)
+                overhang, ascent = _cut_excess(view, part, view.points)
                 # How much the overhang grows for each unit of the budget.
                 gain = float(np.vdot(ascent, budget.maximiser(ascent)))
                 if gain > 0:
@@ -120,12 +120,12 @@ def smallest(
     return sorted(parts, key=lambda part: part.size)
 
 
-def pulls(view: View) -> np.ndarray:
+def pulls(view: WhiteBoxView) -> np.ndarray:
     """What pulls each point off its cluster, b (n, d); sums to 0 over a cluster."""
     return _pulls(view, view.points, view.graph)
 
 
-def _pulls(view: View, points: np.ndarray, graph: Graph) -> np.ndarray:
+def _pulls(view: WhiteBoxView, points: np.ndarray, graph: Graph) -> np.ndarray:
     """The b of other points, with the directions z of the solution that ``view`` has."""
     labels, centroids = view.solution.labels, view.solution.centroids
     first, second = graph.edges.T
@@ -145,7 +145,9 @@ def _pulls(view: View, points: np.ndarray, graph: Graph) -> np.ndarray:
     return found
 
 
-def _overhang(view: View, part: ClusterPart, points: np.ndarray) -> tuple[float, np.ndarray]:
+def _cut_excess(
+    view: WhiteBoxView, part: ClusterPart, points: np.ndarray
+) -> tuple[float, np.ndarray]:
     """|r_S| - gamma cut_S at ``points`` and its derivative (n, d)."""
     learner = view.learner
     graph = view.graph if learner.weights == "fixed" else learner.graph_at(points)

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from advlearn.attacks.clustering.common import Problem, View, cluster_means, nearest_pairs
-from advlearn.attacks.clustering.cut import smallest
+from advlearn.attacks.clustering.common import Problem, WhiteBoxView, cluster_means, nearest_pairs
+from advlearn.attacks.clustering.cut import smallest_parts
 from advlearn.attacks.clustering.merge import connected_pairs
 from advlearn.attacks.clustering.transfer import displacement
 from advlearn.budgets.points import PerPoint
 from advlearn.learners.convex import Solution
 
-__all__ = ["towards_a_change", "without_a_learner"]
+__all__ = ["change_directions", "learner_free_directions"]
 
 
-def without_a_learner(
+def learner_free_directions(
     points: np.ndarray, clean: Solution, generator: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Directions that ask the learner nothing: noise, merge and split.
@@ -48,7 +48,7 @@ def without_a_learner(
     return _of_length_1(found, lambda one: float(np.linalg.norm(one, axis=1).max()))
 
 
-def towards_a_change(problem: Problem, generator: np.random.Generator) -> dict[str, np.ndarray]:
+def change_directions(problem: Problem, generator: np.random.Generator) -> dict[str, np.ndarray]:
     """Directions that change a convex clustering in one way each: noise, merge, split, transfer.
 
     Noise; the largest two clusters that an edge joins, rigidly towards each other; the weakest
@@ -62,7 +62,7 @@ def towards_a_change(problem: Problem, generator: np.random.Generator) -> dict[s
         Name -> perturbation (n, d) whose longest row has length 1; no split of a cluster without a
         large part.
     """
-    points, view = problem.data, View.at(problem, "staircase")
+    points, view = problem.data, WhiteBoxView.at(problem, "staircase")
     labels = view.solution.labels
     means, _, sizes = cluster_means(points, labels)
     joined = connected_pairs(view.solution, view.graph, 1)
@@ -71,7 +71,7 @@ def towards_a_change(problem: Problem, generator: np.random.Generator) -> dict[s
     merge[labels == first] = means[second] - means[first]
     merge[labels == second] = means[first] - means[second]
     split = np.zeros_like(points)
-    parts = smallest(view, PerPoint(1.0), sweeps=8, generator=generator)
+    parts = smallest_parts(view, PerPoint(1.0), sweeps=8, generator=generator)
     large = [part for part in parts if 4 * part.inside.sum() >= part.cluster.sum()]
     if large:
         part = large[0]

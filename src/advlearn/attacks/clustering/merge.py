@@ -16,7 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advlearn.attacks.clustering.common import Problem, View, nearest_pairs, towards
+from advlearn.attacks.clustering.common import (
+    Problem,
+    WhiteBoxView,
+    frank_wolfe_step,
+    nearest_pairs,
+)
 from advlearn.learners.convex import Solution
 from advlearn.learners.convex.graph import Graph
 
@@ -45,7 +50,7 @@ class Merge:
         Raises:
             UserError: the learner is no convex clustering.
         """
-        clean = View.at(problem, "merge")
+        clean = WhiteBoxView.at(problem, "merge")
         budget = problem.budget.scaled(tau)
         for first, second in connected_pairs(clean.solution, clean.graph, self.pairs):
             # +1/n on one cluster, -1/n on the other: the difference of means, however X splits.
@@ -71,8 +76,8 @@ class Merge:
                 # No further than the linear model says, but for a margin: beyond, they would pass
                 # through each other.
                 length = min(1.0 if step == 0 else 2 / (step + 2), 1.05 * distance / fall)
-                perturbation = towards(budget, perturbation, -slope, length)
-                view = View.at(problem, "merge", perturbation)
+                perturbation = frank_wolfe_step(budget, perturbation, -slope, length)
+                view = WhiteBoxView.at(problem, "merge", perturbation)
             yield best
 
 

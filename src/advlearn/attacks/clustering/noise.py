@@ -1,4 +1,4 @@
-"""Random noise: what a clustering withstands when nobody means it harm."""
+"""Random noise: what a clustering withstands without an attacker."""
 
 from __future__ import annotations
 

@@ -14,25 +14,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advlearn.attacks.clustering.along import Along
 from advlearn.attacks.clustering.common import Problem
+from advlearn.attacks.clustering.composite import FixedDirections
 from advlearn.problem import Attack, value_function
 
-__all__ = ["Effort", "efforts"]
+__all__ = ["MinEffort", "min_efforts"]
 
 _BELOW = 0.8
 
 
 @dataclass(frozen=True)
-class Effort:
-    """What reaching one target took.
+class MinEffort:
+    """The smallest perturbation found that reaches one target, and what it cost.
 
     Attributes:
         perturbation: the smallest that reached it; if none did, the one of the largest effect.
         size: its size.
         reached: whether it reaches the target.
         queries: clusterings asked for, the common pass included.
-        seconds: processor time, likewise.
+        seconds: processor time, the common pass included.
     """
 
     perturbation: np.ndarray
@@ -42,7 +42,7 @@ class Effort:
     seconds: float
 
 
-def efforts(
+def min_efforts(
     problem: Problem,
     attack: Attack,
     targets: Sequence[float],
@@ -50,7 +50,7 @@ def efforts(
     *,
     tolerance: float = 1e-3,
     seed: int = 0,
-) -> list[Effort]:
+) -> list[MinEffort]:
     """The smallest perturbation by ``attack`` for each of ``targets``.
 
     Args:
@@ -75,7 +75,7 @@ def efforts(
             if below.effect >= target:
                 best = _shortened(problem, below.perturbation, target, tolerance, seed)
         found.append(
-            Effort(
+            MinEffort(
                 best,
                 problem.budget.size(best),
                 bool(len(reaching)),
@@ -90,7 +90,7 @@ def _shortened(
     problem: Problem, perturbation: np.ndarray, target: float, tolerance: float, seed: int
 ) -> np.ndarray:
     outcome = problem.min_effort(
-        Along([perturbation]),
+        FixedDirections([perturbation]),
         target,
         largest=problem.budget.size(perturbation),
         tolerance=tolerance,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from advlearn.attacks.clustering.common import Problem, convex_learner, towards
+from advlearn.attacks.clustering.common import Problem, convex_learner, frank_wolfe_step
 from advlearn.attacks.clustering.gradient import huber_solution, smoothed
 
 __all__ = ["Smoothed", "association_loss"]
@@ -68,7 +68,7 @@ class Smoothed:
                 ascent = found.points
                 if learner.weights == "recomputed":
                     ascent = found.recomputed(points, graph, learner.phi)
-                perturbation = towards(budget, perturbation, ascent, 2 / (step + 2))
+                perturbation = frank_wolfe_step(budget, perturbation, ascent, 2 / (step + 2))
                 step += 1
             yield perturbation
 

@@ -17,9 +17,9 @@ from advlearn.attacks.topk.targets import (
     Goal,
     TopkTargets,
     global_targets,
-    known_targets,
     random_targets,
     reached,
+    uncertain_targets,
 )
 from advlearn.attacks.topk.variable import Variable
 from advlearn.budgets import L2Ball
@@ -33,9 +33,9 @@ __all__ = [
     "TopkTargets",
     "clean_logits",
     "global_targets",
-    "known_targets",
     "random_targets",
     "run",
+    "uncertain_targets",
 ]
 
 
@@ -51,8 +51,9 @@ def run(
 ) -> TopkOutcome:
     """Attack images, each for itself.
 
-    The model is in evaluation mode meanwhile and as before afterwards; its parameters' gradients
-    are not touched. Nothing is random. Images are read and handed on a few at a time.
+    During the attack the model is in evaluation mode, and afterwards as it was before; the
+    gradients of its parameters are not touched. Nothing is random. Images are read, and passed to
+    ``sink``, a few at a time.
 
     Args:
         model: network from images (m, ...) in [0, 1] to logits (m, c).
@@ -79,7 +80,7 @@ def run(
     variable = Variable(settings.clean_map)
     device = _device(model)
     with frozen(model):
-        fast = _fast(model, images, positions, device)
+        fast = _accelerated(model, images, positions, device)
         return attack(
             build(settings, fast),
             images,
@@ -145,7 +146,7 @@ def clean_logits(
     variable, device = Variable(settings.clean_map), _device(model)
     parts = []
     with frozen(model), torch.no_grad():
-        fast = _fast(model, images, positions, device)
+        fast = _accelerated(model, images, positions, device)
         for first in range(0, len(positions), batch_size):
             names = [int(name) for name in positions[first : first + batch_size]]
             logits = fast(variable.clean(torch.as_tensor(images[names]).to(device))).cpu()
@@ -159,7 +160,7 @@ def _device(model: nn.Module) -> torch.device:
     return torch.device("cpu") if parameter is None else parameter.device
 
 
-def _fast(
+def _accelerated(
     model: nn.Module, images: Any, positions: Sequence[int], device: torch.device
 ) -> nn.Module:
     sample = [int(name) for name in positions[:4]]

@@ -76,6 +76,6 @@ class Descent:
             torch.sub(moved, state["start"], out=state["change"])
         return logits
 
-    def over(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
+    def exhausted(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
         """Never of its own."""
         return torch.zeros_like(state["found"])

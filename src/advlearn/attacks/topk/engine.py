@@ -71,7 +71,7 @@ class Solver(Protocol):
         """Logits (m, c) at the iterates ``image``; moves ``state`` on to the next ones."""
         ...
 
-    def over(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
+    def exhausted(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
         """Whether no step is left, bool (m,), for a reason of the solver's own.
 
         ``state["found"]`` tells whether there was a success, ``state["step"]`` the step, from 0.
@@ -101,7 +101,7 @@ def attack(
     """
     n, n_labels = targets.relevant.shape
     found = _empty(n, n_labels)
-    truth = targets.judged()
+    truth = targets.with_true_relevant()
     targets = targets.to(device)
     waiting = 0
 
@@ -150,7 +150,7 @@ def attack(
                 aim.floor[fresh] = floor
         hit = reached(logits, aim)
         _keep(state, image, logits, hit)
-        over = (state["step"] + 1 >= iterations) | solver.over(state, logits, aim)
+        over = (state["step"] + 1 >= iterations) | solver.exhausted(state, logits, aim)
         if keep == "first":
             over |= state["found"]
         state["step"] += 1
@@ -161,8 +161,8 @@ def attack(
         _finish({key: value[free] for key, value in state.items()}, image[free], logits[free],
                 variable, found, positions, sink)  # fmt: skip
         _refill(state, free, admit(len(free)) if waiting < n else {})
-    judged = goal(truth, found.clean_logits, success)
-    found.success[:] = reached(found.adversarial_logits, judged)
+    final_goal = goal(truth, found.clean_logits, success)
+    found.success[:] = reached(found.adversarial_logits, final_goal)
     return found
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advlearn.attacks.jacobian import logit, taped
+from advlearn.attacks.jacobian import logit, logits_with_pullback
 from advlearn.attacks.topk.engine import State
 from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import Variable
@@ -52,7 +52,7 @@ class KFool:
 
     def advance(self, state: State, image: Tensor, aim: Goal) -> Tensor:
         """One step, by k + 1 or k + 2 backward passes."""
-        logits, pull = taped(self.learner, image)
+        logits, pull = logits_with_pullback(self.learner, image)
         best = logits.masked_fill(~aim.targets.relevant, -torch.inf).argmax(1)
         anchor = torch.where(state["step"] == 0, best, state["anchor"])
         state["anchor"] = anchor
@@ -82,7 +82,7 @@ class KFool:
         state["variable"] = moved
         return logits
 
-    def over(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
+    def exhausted(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
         """At the first success, and where no relevant label is left in the top k."""
         left = aim.targets.relevant & top_k_mask(logits, aim.targets.k)
         return state["found"] | ~left.any(1)

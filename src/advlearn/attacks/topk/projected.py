@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advlearn.attacks.jacobian import Pull, logit, taped
+from advlearn.attacks.jacobian import Pullback, logit, logits_with_pullback
 from advlearn.attacks.topk.engine import State
 from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import Variable
@@ -54,7 +54,9 @@ class Projected:
     ) -> Projected:
         """Share ``iterations`` between radii; with fewer iterations than radii, the first radii."""
         radii = radii[:iterations]
-        problems = [MaxEffectProblem(L2Ball(radius), _sunk, learner) for radius in radii]
+        problems = [
+            MaxEffectProblem(L2Ball(radius), _negative_logit_sum, learner) for radius in radii
+        ]
         return cls(tuple(problems), variable, iterations // len(radii))
 
     def start(self, variable: Tensor) -> State:
@@ -69,7 +71,7 @@ class Projected:
 
     def advance(self, state: State, image: Tensor, aim: Goal) -> Tensor:
         """One step, by at most 1 + PROTECTED backward passes."""
-        logits, pull = taped(self.problems[0].learner, image)
+        logits, pull = logits_with_pullback(self.problems[0].learner, image)
         targets = aim.targets
         wanted = targets.specified & targets.relevant
         # Out of the top k is enough; where strict success still fails, all are pushed on.
@@ -77,7 +79,7 @@ class Projected:
         chosen = torch.where(inside.any(1, keepdim=True), inside, wanted)
         deviation = self.problems[0].deviation
         ascent = pull(lambda values: deviation(values, chosen))
-        ascent = _without(ascent, *_protected(logits, targets.relevant & ~wanted, pull))
+        ascent = _project_out(ascent, *_protected(logits, targets.relevant & ~wanted, pull))
         direction = L2Ball(1.0).maximiser(ascent).view_as(image)
         phase = (state["step"] // self.steps).clamp_(max=len(self.problems) - 1)
         moved = torch.empty_like(image)
@@ -90,7 +92,7 @@ class Projected:
         state["iterate"] = moved
         return logits
 
-    def over(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
+    def exhausted(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
         """At the end of a radius that had a success, and at the end of the last radius."""
         done = state["step"] + 1
         return (done % self.steps == 0) & (
@@ -98,12 +100,12 @@ class Projected:
         )
 
 
-def _sunk(logits: Tensor, chosen: Tensor) -> Tensor:
+def _negative_logit_sum(logits: Tensor, chosen: Tensor) -> Tensor:
     """The deviation: minus the sum of the chosen labels' logits."""
     return -(logits * chosen).sum(1)
 
 
-def _protected(logits: Tensor, others: Tensor, pull: Pull) -> tuple[Tensor, Tensor]:
+def _protected(logits: Tensor, others: Tensor, pull: Pullback) -> tuple[Tensor, Tensor]:
     """Unit gradients (m, j, d) of the logits that are to stay, and which of them count, (m, j)."""
     most = min(PROTECTED, int(others.sum(1).max()))
     labels = ranking(logits.masked_fill(~others, -torch.inf))[:, :most]
@@ -114,7 +116,7 @@ def _protected(logits: Tensor, others: Tensor, pull: Pull) -> tuple[Tensor, Tens
     return torch.stack(rows, dim=1) * counts[:, :, None], counts
 
 
-def _without(vector: Tensor, rows: Tensor, counts: Tensor) -> Tensor:
+def _project_out(vector: Tensor, rows: Tensor, counts: Tensor) -> Tensor:
     """``vector`` (m, d) less its projection on the span of the unit ``rows`` (m, j, d)."""
     if rows.shape[1] == 0:
         return vector

@@ -43,7 +43,7 @@ class TopkTargets:
     truth: Tensor | None = None
 
     def __post_init__(self) -> None:
-        masks = [self.relevant, self.specified, self.judge]
+        masks = [self.relevant, self.specified, self.true_relevant]
         if self.relevant.ndim != 2 or any(mask.shape != self.relevant.shape for mask in masks):
             raise UserError(
                 "relevant, specified and true labels must be masks of one shape (n, c)",
@@ -58,7 +58,7 @@ class TopkTargets:
             )
 
     @property
-    def judge(self) -> Tensor:
+    def true_relevant(self) -> Tensor:
         """The relevant labels by which the outcome is judged, bool (n, c)."""
         return self.relevant if self.truth is None else self.truth
 
@@ -75,9 +75,9 @@ class TopkTargets:
         truth = None if self.truth is None else self.truth.to(device)
         return TopkTargets(self.relevant.to(device), self.specified.to(device), self.k, truth)
 
-    def judged(self) -> TopkTargets:
-        """The targets of somebody who sees the relevant labels as they are."""
-        return TopkTargets(self.judge, self.specified, self.k)
+    def with_true_relevant(self) -> TopkTargets:
+        """The targets of an attacker who knows the true relevant labels."""
+        return TopkTargets(self.true_relevant, self.specified, self.k)
 
 
 def global_targets(
@@ -151,11 +151,11 @@ def random_targets(
         )
     candidates = relevant & top_k_mask(logits, k)
     eligible = (candidates.sum(1) >= n_specified) & (relevant.sum(1) >= k + n_specified)
-    chosen = _drawn(candidates, n_specified, image_ids, seed, "specified")
+    chosen = _draw(candidates, n_specified, image_ids, seed, "specified")
     return eligible, TopkTargets(relevant, chosen & eligible[:, None], k)
 
 
-def known_targets(
+def uncertain_targets(
     targets: TopkTargets,
     logits: Tensor,
     image_ids: Sequence[object],
@@ -192,8 +192,8 @@ def known_targets(
     others = view & ~targets.specified
     count = others.sum(1)
     removed = torch.minimum((hidden * count).round().long(), (count - 1).clamp(min=0))
-    view = view & ~_drawn(others, removed, image_ids, seed, "hidden")
-    return replace(targets, relevant=view, truth=targets.judge)
+    view = view & ~_draw(others, removed, image_ids, seed, "hidden")
+    return replace(targets, relevant=view, truth=targets.true_relevant)
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def reached(logits: Tensor, aim: Goal) -> Tensor:
     return gone & kept.all(1)
 
 
-def _drawn(
+def _draw(
     candidates: Tensor, count: Tensor | int, image_ids: Sequence[object], seed: int, purpose: str
 ) -> Tensor:
     """``count`` of each image's candidates: those with the smallest of its random keys."""

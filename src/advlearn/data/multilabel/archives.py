@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from advlearn.data.catalogue import Dataset
-from advlearn.data.fetch import SCRATCH, obtain, only_one
+from advlearn.data.fetch import SCRATCH, exclusive_folder, obtain
 from advlearn.settings.data import SourceSettings
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
@@ -40,7 +40,7 @@ def obtain_photos(dataset: Dataset, sources: SourceSettings, folder: Path) -> Pa
     if photos.is_dir():
         return photos
     manifest = obtain(dataset, sources, folder)
-    with only_one(folder):
+    with exclusive_folder(folder):
         if not photos.is_dir():
             try:
                 with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:

@@ -102,7 +102,7 @@ COLLECTIONS = {
 }
 
 
-def find(settings: PhotosSettings, sources: SourceSettings, raw: Path) -> Listing:
+def find_listing(settings: PhotosSettings, sources: SourceSettings, raw: Path) -> Listing:
     """List a collection: the user's copy, or else the official archives, downloaded and unpacked.
 
     Args:

@@ -68,7 +68,7 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
-def draw(
+def draw_photos(
     listing: Listing, settings: PhotosSettings, threads: int = 1
 ) -> tuple[dict[SplitName, list[Photo]], list[tuple[str, str]]]:
     """Choose the photos of each split; every chosen photo was decoded once.

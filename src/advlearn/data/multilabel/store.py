@@ -82,7 +82,7 @@ class Images(Protocol):
         """The images at ``positions`` as float32 (m, channels, height, width) in [0, 1]."""
 
 
-class Stored:
+class StoredImages:
     """Rows of a uint8 array as images in [0, 1].
 
     Args:
@@ -134,7 +134,7 @@ class SplitLabels:
     labels: np.ndarray
 
 
-def save(
+def save_multilabel(
     out: Path,
     *,
     name: str,
@@ -261,7 +261,7 @@ class MultiLabelData:
                 path, f"it holds {stored.dtype} {stored.shape} for {len(self._table)} images"
             )
         # The rows of a split follow each other, so that this is a view and nothing is read yet.
-        return Stored(stored[rows[0] : rows[-1] + 1])
+        return StoredImages(stored[rows[0] : rows[-1] + 1])
 
 
 def load_multilabel(data: Path) -> MultiLabelData:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, OwnClusterer, Setting
+from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, OwnClusterer, SettingName
 from advlearn.support.errors import UserError
 
 NOISE = -1
@@ -39,7 +39,7 @@ def fit(
     settings: ClusterSettings,
     seed: int,
     once: Once = each_time,
-) -> dict[Setting, np.ndarray]:
+) -> dict[SettingName, np.ndarray]:
     """Cluster points by all settings of one clusterer.
 
     Args:
@@ -64,7 +64,7 @@ def fit(
     function: _Fit
     passed: Any
     if isinstance(group, OwnClusterer):
-        function, passed = _own(group), group.settings
+        function, passed = _load_own(group), group.settings
     else:
         module = import_module(f"advlearn.learners.clusterers.{clusterer}")
         function, passed = partial(module.fit, once=once), group
@@ -73,7 +73,9 @@ def fit(
         found = function(embedding, passed, seed)
     _check_result(found, len(embedding), f"clusterer {clusterer}, module {_module(function)}")
     labels = {
-        setting if isinstance(setting, Setting) else Setting(setting): relabel(np.asarray(values))
+        setting if isinstance(setting, SettingName) else SettingName(setting): relabel(
+            np.asarray(values)
+        )
         for setting, values in found.items()
     }
     for setting, values in labels.items():
@@ -113,7 +115,7 @@ def _check_points(embedding: np.ndarray) -> None:
         )
 
 
-def _own(own: OwnClusterer) -> _Fit:
+def _load_own(own: OwnClusterer) -> _Fit:
     module, _, name = own.function.partition(":")
     try:
         function: _Fit = getattr(import_module(module), name)
@@ -135,7 +137,7 @@ def _check_result(found: object, n: int, where: str) -> None:
             array = np.asarray(labels)
             if not isinstance(setting, str) or not setting:
                 problem = f"the setting {setting!r}, which is no text"
-            elif setting.startswith("n_clusters=") and not isinstance(setting, Setting):
+            elif setting.startswith("n_clusters=") and not isinstance(setting, SettingName):
                 # Taken as it is, its clusters would count as found and stand in no table.
                 problem = f"the setting {setting!r} as plain text instead of setting_name(...)"
             elif array.shape != (n,) or not np.issubdtype(array.dtype, np.integer):
@@ -151,7 +153,7 @@ def _check_result(found: object, n: int, where: str) -> None:
         )
 
 
-def _check_number(clusterer: str, setting: Setting, labels: np.ndarray) -> None:
+def _check_number(clusterer: str, setting: SettingName, labels: np.ndarray) -> None:
     asked = setting.n_clusters
     found = int(labels.max()) + 1
     if asked is not None and found < asked:

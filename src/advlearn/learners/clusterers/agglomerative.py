@@ -10,13 +10,13 @@ import fastcluster
 import numpy as np
 
 from advlearn.learners.clusterers import Once, each_time
-from advlearn.settings.cluster import AgglomerativeSettings, Setting, setting_name
+from advlearn.settings.cluster import AgglomerativeSettings, SettingName, setting_name
 from advlearn.support.progress import Progress
 
 
 def fit(
     embedding: np.ndarray, settings: AgglomerativeSettings, seed: int, once: Once = each_time
-) -> dict[Setting, np.ndarray]:
+) -> dict[SettingName, np.ndarray]:
     """Labels (n,) for each cluster number of ``settings``; ``embedding`` is (n, d).
 
     No randomness, the seed is not used.

@@ -9,7 +9,7 @@ from sklearn.cluster import DBSCAN
 from sklearn.neighbors import NearestNeighbors
 
 from advlearn.learners.clusterers import Once, each_time
-from advlearn.settings.cluster import DbscanSettings, Setting, setting_name
+from advlearn.settings.cluster import DbscanSettings, SettingName, setting_name
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
 
@@ -21,7 +21,7 @@ _SAMPLED = 500
 
 def fit(
     embedding: np.ndarray, settings: DbscanSettings, seed: int, once: Once = each_time
-) -> dict[Setting, np.ndarray]:
+) -> dict[SettingName, np.ndarray]:
     """Labels (n,), -1 for noise, for each radius and ``min_samples``; ``embedding`` is (n, d).
 
     No randomness, the seed is not used.
@@ -49,7 +49,7 @@ def fit(
 
 def _radii(
     search: NearestNeighbors, points: np.ndarray, settings: DbscanSettings, min_samples: int
-) -> dict[Setting, float]:
+) -> dict[SettingName, float]:
     if settings.eps is not None:
         return {setting_name(eps=eps, min_samples=min_samples): eps for eps in settings.eps}
     # The query returns the point itself as its first neighbour, as DBSCAN counts it.

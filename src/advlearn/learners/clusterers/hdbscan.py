@@ -8,13 +8,13 @@ import hdbscan
 import numpy as np
 
 from advlearn.learners.clusterers import Once, each_time
-from advlearn.settings.cluster import HdbscanSettings, Setting, setting_name
+from advlearn.settings.cluster import HdbscanSettings, SettingName, setting_name
 from advlearn.support.progress import Progress
 
 
 def fit(
     embedding: np.ndarray, settings: HdbscanSettings, seed: int, once: Once = each_time
-) -> dict[Setting, np.ndarray]:
+) -> dict[SettingName, np.ndarray]:
     """Labels (n,), -1 for noise, for each smallest cluster size; ``embedding`` is (n, d).
 
     No randomness, the seed is not used.

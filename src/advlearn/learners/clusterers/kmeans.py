@@ -10,14 +10,14 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from advlearn.learners.clusterers import Once, each_time
-from advlearn.settings.cluster import KMeansSettings, Setting, setting_name
+from advlearn.settings.cluster import KMeansSettings, SettingName, setting_name
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
 
 
 def fit(
     embedding: np.ndarray, settings: KMeansSettings, seed: int, once: Once = each_time
-) -> dict[Setting, np.ndarray]:
+) -> dict[SettingName, np.ndarray]:
     """Labels (n,) for each cluster number of ``settings``; ``embedding`` is (n, d).
 
     Each number has its own seed, so that the list of numbers does not change the result of one.

@@ -47,7 +47,7 @@ class DualAscent:
         self._momentum = 1.0
 
     def advance(self, iterations: int) -> None:
-        """Take so many steps."""
+        """Take this many steps."""
         steps = self.steps[:, None]
         for _ in range(iterations):
             ahead = self._ahead
@@ -66,7 +66,7 @@ class DualAscent:
         self.iterations += iterations
 
     def restart(self, dual: np.ndarray) -> None:
-        """Go on from another feasible dual (m, d)."""
+        """Continue from another feasible dual (m, d)."""
         self.dual = self._ahead = dual
         self._momentum = 1.0
 

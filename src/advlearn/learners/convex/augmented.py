@@ -1,4 +1,4 @@
-"""Augmented Lagrangian with semismooth Newton steps for problems of pieces (`reduced`).
+"""Augmented Lagrangian with semismooth Newton steps for problems of pieces (`centroid_problem`).
 
 The method of Yuan, Sun & Toh 2018 (JMLR 22(9), 2021). An outer step gives each edge a stiffness s
 and minimises, with the dual Z held,
@@ -18,28 +18,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from advlearn.learners.convex.ama import project
+from advlearn.learners.convex.centroid_problem import CentroidProblem, ascent_steps
 from advlearn.learners.convex.graph import Graph
 from advlearn.learners.convex.hessian import elimination, newton_step
-from advlearn.learners.convex.reduced import Reduced, ascent_steps
 from advlearn.learners.convex.solution import lengths
 
 # First stiffness in units of the step of dual ascent, and its growth at each outer step.
-SOFT = 10.0
+FIRST_STIFFNESS = 10.0
 _GROWTH = 3.0
-_HARDEST = 1e9
+_LARGEST_STIFFNESS = 1e9
 # Duals are not unique inside clusters: fused edges can end on their bound. Edges that are apart
 # exceed it by more and more as they become stiffer.
-_NEARLY = 1.05
-# An outer step is solved once its gradient is this small beside what it moves.
-_ENOUGH = 0.1
-_INNER = 15
-_SHORTEST = 1e-3
+_NEAR_BOUND = 1.05
+# An outer step is solved once its gradient is this small relative to what it moves.
+_INNER_ACCURACY = 0.1
+_INNER_STEPS = 15
+_SHORTEST_STEP = 1e-3
 # Rounding of the objective must not stop the last, quadratic steps.
 _ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
-class Balanced:
+class AugmentedSolution:
     """The outcome of `augmented_newton`.
 
     Attributes:
@@ -48,7 +48,7 @@ class Balanced:
         fused: pairs (P,) bool that the last step held together.
         gap: relative duality gap of X and Z, of the problem of pieces.
         steps: Newton steps.
-        hardness: stiffness reached, in units of the step of dual ascent.
+        relative_stiffness: stiffness reached, in units of the step of dual ascent.
     """
 
     centroids: np.ndarray
@@ -56,18 +56,18 @@ class Balanced:
     fused: np.ndarray
     gap: float
     steps: int
-    hardness: float
+    relative_stiffness: float
 
 
 def augmented_newton(
-    problem: Reduced,
+    problem: CentroidProblem,
     gamma: float,
     dual: np.ndarray,
     *,
     tol: float,
-    hardness: float = SOFT,
+    relative_stiffness: float = FIRST_STIFFNESS,
     max_steps: int = 150,
-) -> Balanced:
+) -> AugmentedSolution:
     """Solve the problem of pieces from a dual that need not be good.
 
     Args:
@@ -75,7 +75,7 @@ def augmented_newton(
         gamma: penalty, > 0.
         dual: Z on the pairs, (P, d), feasible.
         tol: relative duality gap.
-        hardness: stiffness to begin with, in units of the step of dual ascent.
+        relative_stiffness: stiffness to begin with, in units of the step of dual ascent.
         max_steps: most Newton steps.
     """
     mass = problem.sizes[:, None]
@@ -101,7 +101,7 @@ def augmented_newton(
         return _State(
             centroids=centroids,
             dual=following,
-            near=length <= _NEARLY * radius,
+            near=length <= _NEAR_BOUND * radius,
             units=proposed * (cut / np.maximum(length, radius))[:, None],
             stiffness=stiffness * factor,
             value=squares + float(energy.sum()),
@@ -113,11 +113,11 @@ def augmented_newton(
     centroids = problem.means - (transposed @ dual) / mass
     rank, steps = elimination(problem), 0
     while True:
-        state = at(centroids, dual, hardness * unit)
-        for _ in range(_INNER):
-            moved = (np.square(state.dual - dual).sum(axis=1) / (hardness * unit)).sum()
+        state = at(centroids, dual, relative_stiffness * unit)
+        for _ in range(_INNER_STEPS):
+            moved = (np.square(state.dual - dual).sum(axis=1) / (relative_stiffness * unit)).sum()
             residual = (np.square(state.gradient) / mass).sum()
-            if state.gap <= tol or residual <= _ENOUGH * moved or steps >= max_steps:
+            if state.gap <= tol or residual <= _INNER_ACCURACY * moved or steps >= max_steps:
                 break
             step = newton_step(
                 problem, incidence, state.stiffness, state.units, state.gradient, rank
@@ -125,17 +125,19 @@ def augmented_newton(
             slope = float(np.vdot(state.gradient, step))
             length = 1.0
             while True:
-                tried = at(state.centroids - length * step, dual, hardness * unit)
+                tried = at(state.centroids - length * step, dual, relative_stiffness * unit)
                 decrease = 1e-4 * length * slope - _ROUNDING * abs(state.value)
-                if tried.value <= state.value - decrease or length < _SHORTEST:
+                if tried.value <= state.value - decrease or length < _SHORTEST_STEP:
                     break
                 length /= 2
             state = tried
             steps += 1
         centroids, dual = state.centroids, state.dual
-        if state.gap <= tol or steps >= max_steps or hardness >= _HARDEST:
-            return Balanced(centroids, dual, state.near, state.gap, steps, hardness)
-        hardness *= _GROWTH
+        if state.gap <= tol or steps >= max_steps or relative_stiffness >= _LARGEST_STIFFNESS:
+            return AugmentedSolution(
+                centroids, dual, state.near, state.gap, steps, relative_stiffness
+            )
+        relative_stiffness *= _GROWTH
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,9 @@
 """Is a partition exactly that of the optimum? Decided by a flow inside each cluster.
 
-Let u be the solution of the centroid problem of a partition (`reduced`), with joined centroids
-distinct. X with x_i = u_c(i) solves the whole problem if and only if inside each cluster there is a
-flow F on its edges with |F_e| <= gamma w_e whose divergence is what the rest leaves over,
+Let u be the solution of the centroid problem of a partition (`centroid_problem`), in which joined
+centroids are distinct. X with x_i = u_c(i) solves the whole problem if and only if inside each
+cluster there is a flow F on its edges with |F_e| <= gamma w_e whose divergence is what the rest
+leaves over,
 
     sum_j F_ij = a_i - u_c(i) - gamma sum_(j outside) w_ij (u_c(i) - u_c(j)) / |u_c(i) - u_c(j)|
 
@@ -18,10 +19,14 @@ from scipy import sparse
 
 from advlearn.learners.convex.ama import DualAscent, clip
 from advlearn.learners.convex.augmented import augmented_newton
+from advlearn.learners.convex.centroid_problem import (
+    centroid_problem,
+    cluster_means,
+    unit_directions,
+)
 from advlearn.learners.convex.graph import Graph, by_first_point, check_points, connected
 from advlearn.learners.convex.hessian import factorised
 from advlearn.learners.convex.newton import newton
-from advlearn.learners.convex.reduced import cluster_means, reduce, unit_directions
 from advlearn.learners.convex.solution import lengths
 
 # What rounding may leave of the divergence, relative to the forces.
@@ -34,12 +39,12 @@ _SHRINKS = (1e-3, 1e-5, 1e-7)
 _STIFF = 1e3
 _RESIDUAL = 0.1
 _SMALLEST_GAP = 1e-15
-# The pieces of a cluster are read from a witness whose gap is this small beside it.
+# The pieces of a cluster are read from a witness whose gap is this small relative to it.
 _SETTLED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class ClusterSplit:
     """How clusters fall apart that no flow holds together.
 
     Attributes:
@@ -82,7 +87,7 @@ class FlowCertificate:
     centroids: np.ndarray | None = None
     dual: np.ndarray | None = None
     overloaded: np.ndarray | None = None
-    split: Split | None = None
+    split: ClusterSplit | None = None
 
 
 def certify_partition(
@@ -119,15 +124,15 @@ def certify_partition(
     centre = points.mean(axis=0)
     if centroids is not None:
         centroids = centroids - centre
-    found = examine(
-        points - centre, graph, gamma, labels, directions, centroids, dual, max_iter, patient=True
+    found = certify_centred(
+        points - centre, graph, gamma, labels, directions, centroids, dual, max_iter, homotopy=True
     )
     if found.centroids is None:
         return found
     return replace(found, centroids=found.centroids + centre)
 
 
-def examine(
+def certify_centred(
     points: np.ndarray,
     graph: Graph,
     gamma: float,
@@ -137,14 +142,14 @@ def examine(
     dual: np.ndarray | None,
     max_iter: int,
     *,
-    patient: bool = False,
+    homotopy: bool = False,
 ) -> FlowCertificate:
     """`certify_partition` of checked, centred points and labels numbered by first point."""
     inside = labels[graph.edges[:, 0]] == labels[graph.edges[:, 1]]
     if not np.array_equal(connected(graph.n, graph.edges[inside]), labels):
         return FlowCertificate(False, np.nan, np.nan, True, "disconnected cluster")
-    problem = reduce(points, graph, labels)
-    found, exact = newton(problem, gamma, centroids, patient=patient)
+    problem = centroid_problem(points, graph, labels)
+    found, exact = newton(problem, gamma, centroids, homotopy=homotopy)
 
     radius = gamma * graph.weights
     whole = np.zeros((graph.m, points.shape[1]))
@@ -157,7 +162,7 @@ def examine(
     margin, split = 1.0, None
     overloaded = np.zeros(graph.m, dtype=bool)
     if inside.any():
-        within = Within(graph.incidence()[inside], labels, radius[inside])
+        within = ClusterFlows(graph.incidence()[inside], labels, radius[inside])
         start = None if dual is None else dual[inside]
         flow, margin, split = within.route(demand, start, max_iter if exact else 0)
         overloaded[inside] = lengths(flow) > within.capacity
@@ -183,7 +188,7 @@ def examine(
     )
 
 
-class Within:
+class ClusterFlows:
     """Flows on the edges inside the clusters of a partition.
 
     Args:
@@ -220,7 +225,7 @@ class Within:
 
     def route(
         self, demand: np.ndarray, start: np.ndarray | None, max_iter: int
-    ) -> tuple[np.ndarray, float, Split | None]:
+    ) -> tuple[np.ndarray, float, ClusterSplit | None]:
         """A flow with divergence ``demand``, its margin, and how clusters split that have none.
 
         First the electrical flow, or the correction of ``start`` by one. Where a cluster's edge is
@@ -259,13 +264,17 @@ class Within:
         labels[nodes] = self.count + pieces
         shift = np.zeros_like(demand)
         shift[nodes] = residual
-        return flow, margin, Split(by_first_point(labels), shift)
+        return flow, margin, ClusterSplit(by_first_point(labels), shift)
 
-    def _part(self, some: np.ndarray) -> tuple[Within, np.ndarray, np.ndarray]:
+    def _part(self, some: np.ndarray) -> tuple[ClusterFlows, np.ndarray, np.ndarray]:
         """Flows in some clusters (count,) alone, and masks of their nodes and edges."""
         nodes, edges = some[self.labels], some[self.cluster]
         labels = by_first_point(self.labels[nodes])
-        return Within(self.incidence[edges][:, nodes], labels, self.capacity[edges]), nodes, edges
+        return (
+            ClusterFlows(self.incidence[edges][:, nodes], labels, self.capacity[edges]),
+            nodes,
+            edges,
+        )
 
     def widened(
         self, demand: np.ndarray, flow: np.ndarray, electrical: ElectricalFlow, shrink: float
@@ -277,9 +286,9 @@ class Within:
         """
         n = len(demand)
         edges = self.incidence.indices.reshape(-1, 2)
-        problem = reduce(demand, Graph(n, edges, self.capacity), np.arange(n))
+        problem = centroid_problem(demand, Graph(n, edges, self.capacity), np.arange(n))
         tol = max((shrink * _RESIDUAL) ** 2, _SMALLEST_GAP)
-        found = augmented_newton(problem, 1 - shrink, flow, tol=tol, hardness=_STIFF).dual
+        found = augmented_newton(problem, 1 - shrink, flow, tol=tol, relative_stiffness=_STIFF).dual
         found += electrical(demand - self.incidence.T @ found)
         tried = self._loads(found)
         return np.where((tried <= 1)[self.cluster][:, None], found, flow)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg, splu
 
-from advlearn.learners.convex.reduced import Reduced
+from advlearn.learners.convex.centroid_problem import CentroidProblem
 
 # Up to this many unknowns a dense factorisation is the fastest.
 _DENSE = 200
@@ -26,7 +26,7 @@ _CG_ITERATIONS = 200
 _PANEL = 4
 
 
-def hessian(problem: Reduced, stiffness: np.ndarray, units: np.ndarray) -> np.ndarray:
+def hessian(problem: CentroidProblem, stiffness: np.ndarray, units: np.ndarray) -> np.ndarray:
     """The dense (K d, K d) Hessian; ``stiffness`` (P,) is gamma W / distance.
 
     It is N x I + sum_ab stiffness_ab (e_a - e_b)(e_a - e_b)^T x (I - v v^T).
@@ -44,7 +44,10 @@ def hessian(problem: Reduced, stiffness: np.ndarray, units: np.ndarray) -> np.nd
 
 
 def sparse_hessian(
-    problem: Reduced, stiffness: np.ndarray, units: np.ndarray, rank: np.ndarray | None = None
+    problem: CentroidProblem,
+    stiffness: np.ndarray,
+    units: np.ndarray,
+    rank: np.ndarray | None = None,
 ) -> sparse.csc_matrix:
     """The Hessian as a sparse (K d, K d) matrix, cluster by cluster as in `hessian`.
 
@@ -86,7 +89,7 @@ def factorised(matrix: sparse.csc_matrix, *, ordered: bool = False) -> Any:
     )
 
 
-def elimination(problem: Reduced) -> np.ndarray | None:
+def elimination(problem: CentroidProblem) -> np.ndarray | None:
     """Place of each cluster (K,) in an order of elimination with little fill, for `newton_step`.
 
     Found once on the clusters, it holds for all steps. None where no matrix is factorised.
@@ -103,7 +106,7 @@ def elimination(problem: Reduced) -> np.ndarray | None:
 
 
 def newton_step(
-    problem: Reduced,
+    problem: CentroidProblem,
     incidence: sparse.csr_matrix,
     stiffness: np.ndarray,
     units: np.ndarray,

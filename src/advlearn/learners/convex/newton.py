@@ -1,32 +1,32 @@
-"""The centroid problem of a known partition (`reduced`), solved by Newton to the last digits.
+"""The centroid problem of a partition (`centroid_problem`), solved by Newton to the last digits.
 
-It is smooth wherever joined centroids differ; its Hessian is in `hessian`.
+It is smooth where joined centroids differ; its Hessian is in `hessian`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from advlearn.learners.convex.centroid_problem import CentroidProblem
 from advlearn.learners.convex.graph import Graph
 from advlearn.learners.convex.hessian import elimination, newton_step
-from advlearn.learners.convex.reduced import Reduced
 from advlearn.learners.convex.solution import lengths
 
-_BLUR = 1e-9
+_RELATIVE_SMOOTHING = 1e-9
 _COINCIDENT = 1e-13
 # Newton's steps before it is given up, on each smoothed problem, and the last smoothing.
 _STEPS = 12
-_FOLLOWING = 10
-_NARROW = 1e-10
+_HOMOTOPY_STEPS = 10
+_LAST_SMOOTHING = 1e-10
 _EPSILON = 4 * float(np.finfo(np.float64).eps)
 
 
 def newton(
-    problem: Reduced,
+    problem: CentroidProblem,
     gamma: float,
     start: np.ndarray | None = None,
     *,
-    patient: bool = False,
+    homotopy: bool = False,
     tol: float = 1e-13,
 ) -> tuple[np.ndarray, bool]:
     """Solve the centroid problem by damped Newton with backtracking on the objective.
@@ -38,7 +38,7 @@ def newton(
         problem: the centroid problem.
         gamma: penalty, > 0.
         start: centroids (K, d) to start from, joined ones distinct; the means by default.
-        patient: where that fails, follow the optimum of the problem with distances
+        homotopy: where that fails, follow the optimum of the problem with distances
             (r^2 + s^2)^(1/2) as s goes to 0: surer and dearer from a start far off.
         tol: bound on the gradient at each cluster, relative to the forces on it.
 
@@ -50,23 +50,23 @@ def newton(
         return problem.means, True
     rank = elimination(problem)
     found, exact = _descend(problem, gamma, begin, rank, 0.0, tol, _STEPS)
-    if exact or not patient:
+    if exact or not homotopy:
         return found, exact
     differences = begin[problem.edges[:, 0]] - begin[problem.edges[:, 1]]
     smooth = 0.1 * float(np.median(lengths(differences)))
-    smallest = _NARROW * float(np.abs(problem.means - problem.means.mean(axis=0)).max())
+    smallest = _LAST_SMOOTHING * float(np.abs(problem.means - problem.means.mean(axis=0)).max())
     at = begin
     while smooth > smallest:
-        at, _ = _descend(problem, gamma, at, rank, smooth, 1e-4, _FOLLOWING)
+        at, _ = _descend(problem, gamma, at, rank, smooth, 1e-4, _HOMOTOPY_STEPS)
         smooth /= 10
-        found, exact = _descend(problem, gamma, at, rank, 0.0, tol, _FOLLOWING, damped=False)
+        found, exact = _descend(problem, gamma, at, rank, 0.0, tol, _HOMOTOPY_STEPS, damped=False)
         if exact:
             break
     return found, exact
 
 
 def _descend(
-    problem: Reduced,
+    problem: CentroidProblem,
     gamma: float,
     start: np.ndarray,
     rank: np.ndarray | None,
@@ -105,7 +105,7 @@ def _descend(
         # A unit vector is known to (rounding of its ends) / distance only.
         stiffness = pulls / distance
         blur = np.bincount(ends, np.repeat(stiffness, 2), minlength=len(centroids))
-        bound = tol * forces + np.minimum(_EPSILON * size * blur, _BLUR * forces)
+        bound = tol * forces + np.minimum(_EPSILON * size * blur, _RELATIVE_SMOOTHING * forces)
         if (lengths(gradient) <= bound).all():
             return centroids, True
         step = newton_step(problem, incidence, stiffness, units, gradient, rank)

@@ -1,4 +1,4 @@
-"""Solve a smaller problem: points that are fused in all likelihood enter as one, with their mass.
+"""Solve a smaller problem: points that are probably fused enter as one, with their mass.
 
 Derived here; the idea of a reduced problem that is enlarged until it is proved right is adaptive
 sieving (Yuan, Lin, Sun & Toh 2022). A partition into pieces that is finer than the true one loses
@@ -17,11 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from advlearn.learners.convex.ama import clip, project
-from advlearn.learners.convex.augmented import SOFT, augmented_newton
+from advlearn.learners.convex.augmented import FIRST_STIFFNESS, augmented_newton
+from advlearn.learners.convex.centroid_problem import (
+    CentroidProblem,
+    ascent_steps,
+    centroid_problem,
+    cluster_means,
+)
 from advlearn.learners.convex.conic import interior_point
-from advlearn.learners.convex.flow import FlowCertificate, Within, examine
+from advlearn.learners.convex.flow import ClusterFlows, FlowCertificate, certify_centred
 from advlearn.learners.convex.graph import Graph, by_first_point, connected
-from advlearn.learners.convex.reduced import Reduced, ascent_steps, cluster_means, reduce
 from advlearn.learners.convex.solution import lengths, relative_gap
 
 # Relative gap at which wrong pieces show, in the first round with right ones, in that of Newton
@@ -92,23 +97,23 @@ def sieve(
         provable: unknowns (clusters times d) up to which the proof is sought.
     """
     few = graph.m <= FEW_EDGES
-    phase, accuracy, again = "newton", _ROUGH, SOFT
+    phase, accuracy, again = "newton", _ROUGH, FIRST_STIFFNESS
     if method == "clarabel":
         # Many wrong pieces show before any step is done.
         phase, accuracy = "look", _FIRST
         many = int(pieces.max()) + 1 > _WORTHWHILE * graph.n
         if (few or many) and points.size <= largest:
             phase, pieces = "interior", np.arange(graph.n)
-    hardness, steps, split = again, 0, False
+    relative_stiffness, steps, split = again, 0, False
     central: np.ndarray | None = None
     best = Sieved(None, pieces, points, dual, np.inf, 0)
     for _ in range(_ROUNDS):
         if (int(pieces.max()) + 1) * points.shape[1] > largest:
             break
-        problem = reduce(points, graph, pieces)
-        inner = _inner(problem, gamma, dual, phase, accuracy, hardness)
-        solved = _lifted(points, graph, gamma, pieces, problem, inner, dual, flow_steps)
-        dual, hardness = solved.dual, inner.hardness
+        problem = centroid_problem(points, graph, pieces)
+        inner = _solve_pieces(problem, gamma, dual, phase, accuracy, relative_stiffness)
+        solved = _lift(points, graph, gamma, pieces, problem, inner, dual, flow_steps)
+        dual, relative_stiffness = solved.dual, inner.relative_stiffness
         steps += inner.steps
         labels, solution = solved.labels, solved.solution
         gap = relative_gap(points, graph, gamma, solution, dual)
@@ -116,35 +121,35 @@ def sieve(
         wrong = bool(solved.overloaded.any())
         if wrong:
             count = int(pieces.max()) + 1
-            pieces = _apart(graph, solved.finer, solved.overloaded)
+            pieces = _split_overloaded(graph, solved.finer, solved.overloaded)
             local = int(pieces.max()) + 1 - count <= _LOCAL * graph.n
         if phase == "interior" and (not wrong or local):
             phase, accuracy, again = "newton", _CROSSED, _FEW_CROSSOVER if few else _CROSSOVER
-            hardness, central = again, dual
+            relative_stiffness, central = again, dual
             if few and not wrong:
                 # The prox step of Newton's first problem, with a margin.
-                stiff = hardness * ascent_steps(graph.edges, np.ones(graph.n))
+                stiff = relative_stiffness * ascent_steps(graph.edges, np.ones(graph.n))
                 pull = lengths(dual + stiff[:, None] * (graph.incidence() @ solution))
                 pieces = connected(graph.n, graph.edges[pull < _HELD * gamma * graph.weights])
             continue
         if wrong or phase == "look":
-            phase, hardness = "interior" if phase == "look" else phase, again
+            phase, relative_stiffness = "interior" if phase == "look" else phase, again
             # Flows of wrong pieces are a bad start: that of interior points is better.
             dual = dual if central is None else central
             continue
         if accuracy > _FIRST:
             accuracy = _FIRST
             continue
-        patient, split = split, False
-        labels = pieces if patient else labels
+        homotopy, split = split, False
+        labels = pieces if homotopy else labels
         centroids = cluster_means(solution, labels, int(labels.max()) + 1)
         enough = gap <= tol and centroids.size > provable
-        found = examine(
-            points, graph, gamma, labels, None, centroids, dual, flow_steps, patient=patient
+        found = certify_centred(
+            points, graph, gamma, labels, None, centroids, dual, flow_steps, homotopy=homotopy
         )
         if found.split is not None and not enough:
             # The last borders can be narrower than the gap shows: the witness shows them.
-            pieces, hardness, split = found.split.labels, _CROSSOVER, True
+            pieces, relative_stiffness, split = found.split.labels, _CROSSOVER, True
             continue
         if found.valid and found.centroids is not None and found.dual is not None:
             solution = found.centroids[labels]
@@ -156,7 +161,7 @@ def sieve(
     return best
 
 
-def _apart(graph: Graph, pieces: np.ndarray, overloaded: np.ndarray) -> np.ndarray:
+def _split_overloaded(graph: Graph, pieces: np.ndarray, overloaded: np.ndarray) -> np.ndarray:
     """Pieces that still have an overloaded edge fall apart into points."""
     left, right = pieces[graph.edges[overloaded]].T
     overloaded = np.flatnonzero(overloaded)[left == right]
@@ -165,31 +170,44 @@ def _apart(graph: Graph, pieces: np.ndarray, overloaded: np.ndarray) -> np.ndarr
 
 
 @dataclass(frozen=True, eq=False)
-class _Inner:
+class _PieceSolution:
     """A solution of the problem of pieces: X (K, d), Z (P, d), fused pairs (P,)."""
 
     centroids: np.ndarray
     dual: np.ndarray
     fused: np.ndarray
     steps: int
-    hardness: float
+    relative_stiffness: float
 
 
-def _inner(
-    problem: Reduced, gamma: float, dual: np.ndarray, phase: str, accuracy: float, hardness: float
-) -> _Inner:
+def _solve_pieces(
+    problem: CentroidProblem,
+    gamma: float,
+    dual: np.ndarray,
+    phase: str,
+    accuracy: float,
+    relative_stiffness: float,
+) -> _PieceSolution:
     """Interior points, or Newton from ``dual`` (m, d); in phase "look" without a step."""
     if not len(problem.edges):
         nothing = np.zeros((0, problem.means.shape[1]))
-        return _Inner(problem.means, nothing, np.zeros(0, dtype=bool), 0, hardness)
+        return _PieceSolution(
+            problem.means, nothing, np.zeros(0, dtype=bool), 0, relative_stiffness
+        )
     if phase == "interior":
-        return _clarabel(problem, gamma, accuracy, hardness)
+        return _solve_by_interior_points(problem, gamma, accuracy, relative_stiffness)
     tol = np.inf if phase == "look" else accuracy
-    found = augmented_newton(problem, gamma, _summed(problem, dual), tol=tol, hardness=hardness)
-    return _Inner(found.centroids, found.dual, found.fused, found.steps, found.hardness)
+    found = augmented_newton(
+        problem, gamma, _sum_on_pairs(problem, dual), tol=tol, relative_stiffness=relative_stiffness
+    )
+    return _PieceSolution(
+        found.centroids, found.dual, found.fused, found.steps, found.relative_stiffness
+    )
 
 
-def _clarabel(problem: Reduced, gamma: float, accuracy: float, hardness: float) -> _Inner:
+def _solve_by_interior_points(
+    problem: CentroidProblem, gamma: float, accuracy: float, relative_stiffness: float
+) -> _PieceSolution:
     small = Graph(len(problem.sizes), problem.edges, problem.weights)
     centroids, forces, steps = interior_point(problem.means, small, gamma, accuracy, problem.sizes)
     radius = gamma * problem.weights
@@ -197,10 +215,10 @@ def _clarabel(problem: Reduced, gamma: float, accuracy: float, hardness: float) 
     # The prox step of dual ascent on this problem (`ama`): zero where the edge is fused.
     step = ascent_steps(problem.edges, problem.sizes)
     proposed = forces + step[:, None] * (small.incidence() @ centroids)
-    return _Inner(centroids, forces, lengths(proposed) < radius, steps, hardness)
+    return _PieceSolution(centroids, forces, lengths(proposed) < radius, steps, relative_stiffness)
 
 
-def _summed(problem: Reduced, dual: np.ndarray) -> np.ndarray:
+def _sum_on_pairs(problem: CentroidProblem, dual: np.ndarray) -> np.ndarray:
     """The dual (m, d) added up on the pairs of the problem, (P, d)."""
     signed = np.where(problem.forward, 1.0, -1.0)[:, None] * dual[problem.crossing]
     count = len(problem.edges)
@@ -209,7 +227,7 @@ def _summed(problem: Reduced, dual: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Lifted:
+class _PointSolution:
     labels: np.ndarray
     solution: np.ndarray
     dual: np.ndarray
@@ -217,16 +235,16 @@ class _Lifted:
     finer: np.ndarray
 
 
-def _lifted(
+def _lift(
     points: np.ndarray,
     graph: Graph,
     gamma: float,
     pieces: np.ndarray,
-    problem: Reduced,
-    inner: _Inner,
+    problem: CentroidProblem,
+    inner: _PieceSolution,
     dual: np.ndarray,
     flow_steps: int,
-) -> _Lifted:
+) -> _PointSolution:
     """What the pieces' solution says of the points: partition (n,), X (n, d), feasible Z (m, d).
 
     ``overloaded`` (m,) are the edges in pieces that no flow holds together, ``finer`` (n,) the
@@ -243,10 +261,10 @@ def _lifted(
     if inside.any():
         whole[inside] = 0
         demand = points - graph.incidence().T @ whole - solution
-        within = Within(graph.incidence()[inside], pieces, gamma * graph.weights[inside])
+        within = ClusterFlows(graph.incidence()[inside], pieces, gamma * graph.weights[inside])
         flow, _, split = within.route(demand, dual[inside], flow_steps)
         finer = pieces if split is None else split.labels
         overloaded[inside] = lengths(flow) > within.capacity * (1 + 1e-9)
         clip(flow, within.capacity)
         whole[inside] = flow
-    return _Lifted(labels, solution, whole, overloaded, finer)
+    return _PointSolution(labels, solution, whole, overloaded, finer)

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from advlearn.learners.convex.ama import DualAscent
-from advlearn.learners.convex.flow import FlowCertificate, examine
+from advlearn.learners.convex.centroid_problem import cluster_means
+from advlearn.learners.convex.flow import FlowCertificate, certify_centred
 from advlearn.learners.convex.graph import Graph, check_points, connected
-from advlearn.learners.convex.reduced import cluster_means
 from advlearn.learners.convex.sieve import FEW_EDGES, Sieved, sieve
 from advlearn.learners.convex.solution import Solution, lengths, objective, relative_gap
 from advlearn.support.errors import UserError, unknown_name
@@ -61,7 +61,7 @@ def solve(
         graph: on n points.
         gamma: penalty, finite and > 0.
         solver: "ama": accelerated dual ascent, which asks for the proof now and then. "newton":
-            dual ascent only finds points that are fused in all likelihood, and the problem of
+            dual ascent only finds points that are probably fused, and the problem of
             these pieces is solved by semismooth Newton on the augmented Lagrangian (`sieve`).
             "clarabel": the same, but interior points come first. "auto": "clarabel" in at most 3
             dimensions with at most 20 edges a point, elsewhere "newton" for up to 1,000 pieces
@@ -190,7 +190,7 @@ def _search(
             centroids = cluster_means(solution, labels, int(labels.max()) + 1)
             # Where pieces are solved, the centroids are left alone until the partition is steady.
             if done or largest < points.size or _steady(graph, before, labels):
-                proof = examine(
+                proof = certify_centred(
                     points, graph, gamma, labels, None, centroids, state.dual, _FLOW_STEPS
                 )
                 if proof.valid:

@@ -13,7 +13,7 @@ from torch import nn
 
 from advlearn.learners.networks import build
 from advlearn.settings.network import AnyNetworkSettings, network_settings
-from advlearn.support.codedigest import external_digest
+from advlearn.support.codedigest import own_function_digest
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import atomic_path
 
@@ -79,7 +79,7 @@ def load_networks(path: Path) -> tuple[nn.Module, dict[str, State]]:
     return network, states
 
 
-def own_digest(path: Path) -> str | None:
+def own_network_digest(path: Path) -> str | None:
     """Digest of the source of a user's own network in a file, none for the registered ones.
 
     Raises:
@@ -90,7 +90,7 @@ def own_digest(path: Path) -> str | None:
             name = json.loads((archive.metadata() or {})["advlearn"])["architecture"]["name"]
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise _unreadable(path, error) from error
-    return external_digest(name)
+    return own_function_digest(name)
 
 
 def load_network(path: Path, name: str = "classifier") -> nn.Module:

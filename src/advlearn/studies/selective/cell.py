@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from advlearn.settings.cluster import Setting
+from advlearn.settings.cluster import SettingName
 from advlearn.support.io import read_csv, write_csv
 
 
@@ -31,7 +31,7 @@ class Cell:
     """
 
     clusterer: str
-    setting: Setting
+    setting: SettingName
     rule: str
     cluster: int
     n_selected: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advlearn.settings.run import Wildcards
 from advlearn.studies.plan import StudyPlan
 from advlearn.studies.selective.settings.study import SelectiveSettings
-from advlearn.support.codedigest import external_digest
+from advlearn.support.codedigest import own_function_digest
 
 
 class SelectivePlan(StudyPlan[SelectiveSettings]):
@@ -38,12 +38,12 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
 
     def own_model(self, wildcards: Wildcards) -> str | None:
         """Digest of the source of a user's own network, none for the registered ones."""
-        return external_digest(self.settings.universe_of(wildcards).model.name)
+        return own_function_digest(self.settings.universe_of(wildcards).model.name)
 
     def own_clusterer(self, wildcards: Wildcards) -> str | None:
         """Digest of the source of a user's own clusterer, none for the registered ones."""
         own = self.settings.cluster.own.get(wildcards.clusterer)
-        return external_digest(own.function) if own else None
+        return own_function_digest(own.function) if own else None
 
     def embed(self, wildcards: Wildcards) -> str:
         """Parameters of embed, JSON: only those of the job's own reduction."""

@@ -1,4 +1,4 @@
-"""What an attack comes to, image by image."""
+"""The outcome of an attack, image by image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from advlearn.support.checkpoint import SavedState
 from advlearn.support.progress import Progress
 
 
-def attacked(
+def attack_task(
     network: nn.Module,
     test: MultiLabelSplit,
     task: Task,
@@ -52,7 +52,7 @@ def attacked(
     result = topk.run(
         network,
         test.images,
-        task.known,
+        task.attacker_targets,
         cell.attack,
         batch_size,
         positions=task.positions,
@@ -94,7 +94,7 @@ def attacked(
 
 
 def as_frame(found: SavedState, cell: int) -> pd.DataFrame:
-    """Result of `attacked` as a table, one row an image, with the number of the cell."""
+    """Result of `attack_task` as a table, one row an image, with the number of the cell."""
     columns = {
         name: list(value) if isinstance(value, np.ndarray) and value.ndim == 2 else value
         for name, value in found.items()

@@ -1,4 +1,4 @@
-"""Perturbed images on their way to a file, of which memory holds one batch."""
+"""Perturbed images written to a file batch by batch; memory holds one batch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PerturbedImages:
         self._filled = 0
         self._rows: np.ndarray | None = None
         if shape[0]:
-            self._rows = _left(path, shape)
+            self._rows = _reopened(path, shape)
             if self._rows is None:
                 self._rows = np.lib.format.open_memmap(
                     path, mode="w+", dtype=np.float32, shape=shape
@@ -65,7 +65,7 @@ class PerturbedRows:
         return hashlib.blake2b(held, digest_size=16).hexdigest()
 
 
-def _left(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+def _reopened(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     try:
         rows: np.ndarray = np.lib.format.open_memmap(path, mode="r+")
     except (OSError, ValueError):

@@ -6,7 +6,7 @@ from advlearn.settings.data import SourceSettings
 from advlearn.settings.run import Wildcards
 from advlearn.studies.plan import StudyPlan
 from advlearn.studies.topk.settings.study import TopkSettings
-from advlearn.support.codedigest import external_digest
+from advlearn.support.codedigest import own_function_digest
 
 
 class TopkPlan(StudyPlan[TopkSettings]):
@@ -43,11 +43,11 @@ class TopkPlan(StudyPlan[TopkSettings]):
 
     def own_model(self, wildcards: Wildcards) -> str | None:
         """Digest of the source of a user's own multi-label network."""
-        return external_digest(self.settings.model_of(wildcards).network.name)
+        return own_function_digest(self.settings.model_of(wildcards).network.name)
 
     def own_models(self) -> list[str | None]:
         """Digests of the sources of the user's own multi-label networks."""
-        return [external_digest(each.network.name) for each in self.settings.models.values()]
+        return [own_function_digest(each.network.name) for each in self.settings.models.values()]
 
     def mem_mb(self, wildcards: Wildcards) -> int:
         """Memory of a job that needs gradients of a classifier of study 2, in MB.

@@ -24,7 +24,7 @@ class Task:
         cell: the cell.
         positions: positions of the images in the test split.
         targets: labels that are to leave the top k, a row an image.
-        known: the same as the attacker knows it.
+        attacker_targets: the same as the attacker knows them.
         n_eligible: images that could have been attacked.
     """
 
@@ -32,7 +32,7 @@ class Task:
     cell: TopkCell
     positions: list[int]
     targets: topk.TopkTargets
-    known: topk.TopkTargets
+    attacker_targets: topk.TopkTargets
     n_eligible: int
 
     def __len__(self) -> int:
@@ -43,11 +43,12 @@ class Task:
         return [
             replace(
                 self,
-                positions=self.positions[first : first + size],
-                targets=self.targets[torch.arange(first, min(first + size, len(self)))],
-                known=self.known[torch.arange(first, min(first + size, len(self)))],
+                positions=self.positions[rows],
+                targets=self.targets[rows],
+                attacker_targets=self.attacker_targets[rows],
             )
             for first in range(0, max(len(self), 1), size)
+            for rows in [slice(first, first + size)]
         ]
 
 
@@ -97,7 +98,7 @@ def tasks_of(
             )
         rows = eligible.nonzero().squeeze(1)[: job.images]
         targets = targets[rows]
-        known = topk.known_targets(
+        attacker_targets = topk.uncertain_targets(
             targets,
             logits[rows],
             [names[row] for row in rows.tolist()],
@@ -106,5 +107,5 @@ def tasks_of(
             seed=derive_seed(seed, "topk", "hidden"),
         )
         positions = [int(position) for position in pool[rows.numpy()]]
-        tasks.append(Task(number, cell, positions, targets, known, int(eligible.sum())))
+        tasks.append(Task(number, cell, positions, targets, attacker_targets, int(eligible.sum())))
     return tasks

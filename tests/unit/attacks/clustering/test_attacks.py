@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advlearn.attacks.clustering import ATTACKS, Along, Together, build
-from advlearn.attacks.clustering.common import View, cluster_means, nearest_pairs
-from advlearn.attacks.clustering.cut import smallest
+from advlearn.attacks.clustering import ATTACKS, CombinedAttack, FixedDirections, build
+from advlearn.attacks.clustering.common import WhiteBoxView, cluster_means, nearest_pairs
+from advlearn.attacks.clustering.cut import smallest_parts
 from advlearn.attacks.clustering.one_point import boundary, usual_distance
 from advlearn.budgets.points import FewPoints, Frobenius, LInf, PerPoint, PointBudget, SinglePoint
 from advlearn.deviations.partitions import delta_squared, matching_error
@@ -211,12 +211,12 @@ def test_clusters_without_an_edge_between_are_never_merged() -> None:
 def test_cut_splits_just_beyond_its_slack_and_not_before(gamma: float, seed: int) -> None:
     points = blobs((8, 6, 7), 3, 5.0, 0.35, seed=seed)
     learner = convex(points, gamma)
-    view = View.at(BilevelProblem(points, PerPoint(1.0), matching_error, learner), "cut")
+    view = WhiteBoxView.at(BilevelProblem(points, PerPoint(1.0), matching_error, learner), "cut")
     assert view.solution.certified
     assert view.solution.labels.max() == 2
     budget = PerPoint(1.0)
     generator = np.random.default_rng(0)
-    part = smallest(view, budget, sweeps=8, generator=generator)[0]
+    part = smallest_parts(view, budget, sweeps=8, generator=generator)[0]
     problem = BilevelProblem(points, budget, matching_error, learner)
     attack = build("cut", parts=1)
 
@@ -232,7 +232,7 @@ def test_cut_slack_is_the_closed_form() -> None:
     points = blobs((7, 7), 2, 5.0, 0.4, seed=4)
     gamma = 0.5
     learner = convex(points, gamma)
-    view = View.at(BilevelProblem(points, PerPoint(1.0), matching_error, learner), "cut")
+    view = WhiteBoxView.at(BilevelProblem(points, PerPoint(1.0), matching_error, learner), "cut")
     labels, hat = view.solution.labels, view.solution.points_hat
     weights = np.zeros((14, 14))
     weights[tuple(learner.graph.edges.T)] = learner.graph.weights
@@ -250,7 +250,7 @@ def test_cut_slack_is_the_closed_form() -> None:
             cut = gamma * weights[np.ix_(members[inside], members[~inside])].sum()
             slack = cut - np.linalg.norm(b[inside].sum(0))
             best = min(best, slack * 7 / (2 * inside.sum() * (7 - inside.sum())))
-    found = smallest(view, PerPoint(1.0), sweeps=60, generator=np.random.default_rng(0))
+    found = smallest_parts(view, PerPoint(1.0), sweeps=60, generator=np.random.default_rng(0))
     assert found[0].size == pytest.approx(best, rel=1e-9)
     assert [part.size for part in found] == sorted(part.size for part in found)
 
@@ -266,17 +266,17 @@ def test_recomputed_weights_are_cut_sooner(three: np.ndarray) -> None:
 
 
 def test_overhang_derivative_with_recomputed_weights(three: np.ndarray) -> None:
-    from advlearn.attacks.clustering.cut import _overhang
+    from advlearn.attacks.clustering.cut import _cut_excess
 
-    view = View.at(
+    view = WhiteBoxView.at(
         BilevelProblem(three, PerPoint(1.0), matching_error, convex(three, 0.5, 0.1, "recomputed")),
         "cut",
     )
-    parts = smallest(view, PerPoint(1.0), sweeps=4, generator=np.random.default_rng(0))
+    parts = smallest_parts(view, PerPoint(1.0), sweeps=4, generator=np.random.default_rng(0))
     way = np.random.default_rng(1).standard_normal(three.shape)
     for part in parts[:5]:
-        _, slope = _overhang(view, part, three)
-        high, low = (_overhang(view, part, three + t * way)[0] for t in (1e-6, -1e-6))
+        _, slope = _cut_excess(view, part, three)
+        high, low = (_cut_excess(view, part, three + t * way)[0] for t in (1e-6, -1e-6))
         assert np.vdot(slope, way) == pytest.approx((high - low) / 2e-6, rel=1e-6)
 
 
@@ -322,7 +322,7 @@ def test_noise_is_not_monotone_but_the_value_function_is(
     values = [staircase.effect(t * direction) for t in taus]
     assert values[0] == 0
     assert (np.diff(values) < 0).any()
-    best = value_function(staircase, Along([direction]), taus.tolist()).values
+    best = value_function(staircase, FixedDirections([direction]), taus.tolist()).values
     assert (np.diff(best) >= 0).all()
     assert (best >= values).all()
 
@@ -330,7 +330,9 @@ def test_noise_is_not_monotone_but_the_value_function_is(
 def test_along_scales_to_the_radius_and_together_chains(two: np.ndarray) -> None:
     problem = BilevelProblem(two, Frobenius(1.0), matching_error, convex(two, 0.5))
     direction = np.random.default_rng(0).standard_normal(two.shape)
-    attack = Together([Along([direction, 0 * direction]), Along([-3 * direction])])
+    attack = CombinedAttack(
+        [FixedDirections([direction, 0 * direction]), FixedDirections([-3 * direction])]
+    )
     found = list(attack.candidates(problem, 0.25, np.random.default_rng(0)))
     assert len(found) == 2  # nothing has no direction
     assert np.allclose(found[0], -found[1])

@@ -201,7 +201,7 @@ def test_without_the_truth_success_is_still_judged_by_it() -> None:
     settings = sound("tkmia", learning_rate=0.05, iterations=30, success="strict", keep="first")
     model, images, targets = prepared(settings)
     logits = topk.clean_logits(model, images, settings, 10)
-    blind = topk.known_targets(targets, logits, range(30), hidden=0.9, seed=0)
+    blind = topk.uncertain_targets(targets, logits, range(30), hidden=0.9, seed=0)
     outcome, _ = attacked(model, images, blind, settings)
     aim = goal(targets, outcome.clean_logits, "strict")
     assert outcome.success.equal(reached(outcome.adversarial_logits, aim))

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from advlearn.attacks import topk
-from advlearn.attacks.jacobian import logit, taped
-from advlearn.attacks.topk.projected import Projected, _protected, _without
+from advlearn.attacks.jacobian import logit, logits_with_pullback
+from advlearn.attacks.topk.projected import Projected, _project_out, _protected
 from advlearn.attacks.topk.variable import Variable
 from advlearn.metrics.ranking import measures
 from advlearn.settings.topk import sound
@@ -16,14 +16,14 @@ from tests.helpers.scenes import K, scenes, small_network, targets_of
 
 def test_the_direction_does_not_change_protected_logits_to_first_order() -> None:
     model, images = small_network(torch.float64), scenes(6, torch.float64)
-    logits, pull = taped(model, images)
+    logits, pull = logits_with_pullback(model, images)
     targets = targets_of(logits)
     others = targets.relevant & ~targets.specified
     others[0] = False  # nothing to protect
     others[1, :] = False
     others[1, 2] = True
     wanted = pull(lambda f: -(f * targets.specified).sum(1))
-    left = _without(wanted, *_protected(logits, others, pull))
+    left = _project_out(wanted, *_protected(logits, others, pull))
     torch.testing.assert_close(left[0], wanted[0])
     for label in range(logits.shape[1]):
         slope = (left * pull(logit(torch.full((6,), label)))).sum(1)
@@ -41,7 +41,7 @@ def test_parallel_gradients_are_projected_off_once() -> None:
     counts = torch.tensor([[True, True, True, False]] * 2)
     vector = torch.randn(2, 50)
     expected = vector - (vector * row[:, 0]).sum(1, keepdim=True) * row[:, 0]
-    torch.testing.assert_close(_without(vector, rows, counts), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(_project_out(vector, rows, counts), expected, rtol=0, atol=1e-4)
 
 
 def test_the_smallest_radius_that_succeeds_is_kept() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from advlearn.attacks.topk import TopkTargets, global_targets, known_targets, random_targets
+from advlearn.attacks.topk import TopkTargets, global_targets, random_targets, uncertain_targets
 from advlearn.attacks.topk.targets import goal, reached
 from advlearn.metrics.ranking import measures, top_k_mask
 from advlearn.support.errors import UserError
@@ -136,7 +136,7 @@ def test_hidden_labels_are_never_the_specified_ones_nor_all_and_grow() -> None:
     logits, targets = example()
     before = targets.relevant
     for hidden in (0.0, 0.25, 0.5, 0.9):
-        view = known_targets(targets, logits, range(60), hidden=hidden, seed=1)
+        view = uncertain_targets(targets, logits, range(60), hidden=hidden, seed=1)
         assert view.truth is targets.relevant
         assert bool((~view.relevant | before).all())
         assert (view.relevant & view.specified).equal(targets.relevant & targets.specified)
@@ -146,16 +146,16 @@ def test_hidden_labels_are_never_the_specified_ones_nor_all_and_grow() -> None:
         assert left.equal(others - asked)
         before = view.relevant
     some = torch.tensor([5, 17])
-    part = known_targets(targets[some], logits[some], some.tolist(), hidden=0.9, seed=1)
+    part = uncertain_targets(targets[some], logits[some], some.tolist(), hidden=0.9, seed=1)
     assert part.relevant.equal(before[some])
 
 
 def test_inferred_labels_are_the_models_own() -> None:
     logits, targets = example()
-    view = known_targets(targets, logits, range(60), knowledge="inferred")
+    view = uncertain_targets(targets, logits, range(60), knowledge="inferred")
     assert view.relevant.equal((logits > 0) | top_k_mask(logits, 3))
-    assert view.judge.equal(targets.relevant)
-    dark = known_targets(targets, logits - 100, range(60), knowledge="inferred")
+    assert view.true_relevant.equal(targets.relevant)
+    dark = uncertain_targets(targets, logits - 100, range(60), knowledge="inferred")
     assert dark.relevant.equal(top_k_mask(logits, 3))
 
 

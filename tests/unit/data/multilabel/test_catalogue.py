@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from advlearn.data.multilabel import catalogue
-from advlearn.data.multilabel.catalogue import COLLECTIONS, find
+from advlearn.data.multilabel.catalogue import COLLECTIONS, find_listing
 from advlearn.settings.data import SourceSettings
 from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
@@ -31,7 +31,7 @@ def test_every_archive_has_a_digest_a_size_and_an_address() -> None:
 def test_the_users_copy_comes_first(make_voc: Callable[..., Path], tmp_path: Path) -> None:
     root = make_voc()
     nowhere = SourceSettings(mirror=tmp_path / "none", sources=("mirror",))
-    listing = find(PhotosSettings(name="voc2012", root=root), nowhere, tmp_path / "raw")
+    listing = find_listing(PhotosSettings(name="voc2012", root=root), nowhere, tmp_path / "raw")
     assert listing.root == root
     assert not (tmp_path / "raw").exists()
 
@@ -41,11 +41,11 @@ def test_no_copy_and_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "mnist").mkdir()
     sources = SourceSettings(root=tmp_path / "mnist", sources=("mirror",))
     with pytest.raises(UserError, match="could not be had from any source") as caught:
-        find(PhotosSettings(name="coco2014"), sources, tmp_path / "raw")
+        find_listing(PhotosSettings(name="coco2014"), sources, tmp_path / "raw")
     assert "mnist" not in str(caught.value.what), "the root of the run's own data is not looked at"
     assert "annotations_trainval2014.zip" in caught.value.remedy
     with pytest.raises(UserError, match="no official address"):
-        find(PhotosSettings(name="nuswide"), sources, tmp_path / "raw")
+        find_listing(PhotosSettings(name="nuswide"), sources, tmp_path / "raw")
 
 
 def test_downloaded_photos_are_listed(
@@ -59,6 +59,6 @@ def test_downloaded_photos_are_listed(
         return folder
 
     monkeypatch.setattr(catalogue, "obtain_photos", pretend)
-    listing = find(PhotosSettings(name="voc2012"), SourceSettings(), tmp_path / "raw")
+    listing = find_listing(PhotosSettings(name="voc2012"), SourceSettings(), tmp_path / "raw")
     assert listing.root == folder
     assert asked == [(COLLECTIONS["voc2012"].official, tmp_path / "raw")]

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.data.multilabel.listing import DAMAGED, MISSING, UNLABELLED, Listing, Photo, draw
+from advlearn.data.multilabel.listing import (
+    DAMAGED,
+    MISSING,
+    UNLABELLED,
+    Listing,
+    Photo,
+    draw_photos,
+)
 from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
 from tests.helpers.photos import picture
@@ -26,7 +33,7 @@ def listing(tmp_path: Path) -> Listing:
 
 
 def test_all_photos_are_used_once_and_stay_in_order(listing: Listing) -> None:
-    splits, skipped = draw(listing, settings())
+    splits, skipped = draw_photos(listing, settings())
     assert not skipped
     assert splits["test"] == listing.test
     assert len(splits["validation"]) == 3
@@ -36,22 +43,22 @@ def test_all_photos_are_used_once_and_stay_in_order(listing: Listing) -> None:
 
 
 def test_smaller_splits_are_parts_of_larger_ones(listing: Listing) -> None:
-    large, _ = draw(listing, settings(), threads=3)
-    small, _ = draw(listing, settings(train_images=4, test_images=5))
+    large, _ = draw_photos(listing, settings(), threads=3)
+    small, _ = draw_photos(listing, settings(train_images=4, test_images=5))
     assert (len(small["train"]), len(small["test"])) == (4, 5)
     assert small["validation"] == large["validation"]
     assert set(small["train"]) < set(large["train"])
     assert set(small["test"]) < set(large["test"])
-    other, _ = draw(listing, settings(split_seed=1))
+    other, _ = draw_photos(listing, settings(split_seed=1))
     assert other["validation"] != large["validation"]
 
 
 def test_what_cannot_be_used_is_replaced_and_counted(listing: Listing) -> None:
-    validation = draw(listing, settings())[0]["validation"]
+    validation = draw_photos(listing, settings())[0]["validation"]
     (listing.root / validation[0].name).write_bytes(b"damaged")
     (listing.root / listing.test[0].name).unlink()
     listing.test[1] = Photo(listing.test[1].name, ())
-    splits, skipped = draw(listing, settings())
+    splits, skipped = draw_photos(listing, settings())
     assert sorted(skipped) == sorted(
         [
             (validation[0].name, DAMAGED),
@@ -73,11 +80,11 @@ def test_what_cannot_be_used_is_replaced_and_counted(listing: Listing) -> None:
 )
 def test_more_photos_than_there_are(changes: dict[str, int], kind: str, listing: Listing) -> None:
     with pytest.raises(UserError, match=kind):
-        draw(listing, settings(**changes))
+        draw_photos(listing, settings(**changes))
 
 
 def test_lists_of_photos_that_are_all_missing(listing: Listing) -> None:
     for photo in listing.test:
         (listing.root / photo.name).unlink()
     with pytest.raises(UserError, match="none of the 8 photos"):
-        draw(listing, settings())
+        draw_photos(listing, settings())

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from advlearn.data.multilabel.store import SplitLabels, load_multilabel, save, save_images
+from advlearn.data.multilabel.store import (
+    SplitLabels,
+    load_multilabel,
+    save_images,
+    save_multilabel,
+)
 from advlearn.data.splits import SPLITS, SplitName
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, write_json
@@ -31,7 +36,7 @@ def arrays(tmp_path: Path) -> tuple[Path, np.ndarray]:
     pixels = np.random.default_rng(1).integers(0, 256, (13, *SHAPE), dtype=np.uint8)
     out = tmp_path / "data" / "dataset.json"
     save_images(out.parent, 13, SHAPE, iter([pixels[:5], pixels[5:6], pixels[6:]]))
-    save(
+    save_multilabel(
         out,
         name="scenes",
         class_names=("a", "b", "c"),
@@ -73,7 +78,7 @@ def test_photos_are_stored_by_name_only(tmp_path: Path) -> None:
     Image.new("RGB", (20, 20), (255, 255, 255)).save(root / "0.png")
     out = tmp_path / "data" / "dataset.json"
     save_images(out.parent, 0, (3, 16, 16), ())
-    save(
+    save_multilabel(
         out,
         name="voc2012",
         class_names=("NA", "b", "c"),

@@ -6,7 +6,7 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
 from advlearn.learners.clusterers.agglomerative import cut, fit, linkage
-from advlearn.settings.cluster import AgglomerativeSettings, Setting
+from advlearn.settings.cluster import AgglomerativeSettings, SettingName
 
 
 # Normal draws have no ties, and only then is Ward's tree one tree.
@@ -21,7 +21,7 @@ def test_partition_of_scikit_learn(n: int, dimensions: int, seed: int, data: st.
     points = np.random.default_rng(seed).normal(size=(n, dimensions))
     number = data.draw(st.integers(1, n))
     ours = fit(points, AgglomerativeSettings(n_clusters=[number]), 0)[
-        Setting(f"n_clusters={number}")
+        SettingName(f"n_clusters={number}")
     ]
     theirs = AgglomerativeClustering(number, linkage="ward").fit_predict(points)
     assert adjusted_rand_score(ours, theirs) == 1
@@ -43,7 +43,7 @@ def test_one_linkage_serves_all_numbers(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(calls) == 1
     for number in range(1, 11):
         theirs = AgglomerativeClustering(number).fit_predict(points)
-        assert adjusted_rand_score(labels[Setting(f"n_clusters={number}")], theirs) == 1
+        assert adjusted_rand_score(labels[SettingName(f"n_clusters={number}")], theirs) == 1
 
 
 @given(n=st.integers(1, 40), seed=st.integers(0, 1000))

@@ -6,7 +6,7 @@ from sklearn.cluster import DBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 from advlearn.learners.clusterers import dbscan
-from advlearn.settings.cluster import DbscanSettings, Setting
+from advlearn.settings.cluster import DbscanSettings, SettingName
 from advlearn.support.errors import UserError
 
 
@@ -19,7 +19,7 @@ def blobs() -> np.ndarray:
 
 def test_blobs_and_noise(blobs: np.ndarray) -> None:
     labels = dbscan.fit(blobs, DbscanSettings(eps=[2.0], min_samples=[5]), 0)
-    found = labels[Setting("eps=2,min_samples=5")]
+    found = labels[SettingName("eps=2,min_samples=5")]
     assert list(found[-2:]) == [-1, -1]
     assert adjusted_rand_score(np.repeat([0, 1], 40), found[:80]) == 1
 

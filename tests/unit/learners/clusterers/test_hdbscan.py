@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from advlearn.learners.clusterers.hdbscan import fit
-from advlearn.settings.cluster import HdbscanSettings, Setting
+from advlearn.settings.cluster import HdbscanSettings, SettingName
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_blobs_and_noise(blobs: np.ndarray) -> None:
         "min_cluster_size=20,min_samples=5",
         "min_cluster_size=0.3,min_samples=5",
     ]
-    found = labels[Setting("min_cluster_size=20,min_samples=5")]
+    found = labels[SettingName("min_cluster_size=20,min_samples=5")]
     assert found[-1] == -1
     clustered = found[:100] >= 0
     assert clustered.mean() > 0.9
@@ -32,11 +32,11 @@ def test_a_share_is_that_many_images(blobs: np.ndarray) -> None:
     share = fit(blobs, HdbscanSettings(min_cluster_size=[0.2], min_samples=None), 0)
     count = fit(blobs, HdbscanSettings(min_cluster_size=[20], min_samples=None), 0)
     np.testing.assert_array_equal(
-        share[Setting("min_cluster_size=0.2")], count[Setting("min_cluster_size=20")]
+        share[SettingName("min_cluster_size=0.2")], count[SettingName("min_cluster_size=20")]
     )
 
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_very_few_points_are_noise(n: int) -> None:
     labels = fit(np.zeros((n, 2)), HdbscanSettings(min_cluster_size=[2], min_samples=1), 0)
-    assert set(labels[Setting("min_cluster_size=2,min_samples=1")]) == {-1}
+    assert set(labels[SettingName("min_cluster_size=2,min_samples=1")]) == {-1}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from advlearn.learners.clusterers import fit, relabel
-from advlearn.settings.cluster import ClusterSettings, Setting
+from advlearn.settings.cluster import ClusterSettings, SettingName
 from advlearn.support.errors import UserError
 
 DOCS = Path(__file__).parents[4] / "docs" / "own-cluster.md"
@@ -117,7 +117,7 @@ def test_the_example_of_the_documentation(
     labels = fit(blobs, "mine", settings, 0)
     assert list(labels) == ["n_clusters=2", "n_clusters=3"]
     np.testing.assert_array_equal(
-        labels[Setting("n_clusters=3")], np.repeat([2, 0, 1], [20, 50, 30])
+        labels[SettingName("n_clusters=3")], np.repeat([2, 0, 1], [20, 50, 30])
     )
 
 

@@ -5,10 +5,10 @@ import pytest
 
 from advlearn.learners.convex import Graph, knn_graph, unit_graph
 from advlearn.learners.convex.augmented import augmented_newton
+from advlearn.learners.convex.centroid_problem import centroid_problem
 from advlearn.learners.convex.conic import interior_point
-from advlearn.learners.convex.flow import Within
+from advlearn.learners.convex.flow import ClusterFlows
 from advlearn.learners.convex.hessian import elimination, newton_step
-from advlearn.learners.convex.reduced import reduce
 
 
 def points(n: int, d: int, seed: int = 0) -> np.ndarray:
@@ -21,7 +21,7 @@ def points(n: int, d: int, seed: int = 0) -> np.ndarray:
 def test_agrees_with_interior_points_on_masses(d: int, gamma: float) -> None:
     a = points(150, d)
     graph = knn_graph(a, 6, 0.1)
-    problem = reduce(a, graph, np.arange(150) // 2)
+    problem = centroid_problem(a, graph, np.arange(150) // 2)
     found = augmented_newton(problem, gamma, np.zeros((len(problem.edges), d)), tol=1e-12)
     small = Graph(75, problem.edges, problem.weights)
     other, _, _ = interior_point(problem.means, small, gamma, 1e-11, problem.sizes)
@@ -35,7 +35,7 @@ def test_agrees_with_interior_points_on_masses(d: int, gamma: float) -> None:
 
 def test_two_points_meet_at_half_their_distance() -> None:
     a = np.array([[0.0, 0.0], [3.0, 4.0]])
-    problem = reduce(a, unit_graph(2), np.arange(2))
+    problem = centroid_problem(a, unit_graph(2), np.arange(2))
     apart = augmented_newton(problem, 2.4, np.zeros((1, 2)), tol=1e-14)
     np.testing.assert_allclose(apart.centroids, [[1.44, 1.92], [1.56, 2.08]], atol=1e-6)
     assert not apart.fused.any()
@@ -44,9 +44,11 @@ def test_two_points_meet_at_half_their_distance() -> None:
 
 def test_a_good_dual_leaves_nothing_to_do() -> None:
     a = points(100, 2)
-    problem = reduce(a, knn_graph(a, 6, 0.1), np.arange(100))
+    problem = centroid_problem(a, knn_graph(a, 6, 0.1), np.arange(100))
     cold = augmented_newton(problem, 1.0, np.zeros((len(problem.edges), 2)), tol=1e-10)
-    warm = augmented_newton(problem, 1.0, cold.dual, tol=1e-7, hardness=cold.hardness)
+    warm = augmented_newton(
+        problem, 1.0, cold.dual, tol=1e-7, relative_stiffness=cold.relative_stiffness
+    )
     assert cold.steps > 5
     assert warm.steps <= 1
 
@@ -54,7 +56,7 @@ def test_a_good_dual_leaves_nothing_to_do() -> None:
 def test_order_of_elimination_does_not_change_the_step() -> None:
     a = points(200, 2)
     graph = knn_graph(a, 6, 0.1)
-    problem = reduce(a, graph, np.arange(200))
+    problem = centroid_problem(a, graph, np.arange(200))
     rank = elimination(problem)
     assert rank is not None
     assert sorted(rank) == list(range(200))
@@ -71,7 +73,7 @@ def test_order_of_elimination_does_not_change_the_step() -> None:
 def test_a_flow_on_the_bound_is_moved_inside() -> None:
     """A square with one side at its bound: the other way round has room for the last digits."""
     graph = Graph(4, np.array([[0, 1], [0, 2], [1, 3], [2, 3]]), np.ones(4))
-    within = Within(graph.incidence(), np.zeros(4, dtype=np.int64), graph.weights)
+    within = ClusterFlows(graph.incidence(), np.zeros(4, dtype=np.int64), graph.weights)
     full = np.array([[1.0], [0.2], [0.0], [0.0]])
     demand = graph.incidence().T @ full
     demand[:2] += np.array([[1e-6], [-1e-6]])

@@ -11,10 +11,10 @@ from advlearn.learners.convex import (
     solve,
     unit_graph,
 )
-from advlearn.learners.convex.flow import Within
+from advlearn.learners.convex.centroid_problem import centroid_problem
+from advlearn.learners.convex.flow import ClusterFlows
 from advlearn.learners.convex.hessian import hessian, sparse_hessian
 from advlearn.learners.convex.newton import newton
-from advlearn.learners.convex.reduced import reduce
 
 SIZES = np.repeat([0, 1, 2], [10, 12, 8])
 
@@ -100,7 +100,7 @@ def test_given_directions_replace_those_of_the_centroids() -> None:
 def test_electrical_flow_has_the_divergence_asked_for() -> None:
     graph = knn_graph(points(), 5, 0.0)
     rng = np.random.default_rng(0)
-    within = Within(graph.incidence(), graph.components(), np.ones(graph.m))
+    within = ClusterFlows(graph.incidence(), graph.components(), np.ones(graph.m))
     demand = within.balanced(rng.normal(size=(30, 2)))
     flow = within.solver(rng.uniform(1e-6, 1e6, graph.m))(demand)
     np.testing.assert_allclose(graph.incidence().T @ flow, demand, atol=1e-9)
@@ -111,7 +111,7 @@ def test_electrical_flow_has_the_divergence_asked_for() -> None:
 
 def test_hessians_agree_with_each_other_and_with_finite_differences() -> None:
     a = points()
-    problem = reduce(a, gaussian_graph(a, 0.02), SIZES)
+    problem = centroid_problem(a, gaussian_graph(a, 0.02), SIZES)
     centroids = problem.means
     left, right = problem.edges.T
 
@@ -142,10 +142,10 @@ def test_newton_is_sure_from_a_start_that_jams_it() -> None:
     """Every cluster far from its place: only the smoothed problems lead there."""
     rng = np.random.default_rng(0)
     a = rng.normal(size=(60, 2))
-    problem = reduce(a, knn_graph(a, 8, 0.1), np.arange(60))
+    problem = centroid_problem(a, knn_graph(a, 8, 0.1), np.arange(60))
     gamma = 0.02
     exact, sure = newton(problem, gamma)
     assert sure
-    found, sure = newton(problem, gamma, a[rng.permutation(60)], patient=True)
+    found, sure = newton(problem, gamma, a[rng.permutation(60)], homotopy=True)
     assert sure
     np.testing.assert_allclose(found, exact, atol=1e-9)

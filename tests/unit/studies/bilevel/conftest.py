@@ -5,21 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from advlearn.attacks.clustering.setting import Setting
+from advlearn.attacks.clustering.attacked_clustering import AttackedClustering
 from advlearn.data import clusterpath
 from advlearn.data.clusterpath import Clusterpath
-from advlearn.data.tabular import load, save
+from advlearn.data.point_sets import make_points, save_points
 from advlearn.learners.convex import knn_graph, solve
 from advlearn.settings.points import BlobsSettings
-from advlearn.studies.bilevel.stages.attack import load_setting
+from advlearn.studies.bilevel.stages.attack import load_attacked
 
 
 @pytest.fixture(scope="session")
 def clustered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two blobs whose graph connects them, and a clusterpath whose gamma keeps them apart."""
     folder = tmp_path_factory.mktemp("attack")
-    data = load(BlobsSettings(points=20, clusters=2, separation=4.0), 14)
-    save(folder / "blobs.npz", data)
+    data = make_points(BlobsSettings(points=20, clusters=2, separation=4.0), 14)
+    save_points(folder / "blobs.npz", data)
     graph = knn_graph(data.points, 14, 0.5)
     labels, gamma = next(
         (labels, gamma)
@@ -28,10 +28,10 @@ def clustered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         and np.bincount(labels).min() > 5
     )
     walked = Clusterpath(graph.edges, graph.weights, np.array([gamma]), labels[None], 0)
-    clusterpath.save(folder / "path.npz", walked)
+    clusterpath.save_clusterpath(folder / "path.npz", walked)
     return folder
 
 
 @pytest.fixture(scope="session")
-def setting(clustered: Path) -> Setting:
-    return load_setting(clustered / "blobs.npz", clustered / "path.npz", 0.5)
+def setting(clustered: Path) -> AttackedClustering:
+    return load_attacked(clustered / "blobs.npz", clustered / "path.npz", 0.5)

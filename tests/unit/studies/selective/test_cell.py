@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from advlearn.settings.cluster import Setting, setting_name
+from advlearn.settings.cluster import SettingName, setting_name
 from advlearn.studies.selective.cell import Cell, read_cells, write_cells
 
 
 def test_the_number_of_clusters_survives_the_file(tmp_path: Path) -> None:
-    asked, found = setting_name(n_clusters=4), Setting("eps=1")
+    asked, found = setting_name(n_clusters=4), SettingName("eps=1")
     write_cells(
         tmp_path / "cells.csv",
         [

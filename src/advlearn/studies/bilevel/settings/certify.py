@@ -30,7 +30,7 @@ class DefenceSettings(Settings):
 
 
 class CertifySettings(Settings):
-    """Certificates of one clustering, beside the attacks that bound them from above."""
+    """Certificates of one clustering, and the attacks that bound them from above."""
 
     methods: Annotated[tuple[_Method, ...], EachOnce] = Field(
         ("sun_toh_yuan", "electrical", "exact_directions"),

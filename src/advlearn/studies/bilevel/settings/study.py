@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from advlearn.settings.base import EachOnce, Settings, plain_names, without_null
+from advlearn.settings.base import EachOnce, Settings, check_plain_names, without_null
 from advlearn.settings.points import PointSet
-from advlearn.settings.run import RunSettings, StudySettings, Wildcards, chosen
+from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
 from advlearn.studies.bilevel.settings.attack import (
     BilevelAttackSettings,
     BlackboxSettings,
@@ -77,7 +77,7 @@ class BilevelSettings(StudySettings):
     @field_validator("datasets")
     @classmethod
     def _plain_names(cls, named: dict[str, PointSet]) -> dict[str, PointSet]:
-        return plain_names(named)
+        return check_plain_names(named)
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -100,7 +100,7 @@ class BilevelSettings(StudySettings):
             UserError: the run has no such point set.
         """
         keys = "'bilevel.datasets' and 'bilevel.experiments'"
-        return chosen(self.datasets, wildcards.dataset, "data set", keys)
+        return entry_of(self.datasets, wildcards.dataset, "data set", keys)
 
     def datasets_of(self, experiment: Experiment) -> tuple[str, ...]:
         """Names of the point sets of an experiment, in the order of ``datasets``."""

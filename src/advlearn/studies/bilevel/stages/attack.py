@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import typer
 
-from advlearn.attacks.clustering import Together
+from advlearn.attacks.clustering import CombinedAttack
 from advlearn.attacks.clustering import build as build_attack
-from advlearn.attacks.clustering.directions import towards_a_change
-from advlearn.attacks.clustering.search import efforts
-from advlearn.attacks.clustering.setting import Setting, budget
+from advlearn.attacks.clustering.attacked_clustering import AttackedClustering, build_budget
+from advlearn.attacks.clustering.directions import change_directions
+from advlearn.attacks.clustering.search import min_efforts
 from advlearn.data import clusterpath
-from advlearn.data.tabular import read
+from advlearn.data.point_sets import read_points
 from advlearn.deviations.partitions import DEVIATIONS, delta, matching_error
 from advlearn.learners.convex import Graph
 from advlearn.learners.partitioners import Weights
@@ -67,7 +67,7 @@ def bilevel_attack(
         UserError: a file is damaged, or the path is of other points.
     """
     checkpoint = Checkpoint(out, __name__, (name, settings, seed), (data, path))
-    attacker = Attacker(name, load_setting(data, path, settings.graph.phi), settings, seed)
+    attacker = Attacker(name, load_attacked(data, path, settings.graph.phi), settings, seed)
     attack = settings.attack
     steps = len(attack.weights) * len(attack.methods) + 1
     progress = Progress(f"bilevel_attack {name} seed {seed}", steps, "attacks")
@@ -98,16 +98,16 @@ def _as_state(rows: Callable[[], Iterator[dict[str, Any]]]) -> SavedState:
     return {"rows": list(rows())}
 
 
-def load_setting(data: Path, path: Path, phi: float) -> Setting:
+def load_attacked(data: Path, path: Path, phi: float) -> AttackedClustering:
     """The clustering that is attacked: points and the gamma that the clusterpath chose.
 
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
-    points = read(data).points
-    walked = clusterpath.read(path, len(points))
-    graph = Graph(len(points), walked.edges, walked.weights)
-    return Setting(points, graph, walked.gamma, phi)
+    points = read_points(data).points
+    found = clusterpath.read_clusterpath(path, len(points))
+    graph = Graph(len(points), found.edges, found.weights)
+    return AttackedClustering(points, graph, found.gamma, phi)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,25 +115,25 @@ class Attacker:
     """Attacks on the clustering of one point set with one seed."""
 
     name: str
-    setting: Setting
+    clustering: AttackedClustering
     job: BilevelAttackJob
     seed: int
 
     def min_effort(self, weights: Weights, method: str) -> Iterator[dict[str, Any]]:
         """One row a target."""
         attack = self.job.attack
-        largest = attack.largest * self.setting.unit
+        largest = attack.largest * self.clustering.unit
         problem = self._problem(weights, "per_point", largest)
-        n = len(self.setting.points)
+        n = len(self.clustering.points)
         targets = {FIRST_CHANGE: 1 / n, **{f"{share:g}": share for share in attack.targets}}
-        found = efforts(
+        found = min_efforts(
             problem,
             self._attack(method),
             # A share of 3 of 30 points must count as 0.1, however it is rounded.
             [value - 1e-9 for value in targets.values()],
             [largest * 0.5**power for power in range(attack.radii)][::-1],
             tolerance=attack.tolerance,
-            seed=self._derived("min_effort", weights, method),
+            seed=self._derive_seed("min_effort", weights, method),
         )
         for target, effort in zip(targets, found, strict=True):
             yield {
@@ -148,10 +148,10 @@ class Attacker:
     def max_effect(self, weights: Weights, method: str, kind: str) -> Iterator[dict[str, Any]]:
         """One row a radius of a budget; there is no target to be missed, so reached is empty."""
         for tau in self.job.attack.taus:
-            problem = self._problem(weights, kind, tau * self.setting.unit)
+            problem = self._problem(weights, kind, tau * self.clustering.unit)
             started = time.process_time()
             outcome = problem.max_effect(
-                self._attack(method), seed=self._derived("max_effect", weights, method, kind)
+                self._attack(method), seed=self._derive_seed("max_effect", weights, method, kind)
             )
             seconds = time.process_time() - started
             target = f"{problem.budget.epsilon:.4g}"
@@ -168,10 +168,10 @@ class Attacker:
         """Deviations along fixed directions, and the value function of each deviation."""
         weights = self._curve_weights
         problem = self._problem(weights, "per_point", 1.0)
-        largest = self.job.attack.largest * self.setting.unit
+        largest = self.job.attack.largest * self.clustering.unit
         taus = np.linspace(0, largest, self.job.attack.staircase)
-        generator = np.random.default_rng(self._derived("directions"))
-        directions = towards_a_change(problem, generator)
+        generator = np.random.default_rng(self._derive_seed("directions"))
+        directions = change_directions(problem, generator)
         sizes, partitions = [0.0], [problem.before]
         for direction, unit in directions.items():
             for tau in taus:
@@ -180,11 +180,11 @@ class Attacker:
                 partitions.append(labels)
                 for kind in DEVIATIONS:
                     yield self._curve_row(direction, "fixed", tau, kind, problem.before, labels)
-        attack = Together(
+        attack = CombinedAttack(
             [self._attack(method) for method in ("noise", "merge", "cut", "transfer")]
         )
         for tau in taus[1:]:
-            generator = np.random.default_rng(self._derived("staircase", float(tau)))
+            generator = np.random.default_rng(self._derive_seed("staircase", float(tau)))
             for perturbation in attack.candidates(problem, float(tau), generator):
                 partitions.append(problem.after(perturbation))
                 # Rounding must not carry a perturbation past the radius it was made for.
@@ -202,17 +202,20 @@ class Attacker:
         return "recomputed" if "recomputed" in weights else "fixed"
 
     def _problem(self, weights: Weights, kind: str, tau: float) -> BilevelProblem[np.ndarray]:
-        points = self.setting.points
+        points = self.clustering.points
         n, d = points.shape
         return BilevelProblem(
-            points, budget(kind, tau, (n, d)), matching_error, self.setting.learner(weights)
+            points,
+            build_budget(kind, tau, (n, d)),
+            matching_error,
+            self.clustering.learner(weights),
         )
 
     def _attack(self, method: str) -> Attack:
         given = {"genetic": {"generations": self.job.attack.generations}}
         return build_attack(method, **given.get(method, {}))
 
-    def _derived(self, *parts: object) -> int:
+    def _derive_seed(self, *parts: object) -> int:
         return derive_seed(self.seed, "bilevel_attack", self.name, *parts)
 
     def _keys(self, weights: str, method: str, form: str, kind: str, target: str) -> dict[str, Any]:

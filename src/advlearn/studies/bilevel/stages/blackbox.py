@@ -11,13 +11,13 @@ import pandas as pd
 import typer
 
 from advlearn.attacks.clustering import build as build_attack
-from advlearn.attacks.clustering.setting import Setting
+from advlearn.attacks.clustering.attacked_clustering import AttackedClustering
 from advlearn.budgets.points import PerPoint
 from advlearn.deviations.partitions import delta, matching_error, one_minus_ari
-from advlearn.learners.partitioners import Partitioner, matched
+from advlearn.learners.partitioners import Partitioner, matched_partitioner
 from advlearn.problem import BilevelProblem
 from advlearn.studies.bilevel.settings.attack import BilevelBlackboxJob
-from advlearn.studies.bilevel.stages.attack import load_setting
+from advlearn.studies.bilevel.stages.attack import load_attacked
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -45,7 +45,7 @@ def bilevel_blackbox(
 
     All perturbations are made within one radius a point, for the largest matching error. On each
     clusterer the genetic attack sees labels only; on convex clustering, the surrogate, white-box
-    attacks are made besides, which cost the others no query. Random noise of the same radius
+    attacks are made as well, which cost the others no query. Random noise of the same radius
     (source ``none``) is the control. Each clusterer has as many clusters as convex clustering has,
     as far as it takes or finds that many, and is compared with its own clean labels.
 
@@ -56,7 +56,7 @@ def bilevel_blackbox(
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
-    attacker = BlackboxAttacker(name, load_setting(data, path, settings.graph.phi), settings, seed)
+    attacker = BlackboxAttacker(name, load_attacked(data, path, settings.graph.phi), settings, seed)
     progress = Progress(f"bilevel_blackbox {name} seed {seed}", len(attacker.sources), "attacks")
     rows: list[dict[str, Any]] = []
     for source, method in attacker.sources:
@@ -68,17 +68,21 @@ def bilevel_blackbox(
 class BlackboxAttacker:
     """Perturbations of one point set by what an attacker sees of a clusterer, given to all."""
 
-    def __init__(self, name: str, setting: Setting, job: BilevelBlackboxJob, seed: int) -> None:
+    def __init__(
+        self, name: str, clustering: AttackedClustering, job: BilevelBlackboxJob, seed: int
+    ) -> None:
         self.name, self.settings, self.seed = name, job.blackbox, seed
-        self.points = setting.points
-        self.tau = self.settings.tau * setting.unit
-        convex = setting.learner("recomputed")
+        self.points = clustering.points
+        self.tau = self.settings.tau * clustering.unit
+        convex = clustering.learner("recomputed")
         self.surrogate = self._problem(convex)
         count = len(np.unique(self.surrogate.before))
         self.problems: dict[str, BilevelProblem[np.ndarray]] = {
             victim: self.surrogate
             if victim == SURROGATE
-            else self._problem(matched(victim, self.points, count, seed=self._derived("victim")))
+            else self._problem(
+                matched_partitioner(victim, self.points, count, seed=self._derive_seed("victim"))
+            )
             for victim in self.settings.victims
         }
 
@@ -108,13 +112,13 @@ class BlackboxAttacker:
             }
 
     def _perturbation(self, source: str, method: str) -> tuple[np.ndarray, int]:
-        seed = self._derived(source, method)
+        seed = self._derive_seed(source, method)
         if source == NOBODY:
             generator = np.random.default_rng(seed)
             return PerPoint(self.tau).random(self.points.shape, generator), 0
         given = {"genetic": {"generations": self.settings.generations}}
         attack = build_attack(method, **given.get(method, {}))
-        # The surrogate is at hand even where it is no victim itself.
+        # The surrogate exists even where it is not one of the victims.
         problem = self.surrogate if source == SURROGATE else self.problems[source]
         outcome = problem.max_effect(attack, seed=seed)
         return outcome.perturbation, outcome.queries
@@ -122,5 +126,5 @@ class BlackboxAttacker:
     def _problem(self, clusterer: Partitioner) -> BilevelProblem[np.ndarray]:
         return BilevelProblem(self.points, PerPoint(self.tau), matching_error, clusterer)
 
-    def _derived(self, *parts: object) -> int:
+    def _derive_seed(self, *parts: object) -> int:
         return derive_seed(self.seed, "bilevel_blackbox", self.name, *parts)

@@ -14,12 +14,18 @@ import typer
 
 from advlearn.attacks.clustering import build as build_attack
 from advlearn.attacks.clustering.bracket import Bracket, smallest_change
-from advlearn.attacks.clustering.directions import without_a_learner
+from advlearn.attacks.clustering.directions import learner_free_directions
 from advlearn.budgets.points import PerPoint
-from advlearn.certificates import bound, electrical, modulus, sun_toh_yuan, true_interval
-from advlearn.certificates.safest import Clustering, safest
+from advlearn.certificates import (
+    calmness_bound,
+    calmness_modulus,
+    electrical_interval,
+    sun_toh_yuan_interval,
+    true_interval,
+)
+from advlearn.certificates.safest import Clustering, safest_clustering
 from advlearn.data import clusterpath
-from advlearn.data.tabular import read
+from advlearn.data.point_sets import read_points
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex import (
     Graph,
@@ -44,7 +50,7 @@ SANDWICH_COLUMNS = "dataset weights gamma seed kind method epsilon".split()
 CALMNESS_COLUMNS = "dataset weights seed direction size change bound modulus".split()
 DEFENCE_COLUMNS = "dataset parameter value gamma radius n_clusters ari_truth chosen".split()
 
-_EXACT = 1e-10
+_TOLERANCE = 1e-10
 _SPAN = 1e4
 _ATTACKS: dict[str, dict[str, int]] = {"merge": {"pairs": 1, "steps": 2}, "cut": {"steps": 2}}
 """Few steps: each costs a solution, and a radius is tried at every gamma."""
@@ -66,7 +72,7 @@ def bilevel_certify(
     for which it is true, on the graph of the path and (small sets) on complete graphs;
     sandwich.csv, at some gammas the certified radius of each method, the smallest size at which
     an attack changed the partition (empty where none did) and the largest at which it did not
-    (size: the longest move of a point); calmness.csv, how far solutions moved beside the bounds;
+    (size: the longest move of a point); calmness.csv, how far solutions moved and the bounds on it;
     defence.csv, the certified radius of other gammas, weights and graphs and their agreement with
     the truth, each weights and graph at its safest gamma (empty where none gives a few clusters).
 
@@ -95,9 +101,9 @@ class Clusterings:
         self, data: Path, path: Path, name: str, job: BilevelCertifyJob, checkpoint: Checkpoint
     ) -> None:
         self.name, self.job, self.checkpoint = name, job, checkpoint
-        self.data = read(data)
+        self.data = read_points(data)
         self.points = self.data.points
-        self.path = clusterpath.read(path, len(self.points))
+        self.path = clusterpath.read_clusterpath(path, len(self.points))
 
     @cached_property
     def graph(self) -> Graph:
@@ -108,15 +114,15 @@ class Clusterings:
         """Rows of a table that are computed once, however often the job is killed."""
         return [dict(row) for row in self.checkpoint.once(name, lambda: {"rows": make()})["rows"]]
 
-    def picked(self, count: int) -> Iterator[Clustering]:
+    def spread_clusterings(self, count: int) -> Iterator[Clustering]:
         """Clusterings of the path with few clusters, at most ``count`` and the chosen one."""
-        for row in self.path.picked(count, self.job.certify.max_clusters):
+        for row in self.path.spread_rows(count, self.job.certify.max_clusters):
             gamma = float(self.path.gammas[row])
             yield Clustering(self.path.labels[row], self.graph, gamma, self.job.graph.phi)
 
 
 class Certifier(Clusterings):
-    """Certificates of the clusterings of the path, beside what attacks and solutions show."""
+    """Certificates of the clusterings of the path, and what attacks and solutions show."""
 
     def intervals(self) -> list[dict[str, Any]]:
         """For which gamma the chosen partition is certified and true, one row a graph and bound."""
@@ -139,9 +145,11 @@ class Certifier(Clusterings):
     ) -> list[dict[str, Any]]:
         n, d = self.points.shape
         found = {
-            "sun_toh_yuan": sun_toh_yuan(self.points, labels, graph),
-            "electrical": electrical(self.points, labels, graph, sweeps=0),
-            "reweighted": electrical(self.points, labels, graph, sweeps=self.job.certify.sweeps),
+            "sun_toh_yuan": sun_toh_yuan_interval(self.points, labels, graph),
+            "electrical": electrical_interval(self.points, labels, graph, sweeps=0),
+            "reweighted": electrical_interval(
+                self.points, labels, graph, sweeps=self.job.certify.sweeps
+            ),
         }
         sure = found["reweighted"]
         # On a complete graph no gamma with this partition is known unless one is certified.
@@ -165,7 +173,7 @@ class Certifier(Clusterings):
         """Certified radii and sizes of attacks at some gammas of the path."""
         return [
             row
-            for clustering in self.picked(self.job.certify.gammas)
+            for clustering in self.spread_clusterings(self.job.certify.gammas)
             for weights in WEIGHTS
             for row in self.once(
                 f"sandwich {clustering.gamma} {weights}", partial(self._sizes, clustering, weights)
@@ -194,14 +202,14 @@ class Certifier(Clusterings):
         ]
 
     def calmness(self) -> list[dict[str, Any]]:
-        """How far solutions move beside the bounds, along fixed directions."""
+        """How far solutions move along fixed directions, and the bounds on it."""
         gamma, phi = self.path.gamma, self.job.graph.phi
-        clean = solve(self.points, self.graph, gamma, tol=_EXACT)
+        clean = solve(self.points, self.graph, gamma, tol=_TOLERANCE)
         generator = np.random.default_rng(derive_seed(self.job.certify.seed, "calmness", self.name))
-        directions = without_a_learner(self.points, clean, generator)
+        directions = learner_free_directions(self.points, clean, generator)
         rows = []
         for weights in WEIGHTS:
-            steepest = modulus(self.points, self.graph, gamma, phi, weights)
+            steepest = calmness_modulus(self.points, self.graph, gamma, phi, weights)
             for direction, unit in directions.items():
                 rows += self.once(
                     f"calmness {weights} {direction}",
@@ -217,7 +225,7 @@ class Certifier(Clusterings):
         for size in np.geomspace(1e-3, 1.0, self.job.certify.calmness):
             moved = self.points + size * unit
             graph = reweighted(self.graph, moved, phi) if weights == "recomputed" else self.graph
-            after = solve(moved, graph, gamma, tol=_EXACT)
+            after = solve(moved, graph, gamma, tol=_TOLERANCE)
             rows.append(
                 {
                     "dataset": self.name,
@@ -226,7 +234,7 @@ class Certifier(Clusterings):
                     "direction": direction,
                     "size": float(np.linalg.norm(size * unit)),
                     "change": float(np.linalg.norm(after.points_hat - clean.points_hat)),
-                    "bound": bound(self.points, moved, self.graph, gamma, phi, weights),
+                    "bound": calmness_bound(self.points, moved, self.graph, gamma, phi, weights),
                     "modulus": steepest,
                 }
             )
@@ -238,7 +246,7 @@ class Certifier(Clusterings):
         largest = float(np.linalg.norm(self.points - centre, axis=1).max())
         largest = max(largest, 2 * certified) if math.isfinite(certified) else largest
         learner = ConvexPartitioner(
-            self.graph, gamma, weights=weights, phi=self.job.graph.phi, tol=_EXACT
+            self.graph, gamma, weights=weights, phi=self.job.graph.phi, tol=_TOLERANCE
         )
         problem = BilevelProblem(self.points, PerPoint(largest), DEVIATIONS["delta"], learner)
         certify = self.job.certify
@@ -260,7 +268,7 @@ class Defender(Clusterings):
         """One row a setting; chosen is the one of the largest radius of each parameter."""
         base, defence = self.job.graph, self.job.certify.defence
         rows = []
-        for clustering in self.picked(defence.gammas):
+        for clustering in self.spread_clusterings(defence.gammas):
             rows += self.once(f"defence gamma {clustering.gamma}", partial(self._at, clustering))
         for phi in defence.phis:
             # An edge of length 1 keeps its pull gamma w: the gammas of one graph fit the other.
@@ -298,14 +306,14 @@ class Defender(Clusterings):
     ) -> list[dict[str, Any]]:
         """The gamma of the largest radius on another graph; empty where none has few clusters."""
         certify = self.job.certify
-        found = safest(
+        found = safest_clustering(
             self.points,
             knn_graph(self.points, n_neighbors, phi),
             phi,
             gammas,
             most_clusters=self.path.most_clusters(certify.max_clusters),
             sweeps=certify.sweeps,
-            tol=_EXACT,
+            tol=_TOLERANCE,
         )
         # Without a row, a value that was tried in vain could not be told from a lost one.
         return [self._row(parameter, value, *(found or (None, None)))]

@@ -9,7 +9,7 @@ import pandas as pd
 import typer
 
 from advlearn.data import clusterpath
-from advlearn.data.tabular import read
+from advlearn.data.point_sets import read_points
 from advlearn.deviations.agreement import KINDS, REACHES
 from advlearn.deviations.checks import formulas
 from advlearn.deviations.moves import moved_points
@@ -18,14 +18,14 @@ from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import WEIGHTS
 from advlearn.studies.bilevel.settings.study import BilevelCollectJob
 from advlearn.support.checksums import sha256_of_all
-from advlearn.support.choices import answered
+from advlearn.support.choices import choices_table
 from advlearn.support.io import read_csv, write_csv, write_json
 from advlearn.support.manifest import Manifest
 from advlearn.support.provenance import versions
 from advlearn.support.rows import check_rows, read_rows
 
 ONEPOINT_METHODS = 2
-"""The attack and the noise beside it."""
+"""The attack, and noise as its control."""
 
 
 def bilevel_collect(
@@ -52,7 +52,7 @@ def bilevel_collect(
         **gatherer.clusterpaths(),
         **gatherer.certificates(),
         **gatherer.attacks(),
-        "choices": answered(read_csv(choices), {"all": study}),
+        "choices": choices_table(read_csv(choices), {"all": study}),
     }
     for table, frame in tables.items():
         name = f"bilevel_{table}"
@@ -62,7 +62,7 @@ def bilevel_collect(
         {
             "run": settings.run,
             "seeds": list(settings.seeds),
-            "datasets": {name: gatherer.described(name) for name in settings.datasets},
+            "datasets": {name: gatherer.describe_data(name) for name in settings.datasets},
             "settings": study,
             "versions": versions(),
             "files": sha256_of_all(out.with_name(name) for name in SCHEMA.files),
@@ -76,13 +76,17 @@ class Gatherer:
     def __init__(self, files: Manifest, settings: BilevelCollectJob) -> None:
         self.files, self.settings = files, settings
         self.study = settings.study
-        self.data = {name: read(files.path("data", dataset=name)) for name in settings.datasets}
+        self.data = {
+            name: read_points(files.path("data", dataset=name)) for name in settings.datasets
+        }
         self.paths = {
-            name: clusterpath.read(files.path("clusterpath", dataset=name), len(data.points))
+            name: clusterpath.read_clusterpath(
+                files.path("clusterpath", dataset=name), len(data.points)
+            )
             for name, data in self.data.items()
         }
 
-    def described(self, name: str) -> dict[str, Any]:
+    def describe_data(self, name: str) -> dict[str, Any]:
         """What the record says of one point set."""
         data, path = self.data[name], self.paths[name]
         return {
@@ -116,7 +120,7 @@ class Gatherer:
             paths.append(read_rows(self.files.path("path", dataset=name), n_gammas))
             kept = n_gammas * n if name in self.settings.trajectories else 0
             trajectories.append(read_rows(self.files.path("trajectories", dataset=name), kept))
-        return {"path": _joined(paths), "trajectories": _joined(trajectories)}
+        return {"path": _concatenated(paths), "trajectories": _concatenated(trajectories)}
 
     def certificates(self) -> dict[str, pd.DataFrame]:
         """Tables of bilevel_certify."""
@@ -134,7 +138,7 @@ class Gatherer:
                 frame = read_csv(path)
                 check(path, frame, name)
                 frames.append(frame)
-            found[table] = _joined(frames)
+            found[table] = _concatenated(frames)
         return found
 
     def attacks(self) -> dict[str, pd.DataFrame]:
@@ -164,16 +168,16 @@ class Gatherer:
             for seed in settings.seeds
         ]
         return {
-            "attacks": _joined(attacks),
-            "staircase": _joined(curves),
-            "blackbox": _joined(boxes),
+            "attacks": _concatenated(attacks),
+            "staircase": _concatenated(curves),
+            "blackbox": _concatenated(boxes),
             "onepoint": read_rows(self.files.path("onepoint"), pairs * ONEPOINT_METHODS),
         }
 
     def _certified_gammas(self, name: str, count: int) -> list[float]:
         """The gammas that bilevel_certify takes."""
         path = self.paths[name]
-        rows = path.picked(count, self.study.certify.max_clusters)
+        rows = path.spread_rows(count, self.study.certify.max_clusters)
         return [float(path.gammas[row]) for row in rows]
 
     def _check_intervals(self, path: Path, frame: pd.DataFrame, name: str) -> None:
@@ -211,6 +215,6 @@ class Gatherer:
             check_rows(path, frame[parameter == key], value=map(float, values))
 
 
-def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+def _concatenated(frames: list[pd.DataFrame]) -> pd.DataFrame:
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else frames[0]

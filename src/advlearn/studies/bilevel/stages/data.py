@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from advlearn.data.tabular import load, save
+from advlearn.data.point_sets import make_points, save_points
 from advlearn.studies.bilevel.settings.path import BilevelDataJob
 
 
@@ -23,13 +23,14 @@ def bilevel_data(
     where no classes are known), and the names of classes, features and dropped columns.
 
     Raises:
-        UserError: the data are missing or not what they should be (see ``advlearn.data.tabular``).
+        UserError: the data are missing or not what they should be (see
+            ``advlearn.data.point_sets``).
     """
-    data = load(settings.data, settings.n_neighbors)
+    data = make_points(settings.data, settings.n_neighbors)
     if data.dropped:
         print(
             f"[bilevel_data] {len(data.dropped)} constant columns left out:"
             f" {', '.join(data.dropped)}",
             file=sys.stderr,
         )
-    save(out, data)
+    save_points(out, data)

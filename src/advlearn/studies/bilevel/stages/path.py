@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import typer
 
-from advlearn.data.clusterpath import Clusterpath, save
-from advlearn.data.tabular import Points, read
+from advlearn.data.clusterpath import Clusterpath, save_clusterpath
+from advlearn.data.point_sets import Points, read_points
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex import Graph, Solution, knn_graph, solve
 from advlearn.studies.bilevel.settings.path import BilevelPathJob
@@ -52,14 +52,14 @@ def bilevel_path(
         UserError: the data are damaged, or no gamma gives more than one cluster and fewer than n.
     """
     checkpoint = Checkpoint(out, __name__, (name, settings), (data,))
-    points = read(data)
+    points = read_points(data)
     graph = knn_graph(points.points, settings.graph.n_neighbors, settings.graph.phi)
-    walk = Walk(points.points, graph, settings.path.tolerance, checkpoint)
+    solver = PathSolver(points.points, graph, settings.path.tolerance, checkpoint)
     progress = Progress(f"bilevel_path {name}", settings.path.gammas, "gammas")
     for gamma in np.geomspace(*settings.path.range, settings.path.gammas).tolist():
-        walk.step(gamma)
+        solver.step(gamma)
         progress.advance()
-    stretch = choose(walk.labels, len(points.classes) or None, settings.path.n_clusters)
+    stretch = choose(solver.labels, len(points.classes) or None, settings.path.n_clusters)
     if stretch is None:
         low, high = settings.path.range
         raise UserError(
@@ -67,8 +67,8 @@ def bilevel_path(
             where=f"clusterpath of {name}, gamma {low:g} to {high:g}",
             remedy="widen bilevel.path.range, or take more bilevel.path.gammas",
         )
-    chosen = walk.centre(*stretch)
-    solutions, seconds = walk.solutions, walk.seconds
+    chosen = solver.centre(*stretch)
+    solutions, seconds = solver.solutions, solver.seconds
     rows = [
         {
             "dataset": name,
@@ -84,14 +84,14 @@ def bilevel_path(
     ]
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
     gammas = np.array([solution.gamma for solution in solutions])
-    walked = Clusterpath(graph.edges, graph.weights, gammas, walk.labels, chosen)
-    save(out.with_suffix(".npz"), walked)
+    clusterpath = Clusterpath(graph.edges, graph.weights, gammas, solver.labels, chosen)
+    save_clusterpath(out.with_suffix(".npz"), clusterpath)
     shown = solutions if settings.trajectories else []
     write_csv(out.with_suffix(".trajectories.csv"), _trajectories(name, points, shown))
     checkpoint.finish()
 
 
-class Walk:
+class PathSolver:
     """Solutions by growing gamma, each with its processor time."""
 
     def __init__(

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from advlearn.settings.base import EachOnce, Settings, plain_names
+from advlearn.settings.base import EachOnce, Settings, check_plain_names
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.embed import EmbedSettings
-from advlearn.settings.run import RunSettings, StudySettings, Wildcards, chosen, not_in_run
+from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of, not_in_run
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.settings.jobs import EvaluationSettings
 from advlearn.studies.selective.settings.select import SelectSettings
@@ -62,7 +62,7 @@ class SelectiveSettings(StudySettings):
     @field_validator("universes")
     @classmethod
     def _plain_names(cls, universes: dict[str, UniverseSettings]) -> dict[str, UniverseSettings]:
-        return plain_names(universes, "universe name")
+        return check_plain_names(universes, "universe name")
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -106,7 +106,7 @@ class SelectiveSettings(StudySettings):
         Raises:
             UserError: the run has no such universe.
         """
-        return chosen(self.universes, wildcards.universe, "universe", _KEYS)
+        return entry_of(self.universes, wildcards.universe, "universe", _KEYS)
 
     def line_of(self, wildcards: Wildcards) -> GridLine:
         """The line of the grid that a job belongs to.
@@ -145,7 +145,7 @@ class SelectiveSettings(StudySettings):
         """Calibration has seeds of its own."""
         return {"calibrate": self.calibrate.seeds}
 
-    def own_names(self) -> list[str]:
+    def own_functions(self) -> list[str]:
         """Networks and clusterers of the user's own."""
         models = [universe.model.name for universe in self.universes.values()]
         models += [model.name for model in self.calibrate.models]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from advlearn.settings.attack import AttackSettings
-from advlearn.settings.base import NAME_KEY, Settings, plain_names
+from advlearn.settings.base import NAME_KEY, Settings, check_plain_names
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
 from advlearn.studies.selective.settings.jobs import Protocol
 
@@ -30,4 +30,4 @@ class UniverseSettings(Settings):
     @field_validator("attacks")
     @classmethod
     def _plain_names(cls, attacks: dict[str, AttackSettings]) -> dict[str, AttackSettings]:
-        return plain_names(attacks, "attack name")
+        return check_plain_names(attacks, "attack name")

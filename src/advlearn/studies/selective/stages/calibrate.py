@@ -17,8 +17,8 @@ from advlearn.settings.attack import AttackSettings, FgsmSettings, PgdSettings
 from advlearn.settings.network import NetworkSettings, RetrainSettings
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.support.codedigest import external_digest
-from advlearn.support.determinism import configure
+from advlearn.support.codedigest import own_function_digest
+from advlearn.support.determinism import configure_torch
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -27,7 +27,7 @@ from advlearn.training.calibration import (
     Baseline,
     Classifier,
     Conditions,
-    Labelled,
+    LabelledImages,
     baselines,
     pretrain,
 )
@@ -49,10 +49,15 @@ def calibrate(
     Accuracies are of the validation split: the universe that the study then uses is chosen
     without a look at the test images.
     """
-    where = configure(threads, device)
-    own = [external_digest(model.name) for model in settings.models]
-    checkpoint = Checkpoint(out, __name__, (settings, own, seed, threads, where), (data.parent,))
-    train, held_out = _on(data, "train", where), _on(data, "validation", where)
+    torch_device = configure_torch(threads, device)
+    own = [own_function_digest(model.name) for model in settings.models]
+    checkpoint = Checkpoint(
+        out, __name__, (settings, own, seed, threads, torch_device), (data.parent,)
+    )
+    train, held_out = (
+        _load_labelled(data, "train", torch_device),
+        _load_labelled(data, "validation", torch_device),
+    )
     conditions = Conditions(train, held_out, settings.online_steps, seed, checkpoint)
     pairs = len(settings.models) * len(settings.epsilons) * (1 + len(settings.pgd_step_sizes))
     progress = Progress(f"calibrate seed {seed}", pairs, "model-attack pairs")
@@ -65,7 +70,7 @@ def calibrate(
 
     rows: list[dict[str, Any]] = []
     for number, model in enumerate(settings.models):
-        classifier = _classifier(str(number), model, data, where, settings, conditions)
+        classifier = _classifier(str(number), model, data, torch_device, settings, conditions)
         for epsilon in settings.epsilons:
             fgsm = measured(classifier, FgsmSettings(epsilon=epsilon))
             for step_size in settings.pgd_step_sizes:
@@ -129,23 +134,24 @@ def _classifier(
     name: str,
     model: NetworkSettings,
     data: Path,
-    where: torch.device,
+    torch_device: torch.device,
     settings: CalibrateSettings,
     conditions: Conditions,
 ) -> Classifier:
-    """A classifier trained on clean images, beside one that adversarial training starts from."""
+    """A classifier trained on clean images, with untrained weights for adversarial training."""
     info = load_info(data.parent)
     torch.manual_seed(derive_seed(conditions.seed, "pretrain", "weights"))
-    network = build_network(model, info.shape, info.n_classes).to(where)
+    network = build_network(model, info.shape, info.n_classes).to(torch_device)
     torch.manual_seed(derive_seed(conditions.seed, "retrain", "weights"))
-    untrained = build_network(model, info.shape, info.n_classes).to(where).state_dict()
+    untrained = build_network(model, info.shape, info.n_classes).to(torch_device).state_dict()
     return pretrain(name, network, untrained, settings.training, conditions)
 
 
-def _on(data: Path, split: SplitName, where: torch.device) -> Labelled:
+def _load_labelled(data: Path, split: SplitName, torch_device: torch.device) -> LabelledImages:
     part = load_split(data.parent, split)
-    return Labelled(
-        torch.from_numpy(part.images).to(where), torch.from_numpy(part.labels).to(where)
+    return LabelledImages(
+        torch.from_numpy(part.images).to(torch_device),
+        torch.from_numpy(part.labels).to(torch_device),
     )
 
 

@@ -11,9 +11,9 @@ import pandas as pd
 import typer
 
 from advlearn.learners.clusterers import NOISE, fit
-from advlearn.settings.cluster import ClusterSettings, Setting
+from advlearn.settings.cluster import ClusterSettings, SettingName
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.support.codedigest import external_digest
+from advlearn.support.codedigest import own_function_digest
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_npy, write_csv, write_parquet
 
@@ -38,7 +38,7 @@ def cluster(
         UserError: unknown clusterer, bad points, or every setting finds only noise.
     """
     own = settings.own.get(clusterer)
-    parameters = (settings, clusterer, own and external_digest(own.function), seed)
+    parameters = (settings, clusterer, own and own_function_digest(own.function), seed)
     checkpoint = Checkpoint(out, __name__, parameters, (embedding,))
 
     def once(setting: str, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -61,7 +61,7 @@ def cluster(
     checkpoint.finish()
 
 
-def _sizes(clusterer: str, labels: dict[Setting, np.ndarray]) -> pd.DataFrame:
+def _sizes(clusterer: str, labels: dict[SettingName, np.ndarray]) -> pd.DataFrame:
     rows = []
     for setting, values in labels.items():
         only_noise = values.max() == NOISE

@@ -14,7 +14,7 @@ from advlearn.studies.selective.cell import read_cells
 from advlearn.studies.selective.schema import SCHEMA
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.support.checksums import sha256_of_all
-from advlearn.support.choices import answered
+from advlearn.support.choices import choices_table
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_csv, write_json, write_npz
 from advlearn.support.manifest import Manifest
@@ -25,7 +25,7 @@ from advlearn.support.seeds import derive_seed
 ROWS = 6
 MAP_POINTS = 2000
 MAP_CLUSTERS = 8
-"""A map shows at most so many clusters, where their number is asked for."""
+"""A map shows at most this many clusters, where the setting fixes their number."""
 EXAMPLES = 5
 
 
@@ -130,7 +130,7 @@ def _maps(files: Manifest, data: Path, settings: CollectSettings) -> pd.DataFram
         shown = np.sort(generator.choice(len(points), size=count, replace=False))
         for clusterer in job.clusterers:
             mine = (cells["clusterer"] == clusterer) & (cells["rule"] == "random")
-            for cell in _shown(cells[mine]).itertuples():
+            for cell in _mapped_cell(cells[mine]).itertuples():
                 clusters = read_parquet(_path(files, "clusters", job, seed, clusterer=clusterer))
                 assigned = clusters[cell.setting].to_numpy()[shown]
                 frames.append(
@@ -155,7 +155,7 @@ def _maps(files: Manifest, data: Path, settings: CollectSettings) -> pd.DataFram
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def _shown(cells: pd.DataFrame) -> pd.DataFrame:
+def _mapped_cell(cells: pd.DataFrame) -> pd.DataFrame:
     """The cell of the most clusters that a map shows, where they are counted; else the first."""
     few = cells[(cells["n_clusters"] <= MAP_CLUSTERS).fillna(False)]
     return few.tail(1) if len(few) else cells.head(1)
@@ -190,5 +190,5 @@ def _choices(questions: pd.DataFrame, settings: CollectSettings) -> pd.DataFrame
         (~of_universe, {"all": settings.study}),
     ):
         if mask.any():
-            parts.append(answered(questions[mask], answers))
+            parts.append(choices_table(questions[mask], answers))
     return pd.concat(parts, ignore_index=True)

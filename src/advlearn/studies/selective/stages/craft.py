@@ -18,11 +18,11 @@ from advlearn.attacks import build as build_attack
 from advlearn.data.splits import SPLITS, SplitName
 from advlearn.data.store import StoredSplit, open_split
 from advlearn.deviations import margin
-from advlearn.learners.networks.weights import load_network, own_digest
+from advlearn.learners.networks.weights import load_network, own_network_digest
 from advlearn.metrics.accuracy import all_logits
 from advlearn.studies.selective.settings.jobs import CraftJob
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.support.determinism import configure
+from advlearn.support.determinism import configure_torch
 from advlearn.support.io import write_npy_blocks, write_parquet
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -39,16 +39,16 @@ def craft(
     device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
 ) -> None:
     """Craft adversarial images of each split against the pretrained classifier."""
-    where = configure(threads, device)
-    parameters = (settings, own_digest(weights), seed, threads, where)
+    torch_device = configure_torch(threads, device)
+    parameters = (settings, own_network_digest(weights), seed, threads, torch_device)
     checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
-    network = load_network(weights).to(where)
+    network = load_network(weights).to(torch_device)
     attack = build_attack(settings.attack)
     frames: list[pd.DataFrame] = []
     for split in SPLITS:
         source = open_split(data.parent, split)
         progress = Progress(f"craft {settings.attack.name} seed {seed}, {split}", 1, "splits")
-        blocks = _crafted(attack, network, source, split, seed, where, frames, checkpoint)
+        blocks = _crafted(attack, network, source, split, seed, torch_device, frames, checkpoint)
         write_npy_blocks(out.with_name(f"{split}.npy"), source.shape, np.float32, blocks)
         progress.advance()
     write_parquet(out, pd.concat(frames, ignore_index=True))
@@ -61,7 +61,7 @@ def _crafted(
     source: StoredSplit,
     split: SplitName,
     seed: int,
-    where: torch.device,
+    torch_device: torch.device,
     frames: list[pd.DataFrame],
     checkpoint: Checkpoint,
 ) -> Iterator[np.ndarray]:
@@ -75,7 +75,9 @@ def _crafted(
         def perturbed(
             images: Tensor = images, labels: Tensor = labels, seed: int = own_seed
         ) -> np.ndarray:
-            found = attack.run(network, images.to(where), labels.to(where), seed, checkpoint)
+            found = attack.run(
+                network, images.to(torch_device), labels.to(torch_device), seed, checkpoint
+            )
             return found.cpu().numpy()
 
         made = torch.from_numpy(checkpoint.array(f"{split}-{start}", perturbed))

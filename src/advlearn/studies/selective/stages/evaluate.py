@@ -17,13 +17,13 @@ from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
 from advlearn.data.splits import SplitName
 from advlearn.data.store import StoredSplit, load_info, open_split
-from advlearn.learners.networks.weights import load_network, load_networks, own_digest
+from advlearn.learners.networks.weights import load_network, load_networks, own_network_digest
 from advlearn.metrics.accuracy import correct
 from advlearn.settings.cluster import NO_CLUSTERING
 from advlearn.studies.selective.cell import read_cells
 from advlearn.studies.selective.settings.jobs import EvaluateJob
 from advlearn.support.checkpoint import Checkpoint, SavedState
-from advlearn.support.determinism import configure
+from advlearn.support.determinism import configure_torch
 from advlearn.support.io import read_npy, write_csv, write_npz
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -34,8 +34,8 @@ Verdicts = dict[tuple[str, str], np.ndarray]
 
 
 @dataclass(frozen=True)
-class _Attacked:
-    """A split on disk beside the images that were crafted of it, and how many count (or all)."""
+class _EvaluatedSplit:
+    """A split on disk, the images crafted from it, and how many of them are evaluated (or all)."""
 
     clean: StoredSplit
     crafted: np.ndarray
@@ -67,19 +67,19 @@ def evaluate(
     device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
 ) -> None:
     """Measure clean and adversarial accuracy of every retrained model, on validation and test."""
-    where = configure(threads, device)
+    torch_device = configure_torch(threads, device)
     checkpoint = Checkpoint(
         out,
         __name__,
-        (settings, own_digest(weights), seed, threads, where),
+        (settings, own_network_digest(weights), seed, threads, torch_device),
         (data.parent, weights, adversarial.parent, selection, retrained),
     )
     info = load_info(data.parent)
     splits = {name: _split(data, adversarial, name, settings) for name in SPLITS}
     cells = read_cells(selection)
-    classic = load_network(weights).to(where)
+    classic = load_network(weights).to(torch_device)
     network, states = load_networks(retrained)
-    network.to(where).eval()
+    network.to(torch_device).eval()
     wanted = list(dict.fromkeys(cells["digest"]))
     progress = Progress(f"evaluate {attack} {reduction} seed {seed}", len(wanted), "models")
     verdicts: dict[str, Verdicts] = {}
@@ -137,18 +137,20 @@ def evaluate(
     checkpoint.finish()
 
 
-def _split(data: Path, adversarial: Path, name: SplitName, settings: EvaluateJob) -> _Attacked:
+def _split(
+    data: Path, adversarial: Path, name: SplitName, settings: EvaluateJob
+) -> _EvaluatedSplit:
     clean = open_split(data.parent, name)
     crafted = read_npy(adversarial.with_name(f"{name}.npy"), mmap=True)
     wanted = settings.evaluation.validation_images if name == "validation" else None
-    return _Attacked(clean, crafted, wanted)
+    return _EvaluatedSplit(clean, crafted, wanted)
 
 
 def _verdicts(
-    model: nn.Module, splits: dict[SplitName, _Attacked], settings: EvaluateJob, seed: int
+    model: nn.Module, splits: dict[SplitName, _EvaluatedSplit], settings: EvaluateJob, seed: int
 ) -> Verdicts:
     found: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
-    where = next(model.parameters()).device
+    torch_device = next(model.parameters()).device
     for name, split in splits.items():
         for rows in split.clean.blocks(split.count):
             clean, crafted, labels = split.read(rows)
@@ -160,11 +162,11 @@ def _verdicts(
                 # The same random starts for every model: differences between cells are paired.
                 result = robust_verdicts(
                     model,
-                    clean.to(where),
-                    labels.to(where),
+                    clean.to(torch_device),
+                    labels.to(torch_device),
                     settings.attack,
                     derive_seed(seed, "evaluate", name, *([rows.start] if rows.start else [])),
-                    clean=torch.from_numpy(right).to(where),
+                    clean=torch.from_numpy(right).to(torch_device),
                 )
                 found[name, "whitebox"].append(result.robust.cpu().numpy())
     return {key: np.concatenate(parts) for key, parts in found.items()}
@@ -202,9 +204,13 @@ def _sanity_name(cells: pd.DataFrame, digest: str) -> str | None:
 def _sanity(
     model: nn.Module, images: Tensor, labels: Tensor, settings: EvaluateJob, seed: int
 ) -> list[dict[str, Any]]:
-    where = next(model.parameters()).device
+    torch_device = next(model.parameters()).device
     found = sanity_checks(
-        model, images.to(where), labels.to(where), settings.attack, derive_seed(seed, "sanity")
+        model,
+        images.to(torch_device),
+        labels.to(torch_device),
+        settings.attack,
+        derive_seed(seed, "sanity"),
     )
     return [
         {

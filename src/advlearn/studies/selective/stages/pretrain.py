@@ -15,8 +15,8 @@ from advlearn.learners.networks.weights import save_networks
 from advlearn.metrics.accuracy import correct
 from advlearn.studies.selective.settings.jobs import PretrainJob
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.support.codedigest import external_digest
-from advlearn.support.determinism import configure
+from advlearn.support.codedigest import own_function_digest
+from advlearn.support.determinism import configure_torch
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -33,15 +33,15 @@ def pretrain(
     device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
 ) -> None:
     """Train the classifier on the clean training split; training.csv is written beside it."""
-    where = configure(threads, device)
-    parameters = (settings, external_digest(settings.model.name), seed, threads, where)
+    torch_device = configure_torch(threads, device)
+    parameters = (settings, own_function_digest(settings.model.name), seed, threads, torch_device)
     checkpoint = Checkpoint(out, __name__, parameters, (data.parent,))
     info = load_info(data.parent)
     train, validation = load_split(data.parent, "train"), load_split(data.parent, "validation")
     torch.manual_seed(derive_seed(seed, "pretrain", "weights"))
-    network = build_network(settings.model, info.shape, info.n_classes).to(where)
-    images, labels = torch.from_numpy(train.images).to(where), torch.from_numpy(train.labels)
-    held_out = torch.from_numpy(validation.images).to(where)
+    network = build_network(settings.model, info.shape, info.n_classes).to(torch_device)
+    images, labels = torch.from_numpy(train.images).to(torch_device), torch.from_numpy(train.labels)
+    held_out = torch.from_numpy(validation.images).to(torch_device)
     progress = Progress(f"pretrain seed {seed}", settings.training.epochs, "epochs")
 
     def after_epoch(epoch: int, loss: float) -> dict[str, float]:
@@ -53,7 +53,7 @@ def pretrain(
     rows = train_clean(
         network,
         images,
-        labels.to(where),
+        labels.to(torch_device),
         settings.training,
         derive_seed(seed, "pretrain"),
         after_epoch,

@@ -17,8 +17,8 @@ from advlearn.learners.networks.weights import load_networks, save_networks
 from advlearn.settings.network import NetworkSettings
 from advlearn.studies.selective.settings.jobs import RetrainJob
 from advlearn.support.checkpoint import Checkpoint, SavedState
-from advlearn.support.codedigest import external_digest
-from advlearn.support.determinism import configure
+from advlearn.support.codedigest import own_function_digest
+from advlearn.support.determinism import configure_torch
 from advlearn.support.io import read_npy, read_npz, write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -42,15 +42,15 @@ def retrain(
     device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
 ) -> None:
     """Retrain the classifier once for every distinct set of selected images."""
-    where = configure(threads, device)
+    torch_device = configure_torch(threads, device)
     sets_file = selection.with_suffix(".npz")
-    parameters = (model, external_digest(model.name), settings, seed, threads, where)
+    parameters = (model, own_function_digest(model.name), settings, seed, threads, torch_device)
     inputs = (data.parent, weights, adversarial, sets_file)
     checkpoint = Checkpoint(out, __name__, parameters, inputs)
     info = load_info(data.parent)
     split = load_split(data.parent, "train")
-    images = torch.from_numpy(split.images).to(where)
-    labels = torch.from_numpy(split.labels).to(where)
+    images = torch.from_numpy(split.images).to(torch_device)
+    labels = torch.from_numpy(split.labels).to(torch_device)
     crafted = read_npy(adversarial, mmap=True)
     sets = read_npz(sets_file)
     network, starts = load_networks(weights)
@@ -58,7 +58,7 @@ def retrain(
     if settings.retrain.start == "scratch":
         torch.manual_seed(derive_seed(seed, "retrain", "weights"))
         start = build_network(model, info.shape, info.n_classes).state_dict()
-    network.to(where)
+    network.to(torch_device)
     attack = online_attack(settings.attack, settings.retrain.online_steps)
     progress = Progress(f"retrain {selection.stem} seed {seed}", len(sets), "models")
     states: dict[str, dict[str, Tensor]] = {}

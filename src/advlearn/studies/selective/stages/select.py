@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from advlearn.selection import rules
-from advlearn.settings.cluster import NO_CLUSTERING, Setting, setting_name
+from advlearn.settings.cluster import NO_CLUSTERING, SettingName, setting_name
 from advlearn.studies.selective.cell import Cell, write_cells
 from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.support.errors import UserError
@@ -112,7 +112,7 @@ def _read_images(path: Path) -> _Images:
     )
 
 
-def _read_clusters(path: Path, n_images: int) -> dict[Setting, np.ndarray]:
+def _read_clusters(path: Path, n_images: int) -> dict[SettingName, np.ndarray]:
     frame = read_parquet(path)
     if len(frame) != n_images:
         raise UserError(
@@ -120,7 +120,7 @@ def _read_clusters(path: Path, n_images: int) -> dict[Setting, np.ndarray]:
             where=str(path),
             remedy="run the stages embed and cluster again on the same training split",
         )
-    asked = _asked(path.with_suffix(".csv"))
+    asked = _with_fixed_number(path.with_suffix(".csv"))
     clusters = {}
     for name in frame:
         labels = frame[name].to_numpy()
@@ -130,11 +130,11 @@ def _read_clusters(path: Path, n_images: int) -> dict[Setting, np.ndarray]:
                 where=str(path),
                 remedy="run the stage cluster again",
             )
-        clusters[Setting.of(str(name), asked.get(str(name)))] = labels
+        clusters[SettingName.of(str(name), asked.get(str(name)))] = labels
     return clusters
 
 
-def _asked(path: Path) -> dict[str, int]:
+def _with_fixed_number(path: Path) -> dict[str, int]:
     """The settings that fix a number of clusters, from the sizes beside the labels."""
     sizes = (
         read_csv(path, dtype={"setting": str, "n_clusters": "Int64"}) if path.is_file() else None
@@ -152,7 +152,7 @@ def _asked(path: Path) -> dict[str, int]:
 def _add_setting(
     selection: _Selection,
     clusterer: str,
-    setting: Setting,
+    setting: SettingName,
     labels: np.ndarray,
     images: _Images,
     settings: SelectSettings,
@@ -162,10 +162,10 @@ def _add_setting(
     _check_clusters(clusterer, setting, labels)
     controlled: dict[str, int] = {}
     for rule in settings.rules:
-        if not _is_run(rule, setting, labels, settings):
+        if not _rule_applies(rule, setting, labels, settings):
             continue
         rule_seed = derive_seed(seed, "select", clusterer, setting, rule)
-        for number in rules.choose(rule, labels, images.loss, images.margin, rule_seed):
+        for number in rules.choose_clusters(rule, labels, images.loss, images.margin, rule_seed):
             positions = rules.members(labels, number)
             missing = rules.missing_classes(positions, images.labels)
             if missing and settings.missing_class == "error":
@@ -182,7 +182,7 @@ def _add_setting(
                 number,
                 len(positions),
                 len(missing),
-                rules.digest(positions),
+                rules.index_set_digest(positions),
             )
             selection.cells.append(cell)
             selection.sets[cell.digest] = positions
@@ -192,7 +192,9 @@ def _add_setting(
             _add_subset(selection, clusterer, setting, number, digest, images, seed)
 
 
-def _is_run(rule: str, setting: Setting, labels: np.ndarray, settings: SelectSettings) -> bool:
+def _rule_applies(
+    rule: str, setting: SettingName, labels: np.ndarray, settings: SelectSettings
+) -> bool:
     if rule == "random":
         return True
     if rule == "every":
@@ -201,9 +203,9 @@ def _is_run(rule: str, setting: Setting, labels: np.ndarray, settings: SelectSet
     return settings.rule_found if asked is None else asked in settings.rule_n_clusters
 
 
-def _check_clusters(clusterer: str, setting: Setting, labels: np.ndarray) -> None:
+def _check_clusters(clusterer: str, setting: SettingName, labels: np.ndarray) -> None:
     numbers = rules.clusters_of(labels)
-    # A setting that fixes its number promises so many; else the numbers must have no gap.
+    # A setting that fixes its number promises that many; otherwise the numbers must have no gap.
     expected = setting.n_clusters or (int(numbers[-1]) + 1 if len(numbers) else 1)
     empty = np.setdiff1d(np.arange(expected), numbers)
     if len(empty):
@@ -217,7 +219,7 @@ def _check_clusters(clusterer: str, setting: Setting, labels: np.ndarray) -> Non
 def _add_subset(
     selection: _Selection,
     clusterer: str,
-    setting: Setting,
+    setting: SettingName,
     number: int,
     digest: str,
     images: _Images,
@@ -225,7 +227,7 @@ def _add_subset(
 ) -> None:
     size = len(selection.sets[digest])
     # By the image set, not by the setting: cells with the same images share one control too.
-    positions = rules.subset(
+    positions = rules.random_subset(
         len(images.labels), size, derive_seed(seed, "select", "subset", digest)
     )
     cell = Cell(
@@ -235,7 +237,7 @@ def _add_subset(
         number,
         size,
         len(rules.missing_classes(positions, images.labels)),
-        rules.digest(positions),
+        rules.index_set_digest(positions),
         control_of=digest,
     )
     selection.cells.append(cell)
@@ -249,7 +251,7 @@ def _add_baselines(selection: _Selection, images: _Images) -> None:
     n_classes = len(np.unique(images.labels))
     one = setting_name(n_clusters=1)
     for rule, positions, missing in (("all", everything, 0), ("none", nothing, n_classes)):
-        name = rules.digest(positions)
+        name = rules.index_set_digest(positions)
         selection.cells.append(Cell(NO_CLUSTERING, one, rule, 0, len(positions), missing, name))
         selection.sets[name] = positions
     selection.cells.append(Cell(NO_CLUSTERING, one, "classic", 0, 0, n_classes, rules.CLASSIC))

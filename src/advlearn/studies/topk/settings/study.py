@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from advlearn.data.catalogue import get as dataset
-from advlearn.settings.base import NAME_KEY, EachOnce, Settings, plain_names, without_null
+from advlearn.settings.base import NAME_KEY, EachOnce, Settings, check_plain_names, without_null
 from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings, ScenesSettings
-from advlearn.settings.run import RunSettings, StudySettings, Wildcards, chosen
+from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
 from advlearn.settings.topk import METHODS, PRESETS, Method, Surrogate, TopkAttackSettings
 from advlearn.studies.topk.settings.cells import JOBS, cells_of
 from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
@@ -100,7 +100,7 @@ class TopkSettings(StudySettings):
     @field_validator("models", "label_sets")
     @classmethod
     def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
-        return plain_names(named)
+        return check_plain_names(named)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -177,13 +177,13 @@ class TopkSettings(StudySettings):
         Raises:
             UserError: the run has no such model.
         """
-        return chosen(self.models, wildcards.model, "model", _KEYS)
+        return entry_of(self.models, wildcards.model, "model", _KEYS)
 
     def attack_jobs(self) -> list[tuple[str, str]]:
         """Job and model of every attack job."""
         return [(job, model) for job in JOBS for model in self.models_of(job)]
 
-    def own_names(self) -> list[str]:
+    def own_functions(self) -> list[str]:
         """Networks of the user's own."""
         return [model.network.name for model in self.models.values()]
 

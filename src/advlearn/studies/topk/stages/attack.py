@@ -10,13 +10,13 @@ import pandas as pd
 import typer
 
 from advlearn.data.multilabel.store import load_multilabel
-from advlearn.learners.networks.weights import load_network, own_digest
-from advlearn.studies.topk.outcomes import as_frame, attacked
+from advlearn.learners.networks.weights import load_network, own_network_digest
+from advlearn.studies.topk.outcomes import as_frame, attack_task
 from advlearn.studies.topk.perturbed import PerturbedImages
 from advlearn.studies.topk.settings.jobs import TopkAttackJob
 from advlearn.studies.topk.tasks import check_labels, tasks_of
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.support.determinism import configure
+from advlearn.support.determinism import configure_torch
 from advlearn.support.io import atomic_path, write_csv, write_parquet
 from advlearn.support.progress import Progress
 
@@ -40,12 +40,12 @@ def topk_attack(
     how many were attacked) and a ``.npy`` with the perturbed images, float32, in the order of the
     outcomes where the job keeps them, else without rows.
     """
-    where = configure(threads, device)
-    parameters = (settings, own_digest(weights), seed, threads, where)
+    torch_device = configure_torch(threads, device)
+    parameters = (settings, own_network_digest(weights), seed, threads, torch_device)
     checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     multilabel = load_multilabel(data)
     test = multilabel.split("test")
-    network = load_network(weights).to(where)
+    network = load_network(weights).to(torch_device)
     check_labels(settings, multilabel.info.n_classes)
     tasks = tasks_of(settings, network, test, seed)
     chunks = [chunk for task in tasks for chunk in task.chunks(_BATCHES * settings.batch_size)]
@@ -62,7 +62,7 @@ def topk_attack(
             if saved and saved["images"] != rows.digest():
                 # After a crash of the machine the outcomes may be there and the images not.
                 checkpoint.drop(name)
-            attack = partial(attacked, network, test, chunk, rows, settings.batch_size, progress)
+            attack = partial(attack_task, network, test, chunk, rows, settings.batch_size, progress)
             outcomes.append(as_frame(checkpoint.once(name, attack), chunk.number))
     counts = [{"cell": i, "n_eligible": t.n_eligible, "n": len(t)} for i, t in enumerate(tasks)]
     write_csv(out.with_suffix(".csv"), pd.DataFrame(counts))

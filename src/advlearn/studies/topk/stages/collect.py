@@ -14,7 +14,7 @@ from advlearn.data.multilabel.store import MultiLabelData, MultiLabelInfo, load_
 from advlearn.studies.topk.schema import SCHEMA, SHARES
 from advlearn.studies.topk.settings.jobs import CollectedAttack, TopkCell, TopkCollectSettings
 from advlearn.support.checksums import sha256_of_all
-from advlearn.support.choices import answered
+from advlearn.support.choices import choices_table
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_csv, write_json, write_npz
 from advlearn.support.manifest import Manifest
 from advlearn.support.provenance import versions
@@ -78,7 +78,7 @@ def topk_collect(
         "topk_images": pd.concat(images, ignore_index=True),
         "topk_models": pd.concat(models, ignore_index=True),
         "topk_transfer": pd.concat(transfer, ignore_index=True),
-        "topk_choices": answered(read_csv(choices), {"all": settings.study["settings"]}),
+        "topk_choices": choices_table(read_csv(choices), {"all": settings.study["settings"]}),
     }
     for name, table in tables.items():
         write_csv(out.with_name(f"{name}.csv"), SCHEMA.tables[name].written(table))

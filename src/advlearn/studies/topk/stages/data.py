@@ -9,10 +9,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from advlearn.data.multilabel.catalogue import COLLECTIONS, find
-from advlearn.data.multilabel.listing import Listing, draw
+from advlearn.data.multilabel.catalogue import COLLECTIONS, find_listing
+from advlearn.data.multilabel.listing import Listing, draw_photos
 from advlearn.data.multilabel.scenes import compose
-from advlearn.data.multilabel.store import SplitLabels, save, save_images
+from advlearn.data.multilabel.store import SplitLabels, save_images, save_multilabel
 from advlearn.data.splits import SPLITS, SplitName
 from advlearn.data.store import load_info, open_split
 from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
@@ -59,7 +59,7 @@ def topk_data(
     if isinstance(settings.data, ScenesSettings):
         _scenes(settings.data, data, out)
     else:
-        listing = find(settings.data, settings.sources, raw or out.parent / "raw")
+        listing = find_listing(settings.data, settings.sources, raw or out.parent / "raw")
         _photos(settings.data, listing, out, threads)
 
 
@@ -97,7 +97,7 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
                 yield scenes
 
     save_images(out.parent, sum(counts.values()), shape, blocks())
-    save(
+    save_multilabel(
         out,
         name=settings.name,
         class_names=info.class_names,
@@ -113,7 +113,7 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
 def _photos(settings: PhotosSettings, listing: Listing, out: Path, threads: int) -> None:
     collection = COLLECTIONS[settings.name]
     side = settings.size or collection.size
-    chosen, skipped = draw(listing, settings, threads)
+    chosen, skipped = draw_photos(listing, settings, threads)
     splits = {}
     for split, photos in chosen.items():
         labels = np.zeros((len(photos), len(listing.class_names)), dtype=bool)
@@ -121,7 +121,7 @@ def _photos(settings: PhotosSettings, listing: Listing, out: Path, threads: int)
             labels[row, list(photo.labels)] = True
         splits[split] = SplitLabels([photo.name for photo in photos], labels)
     save_images(out.parent, 0, (3, side, side), ())
-    save(
+    save_multilabel(
         out,
         name=settings.name,
         class_names=listing.class_names,

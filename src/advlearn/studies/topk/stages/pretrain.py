@@ -23,8 +23,8 @@ from advlearn.settings.data import SourceSettings
 from advlearn.settings.network import ImagenetResnetSettings
 from advlearn.studies.topk.settings.jobs import TopkModelSettings
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.support.codedigest import external_digest
-from advlearn.support.determinism import configure
+from advlearn.support.codedigest import own_function_digest
+from advlearn.support.determinism import configure_torch
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -58,7 +58,7 @@ def topk_pretrain(
     Raises:
         UserError: the data or the weights cannot be read, or training diverges.
     """
-    where = configure(threads, device)
+    torch_device = configure_torch(threads, device)
     prepared = load_multilabel(data)
     info = prepared.info
     network_settings = settings.network
@@ -70,11 +70,11 @@ def topk_pretrain(
             network_settings.name, sources or SourceSettings(), cache or out.parent / "imagenet"
         )
         network_settings = network_settings.model_copy(update={"weights": path})
-    parameters = (network_settings, settings, model, seed, threads, where)
-    own = external_digest(network_settings.name)
+    parameters = (network_settings, settings, model, seed, threads, torch_device)
+    own = own_function_digest(network_settings.name)
     checkpoint = Checkpoint(out, __name__, (*parameters, own), (data.parent,))
     torch.manual_seed(derive_seed(seed, "topk", model, "weights"))
-    network = build_network(network_settings, info.shape, info.n_classes).to(where)
+    network = build_network(network_settings, info.shape, info.n_classes).to(torch_device)
     progress = Progress(f"topk_pretrain {model} seed {seed}", settings.training.epochs, "epochs")
 
     def after_epoch(_: Epoch) -> None:

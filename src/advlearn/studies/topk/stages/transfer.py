@@ -11,10 +11,10 @@ import typer
 
 from advlearn.data.multilabel.store import load_multilabel
 from advlearn.learners.networks.weights import load_network
-from advlearn.studies.topk.judging import Judges
 from advlearn.studies.topk.settings.jobs import TopkTransferJob
+from advlearn.studies.topk.transferability import TransferEvaluator
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.support.determinism import configure
+from advlearn.support.determinism import configure_torch
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_csv
 from advlearn.support.manifest import Manifest
@@ -47,17 +47,17 @@ def topk_transfer(
     Counted are the images of which the target, too, has a specified label in its clean top k: of
     the others nothing could be pushed out.
     """
-    where = configure(threads, device)
+    torch_device = configure_torch(threads, device)
     weights = {name: files.path("weights", model=name, seed=seed) for name in settings.models}
     made = {
         name: [files.path(kind, model=name, job="transfer", seed=seed) for kind in _MADE]
         for name in settings.models
     }
     inputs = (data.parent, *weights.values(), *(path for paths in made.values() for path in paths))
-    checkpoint = Checkpoint(out, __name__, (settings, seed, threads, where), inputs)
+    checkpoint = Checkpoint(out, __name__, (settings, seed, threads, torch_device), inputs)
     test = load_multilabel(data).split("test")
-    networks = {name: load_network(path).to(where) for name, path in weights.items()}
-    judges = Judges(networks, test, settings, seed)
+    networks = {name: load_network(path).to(torch_device) for name, path in weights.items()}
+    evaluator = TransferEvaluator(networks, test, settings, seed)
     total = len(settings.models) * len(settings.methods)
     progress = Progress(f"topk_transfer seed {seed}", total, "attacks")
     rows: list[dict[str, Any]] = []
@@ -68,8 +68,8 @@ def topk_transfer(
         if found != counts or len(images) != sum(counts):
             raise _incomplete(outcomes_path, found, len(images), counts)
         for cell, method in enumerate(settings.methods):
-            judged = partial(judges.of_attack, source, outcomes, images, cell)
-            rows += checkpoint.once(f"{source} {method}", judged)["rows"]
+            evaluate = partial(evaluator.rows_of_attack, source, outcomes, images, cell)
+            rows += checkpoint.once(f"{source} {method}", evaluate)["rows"]
             progress.advance()
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
     checkpoint.finish()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.attacks.clustering.setting import Setting, budget
+from advlearn.attacks.clustering.attacked_clustering import AttackedClustering, build_budget
 from advlearn.budgets.points import FewPoints, Frobenius, LInf, PerPoint
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.studies.bilevel.schema import SCHEMA
@@ -49,7 +49,7 @@ def test_every_attack_has_its_rows(tables: tuple[pd.DataFrame, pd.DataFrame]) ->
 
 
 def test_min_effort_reaches_its_target_and_sizes_grow_with_it(
-    tables: tuple[pd.DataFrame, pd.DataFrame], setting: Setting
+    tables: tuple[pd.DataFrame, pd.DataFrame], setting: AttackedClustering
 ) -> None:
     frame = tables[0][tables[0]["form"] == "min_effort"]
     hits = frame[frame["reached"].astype(int) == 1]
@@ -65,7 +65,7 @@ def test_min_effort_reaches_its_target_and_sizes_grow_with_it(
 
 
 def test_merge_with_fixed_weights_has_the_size_of_the_closed_form(
-    tables: tuple[pd.DataFrame, pd.DataFrame], setting: Setting
+    tables: tuple[pd.DataFrame, pd.DataFrame], setting: AttackedClustering
 ) -> None:
     labels = setting.learner("fixed")(setting.points)
     ends = labels[setting.graph.edges]
@@ -129,16 +129,16 @@ def test_the_path_must_be_of_the_same_points(clustered: Path, tmp_path: Path) ->
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_one_cluster_has_no_unit(setting: Setting) -> None:
-    one = Setting(setting.points, setting.graph, 1e4, 0.5)
+def test_one_cluster_has_no_unit(setting: AttackedClustering) -> None:
+    one = AttackedClustering(setting.points, setting.graph, 1e4, 0.5)
     with pytest.raises(UserError, match="one cluster"):
         _ = one.unit
 
 
 def test_budgets_of_the_same_reach() -> None:
-    assert budget("per_point", 2.0, (9, 4)) == PerPoint(2.0)
-    assert budget("frobenius", 2.0, (9, 4)) == Frobenius(6.0)
-    assert budget("linf", 2.0, (9, 4)) == LInf(1.0)
-    assert budget("few_points_5", 2.0, (9, 4)) == FewPoints(2.0, 5)
+    assert build_budget("per_point", 2.0, (9, 4)) == PerPoint(2.0)
+    assert build_budget("frobenius", 2.0, (9, 4)) == Frobenius(6.0)
+    assert build_budget("linf", 2.0, (9, 4)) == LInf(1.0)
+    assert build_budget("few_points_5", 2.0, (9, 4)) == FewPoints(2.0, 5)
     with pytest.raises(UserError, match="unknown budget"):
-        budget("few_points_x", 2.0, (9, 4))
+        build_budget("few_points_x", 2.0, (9, 4))

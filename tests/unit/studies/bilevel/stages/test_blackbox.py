@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from advlearn.attacks.clustering.setting import Setting
+from advlearn.attacks.clustering.attacked_clustering import AttackedClustering
 from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import BilevelBlackboxJob, BlackboxSettings
 from advlearn.studies.bilevel.settings.path import GraphSettings
@@ -32,7 +32,7 @@ def box(clustered: Path, out: Path, job: BilevelBlackboxJob = BOX) -> pd.DataFra
 
 
 def test_every_perturbation_is_given_to_every_clusterer(
-    clustered: Path, setting: Setting, tmp_path: Path
+    clustered: Path, setting: AttackedClustering, tmp_path: Path
 ) -> None:
     frame = box(clustered, tmp_path / "box.csv")
     assert list(frame.columns) == list(SCHEMA.tables["bilevel_blackbox"].columns)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advlearn.data.tabular import load, save
+from advlearn.data.point_sets import make_points, save_points
 from advlearn.settings.points import BlobsSettings
 from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
@@ -116,8 +116,8 @@ def test_the_same_again_gives_the_same_files(
 
 
 def test_a_path_of_other_points_is_refused(certified: Path, tmp_path: Path) -> None:
-    other = load(BlobsSettings(points=24, clusters=2), 12)
-    save(tmp_path / "other.npz", other)
+    other = make_points(BlobsSettings(points=24, clusters=2), 12)
+    save_points(tmp_path / "other.npz", other)
     with pytest.raises(UserError, match="not of these 24 points"):
         bilevel_certify(
             data=tmp_path / "other.npz",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from advlearn.plan import Plan
-from advlearn.stages.opened import chosen
+from advlearn.stages.tidy_folder import chosen_studies
 from advlearn.studies.bilevel.schema import SCHEMA, BilevelTidy
 from advlearn.studies.bilevel.stages.attack import bilevel_attack
 from advlearn.studies.bilevel.stages.blackbox import bilevel_blackbox
@@ -118,7 +118,7 @@ def tidy(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_tables_and_figures_can_read_it(tidy: Path) -> None:
     assert {path.name for path in tidy.iterdir()} == {*SCHEMA.files, "bilevel_study.json"}
-    assert [each.name for each in chosen(tidy, None)] == ["bilevel"]
+    assert [each.name for each in chosen_studies(tidy, None)] == ["bilevel"]
     loaded = BilevelTidy(tidy, PUBLISHED)
     for name in SCHEMA.tables:
         # Columns, ranges and repeats are checked when a table is read.

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from advlearn.data.tabular import load, read
+from advlearn.data.point_sets import make_points, read_points
 from advlearn.settings.points import BlobsSettings, CsvSettings
 from advlearn.studies.bilevel.settings.path import BilevelDataJob
 from advlearn.studies.bilevel.stages.data import bilevel_data
@@ -20,7 +20,7 @@ def test_the_file_holds_the_point_set(tmp_path: Path) -> None:
     assert arrays["points"].shape == (30, 2)
     assert arrays["points"].dtype == np.float64
     assert np.bincount(arrays["truth"]).tolist() == [10, 10, 10]
-    assert (read(tmp_path / "blobs.npz").points == load(job.data, 5).points).all()
+    assert (read_points(tmp_path / "blobs.npz").points == make_points(job.data, 5).points).all()
 
 
 def test_same_settings_same_bytes(tmp_path: Path) -> None:

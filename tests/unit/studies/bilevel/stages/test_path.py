@@ -7,7 +7,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
-from advlearn.data.tabular import read
+from advlearn.data.point_sets import read_points
 from advlearn.learners.convex import Graph, solve
 from advlearn.settings.points import BlobsSettings, CsvSettings
 from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS, choose
@@ -26,7 +26,7 @@ def test_one_row_a_gamma_and_the_last_ones_are_one_cluster(walked: Path) -> None
     assert table["n_clusters"].iloc[0] > 3
     assert table["n_clusters"].iloc[-1] == 1
     assert set(table["dataset"]) == {"points"}
-    truth = read(walked.parents[1] / "data.npz").truth
+    truth = read_points(walked.parents[1] / "data.npz").truth
     for row, labels in zip(table.to_dict("records"), arrays["labels"], strict=True):
         assert row["n_clusters"] == len(set(labels.tolist()))
         assert row["ari_truth"] == pytest.approx(adjusted_rand_score(truth, labels), abs=1e-9)
@@ -34,7 +34,7 @@ def test_one_row_a_gamma_and_the_last_ones_are_one_cluster(walked: Path) -> None
 
 def test_every_partition_is_that_of_a_cold_start(walked: Path) -> None:
     arrays = read_npz(walked.with_suffix(".npz"))
-    points = read(walked.parents[1] / "data.npz").points
+    points = read_points(walked.parents[1] / "data.npz").points
     graph = Graph(len(points), arrays["edges"], arrays["weights"])
     # The last gammas are not solved but known: the same flow proves them.
     for gamma, labels in list(zip(arrays["gammas"], arrays["labels"], strict=True))[::2]:
@@ -48,7 +48,7 @@ def test_the_chosen_gamma_is_the_centre_of_its_interval(walked: Path) -> None:
     assert arrays["gamma"] == arrays["gammas"][row]
     assert (arrays["chosen_labels"] == arrays["labels"][row]).all()
     assert table["n_clusters"][row] == 3
-    points = read(walked.parents[1] / "data.npz").points
+    points = read_points(walked.parents[1] / "data.npz").points
     graph = Graph(len(points), arrays["edges"], arrays["weights"])
 
     def same(gamma: float) -> bool:
@@ -66,7 +66,7 @@ def test_the_chosen_gamma_is_the_centre_of_its_interval(walked: Path) -> None:
 def test_trajectories_start_at_the_data_and_end_in_its_mean(walked: Path) -> None:
     ways = read_csv(walked.with_suffix(".trajectories.csv"))
     arrays = read_npz(walked.with_suffix(".npz"))
-    points = read(walked.parents[1] / "data.npz").points
+    points = read_points(walked.parents[1] / "data.npz").points
     assert list(ways) == TRAJECTORY_COLUMNS
     assert len(ways) == arrays["labels"].size
     assert ways["label"].tolist() == arrays["labels"].ravel().tolist()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advlearn.stages.opened import present
+from advlearn.stages.tidy_folder import studies_in
 from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.support.errors import UserError
 from tests.helpers.selective_run import PUBLISHED
@@ -84,7 +84,7 @@ def test_folder_that_does_not_exist(tmp_path: Path) -> None:
 
 def test_folder_without_a_study(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no tidy table of any study"):
-        present(tmp_path)
+        studies_in(tmp_path)
 
 
 def test_archive_that_is_none(copy: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_block_that_was_lost_is_made_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "_EVERY", 0.0)
-        patch.setattr(checkpoint, "_SHARE", 0.0)
+        patch.setattr(checkpoint, "_INTERVAL_PER_SAVE", 0.0)
         patch.setattr(Checkpoint, "array", third_is_killed)
         with pytest.raises(Killed):
             stage(tmp_path / "killed" / "out.parquet")

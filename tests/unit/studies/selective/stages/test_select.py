@@ -7,7 +7,7 @@ import pytest
 
 from advlearn.report.frames import records
 from advlearn.selection import rules
-from advlearn.settings.cluster import Setting, setting_name
+from advlearn.settings.cluster import SettingName, setting_name
 from advlearn.studies.selective.cell import read_cells
 from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.studies.selective.stages.select import select
@@ -38,7 +38,7 @@ def outcomes(tmp_path: Path) -> Path:
     return path
 
 
-def _write(path: Path, labels: Mapping[Setting, np.ndarray]) -> Path:
+def _write(path: Path, labels: Mapping[SettingName, np.ndarray]) -> Path:
     return write_clusters(path, {name: each.astype(np.int32) for name, each in labels.items()})
 
 
@@ -100,7 +100,7 @@ def test_columns_and_consistency(outcomes: Path, clusters: list[Path], tmp_path:
             continue
         positions = sets[cell["digest"]]
         assert positions.dtype == np.int32
-        assert rules.digest(positions) == cell["digest"]
+        assert rules.index_set_digest(positions) == cell["digest"]
         assert len(positions) == cell["n_selected"]
         assert 3 - len(set(labels[positions])) == cell["n_missing_classes"]
     assert set(sets) == set(cells["digest"]) - {"classic"}
@@ -196,7 +196,7 @@ def test_one_cluster_is_all_and_its_control_too(
     one = cells[(cells["clusterer"] == "kmeans") & (cells["setting"] == "n_clusters=1")]
     everything = cells.loc[cells["rule"] == "all", "digest"].item()
     assert list(one["rule"]) == ["random", "subset"]
-    assert set(one["digest"]) == {everything} == {rules.digest(np.arange(N))}
+    assert set(one["digest"]) == {everything} == {rules.index_set_digest(np.arange(N))}
 
 
 def test_single_cells(outcomes: Path, tmp_path: Path) -> None:
@@ -206,8 +206,8 @@ def test_single_cells(outcomes: Path, tmp_path: Path) -> None:
     assert set(cells["setting"]) == {"n_clusters=1"}
     assert cells["n_selected"].tolist() == [N, 0, 0]
     assert cells["n_missing_classes"].tolist() == [0, 3, 3]
-    empty = rules.digest(np.empty(0, np.int32))
-    assert cells["digest"].tolist() == [rules.digest(np.arange(N)), empty, "classic"]
+    empty = rules.index_set_digest(np.empty(0, np.int32))
+    assert cells["digest"].tolist() == [rules.index_set_digest(np.arange(N)), empty, "classic"]
     assert len(sets[empty]) == 0
 
 
@@ -276,7 +276,7 @@ def test_controls_of_the_same_size_are_drawn_apart(outcomes: Path, tmp_path: Pat
 def test_a_cluster_of_zero_images(outcomes: Path, tmp_path: Path) -> None:
     labels = np.zeros(N, np.int32)
     labels[:9] = 2
-    path = _write(tmp_path / "mine.parquet", {Setting("found"): labels})
+    path = _write(tmp_path / "mine.parquet", {SettingName("found"): labels})
     with pytest.raises(UserError, match="mine, setting found: cluster 1 has zero images"):
         run(outcomes, [path], tmp_path / "cells.csv")
     assert not (tmp_path / "cells.csv").exists()

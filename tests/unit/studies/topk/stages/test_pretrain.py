@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from advlearn.data.multilabel.store import SplitLabels, load_multilabel, save, save_images
+from advlearn.data.multilabel.store import (
+    SplitLabels,
+    load_multilabel,
+    save_images,
+    save_multilabel,
+)
 from advlearn.data.splits import SplitName
 from advlearn.learners.networks.weights import load_network
 from advlearn.settings.network import ImagenetResnetSettings
@@ -33,7 +38,7 @@ def prepare(folder: Path, channels: int = 1) -> Path:
     pixels[:, :, :4] += 120 * every[:, 0, None, None, None]
     pixels[:, :, 4:] += 120 * every[:, 1, None, None, None]
     out = folder / "data" / "dataset.json"
-    save(
+    save_multilabel(
         out,
         name="halves",
         class_names=NAMES,

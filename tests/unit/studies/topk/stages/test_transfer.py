@@ -14,9 +14,9 @@ from advlearn.data.multilabel.store import load_multilabel
 from advlearn.learners.networks.weights import load_network
 from advlearn.metrics.ranking import MEASURES
 from advlearn.settings.topk import authors
-from advlearn.studies.topk.judging import Judges
 from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell, TopkTransferJob
 from advlearn.studies.topk.stages import transfer as stage
+from advlearn.studies.topk.transferability import TransferEvaluator
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npy, read_parquet, write_npy, write_parquet
 from tests.helpers.tiny_topk import TinyTopk, topk_files
@@ -142,8 +142,8 @@ def test_noise_is_as_long_as_the_attack_and_inside_the_box(topk: TinyTopk) -> No
     outcomes = read_parquet(topk.outcomes("cnn", "transfer"))
     outcomes = outcomes[outcomes["cell"] == 0]
     test = load_multilabel(topk.data).split("test")
-    judges = Judges({}, test, job(topk), seed=0)
-    noisy = judges.noisy(outcomes)
+    evaluator = TransferEvaluator({}, test, job(topk), seed=0)
+    noisy = evaluator.with_noise(outcomes)
     assert 0 <= noisy.min() < noisy.max() <= 1
     clean = test.images[outcomes["image"].to_numpy()]
     shift = (noisy - clean).astype(np.float64).reshape(len(noisy), -1)
@@ -152,9 +152,9 @@ def test_noise_is_as_long_as_the_attack_and_inside_the_box(topk: TinyTopk) -> No
     # Each image has noise of its own, of the seed and not of the rows beside it.
     directions = shift / np.linalg.norm(shift, axis=1, keepdims=True)
     assert (np.abs(directions @ directions.T - np.eye(len(shift))) < 0.95).all()
-    alone = judges.noisy(outcomes.iloc[2:3])
+    alone = evaluator.with_noise(outcomes.iloc[2:3])
     assert (alone[0] == noisy[2]).all()
-    other = Judges({}, test, job(topk), seed=1).noisy(outcomes)
+    other = TransferEvaluator({}, test, job(topk), seed=1).with_noise(outcomes)
     assert (other != noisy).any()
 
 

@@ -11,7 +11,7 @@ from advlearn.studies.toy.paper.schema import SCHEMA
 from advlearn.studies.toy.settings import CollectJob
 
 from advlearn.support.checksums import sha256_of_all
-from advlearn.support.choices import answered
+from advlearn.support.choices import choices_table
 from advlearn.support.io import read_csv, write_csv, write_json
 from advlearn.support.manifest import Manifest
 
@@ -26,7 +26,7 @@ def toy_collect(
     """Gather the means of all seeds."""
     frames = [read_csv(files.path("draw", seed=seed)) for seed in settings.seeds]
     means = pd.concat(frames, ignore_index=True)
-    questions = answered(read_csv(choices), {"all": settings.study})
+    questions = choices_table(read_csv(choices), {"all": settings.study})
     for name, frame in (("toy_draws", means), ("toy_choices", questions)):
         write_csv(out.with_name(f"{name}.csv"), SCHEMA.tables[name].written(frame))
     write_json(

@@ -22,18 +22,18 @@ _CACHED = "manifest.json"
 _written: dict[Path, None] = {}
 
 
-def remember(path: Path) -> None:
+def note_written(path: Path) -> None:
     """Remember that this job has written ``path``; what was noted of an older file goes."""
     if path.suffix in _SUFFIXES and path.name != _CACHED:
         _written[path.absolute()] = None
-        if sums := _sums(path):
+        if sums := _checksum_file(path):
             sums.unlink(missing_ok=True)
 
 
 def write_checksums() -> None:
     """Note the checksums of all files that this job has written: it has ended well."""
     for path in _written:
-        sums = _sums(path)
+        sums = _checksum_file(path)
         if sums and path.is_file():
             sums.parent.mkdir(parents=True, exist_ok=True)
             sums.write_text(sha256_of(path), encoding="ascii")
@@ -46,7 +46,7 @@ def verify(path: Path) -> None:
     Raises:
         UserError: its content is another.
     """
-    sums = _sums(path)
+    sums = _checksum_file(path)
     if not sums or not sums.is_file() or not path.is_file():
         return
     expected = sums.read_text(encoding="ascii")
@@ -58,7 +58,7 @@ def verify(path: Path) -> None:
         )
 
 
-def _sums(path: Path) -> Path | None:
+def _checksum_file(path: Path) -> Path | None:
     """Where the checksum of a file of the run's folder is; none without a run or elsewhere."""
     lock = os.environ.get(VARIABLE)
     if not lock:

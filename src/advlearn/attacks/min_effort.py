@@ -21,7 +21,7 @@ _NORMS = {"l2": L2Ball(1.0), "linf": LinfBall(1.0)}
 
 
 @dataclass(frozen=True)
-class EffortOutcome:
+class MinEffortOutcome:
     """The shortest perturbations that were found for n images.
 
     Attributes:
@@ -37,7 +37,7 @@ class EffortOutcome:
 
 
 @dataclass(frozen=True)
-class EffortAttack(ABC):
+class MinEffortAttack(ABC):
     """Looks for the shortest perturbation that changes the prediction.
 
     Args:
@@ -60,11 +60,11 @@ class EffortAttack(ABC):
         """
         return self.solve(model, images, labels).adversarial
 
-    def solve(self, model: nn.Module, images: Tensor, labels: Tensor) -> EffortOutcome:
+    def solve(self, model: nn.Module, images: Tensor, labels: Tensor) -> MinEffortOutcome:
         """Attack every image that is classified correctly.
 
-        The model is in evaluation mode meanwhile and as before afterwards; the gradients of its
-        parameters are not touched.
+        During the attack the model is in evaluation mode, and afterwards as it was before; the
+        gradients of its parameters are not touched.
 
         Args:
             model: network (n, ...) -> logits (n, k), on the device of the images.
@@ -92,7 +92,7 @@ class EffortAttack(ABC):
                     found[left] = hit
                 reached[part] = found
         distance = problem.distance(images, adversarial).masked_fill(~reached, torch.inf)
-        return EffortOutcome(adversarial, reached, distance)
+        return MinEffortOutcome(adversarial, reached, distance)
 
     @abstractmethod
     def _attack(
@@ -118,6 +118,6 @@ def hinge(logits: Tensor, labels: Tensor, confidence: float) -> Tensor:
     return -(margin(logits, labels) + confidence).relu()
 
 
-def wide(values: Tensor, like: Tensor) -> Tensor:
+def broadcast_like(values: Tensor, like: Tensor) -> Tensor:
     """One number an image, (n,), shaped to multiply ``like`` (n, ...)."""
     return values.reshape(-1, *([1] * (like.ndim - 1)))

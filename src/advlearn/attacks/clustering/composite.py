@@ -1,4 +1,4 @@
-"""Fixed directions and several attacks as one: what value functions and refinements are made of."""
+"""Attacks made of parts: fixed directions, and several attacks as one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from advlearn.problem import Attack
 
 
 @dataclass(frozen=True, eq=False)
-class Along:
+class FixedDirections:
     """Multiples of given perturbations, scaled to the radius.
 
     Args:
@@ -33,7 +33,7 @@ class Along:
 
 
 @dataclass(frozen=True)
-class Together:
+class CombinedAttack:
     """The candidates of several attacks, one after the other."""
 
     attacks: Sequence[Attack]

@@ -1,4 +1,4 @@
-"""The problem of a partition: each cluster is one point with a mass.
+"""The centroid problem of a partition: each cluster is one point with a mass.
 
 With n_a points of mean c_a in cluster a and W_ab the sum of the weights between a and b, it is
 
@@ -19,8 +19,8 @@ from advlearn.learners.convex.solution import lengths
 
 
 @dataclass(frozen=True, eq=False)
-class Reduced:
-    """A partition's centroid problem.
+class CentroidProblem:
+    """The centroid problem of one partition.
 
     Attributes:
         sizes: points of each cluster, (K,) float64.
@@ -50,7 +50,7 @@ def cluster_means(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndar
     return sums
 
 
-def reduce(points: np.ndarray, graph: Graph, labels: np.ndarray) -> Reduced:
+def centroid_problem(points: np.ndarray, graph: Graph, labels: np.ndarray) -> CentroidProblem:
     """The centroid problem of ``labels`` (n,), which are 0..K-1."""
     count = int(labels.max()) + 1
     first, second = labels[graph.edges[:, 0]], labels[graph.edges[:, 1]]
@@ -59,7 +59,7 @@ def reduce(points: np.ndarray, graph: Graph, labels: np.ndarray) -> Reduced:
     codes, pair = np.unique(
         np.minimum(first, second) * count + np.maximum(first, second), return_inverse=True
     )
-    return Reduced(
+    return CentroidProblem(
         sizes=np.bincount(labels, minlength=count).astype(np.float64),
         means=cluster_means(points, labels, count),
         edges=np.stack([codes // count, codes % count], axis=1),
@@ -77,7 +77,7 @@ def ascent_steps(edges: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return found
 
 
-def unit_directions(problem: Reduced, centroids: np.ndarray) -> np.ndarray:
+def unit_directions(problem: CentroidProblem, centroids: np.ndarray) -> np.ndarray:
     """Unit vectors (x_i - x_j) / |x_i - x_j| of the crossing edges, (crossing edges, d)."""
     differences = centroids[problem.edges[:, 0]] - centroids[problem.edges[:, 1]]
     units = differences / lengths(differences)[:, None]

@@ -63,7 +63,7 @@ class _Raw:
     features: tuple[str, ...]
 
 
-def load(settings: PointSet, n_neighbors: int = 10) -> Points:
+def make_points(settings: PointSet, n_neighbors: int = 10) -> Points:
     """Read or draw a point set and bring it to the common scale.
 
     Args:
@@ -122,7 +122,7 @@ def load(settings: PointSet, n_neighbors: int = 10) -> Points:
     )
 
 
-def save(path: Path, data: Points) -> None:
+def save_points(path: Path, data: Points) -> None:
     """Write a point set as .npz without pickle: the attributes by name, unknown classes as -1."""
     truth = np.full(len(data.points), -1) if data.truth is None else data.truth
     write_npz(
@@ -138,8 +138,8 @@ def save(path: Path, data: Points) -> None:
     )
 
 
-def read(path: Path) -> Points:
-    """Read what ``save`` wrote.
+def read_points(path: Path) -> Points:
+    """Read what ``save_points`` wrote.
 
     Raises:
         UserError: the file is missing, damaged, or holds something else.

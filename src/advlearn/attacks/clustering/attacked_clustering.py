@@ -15,13 +15,13 @@ from advlearn.learners.convex import Graph, Solution, solve
 from advlearn.learners.partitioners import ConvexPartitioner, Weights
 from advlearn.support.errors import UserError, unknown_name
 
-__all__ = ["Setting", "budget"]
+__all__ = ["AttackedClustering", "build_budget"]
 
-EXACT = 1e-10
+TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class AttackedClustering:
     """Points, the frozen graph and the penalty of the clustering that is attacked.
 
     Args:
@@ -55,15 +55,15 @@ class Setting:
     def learner(self, weights: Weights) -> ConvexPartitioner:
         """Convex clustering with exact solutions, started from the clean one."""
         return ConvexPartitioner(
-            self.graph, self.gamma, weights, self.phi, EXACT, start=self._solution
+            self.graph, self.gamma, weights, self.phi, TOLERANCE, start=self._solution
         )
 
     @cached_property
     def _solution(self) -> Solution:
-        return solve(self.points, self.graph, self.gamma, tol=EXACT)
+        return solve(self.points, self.graph, self.gamma, tol=TOLERANCE)
 
 
-def budget(name: str, tau: float, shape: tuple[int, int]) -> PointBudget:
+def build_budget(name: str, tau: float, shape: tuple[int, int]) -> PointBudget:
     """The budget of that name that reaches as far as ``tau`` for every point does.
 
     ``frobenius``: tau sqrt(n), which allows every point to move by tau; ``linf``: tau / sqrt(d), of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.data.transfer import SourceFailure, copy_file, copy_stream, unpack
+from advlearn.data.copying import SourceFailure, copy_file, copy_stream, unpack
 
 
 class Breaking:

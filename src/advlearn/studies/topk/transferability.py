@@ -1,4 +1,4 @@
-"""What classifiers make of images that were perturbed for one of them."""
+"""Transferability: how classifiers rank the labels of images perturbed for one of them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ NOISE = "noise"
 
 
 @dataclass(frozen=True)
-class Judges:
-    """The classifiers of a run, and the images that they are shown.
+class TransferEvaluator:
+    """Evaluates every classifier of a run on images that were perturbed for one of them.
 
     Attributes:
         networks: name -> classifier.
@@ -39,7 +39,7 @@ class Judges:
     job: TopkTransferJob
     seed: int
 
-    def of_attack(
+    def rows_of_attack(
         self, source: str, outcomes: pd.DataFrame, images: np.ndarray, cell: int
     ) -> SavedState:
         """Rows of one attack on one classifier; for the first attack also those of the control.
@@ -54,10 +54,10 @@ class Judges:
         outcomes, perturbed = outcomes[mine], np.array(images[mine])
         rows = self._rows(source, self.job.methods[cell], outcomes, perturbed)
         if cell == 0:
-            rows += self._rows(source, NOISE, outcomes, self.noisy(outcomes))
+            rows += self._rows(source, NOISE, outcomes, self.with_noise(outcomes))
         return {"rows": rows}
 
-    def noisy(self, outcomes: pd.DataFrame) -> np.ndarray:
+    def with_noise(self, outcomes: pd.DataFrame) -> np.ndarray:
         """The clean images of these rows with Gaussian noise of the attack's l2 length."""
         noisy = np.empty((len(outcomes), *self.test.images.shape[1:]), dtype=np.float32)
         for row, (position, length) in enumerate(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.support import io, runlock, sums
+from advlearn.support import io, run_checksums, runlock
 from advlearn.support.errors import UserError
 
 FRAME = pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]})
@@ -24,7 +24,7 @@ FILES: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a run."""
     monkeypatch.setenv(runlock.VARIABLE, str(tmp_path / ".snakemake" / "advlearn.lock"))
-    monkeypatch.setattr(sums, "_written", {})
+    monkeypatch.setattr(run_checksums, "_written", {})
     return tmp_path
 
 
@@ -39,7 +39,7 @@ def test_each_flipped_byte_is_found(run: Path, name: str) -> None:
     write, read = FILES[name]
     path = run / "results" / name
     write(path)
-    sums.write_checksums()
+    run_checksums.write_checksums()
     read(path)
     size = path.stat().st_size
     for place in {0, size // 3, size // 2, size - 2}:
@@ -55,11 +55,11 @@ def test_a_file_that_is_written_again_is_the_new_one(run: Path) -> None:
     path = run / "table.csv"
     for _ in range(2):
         io.write_csv(path, FRAME)
-        sums.write_checksums()
+        run_checksums.write_checksums()
     io.write_csv(path, FRAME[:1])
     # The job has not ended: nothing is known of the new file, and nothing of the old one counts.
     assert len(io.read_csv(path)) == 1
-    sums.write_checksums()
+    run_checksums.write_checksums()
     flip(path, 5)
     with pytest.raises(UserError, match="is not what was written"):
         io.read_csv(path)
@@ -67,7 +67,7 @@ def test_a_file_that_is_written_again_is_the_new_one(run: Path) -> None:
 
 def test_what_the_cache_may_put_in_place_is_not_noted(run: Path) -> None:
     io.write_json(run / "manifest.json", {"files": []})
-    sums.write_checksums()
+    run_checksums.write_checksums()
     (run / "manifest.json").write_text('{"files": [1]}', encoding="utf-8")
     assert io.read_json(run / "manifest.json") == {"files": [1]}
 
@@ -77,5 +77,5 @@ def test_what_no_job_wrote_is_read_as_it_is(run: Path, monkeypatch: pytest.Monke
     assert len(io.read_csv(run / "own.csv")) == 2
     monkeypatch.delenv(runlock.VARIABLE)
     io.write_csv(run / "by_hand.csv", FRAME)
-    sums.write_checksums()
+    run_checksums.write_checksums()
     assert not (run / ".snakemake").exists()

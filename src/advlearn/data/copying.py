@@ -59,7 +59,7 @@ def copy_stream(
                 chunk = reader.read(CHUNK)
             except _FAULTS as error:
                 raise SourceFailure(
-                    f"stopped or damaged after {done} bytes: {plain(error)}"
+                    f"stopped or damaged after {done} bytes: {one_line(error)}"
                 ) from error
             if not chunk:
                 return done
@@ -81,7 +81,7 @@ def copy_file(source: Path, target: Path, *, limit: int | None = None) -> None:
     try:
         opened: IO[bytes] = source.open("rb")
     except OSError as error:
-        raise SourceFailure(plain(error)) from error
+        raise SourceFailure(one_line(error)) from error
     with opened as stream:
         if source.suffix == ".gz":
             with gzip.open(stream) as plain_stream:
@@ -115,14 +115,14 @@ def unpack(archive: IO[bytes] | Path, members: Collection[str], folder: Path) ->
         else:
             tar = tarfile.open(fileobj=archive, mode="r|*")  # noqa: SIM115
     except _FAULTS as error:
-        raise SourceFailure(f"the archive cannot be opened: {plain(error)}") from error
+        raise SourceFailure(f"the archive cannot be opened: {one_line(error)}") from error
     with tar:
         while len(found) < len(members):
             try:
                 entry = tar.next()
                 stream = tar.extractfile(entry) if entry and entry.isreg() else None
             except _FAULTS as error:
-                raise SourceFailure(f"the archive is damaged: {plain(error)}") from error
+                raise SourceFailure(f"the archive is damaged: {one_line(error)}") from error
             if entry is None:
                 break
             name = entry.name.removeprefix("./")
@@ -135,7 +135,7 @@ def unpack(archive: IO[bytes] | Path, members: Collection[str], folder: Path) ->
     return found
 
 
-def plain(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """The message of an error in one line, or its type when it has none."""
     text = str(getattr(error, "strerror", None) or error).strip()
     return text.splitlines()[0] if text else type(error).__name__

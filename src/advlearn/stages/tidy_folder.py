@@ -11,7 +11,7 @@ from advlearn.support.errors import UserError
 from advlearn.tidy.reader import Tidy
 
 
-def present(folder: Path) -> list[str]:
+def studies_in(folder: Path) -> list[str]:
     """Names of the studies that have at least one file in the folder, in the order of the papers.
 
     Raises:
@@ -33,13 +33,13 @@ def present(folder: Path) -> list[str]:
     return found
 
 
-def chosen(folder: Path, names: Sequence[str] | None) -> list[Study]:
+def chosen_studies(folder: Path, names: Sequence[str] | None) -> list[Study]:
     """The studies to serve: those of ``names`` in the order of the papers, else all present.
 
     Raises:
         UserError: a name is no study, or has no file here.
     """
-    there = present(folder)
+    there = studies_in(folder)
     absent = [name for name in names or () if name not in there]
     if absent:
         raise UserError(
@@ -50,7 +50,7 @@ def chosen(folder: Path, names: Sequence[str] | None) -> list[Study]:
     return [study(name) for name in there if not names or name in names]
 
 
-def opened(which: Study, folder: Path, published: Path) -> Tidy:
+def open_tidy(which: Study, folder: Path, published: Path) -> Tidy:
     """The folder as a study reads it.
 
     Raises:

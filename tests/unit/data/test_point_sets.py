@@ -13,7 +13,13 @@ from sklearn.datasets import load_digits, load_iris, make_moons
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from advlearn.data.tabular import load, median_edge, read, save, standardised
+from advlearn.data.point_sets import (
+    make_points,
+    median_edge,
+    read_points,
+    save_points,
+    standardised,
+)
 from advlearn.settings.points import PointSet
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_npz
@@ -33,7 +39,7 @@ SHIPPED: dict[str, tuple[dict[str, Any], tuple[int, int], tuple[int, ...]]] = {
 
 
 def loaded(k: int = 10, **settings: Any) -> Any:
-    return load(SETTINGS.validate_python(settings), k)
+    return make_points(SETTINGS.validate_python(settings), k)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -199,8 +205,8 @@ def test_the_edges_are_fewer_where_there_are_fewer_points() -> None:
 @pytest.mark.parametrize("name", ["iris", "blobs"])
 def test_what_is_saved_is_read_again(tmp_path: Path, name: str) -> None:
     data = loaded(**SHIPPED[name][0])
-    save(tmp_path / "data.npz", data)
-    again = read(tmp_path / "data.npz")
+    save_points(tmp_path / "data.npz", data)
+    again = read_points(tmp_path / "data.npz")
     assert (again.points == data.points).all()
     assert (again.truth == data.truth).all()
     for key in ("classes", "features", "dropped", "scale"):
@@ -210,8 +216,8 @@ def test_what_is_saved_is_read_again(tmp_path: Path, name: str) -> None:
 def test_unknown_classes_stay_unknown(tmp_path: Path) -> None:
     text = "\n".join(line.rsplit(",", 1)[0] for line in table().splitlines())
     data = loaded(3, name="csv", path=csv(tmp_path, text))
-    save(tmp_path / "data.npz", data)
-    again = read(tmp_path / "data.npz")
+    save_points(tmp_path / "data.npz", data)
+    again = read_points(tmp_path / "data.npz")
     assert again.truth is None
     assert again.classes == ()
     assert again.dropped == ("site",)
@@ -220,6 +226,6 @@ def test_unknown_classes_stay_unknown(tmp_path: Path) -> None:
 def test_another_npz_is_no_point_set(tmp_path: Path) -> None:
     write_npz(tmp_path / "other.npz", {"points": np.zeros((3, 2))})
     with pytest.raises(UserError, match="'truth' is missing"):
-        read(tmp_path / "other.npz")
+        read_points(tmp_path / "other.npz")
     with pytest.raises(UserError, match="cannot be read"):
-        read(tmp_path / "none.npz")
+        read_points(tmp_path / "none.npz")

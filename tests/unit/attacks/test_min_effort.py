@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from advlearn import attacks
 from advlearn.attacks import cw, deepfool
 from advlearn.attacks.ascent import ProjectedAscent
-from advlearn.attacks.effort import EffortAttack, EffortOutcome
+from advlearn.attacks.min_effort import MinEffortAttack, MinEffortOutcome
 from advlearn.budgets.points import Frobenius, LInf
 from advlearn.deviations import cross_entropy
 from advlearn.problem import BilevelProblem
@@ -42,7 +42,7 @@ BOTH = pytest.mark.parametrize(
 
 
 def agree(
-    found: EffortOutcome, images: Tensor, labels: Tensor, network: nn.Module, expected: Tensor
+    found: MinEffortOutcome, images: Tensor, labels: Tensor, network: nn.Module, expected: Tensor
 ) -> None:
     """The peer's images are misclassified where ours are, and the norms are the same."""
     with torch.no_grad():
@@ -143,7 +143,7 @@ def test_deepfool_finds_the_distance_to_a_linear_boundary() -> None:
 
 @pytest.mark.slow
 @BOTH
-def test_no_answer_depends_on_the_company_of_an_image(solver: EffortAttack) -> None:
+def test_no_answer_depends_on_the_company_of_an_image(solver: MinEffortAttack) -> None:
     network = small_network("conv", torch.float64)
     images, labels = labelled_images(network, dtype=torch.float64)
     whole = solver.solve(network, images, labels)
@@ -191,7 +191,7 @@ def test_early_abortion_looks_at_each_image_alone() -> None:
 
 
 @BOTH
-def test_an_image_that_cannot_be_fooled_stays_clean(solver: EffortAttack) -> None:
+def test_an_image_that_cannot_be_fooled_stays_clean(solver: MinEffortAttack) -> None:
     head = nn.Linear(16, 3)
     network = nn.Sequential(nn.Flatten(), head)
     with torch.no_grad():
@@ -214,7 +214,7 @@ def test_the_registry_of_study_1_says_where_to_find_them(
 
 
 @BOTH
-def test_no_images_give_no_images(solver: EffortAttack) -> None:
+def test_no_images_give_no_images(solver: MinEffortAttack) -> None:
     images, labels = torch.zeros(0, 1, 8, 8), torch.zeros(0, dtype=torch.int64)
     found = solver.solve(small_network("linear"), images, labels)
     assert found.adversarial.shape == images.shape
@@ -223,7 +223,7 @@ def test_no_images_give_no_images(solver: EffortAttack) -> None:
 
 @BOTH
 @pytest.mark.parametrize("wrong", ["nan", "outside", "labels"])
-def test_wrong_images_are_refused(solver: EffortAttack, wrong: str) -> None:
+def test_wrong_images_are_refused(solver: MinEffortAttack, wrong: str) -> None:
     images, labels = torch.rand(3, 1, 8, 8), torch.zeros(3, dtype=torch.int64)
     if wrong == "labels":
         labels = labels[:2]
@@ -248,7 +248,7 @@ class Crafted:
 
 @pytest.mark.slow
 @BOTH
-def test_the_answer_is_one_of_the_general_problem(solver: EffortAttack) -> None:
+def test_the_answer_is_one_of_the_general_problem(solver: MinEffortAttack) -> None:
     """The same perturbation, judged by a BilevelProblem that knows neither attack nor torch."""
     network = small_network("conv").eval()
     images, labels = labelled_images(network)
