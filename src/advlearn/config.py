@@ -18,7 +18,7 @@ from advlearn.support.errors import UserError
 if TYPE_CHECKING:
 
     class Config(RunSettings):
-        """Everything that a run is told; one key a study."""
+        """The whole configuration of a run, with one key a study."""
 
         def __getattr__(self, name: str) -> Any: ...
 
@@ -26,7 +26,7 @@ else:
     Config = create_model(
         "Config",
         __base__=RunSettings,
-        __doc__="Everything that a run is told.",
+        __doc__="The whole configuration of a run.",
         **{
             study.name: (study.load(study.settings), Field(..., description=study.title))
             for study in studies()
@@ -61,7 +61,7 @@ def settings_of(config: Config, study: str) -> StudySettings:
 
 
 def removed_names(config: Config, values: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """Names that the configuration takes away by null, by study and key."""
+    """Names that the configuration removes by setting them to null, by study and key."""
     found = {}
     for study in studies():
         settings = settings_of(config, study.name)

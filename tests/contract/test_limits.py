@@ -90,19 +90,19 @@ def branches(source: str) -> list[int]:
     """Lines on which something is decided by the name of a study."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        told: list[ast.AST] = []
+        compared: list[ast.AST] = []
         if isinstance(node, ast.Compare):
-            told = [node.left, *node.comparators]
+            compared = [node.left, *node.comparators]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in {"startswith", "removeprefix", "endswith"}:
-                told = list(node.args)
+                compared = list(node.args)
         elif isinstance(node, ast.match_case):
-            told = [node.pattern]
+            compared = [node.pattern]
         elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Dict):
-            told = [key for key in node.value.keys if key is not None]
+            compared = [key for key in node.value.keys if key is not None]
         names = {
             each.value.strip("_-")
-            for part in told
+            for part in compared
             for each in ast.walk(part)
             if isinstance(each, ast.Constant) and isinstance(each.value, str)
         }
@@ -119,8 +119,8 @@ def test_nothing_branches_on_the_name_of_a_study() -> None:
     assert found == {}
     for path in (ROOT / "Snakefile", *RULES):
         text = path.read_text(encoding="utf-8")
-        told = re.findall(r"""(?:==|!=|\bin)\s*[("'\[{]+(\w+)["']""", text)
-        assert not set(told) & set(NAMES), shown(path)
+        compared = re.findall(r"""(?:==|!=|\bin)\s*[("'\[{]+(\w+)["']""", text)
+        assert not set(compared) & set(NAMES), shown(path)
 
 
 @pytest.mark.parametrize(

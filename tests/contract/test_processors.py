@@ -19,8 +19,8 @@ DELICATE = (
     "-k", "not cw and not constants and not abortion",
     "tests/unit/attacks/test_acceleration.py",
     "tests/unit/attacks/test_ascent.py",
-    "tests/unit/attacks/test_effort.py",
     "tests/unit/attacks/test_foolbox.py",
+    "tests/unit/attacks/test_min_effort.py",
     "tests/unit/budgets/test_balls.py",
     "tests/unit/embeddings/test_pca.py",
 )  # fmt: skip

@@ -23,7 +23,7 @@ ATTACKS: dict[str, str] = {
 
 
 class Attack(Protocol):
-    """Whatever perturbs images."""
+    """Anything that perturbs images."""
 
     def run(
         self,

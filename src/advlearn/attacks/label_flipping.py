@@ -36,7 +36,7 @@ def flipping_problem(task: LogisticTask, count: int) -> BilevelProblem[Array]:
 
 
 def flipped(targets: Array, flips: Array) -> Array:
-    """``targets`` (n,) of 0 and 1 with those turned round where ``flips`` is 1."""
+    """``targets`` (n,) of 0 and 1 with those flipped where ``flips`` is 1."""
     return np.abs(targets - flips)
 
 

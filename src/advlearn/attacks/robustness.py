@@ -183,46 +183,46 @@ def _attack(
         waiting += len(admitted)
         return admitted
 
-    where = admit(batch_size)
-    clean, iterate, label = images[where], starts[where], labels[where]
-    done = torch.zeros_like(where)
+    active = admit(batch_size)
+    clean, iterate, label = images[active], starts[active], labels[active]
+    done = torch.zeros_like(active)
     step = solver.stepper(clean)
-    while len(where):
+    while len(active):
         logits, gradient = problem.linearise(iterate, label)
-        work += len(where)
+        work += len(active)
         fooled = logits.argmax(1) != label
         hit = fooled.nonzero().squeeze(1)
         if len(hit):
-            robust[where[hit]] = False
-            adversarial[where[hit]] = iterate[hit]
+            robust[active[hit]] = False
+            adversarial[active[hit]] = iterate[hit]
         iterate = step(iterate, gradient)
         done += 1
         through = ((done >= solver.steps) & ~fooled).nonzero().squeeze(1)
         if len(through):
-            finished.append((where[through], iterate[through]))
+            finished.append((active[through], iterate[through]))
             if sum(len(part) for part, _ in finished) >= batch_size:
-                _settle(problem.learner, labels, finished, robust, adversarial)
+                _judge_finished(problem.learner, labels, finished, robust, adversarial)
         free = torch.cat([hit, through])
         if len(free) == 0:
             continue
         newcomers = admit(len(free))
         if len(newcomers):
             slots = free[: len(newcomers)]
-            where[slots], label[slots] = newcomers, labels[newcomers]
+            active[slots], label[slots] = newcomers, labels[newcomers]
             clean[slots], iterate[slots] = images[newcomers], starts[newcomers]
             done[slots] = 0
         if len(newcomers) < len(free):
-            keep = torch.ones_like(where, dtype=torch.bool)
+            keep = torch.ones_like(active, dtype=torch.bool)
             keep[free[len(newcomers) :]] = False
-            where, label, done = where[keep], label[keep], done[keep]
+            active, label, done = active[keep], label[keep], done[keep]
             clean, iterate = clean[keep], iterate[keep]
         step = solver.stepper(clean)
     if finished:
-        _settle(problem.learner, labels, finished, robust, adversarial)
+        _judge_finished(problem.learner, labels, finished, robust, adversarial)
     return work
 
 
-def _settle(
+def _judge_finished(
     model: nn.Module,
     labels: Tensor,
     finished: list[tuple[Tensor, Tensor]],
@@ -230,9 +230,9 @@ def _settle(
     adversarial: Tensor,
 ) -> None:
     """Judge the last iterates that are in ``finished`` and empty it."""
-    where = torch.cat([part for part, _ in finished])
+    rows = torch.cat([part for part, _ in finished])
     last = torch.cat([iterate for _, iterate in finished])
     finished.clear()
     with torch.no_grad():
-        robust[where] = model(last).argmax(1) == labels[where]
-    adversarial[where] = last
+        robust[rows] = model(last).argmax(1) == labels[rows]
+    adversarial[rows] = last

@@ -89,7 +89,7 @@ class Budget(ABC):
         """How far rounding alone can carry a projected image out of the ball."""
 
     def check(self, clean: Tensor, candidate: Tensor, tolerance: float | None = None) -> None:
-        """See that each candidate is inside its ball and inside the box.
+        """Check that each candidate is inside its ball and inside the box.
 
         Args:
             clean: images (n, ...).

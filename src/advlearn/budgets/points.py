@@ -87,7 +87,7 @@ class PointBudget(ABC):
         return bool(self.size(perturbation) <= self.epsilon + excess)
 
     def check(self, perturbation: Array) -> None:
-        """See that E is inside.
+        """Check that E is inside.
 
         Raises:
             BudgetViolation: it is not, by more than rounding: a defect of an attack.

@@ -105,7 +105,7 @@ def gaussian(points: np.ndarray, edges: np.ndarray, phi: float) -> np.ndarray:
 def check_weights(
     points: np.ndarray, graph: Graph, gamma: float, weights: str, phi: float | None
 ) -> None:
-    """See that gamma, and the model of the weights, are what a certificate may assume.
+    """Check that gamma, and the model of the weights, are what a certificate may assume.
 
     Raises:
         UserError: gamma is not > 0, an unknown mode, points of another number than the graph's,

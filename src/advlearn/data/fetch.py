@@ -110,7 +110,7 @@ def obtain(dataset: Dataset, settings: SourceSettings, folder: Path) -> Manifest
             if target.is_file() and sha256_of(target) == file.sha256:
                 source = before.get(file.sha256, "in place already")
             else:
-                source = _first(dataset, file, places, target, said)
+                source = _fetch_first(dataset, file, places, target, said)
             fetched.append(Fetched(file.name, file.sha256, file.size, source))
         if fetched:
             write_json(folder / SOURCES_FILE, {file.sha256: file.source for file in fetched})
@@ -143,7 +143,7 @@ def _places(dataset: Dataset, settings: SourceSettings, scratch: Path) -> list[P
     return places
 
 
-def _first(
+def _fetch_first(
     dataset: Dataset, file: RawFile, places: list[Place], target: Path, said: set[str]
 ) -> str:
     """Fetch one file from the first place that has it and return that place's label."""

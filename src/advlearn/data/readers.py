@@ -91,7 +91,7 @@ def _read_cifar(dataset: Dataset, files: Mapping[str, Path]) -> Official:
 
 
 def _read_digits(dataset: Dataset, files: Mapping[str, Path]) -> Official:
-    """scikit-learn's digits, which know no official test set: every class gives a fifth of its own.
+    """scikit-learn's digits have no official test set: a fifth of every class is taken as one.
 
     Pixels 0..16 become 0..255 (nearest). The draw is fixed: it depends on no seed.
     """

@@ -39,7 +39,7 @@ class Place(Protocol):
 
 
 class NoMirror:
-    """Stands where a mirror folder would be tried, so that its absence is told."""
+    """Placeholder where no mirror folder is given, so that messages say so."""
 
     label = "mirror"
 

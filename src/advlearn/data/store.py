@@ -83,7 +83,7 @@ class Split:
 
 @dataclass(frozen=True)
 class StoredSplit:
-    """One split on disk: labels in memory, images read when they are asked for.
+    """One split on disk: labels in memory, images read on demand.
 
     Attributes:
         labels: int64 (n).

@@ -26,7 +26,7 @@ def tkmia(
 ) -> Tensor:
     """Push S_Y out of the top k and the other relevant labels into it (T_kMIA, arXiv 2309.00007).
 
-    The aim is ``(max_{S_Y} f - f_[k+1]) + (f_[k] - min_R f)``. Its surrogates are
+    The goal is ``(max_{S_Y} f - f_[k+1]) + (f_[k] - min_R f)``. Its surrogates are
 
     - ``average``, the paper's: f_[k+1] becomes the mean of the c - k smallest logits and f_[k] the
       mean of the k largest. By ``sum_{i<=K} s_[i] = min_l {K l + sum_i [s_i - l]_+}`` (Ogryczak and

@@ -26,7 +26,7 @@ _ENOUGH_DECREASE = 1e-4
 
 
 def check(points: Array, targets: Array, penalty: float) -> None:
-    """See that there is a lower-level problem.
+    """Check that there is a lower-level problem.
 
     Raises:
         UserError: points that are no finite matrix, targets other than 0 and 1 or of another

@@ -88,7 +88,7 @@ class ValueFunction(NamedTuple):
 
 
 class Attack(Protocol):
-    """Whatever proposes perturbations; the problem itself judges them."""
+    """Anything that proposes perturbations; the problem itself judges them."""
 
     def candidates(
         self, problem: BilevelProblem[Any], tau: float, generator: np.random.Generator

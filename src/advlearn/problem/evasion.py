@@ -6,7 +6,7 @@ each with a problem of its own: FGSM and PGD solve M1; T_kMIA, the attacks it is
 Carlini and Wagner's and DeepFool solve M2. ``of_image`` of either form is the general problem of
 one image, with the same effects. What stays different, and why:
 
-- D compares with a label or an aim that is handed in with each batch, not with the clean result;
+- D compares with a label or a goal that is handed in with each batch, not with the clean result;
 - "enough" (:class:`MinEffortProblem`) is a question about the ranking of the logits, which has no
   gradient, so that M2 is solved by climbing a D that stands in for it: it has both;
 - ``projected`` (study 2) solves M1 for a growing list of budgets; that it also holds other labels
@@ -30,37 +30,37 @@ from advlearn.deviations import Deviation
 from advlearn.problem.bilevel import BilevelProblem
 from advlearn.support.errors import UserError, unknown_name
 
-Aim = TypeVar("Aim")
-"""What an attacker of several labels wants: whatever his deviation and his test understand."""
+AnyGoal = TypeVar("AnyGoal")
+"""What the attacker wants, in a form that the deviation and the test of success understand."""
 
 
-class EvasionProblem(Generic[Aim]):
+class EvasionProblem(Generic[AnyGoal]):
     """What both forms share: a deviation with a gradient, and a learner that does not answer.
 
     Attributes:
-        deviation: (logits, aim) -> (n,), what is climbed.
+        deviation: (logits, goal) -> (n,), what is climbed.
         learner: network (n, ...) -> logits (n, k) that treats each image on its own in
             evaluation mode.
     """
 
-    deviation: Callable[[Tensor, Aim], Tensor]
+    deviation: Callable[[Tensor, AnyGoal], Tensor]
     learner: nn.Module
 
-    def linearise(self, candidate: Tensor, aim: Aim) -> tuple[Tensor, Tensor]:
+    def linearise(self, candidate: Tensor, goal: AnyGoal) -> tuple[Tensor, Tensor]:
         """Logits (n, k) at ``candidate`` and the gradient of the deviation there (n, ...).
 
         One forward and one backward pass, and no gradient reaches the parameters. The logits come
         with it because whoever takes a step usually also wants to know the prediction.
         """
-        return _linearise(self.learner, lambda logits: self.deviation(logits, aim), candidate)
+        return _linearise(self.learner, lambda logits: self.deviation(logits, goal), candidate)
 
     def _of_image(
         self,
         clean: Tensor,
-        aim: Aim,
+        goal: AnyGoal,
         budget: PointBudget,
         box: Box,
-        effect: Callable[[Tensor, Aim], Tensor],
+        effect: Callable[[Tensor, AnyGoal], Tensor],
     ) -> BilevelProblem[Any]:
         def logits(data: Array) -> Tensor:
             image = torch.from_numpy(data).to(clean.device, clean.dtype)
@@ -75,14 +75,14 @@ class EvasionProblem(Generic[Aim]):
             raise UserError(
                 "a general bilevel problem is that of one image",
                 where=f"a batch of {len(clean)} images",
-                remedy="hand in images[i : i + 1] and the aim of that image",
+                remedy="hand in images[i : i + 1] and the goal of that image",
             )
         return BilevelProblem(
             data=clean.detach().cpu().numpy(),
             budget=budget,
             deviation=lambda reference, found: float(effect(found, reference)),
             learner=logits,
-            reference=aim,
+            reference=goal,
             perturb=boxed,
         )
 
@@ -122,30 +122,30 @@ class MaxEffectProblem(EvasionProblem[Tensor]):
 
 
 @dataclass(frozen=True)
-class MinEffortProblem(EvasionProblem[Aim]):
+class MinEffortProblem(EvasionProblem[AnyGoal]):
     """Make the perturbation as short as possible such that it is enough; ``learner`` is frozen.
 
     Args:
         distance: (clean, candidate) -> (n,), the norm of the perturbation, to be minimised.
-        reached: (logits, aim) -> bool (n,), whether the effect is enough, image by image.
-        deviation: (logits, aim) -> (n,), what is climbed on the way there.
+        reached: (logits, goal) -> bool (n,), whether the effect is enough, image by image.
+        deviation: (logits, goal) -> (n,), what is climbed on the way there.
         learner: network (n, ...) -> logits (n, k) that treats each image on its own in
             evaluation mode.
     """
 
     distance: Callable[[Tensor, Tensor], Tensor]
-    reached: Callable[[Tensor, Aim], Tensor]
-    deviation: Callable[[Tensor, Aim], Tensor]
+    reached: Callable[[Tensor, AnyGoal], Tensor]
+    deviation: Callable[[Tensor, AnyGoal], Tensor]
     learner: nn.Module
 
     def of_image(
-        self, clean: Tensor, aim: Aim, budget: PointBudget, box: Box | None = None
+        self, clean: Tensor, goal: AnyGoal, budget: PointBudget, box: Box | None = None
     ) -> BilevelProblem[Any]:
         """The general problem of one image: its effect is 1 where ``reached``, else 0; nu is 1.
 
         Args:
             clean: (1, ...).
-            aim: of that image.
+            goal: of that image.
             budget: its size is what ``distance`` measures, its radius the largest that counts.
             box: of the pixels; by default [0, 1].
 
@@ -153,7 +153,7 @@ class MinEffortProblem(EvasionProblem[Aim]):
             UserError: several images.
         """
         return self._of_image(
-            clean, aim, budget, box or Box(), lambda logits, own: self.reached(logits, own).float()
+            clean, goal, budget, box or Box(), lambda logits, own: self.reached(logits, own).float()
         )
 
 

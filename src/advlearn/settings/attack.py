@@ -135,7 +135,7 @@ _ADAPTER: TypeAdapter[FgsmSettings | PgdSettings] = TypeAdapter(AttackSettings)
 
 
 def attack_from_json(text: str) -> FgsmSettings | PgdSettings:
-    """Read the settings of whichever attack the key ``name`` says.
+    """Read the settings of the attack that the key ``name`` says.
 
     Raises:
         UserError: no JSON, an unknown attack, an unknown key or a wrong value.

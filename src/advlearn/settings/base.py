@@ -60,7 +60,7 @@ def without_null(named: Any) -> Any:
 
 
 def check_plain_names(named: dict[str, _Value], what: str = "name") -> dict[str, _Value]:
-    """See that names can stand in tables and paths.
+    """Check that names can stand in tables and paths.
 
     Args:
         named: a mapping by name.

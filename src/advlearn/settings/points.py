@@ -13,7 +13,7 @@ _Seed = Annotated[int, Field(ge=0)]
 
 
 class BundledSettings(Settings):
-    """Measurements that scikit-learn brings along; z-scores, constant features dropped."""
+    """Measurements that come with scikit-learn; z-scores, constant features dropped."""
 
     name: Literal["iris", "wine", "breast_cancer"] = Field(..., description="which data set")
     points: int | None = Field(

@@ -21,7 +21,7 @@ class Wildcards(Protocol):
 
 
 class RunSettings(Settings):
-    """Everything that a run is told, the studies aside."""
+    """The configuration of a run without the blocks of its studies."""
 
     run: str = Field(
         ...,
@@ -71,7 +71,7 @@ class StudySettings(Settings):
 
 
 def entry_of(named: Mapping[str, _Value], name: str, kind: str, keys: str) -> _Value:
-    """The entry of a name that stands in the path of a file that was asked for.
+    """The entry that a wildcard of the requested file names.
 
     Args:
         named: entries of the run by name.

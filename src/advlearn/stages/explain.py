@@ -142,14 +142,14 @@ def explanation(
     number: dict[str, Any] | None = None
     frames: dict[str, list[pd.DataFrame]] = {}
     if address.words and table is not None:
-        number, frames = _number(address, tidy, run_folder, table)
+        number, frames = _explain_number(address, tidy, run_folder, table)
         # A published number has no rows of ours, and nothing was run for it.
         stage_of = tidy.schema.stage_of
         tables = [*frames, *(n for n in tables if not stage_of(n))] if frames else []
     suffix = ".csv" if address.kind == "tables" else ".svg"
     target = f"{run_folder.home}/paper/{address.kind}/{address.name}{suffix}"
     with rules_of(snakefile, run_folder.config) as rules:
-        chain = _chain(target, study, tidy, tables, frames, rules)
+        chain = _trace_chain(target, study, tidy, tables, frames, rules)
         jobs = [_job(job, chain.used[job.outputs[0]], run_folder) for job in chain.jobs]
     return {
         "kind": address.kind.removesuffix("s"),
@@ -198,7 +198,7 @@ def _rebuilt(
     return title, table, again
 
 
-def _number(
+def _explain_number(
     address: Address, tidy: Tidy, run_folder: RunFolder, table: Table
 ) -> tuple[dict[str, Any], dict[str, list[pd.DataFrame]]]:
     """A number with the rows behind it, and these rows by tidy table."""
@@ -252,7 +252,7 @@ def _rows(role: str, file: Path | None, rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _chain(
+def _trace_chain(
     target: str,
     study: Study,
     tidy: Tidy,

@@ -21,7 +21,7 @@ def sha256_of_all(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def check_sha256(path: Path, expected: str, written_by: str) -> None:
-    """See that ``path`` is still what it was when its checksum was taken.
+    """Check that ``path`` is still what it was when its checksum was taken.
 
     Raises:
         UserError: its content is another; ``written_by`` names the stage to run again.

@@ -26,7 +26,7 @@ def read_rows(path: Path, wanted: int) -> pd.DataFrame:
 def check_rows(
     path: Path, frame: pd.DataFrame, count: int = 1, /, **values: Iterable[object]
 ) -> None:
-    """See that every combination of the columns' values has ``count`` rows, and no other has one.
+    """Check that every combination of the columns' values has ``count`` rows, and no other has one.
 
     Args:
         path: where the rows were read, for messages.
@@ -55,7 +55,7 @@ def check_rows(
 
 
 def incomplete(path: Path, found: object, wanted: object) -> UserError:
-    """The error for a table that lacks rows, or has rows that nobody asked for."""
+    """The error for a table that lacks rows, or has rows that do not belong to it."""
     return UserError(
         f"{path.name} lacks the rows that the run asks for: {found} instead of {wanted}",
         where=str(path),

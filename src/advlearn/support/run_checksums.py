@@ -23,7 +23,7 @@ _written: dict[Path, None] = {}
 
 
 def note_written(path: Path) -> None:
-    """Remember that this job has written ``path``; what was noted of an older file goes."""
+    """Remember that this job has written ``path``; the checksum of an older file is removed."""
     if path.suffix in _SUFFIXES and path.name != _CACHED:
         _written[path.absolute()] = None
         if sums := _checksum_file(path):
@@ -41,7 +41,7 @@ def write_checksums() -> None:
 
 
 def verify(path: Path) -> None:
-    """See that ``path`` is what a job of this run has written, if one has.
+    """Check that ``path`` is what a job of this run has written, if one has.
 
     Raises:
         UserError: its content is another.

@@ -21,7 +21,7 @@ from advlearn.attacks.topk.targets import (
     reached,
     uncertain_targets,
 )
-from advlearn.attacks.topk.variable import Variable
+from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball
 from advlearn.deviations import topk as losses
 from advlearn.problem.evasion import MinEffortProblem, frozen
@@ -77,7 +77,7 @@ def run(
             where=f"{len(positions)} positions, {len(targets)} rows, batch_size {batch_size}",
             remedy="give as many positions as rows and a batch size of at least 1",
         )
-    variable = Variable(settings.clean_map)
+    variable = TanhVariable(settings.clean_map)
     device = _device(model)
     with frozen(model):
         fast = _accelerated(model, images, positions, device)
@@ -98,16 +98,16 @@ def run(
 
 def build(settings: TopkAttackSettings, model: nn.Module) -> Solver:
     """The solver of ``settings.method`` for a frozen network."""
-    variable = Variable(settings.clean_map)
+    variable = TanhVariable(settings.clean_map)
     if settings.method == "kfool":
         return KFool(model, variable)
     if settings.method == "projected":
         return Projected.of(model, variable, settings.radii, settings.iterations)
     loss = losses.build(settings.method, settings.surrogate)
 
-    def deviation(logits: Tensor, aim: Goal) -> Tensor:
-        goals = aim.targets
-        return -loss(logits, goals.relevant, goals.specified, goals.k)
+    def deviation(logits: Tensor, goal: Goal) -> Tensor:
+        targets = goal.targets
+        return -loss(logits, targets.relevant, targets.specified, targets.k)
 
     problem = MinEffortProblem(L2Ball(1.0).distance, reached, deviation, model)
     return Descent(
@@ -143,7 +143,7 @@ def clean_logits(
         UserError: the network's logits are not finite.
     """
     positions = range(len(images)) if positions is None else positions
-    variable, device = Variable(settings.clean_map), _device(model)
+    variable, device = TanhVariable(settings.clean_map), _device(model)
     parts = []
     with frozen(model), torch.no_grad():
         fast = _accelerated(model, images, positions, device)

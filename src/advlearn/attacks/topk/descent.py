@@ -20,7 +20,7 @@ from torch import Tensor
 
 from advlearn.attacks.topk.engine import State
 from advlearn.attacks.topk.targets import Goal
-from advlearn.attacks.topk.variable import Variable
+from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball
 from advlearn.problem.evasion import MinEffortProblem
 
@@ -35,13 +35,13 @@ class Descent:
         learning_rate: step size, above 0.
         momentum: in [0, 1).
         alpha: weight of half the squared length of the change of the variable.
-        shorten: descend the length alone where the aim is reached.
+        shorten: descend the length alone where the goal is reached.
         normalise: divide each gradient of the loss by its length, so that one learning rate serves
             losses and networks whose gradients differ in size.
     """
 
     problem: MinEffortProblem[Goal]
-    variable: Variable
+    variable: TanhVariable
     learning_rate: float
     momentum: float
     alpha: float
@@ -57,15 +57,15 @@ class Descent:
         """Pixels of the changed variable."""
         return self.variable.pixels(state["start"] + state["change"])
 
-    def advance(self, state: State, image: Tensor, aim: Goal) -> Tensor:
+    def advance(self, state: State, image: Tensor, goal: Goal) -> Tensor:
         """One step."""
-        logits, ascent = self.problem.linearise(image, aim)
+        logits, ascent = self.problem.linearise(image, goal)
         descent = ascent.mul_(self.variable.slope(image)).neg_()
         descent.add_(state["change"], alpha=self.alpha)
         if self.normalise:
             L2Ball(1.0).maximiser(descent)
         if self.shorten:
-            won = self.problem.reached(logits, aim).reshape(-1, *([1] * (image.ndim - 1)))
+            won = self.problem.reached(logits, goal).reshape(-1, *([1] * (image.ndim - 1)))
             descent = torch.where(won, state["change"], descent)
         state["velocity"].mul_(self.momentum).add_(descent)
         state["change"].add_(state["velocity"], alpha=-self.learning_rate)
@@ -76,6 +76,6 @@ class Descent:
             torch.sub(moved, state["start"], out=state["change"])
         return logits
 
-    def exhausted(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
-        """Never of its own."""
+    def exhausted(self, state: State, logits: Tensor, goal: Goal) -> Tensor:
+        """Never: only the number of iterations ends the descent."""
         return torch.zeros_like(state["found"])

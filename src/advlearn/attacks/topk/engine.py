@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from advlearn.attacks.topk.targets import Goal, TopkTargets, goal, reached
-from advlearn.attacks.topk.variable import Variable
+from advlearn.attacks.topk.targets import Goal, TopkTargets, build_goal, reached
+from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball, LinfBall
 from advlearn.support.errors import BudgetViolation, UserError
 
@@ -67,11 +67,11 @@ class Solver(Protocol):
         """The iterates (m, ...), in [0, 1]."""
         ...
 
-    def advance(self, state: State, image: Tensor, aim: Goal) -> Tensor:
+    def advance(self, state: State, image: Tensor, goal: Goal) -> Tensor:
         """Logits (m, c) at the iterates ``image``; moves ``state`` on to the next ones."""
         ...
 
-    def exhausted(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
+    def exhausted(self, state: State, logits: Tensor, goal: Goal) -> Tensor:
         """Whether no step is left, bool (m,), for a reason of the solver's own.
 
         ``state["found"]`` tells whether there was a success, ``state["step"]`` the step, from 0.
@@ -85,7 +85,7 @@ def attack(
     positions: Sequence[int],
     targets: TopkTargets,
     *,
-    variable: Variable,
+    variable: TanhVariable,
     success: str,
     keep: str,
     iterations: int,
@@ -134,23 +134,23 @@ def attack(
     state = admit(min(batch_size, n)) if n else {}
     while state and len(state["row"]):
         started = time.perf_counter()
-        aim = Goal(
+        goal = Goal(
             TopkTargets(state["relevant"], state["specified"], targets.k),
             state["floor"] if success == "strict" else None,
         )
         image = solver.image(state)
-        logits = solver.advance(state, image, aim)
+        logits = solver.advance(state, image, goal)
         check_logits(logits, state["row"], positions)
         fresh = state["step"] == 0
         if bool(fresh.any()):
             state["clean_logits"][fresh] = logits[fresh]
-            if aim.floor is not None:
-                floor = goal(aim.targets[fresh], logits[fresh], success).floor
+            if goal.floor is not None:
+                floor = build_goal(goal.targets[fresh], logits[fresh], success).floor
                 assert floor is not None
-                aim.floor[fresh] = floor
-        hit = reached(logits, aim)
+                goal.floor[fresh] = floor
+        hit = reached(logits, goal)
         _keep(state, image, logits, hit)
-        over = (state["step"] + 1 >= iterations) | solver.exhausted(state, logits, aim)
+        over = (state["step"] + 1 >= iterations) | solver.exhausted(state, logits, goal)
         if keep == "first":
             over |= state["found"]
         state["step"] += 1
@@ -161,7 +161,7 @@ def attack(
         _finish({key: value[free] for key, value in state.items()}, image[free], logits[free],
                 variable, found, positions, sink)  # fmt: skip
         _refill(state, free, admit(len(free)) if waiting < n else {})
-    final_goal = goal(truth, found.clean_logits, success)
+    final_goal = build_goal(truth, found.clean_logits, success)
     found.success[:] = reached(found.adversarial_logits, final_goal)
     return found
 
@@ -185,7 +185,7 @@ def _finish(
     done: State,
     last: Tensor,
     last_logits: Tensor,
-    variable: Variable,
+    variable: TanhVariable,
     found: TopkOutcome,
     positions: Sequence[int],
     sink: Sink | None,

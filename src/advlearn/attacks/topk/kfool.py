@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from advlearn.attacks.jacobian import logit, logits_with_pullback
 from advlearn.attacks.topk.engine import State
 from advlearn.attacks.topk.targets import Goal
-from advlearn.attacks.topk.variable import Variable
+from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.metrics.ranking import ranking, top_k_mask
 
 _SMALLEST = 1e-12
@@ -39,7 +39,7 @@ class KFool:
     """
 
     learner: nn.Module
-    variable: Variable
+    variable: TanhVariable
 
     def start(self, variable: Tensor) -> State:
         """The variable, and no anchor yet."""
@@ -50,13 +50,13 @@ class KFool:
         """Pixels of the variable."""
         return self.variable.pixels(state["variable"])
 
-    def advance(self, state: State, image: Tensor, aim: Goal) -> Tensor:
+    def advance(self, state: State, image: Tensor, goal: Goal) -> Tensor:
         """One step, by k + 1 or k + 2 backward passes."""
         logits, pull = logits_with_pullback(self.learner, image)
-        best = logits.masked_fill(~aim.targets.relevant, -torch.inf).argmax(1)
+        best = logits.masked_fill(~goal.targets.relevant, -torch.inf).argmax(1)
         anchor = torch.where(state["step"] == 0, best, state["anchor"])
         state["anchor"] = anchor
-        first = ranking(logits)[:, : aim.targets.k + 1]
+        first = ranking(logits)[:, : goal.targets.k + 1]
         slope = self.variable.slope(image).flatten(1)
 
         def gradient(label: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class KFool:
         state["variable"] = moved
         return logits
 
-    def exhausted(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
+    def exhausted(self, state: State, logits: Tensor, goal: Goal) -> Tensor:
         """At the first success, and where no relevant label is left in the top k."""
-        left = aim.targets.relevant & top_k_mask(logits, aim.targets.k)
+        left = goal.targets.relevant & top_k_mask(logits, goal.targets.k)
         return state["found"] | ~left.any(1)

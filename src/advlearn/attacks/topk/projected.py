@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from advlearn.attacks.jacobian import Pullback, logit, logits_with_pullback
 from advlearn.attacks.topk.engine import State
 from advlearn.attacks.topk.targets import Goal
-from advlearn.attacks.topk.variable import Variable
+from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball
 from advlearn.metrics.ranking import ranking, top_k_mask
 from advlearn.problem.evasion import MaxEffectProblem
@@ -45,12 +45,12 @@ class Projected:
     """
 
     problems: tuple[MaxEffectProblem, ...]
-    variable: Variable
+    variable: TanhVariable
     steps: int
 
     @classmethod
     def of(
-        cls, learner: nn.Module, variable: Variable, radii: tuple[float, ...], iterations: int
+        cls, learner: nn.Module, variable: TanhVariable, radii: tuple[float, ...], iterations: int
     ) -> Projected:
         """Share ``iterations`` between radii; with fewer iterations than radii, the first radii."""
         radii = radii[:iterations]
@@ -69,10 +69,10 @@ class Projected:
         iterate = state["iterate"]
         return torch.where(_wide(begins, iterate), state["clean"], iterate)
 
-    def advance(self, state: State, image: Tensor, aim: Goal) -> Tensor:
+    def advance(self, state: State, image: Tensor, goal: Goal) -> Tensor:
         """One step, by at most 1 + PROTECTED backward passes."""
         logits, pull = logits_with_pullback(self.problems[0].learner, image)
-        targets = aim.targets
+        targets = goal.targets
         wanted = targets.specified & targets.relevant
         # Out of the top k is enough; where strict success still fails, all are pushed on.
         inside = wanted & top_k_mask(logits, targets.k)
@@ -92,7 +92,7 @@ class Projected:
         state["iterate"] = moved
         return logits
 
-    def exhausted(self, state: State, logits: Tensor, aim: Goal) -> Tensor:
+    def exhausted(self, state: State, logits: Tensor, goal: Goal) -> Tensor:
         """At the end of a radius that had a success, and at the end of the last radius."""
         done = state["step"] + 1
         return (done % self.steps == 0) & (

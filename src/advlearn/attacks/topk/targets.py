@@ -210,21 +210,21 @@ class Goal:
     floor: Tensor | None = None
 
 
-def goal(targets: TopkTargets, clean_logits: Tensor, success: str) -> Goal:
+def build_goal(targets: TopkTargets, clean_logits: Tensor, success: str) -> Goal:
     """What counts as success: ``removed`` or ``strict`` of the settings."""
     if success == "removed":
         return Goal(targets)
     return Goal(targets, measures(clean_logits, targets.relevant, targets.k))
 
 
-def reached(logits: Tensor, aim: Goal) -> Tensor:
+def reached(logits: Tensor, goal: Goal) -> Tensor:
     """No relevant specified label in the top k, and no measure below its floor; bool (n,)."""
-    targets = aim.targets
+    targets = goal.targets
     wanted = targets.specified & targets.relevant
     gone = ~(wanted & top_k_mask(logits, targets.k)).any(1)
-    if aim.floor is None:
+    if goal.floor is None:
         return gone
-    kept = measures(logits, targets.relevant, targets.k) >= aim.floor - _ROUNDING
+    kept = measures(logits, targets.relevant, targets.k) >= goal.floor - _ROUNDING
     return gone & kept.all(1)
 
 

@@ -25,7 +25,7 @@ _BELOW_ONE = 0.999999
 
 
 @dataclass(frozen=True)
-class Variable:
+class TanhVariable:
     """The change of variables named ``clean_map`` in the settings: tanh_raw or arctanh."""
 
     clean_map: str

@@ -26,7 +26,7 @@ Once = Callable[[str, Callable[[], np.ndarray]], np.ndarray]
 
 
 def each_time(setting: str, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """Makes the labels of a setting whenever they are asked for."""
+    """Computes the labels of a setting at each call: nothing is kept."""
     return make()
 
 

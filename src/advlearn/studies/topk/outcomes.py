@@ -7,7 +7,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from advlearn.attacks import topk
-from advlearn.attacks.topk.targets import goal, reached
+from advlearn.attacks.topk.targets import build_goal, reached
 from advlearn.data.multilabel.store import MultiLabelSplit
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
 from advlearn.studies.topk.perturbed import PerturbedRows
@@ -61,7 +61,7 @@ def attack_task(
     before = measures(result.clean_logits, targets.relevant, cell.k)
     after = measures(result.adversarial_logits, targets.relevant, cell.k)
     change = after - before
-    strict = goal(targets, result.clean_logits, "strict")
+    strict = build_goal(targets, result.clean_logits, "strict")
     wanted = targets.specified & targets.relevant
     in_top = [
         (wanted & top_k_mask(scores, cell.k)).sum(1)

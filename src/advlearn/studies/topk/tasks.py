@@ -53,7 +53,7 @@ class Task:
 
 
 def check_labels(job: TopkAttackJob, n_labels: int) -> None:
-    """See that the labels and the k of a job fit the data.
+    """Check that the labels and the k of a job fit the data.
 
     Raises:
         UserError: a k is not below the number of labels, or a specified label does not exist.

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from advlearn.attacks.topk.variable import Variable
+from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.data.multilabel.store import MultiLabelSplit
 from advlearn.metrics.accuracy import all_logits
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
@@ -76,7 +76,7 @@ class TransferEvaluator:
     def _clean(self, positions: list[int]) -> Tensor:
         """The images as the attack measures them: squashed where it begins at squashed images."""
         images = torch.from_numpy(self.test.images[positions])
-        return Variable(self.job.clean_map).clean(images)
+        return TanhVariable(self.job.clean_map).clean(images)
 
     def _rows(
         self, source: str, method: str, outcomes: pd.DataFrame, perturbed: np.ndarray

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from advlearn.attacks import topk
 from advlearn.attacks.topk import TopkOutcome, TopkTargets
-from advlearn.attacks.topk.targets import goal, reached
+from advlearn.attacks.topk.targets import build_goal, reached
 from advlearn.metrics.ranking import measures, top_k_mask
 from advlearn.settings.topk import METHODS, TopkAttackSettings, authors, sound
 from advlearn.support.errors import BudgetViolation, UserError
@@ -203,8 +203,8 @@ def test_without_the_truth_success_is_still_judged_by_it() -> None:
     logits = topk.clean_logits(model, images, settings, 10)
     blind = topk.uncertain_targets(targets, logits, range(30), hidden=0.9, seed=0)
     outcome, _ = attacked(model, images, blind, settings)
-    aim = goal(targets, outcome.clean_logits, "strict")
-    assert outcome.success.equal(reached(outcome.adversarial_logits, aim))
+    goal = build_goal(targets, outcome.clean_logits, "strict")
+    assert outcome.success.equal(reached(outcome.adversarial_logits, goal))
     sighted, _ = attacked(model, images, targets, settings)
     assert int(outcome.success.sum()) < int(sighted.success.sum())
 
@@ -263,7 +263,9 @@ def test_pixels_outside_the_box_are_refused(network: nn.Module, value: float) ->
 
 
 def test_leaving_the_box_is_a_defect(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advlearn.attacks.topk.variable.Variable.pixels", lambda self, w: 0.5 + w)
+    monkeypatch.setattr(
+        "advlearn.attacks.topk.variable.TanhVariable.pixels", lambda self, w: 0.5 + w
+    )
     settings = sound("tkmia", iterations=2)
     images = scenes(5)
     targets = targets_of(topk.clean_logits(network, images, settings, 5))

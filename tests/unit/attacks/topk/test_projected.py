@@ -8,7 +8,7 @@ import torch
 from advlearn.attacks import topk
 from advlearn.attacks.jacobian import logit, logits_with_pullback
 from advlearn.attacks.topk.projected import Projected, _project_out, _protected
-from advlearn.attacks.topk.variable import Variable
+from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.metrics.ranking import measures
 from advlearn.settings.topk import sound
 from tests.helpers.scenes import K, scenes, small_network, targets_of
@@ -66,7 +66,7 @@ def test_the_smallest_radius_that_succeeds_is_kept() -> None:
 
 
 def test_fewer_iterations_than_radii() -> None:
-    solver = Projected.of(small_network(), Variable("arctanh"), (0.5, 1.0, 2.0), 2)
+    solver = Projected.of(small_network(), TanhVariable("arctanh"), (0.5, 1.0, 2.0), 2)
     assert [problem.budget.epsilon for problem in solver.problems] == [0.5, 1.0]
     assert solver.steps == 1
 

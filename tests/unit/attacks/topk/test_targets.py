@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from advlearn.attacks.topk import TopkTargets, global_targets, random_targets, uncertain_targets
-from advlearn.attacks.topk.targets import goal, reached
+from advlearn.attacks.topk.targets import build_goal, reached
 from advlearn.metrics.ranking import measures, top_k_mask
 from advlearn.support.errors import UserError
 
@@ -114,14 +114,14 @@ def test_another_seed_draws_other_labels() -> None:
 def test_success(after: tuple[float, ...], removed: bool, strict: bool) -> None:
     targets = TopkTargets(mask(0, 1, 2), mask(0, 3), 2)
     logits = torch.tensor([after], dtype=torch.float32)
-    assert reached(logits, goal(targets, F, "removed")).tolist() == [removed]
-    assert reached(logits, goal(targets, F, "strict")).tolist() == [strict]
+    assert reached(logits, build_goal(targets, F, "removed")).tolist() == [removed]
+    assert reached(logits, build_goal(targets, F, "strict")).tolist() == [strict]
 
 
 def test_specified_labels_that_are_not_relevant_may_stay() -> None:
     targets = TopkTargets(mask(0, 2, 3), mask(0, 1), 2)
     stays = torch.tensor([[0.0, 5, 4, 3, 2, 1]])
-    assert bool(reached(stays, goal(targets, F, "removed")))
+    assert bool(reached(stays, build_goal(targets, F, "removed")))
 
 
 def example() -> tuple[Tensor, TopkTargets]:
@@ -161,9 +161,9 @@ def test_inferred_labels_are_the_models_own() -> None:
 
 def test_strict_success_is_in_the_eyes_of_whoever_judges() -> None:
     logits, targets = example()
-    aim = goal(targets, logits, "strict")
-    assert aim.floor is not None
-    assert aim.floor.equal(measures(logits, targets.relevant, 3))
+    goal = build_goal(targets, logits, "strict")
+    assert goal.floor is not None
+    assert goal.floor.equal(measures(logits, targets.relevant, 3))
 
 
 def test_wrong_targets_are_refused() -> None:

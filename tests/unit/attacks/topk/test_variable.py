@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from advlearn.attacks.topk.variable import Variable
+from advlearn.attacks.topk.variable import TanhVariable
 
 EVERY_BYTE = torch.linspace(0, 1, 256).reshape(1, 1, 16, 16)
 
 
 def test_arctanh_starts_at_the_image_itself() -> None:
-    variable = Variable("arctanh")
+    variable = TanhVariable("arctanh")
     w = variable.start(EVERY_BYTE)
     assert variable.limit == 1.0
     assert float(w.abs().max()) <= 1 + 1e-6
@@ -20,7 +20,7 @@ def test_arctanh_starts_at_the_image_itself() -> None:
 
 
 def test_tanh_raw_starts_at_a_squashed_image() -> None:
-    variable = Variable("tanh_raw")
+    variable = TanhVariable("tanh_raw")
     squashed = (torch.tanh(2 * EVERY_BYTE - 1) + 1) / 2
     assert variable.limit is None
     torch.testing.assert_close(variable.clean(EVERY_BYTE), squashed)
@@ -30,7 +30,7 @@ def test_tanh_raw_starts_at_a_squashed_image() -> None:
 
 @pytest.mark.parametrize("name", ["arctanh", "tanh_raw"])
 def test_slope_is_the_derivative_and_length_the_change(name: str) -> None:
-    variable = Variable(name)
+    variable = TanhVariable(name)
     w = torch.linspace(-0.99, 0.99, 64, dtype=torch.float64).reshape(1, 1, 8, 8)
     images = variable.pixels(w)
     slope = (variable.pixels(w + 1e-6) - variable.pixels(w - 1e-6)) / 2e-6
@@ -45,5 +45,5 @@ def test_slope_is_the_derivative_and_length_the_change(name: str) -> None:
 def test_pixels_stay_in_the_box_whatever_the_variable() -> None:
     far = torch.tensor([[-1e6, -1.0000001, 0.0, 1.0000001, 1e6]])
     for name in ("arctanh", "tanh_raw"):
-        pixels = Variable(name).pixels(far)
+        pixels = TanhVariable(name).pixels(far)
         assert bool(((pixels >= 0) & (pixels <= 1)).all())

@@ -139,7 +139,7 @@ class OnepointSettings(Settings):
 
 
 class BilevelAttackJob(Settings):
-    """What bilevel_attack is told."""
+    """Settings of a job of bilevel_attack."""
 
     graph: GraphSettings
     attack: BilevelAttackSettings
@@ -151,7 +151,7 @@ class BilevelAttackJob(Settings):
 
 
 class BilevelBlackboxJob(Settings):
-    """What bilevel_blackbox is told."""
+    """Settings of a job of bilevel_blackbox."""
 
     graph: GraphSettings
     blackbox: BlackboxSettings

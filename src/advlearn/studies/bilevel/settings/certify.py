@@ -66,7 +66,7 @@ class CertifySettings(Settings):
 
 
 class BilevelCertifyJob(Settings):
-    """What bilevel_certify is told."""
+    """Settings of a job of bilevel_certify."""
 
     graph: GraphSettings
     certify: CertifySettings

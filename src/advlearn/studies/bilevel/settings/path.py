@@ -56,7 +56,7 @@ class PathSettings(Settings):
 
 
 class BilevelDataJob(Settings):
-    """What bilevel_data is told: one point set."""
+    """Settings of a job of bilevel_data: one point set."""
 
     data: PointSet
     n_neighbors: int = Field(10, ge=1, description="k of the edges whose median becomes 1")
@@ -68,7 +68,7 @@ class BilevelDataJob(Settings):
 
 
 class BilevelPathJob(Settings):
-    """What bilevel_path is told."""
+    """Settings of a job of bilevel_path."""
 
     graph: GraphSettings
     path: PathSettings

@@ -1,4 +1,4 @@
-"""What the collect stage is told: the jobs whose results it gathers."""
+"""Settings of the stage collect: the jobs whose results it gathers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a single job of pretrain, craft, retrain or evaluate is told."""
+"""Settings of a single job of pretrain, craft, retrain or evaluate."""
 
 from __future__ import annotations
 

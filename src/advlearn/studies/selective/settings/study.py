@@ -142,7 +142,7 @@ class SelectiveSettings(StudySettings):
                 self.embed.check_images(line.reduction, run.data.train_images)
 
     def further_seeds(self) -> dict[str, tuple[int, ...]]:
-        """Calibration has seeds of its own."""
+        """The calibration has its own seeds."""
         return {"calibrate": self.calibrate.seeds}
 
     def own_functions(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the jobs of study 2 are told."""
+"""Settings of the jobs of study 2."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TopkDataSettings = Annotated[ScenesSettings | PhotosSettings, Field(discriminato
 
 
 class TopkDataJob(Settings):
-    """What the stage topk_data is told."""
+    """Settings of the stage topk_data."""
 
     data: TopkDataSettings = Field(..., description="which data set")
     sources: SourceSettings = Field(
@@ -67,7 +67,7 @@ class TopkCell(Settings):
 
 
 class TopkAttackJob(Settings):
-    """What one job of topk_attack is told: cells on one model."""
+    """Settings of one job of topk_attack: cells on one model."""
 
     cells: tuple[TopkCell, ...] = Field(..., min_length=1)
     images: int = Field(..., ge=1, description="first eligible test images of each cell")
@@ -91,7 +91,7 @@ class TopkAttackJob(Settings):
 
 
 class TopkTransferJob(Settings):
-    """What topk_transfer is told: every model sees the images made for every other."""
+    """Settings of topk_transfer: every model sees the images made for every other."""
 
     models: tuple[str, ...] = Field(..., min_length=1)
     methods: tuple[Method, ...] = Field(..., min_length=1)

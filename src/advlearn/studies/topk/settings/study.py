@@ -139,7 +139,7 @@ class TopkSettings(StudySettings):
         return PhotosSettings(name=self.dataset, **self.photos.model_dump())
 
     def attack_of(self, method: Method, **changes: Any) -> TopkAttackSettings:
-        """The preset with what the configuration lays over it."""
+        """The preset, with the keys that the configuration overrides."""
         values = {**self.attack, **self.by_method.get(method, {}), **changes}
         return PRESETS[self.preset](method, **values)
 
@@ -149,7 +149,7 @@ class TopkSettings(StudySettings):
 
     @classmethod
     def complete_schema(cls, whole: dict[str, Any]) -> None:
-        """Describe the values that are laid over a preset.
+        """Describe the values that override those of a preset.
 
         They are an open mapping for pydantic: a group with defaults would lay these over the
         preset, too.
