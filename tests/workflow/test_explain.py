@@ -129,7 +129,7 @@ def test_without_snakemakes_records_times_are_unknown_and_the_rest_is_known(
 
 def test_changed_code_and_lost_files_are_told(smoke: Project, tmp_path: Path) -> None:
     project = smoke.moved(tmp_path / "copy")
-    stage = project.root / "src/advlearn/stages/evaluate.py"
+    stage = project.root / "src/advlearn/studies/selective/stages/evaluate.py"
     stage.write_text(stage.read_text(encoding="utf-8") + "\nADDED = 1\n", encoding="utf-8")
     lost = f"{RUN}/retrained/closest/seed0/fgsm/pca.safetensors"
     (project.root / lost).unlink()
