@@ -329,7 +329,7 @@ def test_a_clock_set_back_stops_the_run_before_any_job(smoke: Project, tmp_path:
     lock = project.root / ".snakemake" / "advlearn.lock"
     later = time.time() + 86400
     os.utime(lock, (later, later))
-    project.edit("src/advlearn/paper/style.py", "COLUMN_WIDTH = 3.4", "COLUMN_WIDTH = 3.5")
+    project.edit("src/advlearn/report/style.py", "COLUMN_WIDTH = 3.4", "COLUMN_WIDTH = 3.5")
     done = project.snakemake()
     assert done.status != 0
     assert "the clock was set back" in done.output
@@ -346,7 +346,7 @@ def test_results_from_the_future_are_made_again_after_the_remedy(
     future.append(project.root / ".snakemake" / "advlearn.lock")
     for path in future:
         os.utime(path, (later, later))
-    project.edit("src/advlearn/paper/style.py", "COLUMN_WIDTH = 3.4", "COLUMN_WIDTH = 3.5")
+    project.edit("src/advlearn/report/style.py", "COLUMN_WIDTH = 3.4", "COLUMN_WIDTH = 3.5")
     done = project.snakemake("topk")
     assert done.status != 0
     assert "the clock was set back" in done.output
