@@ -24,7 +24,7 @@ COMPUTES = tuple(
     f"tests/unit/{name}"
     for name in (
         "attacks", "budgets", "certificates", "deviations", "embeddings", "learners", "metrics",
-        "problem", "selection", "training",
+        "problem", "selection", "studies", "training",
     )
 )  # fmt: skip
 
