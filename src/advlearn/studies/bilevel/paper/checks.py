@@ -10,7 +10,7 @@ import pandas as pd
 from advlearn.report.frames import groups
 from advlearn.studies.bilevel.paper.sandwich import at_the_attacks, sandwich
 from advlearn.studies.bilevel.paper.staircase import curves, normalised_delta, rand_pairs
-from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 _ROUNDING = 1e-9
@@ -56,7 +56,7 @@ def checks(tidy: BilevelTidy) -> dict[str, Check]:
         ABSTRACT: _robust(tidy),
     }
     return {
-        name: Check(WORDS.claim(name), WORDS.origin(name), *map(int, both))
+        name: Check(SAY.claim(name), SAY.origin(name), *map(int, both))
         for name, both in counts.items()
     }
 

@@ -12,7 +12,7 @@ from advlearn.studies.bilevel.paper.checks import ABSTRACT, checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import at_the_attacks, sandwich
 from advlearn.studies.bilevel.paper.verdict import sentences
-from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 
@@ -24,7 +24,7 @@ def page(run: BilevelTidy) -> Page:
         study="bilevel",
         title="Bilevel attacks on convex clustering",
         run=study.run,
-        subtitle=WORDS.subtitle(names, study.seeds),
+        subtitle=SAY.subtitle(names, study.seeds),
         warning=_warning(run),
         headline=headline_rows(run),
         sentences=sentences(run),
@@ -82,5 +82,5 @@ def verdict_rows(tidy: BilevelTidy) -> Rows:
 def _warning(run: BilevelTidy) -> str:
     """Whether the numbers contradict something that is proved."""
     found = {name: each.claim for name, each in checks(run).items() if each.violations}
-    text: str = WORDS.warning([claim for name, claim in found.items() if name != ABSTRACT])
+    text: str = SAY.warning([claim for name, claim in found.items() if name != ABSTRACT])
     return text

@@ -13,7 +13,7 @@ from advlearn.studies.bilevel.paper.sandwich import sandwich
 from advlearn.studies.bilevel.paper.staircase import curves, rand_pairs
 from advlearn.studies.bilevel.paper.tables import gamma_interval, onepoint
 from advlearn.studies.bilevel.paper.tables.attacks import CHANGE
-from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 _NAN = float("nan")
@@ -45,13 +45,13 @@ def sentences(tidy: BilevelTidy) -> list[str]:
 
 def _certificates(tidy: BilevelTidy) -> list[str]:
     check = checks(tidy)["certificate"]
-    result = [WORDS.certificate(check.cases, check.violations)] if check.cases else []
+    result = [SAY.certificate(check.cases, check.violations)] if check.cases else []
     for (weights,), part in groups(sandwich(tidy), ["weights"]):
         both = part[(part["certified"] > 0) & part["attacked"].notna()]
         ratio = _ratios(both["attacked"], both["certified"])
         if ratio:
             nothing = int((part["certified"] == 0).sum())
-            result.append(WORDS.attacked(WEIGHTS(weights), ratio, nothing, len(part)))
+            result.append(SAY.attacked(WEIGHTS(weights), ratio, nothing, len(part)))
     return result
 
 
@@ -63,7 +63,7 @@ def _staircase(tidy: BilevelTidy) -> list[str]:
     values, fixed = curves(tidy, "value"), curves(tidy, "fixed")
     levels = [len(np.unique(each[each > 0].round(9))) for each in values if (each > 0).any()]
     return [
-        WORDS.staircase(
+        SAY.staircase(
             seen=robust.cases - robust.violations,
             cases=robust.cases,
             levels=[min(levels), max(levels)] if levels else [],
@@ -85,7 +85,7 @@ def _rand(tidy: BilevelTidy) -> list[str]:
     )
     same = np.isclose(both["kendall_tau"], both["kendall_tau_ri"], equal_nan=True)
     error = rand_pairs(tidy)["error"].max()
-    return [WORDS.rand(check.cases, check.violations, error, int(same.sum()), len(both))]
+    return [SAY.rand(check.cases, check.violations, error, int(same.sum()), len(both))]
 
 
 def _monotone(tidy: BilevelTidy) -> list[str]:
@@ -99,7 +99,7 @@ def _monotone(tidy: BilevelTidy) -> list[str]:
         for (count,), part in groups(bad, ["n_clusters"])
     ]
     fell = int(frame["not_monotone"].sum())
-    return [WORDS.monotone(fell, moves, check.violations, check.cases, where)]
+    return [SAY.monotone(fell, moves, check.violations, check.cases, where)]
 
 
 def _agreement(tidy: BilevelTidy) -> list[str]:
@@ -110,7 +110,7 @@ def _agreement(tidy: BilevelTidy) -> list[str]:
     seeds = frame.groupby(["deviation", "seed"], sort=True)["kendall_tau"].mean().reset_index()
     table = over_seeds(seeds, ["deviation"], "kendall_tau")
     table = table.sort_values("mean", ascending=False, kind="stable")
-    return [WORDS.agreement(records(table.assign(label=table["deviation"].map(DEVIATIONS))))]
+    return [SAY.agreement(records(table.assign(label=table["deviation"].map(DEVIATIONS))))]
 
 
 def _intervals(tidy: BilevelTidy) -> list[str]:
@@ -126,7 +126,7 @@ def _intervals(tidy: BilevelTidy) -> list[str]:
         ratio = ratio[np.isfinite(ratio)]
         median = float(ratio.median()) if len(ratio) else None
         if certified:
-            result.append(WORDS.intervals(WEIGHTS(weights), certified, median))
+            result.append(SAY.intervals(WEIGHTS(weights), certified, median))
     return result
 
 
@@ -141,7 +141,7 @@ def _calmness(tidy: BilevelTidy) -> list[str]:
     if not shares:
         return []
     above, cases = sum(each.violations for each in bounds), sum(each.cases for each in bounds)
-    return [WORDS.calmness(shares, above, cases)]
+    return [SAY.calmness(shares, above, cases)]
 
 
 def _attacks(tidy: BilevelTidy) -> list[str]:
@@ -164,7 +164,7 @@ def _attacks(tidy: BilevelTidy) -> list[str]:
     wins = ", ".join(f"{METHODS(name)} {count[name]}" for name in order)
     noise = means[means["method"] == "noise"].merge(best, on=keys)
     ratio = _ratios(noise["epsilon_x"], noise["epsilon_y"])
-    return [WORDS.attacks(len(best), wins, ratio)]
+    return [SAY.attacks(len(best), wins, ratio)]
 
 
 def _blackbox(tidy: BilevelTidy) -> list[str]:
@@ -183,7 +183,7 @@ def _blackbox(tidy: BilevelTidy) -> list[str]:
     least, most = str(mean.idxmin()), str(mean.idxmax())
     differ = mean.round(9).nunique() > 1
     ends = [(VICTIMS(name), mean[name]) for name in (least, most)] if differ else []
-    return [WORDS.blackbox(errors, ends)]
+    return [SAY.blackbox(errors, ends)]
 
 
 def _onepoint(tidy: BilevelTidy) -> list[str]:
@@ -202,7 +202,7 @@ def _onepoint(tidy: BilevelTidy) -> list[str]:
         if best:
             noise = [row for row in found if row["method"] == "noise"]
             length = moves["published"].get((pair, victim, onepoint.PUBLISHED), _NAN)
-            result.append(WORDS.onepoint(DATASETS(pair), VICTIMS(victim), best, noise, length))
+            result.append(SAY.onepoint(DATASETS(pair), VICTIMS(victim), best, noise, length))
     return result
 
 
@@ -219,4 +219,4 @@ def _defence(tidy: BilevelTidy) -> list[str]:
         return []
     gain = gains.median() if len(gains) else None
     price = [prices.min(), prices.max()] if len(prices) else []
-    return [WORDS.defence(gain, len(middle) - len(gains), len(gains) or len(middle), price)]
+    return [SAY.defence(gain, len(middle) - len(gains), len(gains) or len(middle), price)]

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from advlearn.report.sentences import Sentences
 
-WORDS = Sentences(__package__)
+SAY = Sentences(__package__)

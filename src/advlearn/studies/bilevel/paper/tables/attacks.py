@@ -8,7 +8,7 @@ from advlearn.report.frames import ordered
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import BUDGETS, DATASETS, FORMS, METHODS, WEIGHTS
-from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 KEYS = ["form", "dataset", "weights", "budget", "target", "method"]
@@ -52,14 +52,14 @@ def build(tidy: BilevelTidy) -> Table:
     tries, hits = _long(tidy)
     return Table(
         title="Attacks on convex clustering",
-        caption=WORDS.attacks_caption(len(tidy.study.seeds)),
+        caption=SAY.attacks_caption(len(tidy.study.seeds)),
         frame=frame,
         columns=[
             *("budget", "target", "method", "reached"),
             *("ε", "δ", "matching error", "queries", "seconds"),
         ],
         groups=group_rows(frame, KEYS[:3], _title, KEYS[3:], _row),
-        notes=[WORDS.no_published(), WORDS.attackers(), WORDS.judged_exactly()],
+        notes=[SAY.no_published(), SAY.attackers(), SAY.judged_exactly()],
         wide=True,
         keys=[*KEYS, "metric"],
         how=f"{OVER_SEEDS}; over the seeds in which the target was reached",

@@ -13,7 +13,7 @@ from advlearn.report.numbers import ABSENT, format_significant, plus_minus
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, means
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
-from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 KEYS = ["dataset", "source", "method", "target"]
@@ -41,11 +41,11 @@ def build(tidy: BilevelTidy) -> Table:
     row = partial(_row, targets)
     return Table(
         title="Black-box attacks: perturbations given to other clusterers",
-        caption=WORDS.blackbox_caption(len(tidy.study.seeds)),
+        caption=SAY.blackbox_caption(len(tidy.study.seeds)),
         frame=frame,
         columns=["made on", "method", "ε", *map(VICTIMS, targets)],
         groups=group_rows(frame, ["dataset"], DATASETS, ["source", "method"], row),
-        notes=[WORDS.no_published(), WORDS.blackbox_csv()],
+        notes=[SAY.no_published(), SAY.blackbox_csv()],
         wide=True,
         keys=[*KEYS, "metric"],
         how=OVER_SEEDS,

@@ -9,7 +9,7 @@ from advlearn.report.frames import ordered, records
 from advlearn.report.numbers import number
 from advlearn.report.table import LINE_OF_TABLE, Group, Source, Table
 from advlearn.studies.bilevel.paper.labels import FORMULAS
-from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 
@@ -59,11 +59,11 @@ def build(tidy: BilevelTidy) -> Table:
     ]
     return Table(
         title="Closed forms of the delta-measure",
-        caption=WORDS.formulas_caption(),
+        caption=SAY.formulas_caption(),
         frame=frame,
         columns=["formula", "δ²", "clusters", "partitions", "cases", "largest error"],
         groups=[Group("", rows)],
-        notes=[WORDS.patterns(), WORDS.no_published(), WORDS.derived()],
+        notes=[SAY.patterns(), SAY.no_published(), SAY.derived()],
         wide=True,
         keys=["formula", "n_clusters", "range"],
         how=LINE_OF_TABLE,

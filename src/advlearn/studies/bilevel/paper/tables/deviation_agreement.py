@@ -13,7 +13,7 @@ from advlearn.report.intervals import BOUNDS, over_seeds
 from advlearn.report.numbers import ABSENT, plus_minus
 from advlearn.report.table import Source, Table, group_rows
 from advlearn.studies.bilevel.paper.labels import CHANGES, DEVIATIONS, REACHES
-from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 _REFERENCE = "matching_error"
@@ -64,14 +64,14 @@ def build(tidy: BilevelTidy) -> Table:
     count = tidy["bilevel_agreement"]["seed"].nunique()
     return Table(
         title="Agreement of deviations with the number of moved points",
-        caption=WORDS.agreement_caption(count),
+        caption=SAY.agreement_caption(count),
         frame=frame,
         columns=["changes", *(", ".join(map(DEVIATIONS, alike)) for alike in columns), "pairs"],
         groups=[
             *group_rows(kinds, ["kind"], _title, ["scenario", "balance"], row),
             *group_rows(numbers, ["part"], lambda _: "by number of clusters", ["n_clusters"], row),
         ],
-        notes=[WORDS.light_changes(), WORDS.agreement_pairs(), WORDS.no_published()],
+        notes=[SAY.light_changes(), SAY.agreement_pairs(), SAY.no_published()],
         wide=True,
         keys=_KEYS,
         how=(

@@ -11,7 +11,7 @@ from advlearn.report.frames import ordered
 from advlearn.report.numbers import format_significant
 from advlearn.report.table import LINE_OF_TABLE, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.labels import BOUNDS, DATASETS, WEIGHTS
-from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 _KEYS = ["dataset", "weights", "n", "d", "n_clusters"]
@@ -49,7 +49,7 @@ def build(tidy: BilevelTidy) -> Table:
     bounds = BOUNDS.order(frame["bound"])
     return Table(
         title="Intervals of γ in which the partition is certified",
-        caption=WORDS.intervals_caption(),
+        caption=SAY.intervals_caption(),
         frame=frame,
         columns=[
             *("data set", "n", "d", "K"),
@@ -59,7 +59,7 @@ def build(tidy: BilevelTidy) -> Table:
             "non-empty",
         ],
         groups=group_rows(frame, ["weights"], WEIGHTS, _ROW, partial(_row, bounds)),
-        notes=[WORDS.no_published(), WORDS.derived()],
+        notes=[SAY.no_published(), SAY.derived()],
         wide=True,
         keys=[*_KEYS, "bound"],
         how=f"{LINE_OF_TABLE}; certifies: low < high; ratio: low by the true low",

@@ -9,7 +9,7 @@ from advlearn.report.numbers import ABSENT
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
-from advlearn.studies.bilevel.paper.words import WORDS
+from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 KEYS = ["pair", "victim", "method"]
@@ -47,7 +47,7 @@ def build(tidy: BilevelTidy) -> Table:
     sources = frame.loc[frame["method"] == PUBLISHED, "source"].dropna().unique()
     return Table(
         title="One changed point on pairs of digits",
-        caption=WORDS.onepoint_caption(len(tidy.study.seeds)),
+        caption=SAY.onepoint_caption(len(tidy.study.seeds)),
         frame=frame,
         columns=["victim", "method", "misclustered", "δ²", "ℓ0", "ℓ2", "ℓ∞", "queries"],
         groups=group_rows(frame, ["pair"], DATASETS, ["victim", "method"], _row),
