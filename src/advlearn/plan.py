@@ -60,7 +60,6 @@ class Plan:
         self._published = lock.parent / "config" / "published"
         self.published_folder = _relative_path(self._published)
         self._captions = lock.parent / "workflow" / "report"
-        self.captions_folder = _relative_path(self._captions)
         # Only a GPU that was asked for by name is asked of the scheduler: the machine on which the
         # graph is built need not be the one that computes, so `auto` cannot know.
         self.gpus = int(self.config.device == "cuda")

@@ -53,6 +53,21 @@ def manifest(**patterns):
     return json.dumps({kind: str(pattern) for kind, pattern in patterns.items()})
 
 
+def of_studies(part, names=None):
+    """The outputs of a rule that every study has, of the studies named or of all."""
+    return [
+        getattr(rules, f"{study.name}_{part}").output
+        for study in PLAN.studies
+        if names is None or study.name in names
+    ]
+
+
+def recorded(wildcards):
+    """The studies of a record: all, or the one that was run alone."""
+    alone = wildcards.alone.removeprefix("-")
+    return [study for study in PLAN.studies if alone in ("", study.name)]
+
+
 pathvars:
     run=PLAN.run_folder,
     logs=PLAN.log_folder,

@@ -1,21 +1,6 @@
 # What gathers the studies: tables, figures and a record of each, and the report of all.
 
 
-def of_studies(part, names=None):
-    """The outputs of a rule that every study has, of the studies named or of all."""
-    return [
-        getattr(rules, f"{study.name}_{part}").output
-        for study in PLAN.studies
-        if names is None or study.name in names
-    ]
-
-
-def recorded(wildcards):
-    """The studies of a record: all, or the one that was run alone."""
-    alone = wildcards.alone.removeprefix("-")
-    return [study for study in PLAN.studies if alone in ("", study.name)]
-
-
 rule record:
     input:
         lambda wildcards: [
@@ -76,7 +61,7 @@ for study in PLAN.studies:
         params:
             study=study.name,
             tidy=lambda wildcards, input: Path(input[0]).parent,
-            published=PLAN.published_folder,
+            published=lambda wildcards, input: Path(input.published[0]).parents[1],
             out=lambda wildcards, output: Path(output.csv[0]).parent,
             code=PLAN.code(f"{study.name}_tables"),
             lock=LOCK,
@@ -106,7 +91,7 @@ for study in PLAN.studies:
         params:
             study=study.name,
             tidy=lambda wildcards, input: Path(input[0]).parent,
-            published=PLAN.published_folder,
+            published=lambda wildcards, input: Path(input.published[0]).parents[1],
             out=lambda wildcards, output: Path(output.svg[0]).parent,
             code=PLAN.code(f"{study.name}_figures"),
             lock=LOCK,
@@ -147,8 +132,8 @@ rule report:
         runtime=10,
     params:
         tidy=lambda wildcards, input: Path(input[0]).parent,
-        published=PLAN.published_folder,
-        captions=PLAN.captions_folder,
+        published=lambda wildcards, input: Path(input.published[0]).parents[1],
+        captions=lambda wildcards, input: Path(input.captions[0]).parents[2],
         figures=lambda wildcards, input: Path(input.figures[0]).parent,
         code=PLAN.code("report"),
         lock=LOCK,
