@@ -54,10 +54,6 @@ REPORT = {"record": 1, "report": 1}
 PAPER = {"collect": 1, "selective_tables": 1, "selective_figures": 1, **REPORT}
 TOPK_PAPER = {"topk_collect": 1, "topk_tables": 1, "topk_figures": 1, **REPORT}
 BILEVEL_PAPER = {"bilevel_collect": 1, "bilevel_tables": 1, "bilevel_figures": 1, **REPORT}
-DRAWN = {
-    "selective_tables": 1, "selective_figures": 1, "topk_tables": 1, "topk_figures": 1,
-    "bilevel_tables": 1, "bilevel_figures": 1, "report": 1,
-}  # fmt: skip
 
 
 def after(*stages: str) -> dict[str, int]:

@@ -101,7 +101,7 @@ CHANGES = {
     "the number of threads": ("config/config.yaml", "\nthreads: 1 ", "\nthreads: 2 "),
     "the draw of the splits": ("config/config.yaml", "split_seed: 0", "split_seed: 1"),
     "the command": (
-        "workflow/rules/models.smk",
+        "workflow/rules/selective.smk",
         " --out {output.weights:q}",
         "  --out {output.weights:q}",
     ),

@@ -10,7 +10,6 @@ import pytest
 from tests.workflow.jobs import (
     BILEVEL_PAPER,
     CONFIG,
-    DRAWN,
     EVERYTHING,
     PAPER,
     REPORT,
@@ -45,7 +44,7 @@ CODE = {
         "src/advlearn/report/resources/advlearn.mplstyle",
         "svg.fonttype",
         "# a comment\nsvg.fonttype",
-        {**DRAWN, "record": 1},
+        {"selective_figures": 1, "topk_figures": 1, "bilevel_figures": 1, **REPORT},
     ),
     "a table of study 3": (
         "src/advlearn/studies/bilevel/paper/tables/delta_formulas.py",
@@ -66,7 +65,7 @@ CODE = {
         "src/advlearn/learners/networks/mlp.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nWIDTH = 1\n",
-        {**images("download", "prepare"), "bilevel_tables": 1, "bilevel_figures": 1},
+        images("download", "prepare"),
     ),
     "how retrained models are trained": (
         "src/advlearn/training/adversarial.py",
@@ -116,7 +115,7 @@ CODE = {
         '"""Logits."""  # and a comment',
         {},
     ),
-    "the command line": ("src/advlearn/cli.py", "measure the paper", "measure a paper", {}),
+    "the command line": ("src/advlearn/cli.py", "obtain a data", "obtain some data", {}),
     "a pin of the lock": ("requirements.txt", "\nnumpy==", "\nnumpy==9", EVERYTHING),
     "a comment of the lock": ("requirements.txt", "\nnumpy==", "\n# a comment\nnumpy==", {}),
 }  # fmt: skip
@@ -298,10 +297,10 @@ def test_why_says_in_words_what_would_run(smoke: Project, tmp_path: Path) -> Non
     assert "its result does not exist yet" in said["report"]
 
 
-def test_a_published_number_draws_the_paper_anew_and_computes_nothing(
+def test_a_published_number_redraws_its_own_study_and_computes_nothing(
     smoke: Project, tmp_path: Path
 ) -> None:
     project = smoke.moved(tmp_path / "copy")
     published = project.root / "config/published/selective/selective_table1_fgsm.csv"
     published.write_text(published.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    assert project.would_run() == DRAWN
+    assert project.would_run() == {"selective_tables": 1, "selective_figures": 1, "report": 1}
