@@ -38,7 +38,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-.PHONY: help env demo smoke paper figures report why explain check test isa-test stale-test slurm-test lint clean distclean
+.PHONY: help env demo smoke paper figures report why explain check fast-tests test isa-test stale-test slurm-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -89,9 +89,13 @@ explain: $(STAMP)  ## what is behind a figure, table or number: make explain WHA
 # --- checks ---------------------------------------------------------------------------------------
 
 # Warm caches (mypy) are assumed; the first run after `make env` or `make clean` takes half a minute more.
-check: lint  ## lint and the fast tests, under 90 s on 2 cores: before each commit
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow and not workflow" \
-	    --ignore=tests/unit/benchmarks tests/contract tests/unit
+check: $(STAMP)  ## lint and the fast tests, under 90 s on 2 cores: before each commit
+	@$(MAKE) -j 2 --output-sync=target lint fast-tests
+
+fast-tests: $(STAMP)  ## the fast tests alone: no whole runs, no stages of studies, nothing marked slow
+	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) -m "not slow and not workflow" \
+	    --ignore=tests/unit/benchmarks --ignore-glob='tests/unit/studies/*/stages/*' \
+	    tests/contract tests/unit
 
 test: lint  ## lint, then contract, unit and workflow tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup

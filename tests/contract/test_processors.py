@@ -12,7 +12,10 @@ import pytest
 
 from tests.processors import HERE, PROCESSORS, run
 
-pytestmark = pytest.mark.skipif(not HERE, reason="only x86 processors can act as others")
+pytestmark = [
+    pytest.mark.skipif(not HERE, reason="only x86 processors can act as others"),
+    pytest.mark.slow,
+]
 
 # The comparisons that are nearest to what rounding allows, without those that take seconds.
 DELICATE = (

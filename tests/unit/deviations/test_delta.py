@@ -15,6 +15,8 @@ from advlearn.deviations import delta as forms
 from advlearn.deviations.partitions import delta_squared, matching_error
 from advlearn.support.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 def labels_of(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Labels before and after of the points that a table (K, K') counts."""

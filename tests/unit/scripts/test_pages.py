@@ -11,6 +11,8 @@ from advlearn.studies import NAMES
 from scripts import pages
 from tests.helpers.bilevel_run import write_bilevel, write_published
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_shipped_pages_are_what_the_script_writes(capsys: pytest.CaptureFixture[str]) -> None:
     assert pages.main(["--check"]) == 0, capsys.readouterr().err

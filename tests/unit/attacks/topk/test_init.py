@@ -19,6 +19,8 @@ from benchmarks import plain_topk
 from tests.helpers.networks import layers
 from tests.helpers.scenes import LABELS, K, scenes, small_network, targets_of
 
+pytestmark = pytest.mark.slow
+
 Result = tuple[TopkOutcome, Tensor]
 
 

@@ -18,6 +18,8 @@ from advlearn.studies.bilevel.study import STUDY
 from tests.helpers.drawn import assert_nothing_cut, pixels
 from tests.helpers.spoiled import replace_columns
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", STUDY.figures)
 def test_every_figure_has_a_caption(name: str) -> None:

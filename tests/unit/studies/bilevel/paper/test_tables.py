@@ -18,6 +18,8 @@ from advlearn.studies.bilevel.study import STUDY
 from tests.helpers.bilevel_run import RATIO, write_bilevel
 from tests.helpers.spoiled import mean_interval, replace_columns
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("run", ["full", "small"])
 @pytest.mark.parametrize("name", STUDY.tables)

@@ -13,6 +13,8 @@ from advlearn.support.errors import UserError
 from tests.helpers.drawn import assert_nothing_cut, pixels
 from tests.helpers.selective_run import PUBLISHED, with_arrays, with_table
 
+pytestmark = pytest.mark.slow
+
 
 def draw(name: str, run: SelectiveTidy) -> Figure:
     found: Figure = STUDY.figure(name).draw(run)

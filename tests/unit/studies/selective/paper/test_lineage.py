@@ -12,6 +12,8 @@ from advlearn.studies.selective.study import STUDY
 from tests.helpers.lineage import Lineage
 from tests.helpers.selective_run import PUBLISHED
 
+pytestmark = pytest.mark.slow
+
 REFERENCE_RUN = Path("results/reference/tidy")
 VALUES = {"selective_metrics": ["value"]}
 COLUMNS = {

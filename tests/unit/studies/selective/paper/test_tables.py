@@ -21,6 +21,8 @@ from advlearn.support.errors import UserError
 from tests.helpers.intervals import mean_interval, paired_difference
 from tests.helpers.selective_run import GAIN, N_TRAIN, PUBLISHED, with_table
 
+pytestmark = pytest.mark.slow
+
 
 def table(name: str, run: SelectiveTidy) -> Table:
     found: Table = STUDY.table(f"selective_{name}").build(run)

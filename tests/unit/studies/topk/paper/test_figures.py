@@ -16,6 +16,8 @@ from advlearn.support.errors import UserError
 from tests.helpers.drawn import assert_nothing_cut, pixels
 from tests.helpers.topk_run import opened
 
+pytestmark = pytest.mark.slow
+
 REPORT = Path(__file__).parents[5] / "workflow" / "report"
 
 

@@ -20,6 +20,8 @@ from advlearn.support.errors import UserError
 from tests.helpers.intervals import mean_interval, wilson_interval
 from tests.helpers.topk_run import opened
 
+pytestmark = pytest.mark.slow
+
 REPORT = Path(__file__).parents[5] / "workflow" / "report" / "topk"
 
 

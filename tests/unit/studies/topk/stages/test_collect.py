@@ -27,6 +27,8 @@ from advlearn.support.io import (
 from tests.helpers.tiny_topk import TinyTopk, topk_files
 from tests.helpers.topk_run import PUBLISHED, opened
 
+pytestmark = pytest.mark.slow
+
 CHOICES = PUBLISHED / "topk" / "topk_choices.csv"
 FILES = {*SCHEMA.files, SCHEMA.record}
 
