@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import jinja2
 import typer
 
-from advlearn.report import sections
+from advlearn.report import resources, sections
 from advlearn.report.captions import FOLDER, caption
 from advlearn.report.page import Page
 from advlearn.report.pictures import picture
@@ -58,7 +58,7 @@ def report(
     # One study names the page; several share the project's name.
     title = pages[0].title if len(pages) == 1 else "Adversarial learning"
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("advlearn.report.resources", ""),
+        loader=jinja2.PackageLoader(resources.__name__, ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
