@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.report.table import SourceRows, Table, where
+from advlearn.report.table import SourceRows, Table, matching_rows
 from advlearn.studies.base import Study
 from advlearn.support.errors import UserError
 from advlearn.tidy.reader import Tidy
@@ -63,7 +63,7 @@ class Lineage:
         keys = {key: line[key] for key in table.keys}
         before = self._number(self.run, keys, column)
         assert before, line
-        parts = table.behind(line, column)
+        parts = table.source_rows(line, column)
         assert parts, line
         for part in parts:
             after = self._number(self._without(part, part.rows), keys, column)
@@ -84,7 +84,7 @@ class Lineage:
             frame = self._built(run).frame
         except UserError:
             return []
-        found = where(frame, keys)
+        found = matching_rows(frame, keys)
         assert len(found) <= 1
         counts = [each for each in ("n", "seeds") if each in frame.columns]
         known = found.dropna(subset=column)[[column, *counts]]

@@ -23,7 +23,7 @@ NORM: dict[str, float] = dict(zip(METHODS, (1.0, 1.3, 4.0, 1.5, 1.6, 1.2, 0.9), 
 SUCCESS: dict[str, float] = dict(zip(METHODS, (0.98, 0.9, 0.5, 0.9, 0.85, 0.98, 0.98), strict=True))
 
 
-def opened(folder: Path) -> TopkTidy:
+def open_topk(folder: Path) -> TopkTidy:
     """A tidy folder as the tables and figures of study 2 read it."""
     return TopkTidy(folder, PUBLISHED)
 

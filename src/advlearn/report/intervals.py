@@ -62,7 +62,7 @@ def over_seeds(frame: pd.DataFrame, keys: Sequence[str], value: str = "value") -
     )
 
 
-def named(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+def fill_missing_keys(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """The frame with empty text where a key does not apply: missing keys would form no group."""
     text = [name for name in keys if not pd.api.types.is_numeric_dtype(frame[name])]
     return frame.fillna(dict.fromkeys(text, ""))
@@ -156,14 +156,14 @@ def shares(frame: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame
     return counts[list(keys)].join(bounds).assign(interval="wilson", n=counts["count"])
 
 
-def inside(value: pd.Series, low: pd.Series, high: pd.Series) -> pd.Series:
+def inside_interval(value: pd.Series, low: pd.Series, high: pd.Series) -> pd.Series:
     """``yes`` or ``no`` where there are a value and bounds, else missing."""
     known = value.notna() & low.notna() & high.notna()
     verdict = pd.Series(np.where((low <= value) & (value <= high), "yes", "no"), index=value.index)
     return verdict.where(known)
 
 
-def beside_published(frame: pd.DataFrame) -> pd.DataFrame:
+def compare_with_published(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the difference to the published value and whether the intervals hold it.
 
     Args:
@@ -176,8 +176,8 @@ def beside_published(frame: pd.DataFrame) -> pd.DataFrame:
     published = frame["published"]
     return frame.assign(
         difference=frame["mean"] - published,
-        published_inside_ci=inside(published, frame["ci_low"], frame["ci_high"]),
-        published_inside_prediction=inside(
+        published_inside_ci=inside_interval(published, frame["ci_low"], frame["ci_high"]),
+        published_inside_prediction=inside_interval(
             published, frame["prediction_low"], frame["prediction_high"]
         ),
     )

@@ -10,7 +10,7 @@ YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#8C8C8C"
 
 
-class Mark(NamedTuple):
+class Look(NamedTuple):
     """How one kind of thing is drawn."""
 
     colour: str
@@ -61,11 +61,11 @@ class Labels:
         names = {str(name) for name in present}
         return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
-    def mark(self, name: str) -> Mark:
+    def look(self, name: str) -> Look:
         """How a thing is drawn."""
-        return Mark(*self._looks.get(name, self._unknown), self(name))
+        return Look(*self._looks.get(name, self._unknown), self(name))
 
-    def marks(self, present: Iterable[object] | None = None) -> dict[str, Mark]:
+    def looks(self, present: Iterable[object] | None = None) -> dict[str, Look]:
         """How the things of a figure are drawn, in their order; all known ones by default."""
         names = list(self._labels) if present is None else self.order(present)
-        return {name: self.mark(name) for name in names}
+        return {name: self.look(name) for name in names}

@@ -9,7 +9,7 @@ import pandas as pd
 ABSENT = "–"
 
 
-def number(value: float, digits: int = 3) -> str:
+def format_number(value: float, digits: int = 3) -> str:
     """A number with a true minus sign, or a dash where there is none."""
     if pd.isna(value):
         return ABSENT
@@ -19,15 +19,15 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
-def signed(value: float, digits: int = 3) -> str:
+def format_signed(value: float, digits: int = 3) -> str:
     """A difference with its sign, or a dash where there is none."""
-    text = number(value, digits)
+    text = format_number(value, digits)
     return f"+{text}" if not pd.isna(value) and float(f"{value:.{digits}f}") > 0 else text
 
 
 def with_interval(mean: float, low: float, high: float, *, sign: bool = False) -> str:
     """``mean [low, high]``, or the mean alone where there is no interval."""
-    shown = signed if sign else number
+    shown = format_signed if sign else format_number
     if pd.isna(mean) or pd.isna(low):
         return shown(mean)
     return f"{shown(mean)} [{shown(low)}, {shown(high)}]"
@@ -35,24 +35,24 @@ def with_interval(mean: float, low: float, high: float, *, sign: bool = False) -
 
 def plus_minus(mean: float, low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:
     """``mean ± half`` of a symmetric interval, or the mean alone where there is none."""
-    shown = signed(mean, digits) if sign else number(mean, digits)
-    return shown if pd.isna(low) else f"{shown} ± {number((high - low) / 2, digits)}"
+    shown = format_signed(mean, digits) if sign else format_number(mean, digits)
+    return shown if pd.isna(low) else f"{shown} ± {format_number((high - low) / 2, digits)}"
 
 
 def with_published(cell: str, published: float, digits: int = 3) -> str:
     """The cell followed by the published value in brackets, where the paper has one."""
-    return cell if pd.isna(published) else f"{cell} ({number(published, digits)})"
+    return cell if pd.isna(published) else f"{cell} ({format_number(published, digits)})"
 
 
 def format_significant(value: float, digits: int = 3) -> str:
     """A number with at least ``digits`` significant ones, ``∞`` or a dash."""
     if pd.isna(value):
-        return number(value)
+        return format_number(value)
     if math.isinf(value):
         return "∞"
     if value == 0:
         return "0"
-    return number(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
+    return format_number(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
 
 
 def significant_interval(mean: float, low: float, high: float) -> str:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from advlearn.report.labels import GREY, Mark
+from advlearn.report.labels import GREY, Look
 from advlearn.report.style import COLUMN_WIDTH, PAGE_HEIGHT
 
 Share = Literal["none", "row", "col", "all"]
@@ -52,7 +52,7 @@ def grid(
     return figure, panels
 
 
-def name_sides(
+def label_sides(
     figure: Figure,
     panels: np.ndarray,
     *,
@@ -71,7 +71,7 @@ def name_sides(
 
 
 def draw_lines(
-    axis: Axes, table: pd.DataFrame, x: str, marks: Mapping[str, Mark], kind: str
+    axis: Axes, table: pd.DataFrame, x: str, looks: Mapping[str, Look], kind: str
 ) -> None:
     """One line with intervals a value of ``kind``; hollow marks stand for fewer than `FEW` images.
 
@@ -79,56 +79,56 @@ def draw_lines(
         axis: where to draw.
         table: rows with x, kind, mean, ci_low, ci_high, n.
         x: column of the horizontal axis, with evenly spaced values.
-        marks: value of ``kind`` -> how it is drawn.
+        looks: value of ``kind`` -> how it is drawn.
         kind: column that names a line.
     """
     places = np.sort(table[x].unique())
     gap = float(np.diff(places).min()) if len(places) > 1 else 1.0
-    for number, (name, mark) in enumerate(marks.items()):
+    for number, (name, look) in enumerate(looks.items()):
         part = table[(table[kind] == name) & table["mean"].notna()].sort_values(x)
         if part.empty:
             continue
         # Marks that would hide one another stand side by side.
-        at = part[x] + 0.05 * gap * (number - (len(marks) - 1) / 2)
+        at = part[x] + 0.05 * gap * (number - (len(looks) - 1) / 2)
         mean = part["mean"].to_numpy(float)
         arms = [
             np.nan_to_num(np.abs(mean - part[bound].to_numpy(float)))
             for bound in ("ci_low", "ci_high")
         ]
-        axis.errorbar(at, mean, yerr=arms, color=mark.colour, ls=mark.line, lw=0.9, elinewidth=0.6)
+        axis.errorbar(at, mean, yerr=arms, color=look.colour, ls=look.line, lw=0.9, elinewidth=0.6)
         for few in (False, True):
             shown = ((part["n"] < FEW) == few).to_numpy()
             axis.plot(
                 at[shown],
                 mean[shown],
                 ls="none",
-                marker=mark.marker,
-                color=mark.colour,
-                markerfacecolor="white" if few else mark.colour,
+                marker=look.marker,
+                color=look.colour,
+                markerfacecolor="white" if few else look.colour,
                 markeredgewidth=0.7,
             )
 
 
-def few_key() -> Line2D:
+def few_entry() -> Line2D:
     """Key of the hollow marks."""
-    return hollow(f"n < {FEW}")
+    return hollow_entry(f"n < {FEW}")
 
 
-def hollow(label: str) -> Line2D:
+def hollow_entry(label: str) -> Line2D:
     """Legend entry of a grey hollow mark."""
     return Line2D([], [], color=GREY, marker="o", markerfacecolor="white", ls="none", label=label)
 
 
-def key(marks: Iterable[Mark], *, line: bool = True, **look: Any) -> list[Line2D]:
-    """Legend entries of the marks; ``look`` overrides how they are drawn."""
+def legend_entries(looks: Iterable[Look], *, line: bool = True, **overrides: Any) -> list[Line2D]:
+    """Legend entries of the looks; ``overrides`` change how they are drawn."""
     return [
         Line2D(
             [],
             [],
-            ls=mark.line if line else "none",
-            **{"color": mark.colour, "marker": mark.marker, "label": mark.label, **look},
+            ls=look.line if line else "none",
+            **{"color": look.colour, "marker": look.marker, "label": look.label, **overrides},
         )
-        for mark in marks
+        for look in looks
     ]
 
 
@@ -137,7 +137,7 @@ def legend(figure: Figure, handles: Sequence[Artist], columns: int = 3) -> None:
     figure.legend(handles=list(handles), loc="outside upper center", ncols=columns)
 
 
-def say(axis: Axes, text: str, place: float = 0.5, *, turned: bool = False) -> None:
+def annotate(axis: Axes, text: str, place: float = 0.5, *, turned: bool = False) -> None:
     """A remark in the middle of a panel that has nothing to show, or at a place of its x axis."""
     where = axis.get_xaxis_transform() if turned else axis.transAxes
     axis.text(
@@ -156,7 +156,7 @@ def log_ticks(side: Axis) -> None:
     side.set_minor_locator(NullLocator())
 
 
-def decades(side: Axis) -> None:
+def decade_ticks(side: Axis) -> None:
     """Plain numbers on a logarithmic axis: 1, 2 and 5 of each decade, or decades where many."""
     log_ticks(side)
     low, high = side.get_view_interval()
@@ -167,8 +167,8 @@ def decades(side: Axis) -> None:
 def log_axes(axis: Axes, x: tuple[float, float], y: tuple[float, float]) -> None:
     """Both axes logarithmic between these limits, with the ticks of `decades`."""
     axis.set(xscale="log", yscale="log", xlim=x, ylim=y)
-    decades(axis.xaxis)
-    decades(axis.yaxis)
+    decade_ticks(axis.xaxis)
+    decade_ticks(axis.yaxis)
 
 
 def log_span(values: Sequence[float]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from advlearn.tidy.reader import Tidy
 CHOICES_TITLE = "What the paper leaves open"
 
 
-def choices(tidy: Tidy) -> Rows:
+def choices_rows(tidy: Tidy) -> Rows:
     """What a study's paper leaves open, one row a choice, one column of values a universe."""
     frame = tidy[tidy.schema.choices].fillna(
         {"universe": "", "paper": ABSENT, "value": ABSENT, "source": ""}
@@ -41,20 +41,20 @@ def choices_section(tidy: Tidy) -> Section:
         text=(
             f"Each choice is a configuration key; changing it gives another {tidy.schema.another}."
         ),
-        html=_wrapped(choices(tidy)),
+        html=_wrapped(choices_rows(tidy)),
     )
 
 
 def record_section(anchor: str, title: str, text: str, content: Mapping[str, Any]) -> Section:
     """A section that shows a record; ``anchor`` is its id."""
-    return Section(id=anchor, title=title, text=text, html=_wrapped(record(content)))
+    return Section(id=anchor, title=title, text=text, html=_wrapped(record_rows(content)))
 
 
 def choices_markdown(runs: Sequence[Tidy]) -> str:
     """The sections 'What the paper leaves open' of the studies as Markdown."""
     parts = []
     for tidy in runs:
-        header, rows = choices(tidy)
+        header, rows = choices_rows(tidy)
         lines = [
             f"## {CHOICES_TITLE}" + (f": {tidy.schema.study}" if len(runs) > 1 else ""),
             "",
@@ -67,7 +67,7 @@ def choices_markdown(runs: Sequence[Tidy]) -> str:
     return "\n".join(parts)
 
 
-def record(content: Mapping[str, Any]) -> Rows:
+def record_rows(content: Mapping[str, Any]) -> Rows:
     """A run record as rows of dotted keys and values; unknown values stay a dash."""
     rows: list[list[str]] = []
 

@@ -42,8 +42,8 @@ def _template(package: str) -> Any:
         autoescape=False,
     )
     environment.filters.update(
-        number=numbers.number,
-        signed=numbers.signed,
+        number=numbers.format_number,
+        signed=numbers.format_signed,
         significant=numbers.format_significant,
         interval=numbers.with_interval,
         significant_interval=numbers.significant_interval,

@@ -51,14 +51,14 @@ class Source:
     table: str
     frame: pd.DataFrame
     role: str = "values"
-    of: Callable[[str], bool] | None = None
+    columns: Callable[[str], bool] | None = None
     keys: Sequence[str] | None = None
     row: str = ""
 
     def rows_of(self, line: Line, keys: Sequence[str]) -> list[int]:
         """Positions of the rows behind a line, in the order of the file."""
         shared = [name for name in keys if name in self.frame] if self.keys is None else self.keys
-        there = where(self.frame, {name: line[name] for name in shared})
+        there = matching_rows(self.frame, {name: line[name] for name in shared})
         found = there[self.row].dropna() if self.row else there.index
         return sorted({int(row) for row in found})
 
@@ -124,24 +124,24 @@ class Table:
     sources: Sequence[Source] = ()
     published: Sequence[tuple[str, str]] = ()
 
-    def behind(self, line: Line, column: str) -> list[SourceRows]:
+    def source_rows(self, line: Line, column: str) -> list[SourceRows]:
         """Rows of the tidy tables behind the number in ``column`` of a line of the CSV file."""
         parts = [
             SourceRows(source.table, source.role, source.rows_of(line, self.keys))
             for source in self.sources
-            if source.of is None or source.of(column)
+            if source.columns is None or source.columns(column)
         ]
         return [part for part in parts if part.rows]
 
-    def published_behind(self, line: Line, published: pd.DataFrame) -> list[int]:
+    def published_rows(self, line: Line, published: pd.DataFrame) -> list[int]:
         """Rows of the published table that stand beside a line; none where it has no number."""
         if not self.published or pd.isna(line.get("published")):
             return []
-        there = where(published, {theirs: line[ours] for ours, theirs in self.published})
+        there = matching_rows(published, {theirs: line[ours] for ours, theirs in self.published})
         return [int(row) for row in there.index]
 
 
-def where(frame: pd.DataFrame, line: Line) -> pd.DataFrame:
+def matching_rows(frame: pd.DataFrame, line: Line) -> pd.DataFrame:
     """The rows that share the line's values; missing is a value."""
     keep = pd.Series(True, index=frame.index)
     for name, value in line.items():

@@ -220,13 +220,13 @@ def _explain_number(
     parts: list[dict[str, Any]] = []
     frames: dict[str, list[pd.DataFrame]] = {}
     quoted = cell.column in ("published", "source", "note")
-    for part in [] if quoted else table.behind(line, cell.column):
+    for part in [] if quoted else table.source_rows(line, cell.column):
         rows = tidy[part.table].loc[part.rows]
         frames.setdefault(part.table, []).append(rows)
         file = run_folder.locate(f"{run_folder.home}/tidy/{part.table}.csv")
         parts.append(_rows(part.role, file, rows))
     published = tidy.published(address.name) if table.published else None
-    beside = table.published_behind(line, published) if published is not None else []
+    beside = table.published_rows(line, published) if published is not None else []
     if published is not None and beside:
         beside_rows = published.loc[beside]
         parts.append(_rows("published", tidy.published_folder / f"{address.name}.csv", beside_rows))

@@ -65,7 +65,7 @@ def report(
     html = environment.get_template("report.html.j2").render(
         title=f"{title}: run {pages[0].run}",
         studies=studies,
-        record=table_html(*sections.record(content)),
+        record=table_html(*sections.record_rows(content)),
     )
     write_text(choices, sections.choices_markdown(runs))
     write_text(out, html)

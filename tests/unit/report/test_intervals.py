@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from advlearn.report.intervals import beside_published, inside, over_seeds, shares, wilson
+from advlearn.report.intervals import (
+    compare_with_published,
+    inside_interval,
+    over_seeds,
+    shares,
+    wilson,
+)
 from tests.helpers.intervals import mean_interval, prediction_interval, wilson_interval
 
 
@@ -32,8 +38,8 @@ def test_missing_values_are_no_runs() -> None:
     assert list(result["n"]) == [1]
 
 
-def test_inside() -> None:
-    verdict = inside(
+def test_inside_interval() -> None:
+    verdict = inside_interval(
         pd.Series([0.5, 0.7, None, 0.5]),
         pd.Series([0.4, 0.4, 0.4, None]),
         pd.Series([0.6, 0.6, 0.6, None]),
@@ -45,7 +51,7 @@ def test_inside() -> None:
 
 def test_difference_is_reproduced_minus_published() -> None:
     frame = over_seeds(pd.DataFrame({"cell": ["a", "a"], "value": [0.4, 0.6]}), ["cell"])
-    row = beside_published(frame.assign(published=0.3)).iloc[0]
+    row = compare_with_published(frame.assign(published=0.3)).iloc[0]
     assert row["difference"] == pytest.approx(0.2)
     assert row["published_inside_ci"] == "yes"  # two seeds: the interval is wide
 

@@ -4,7 +4,7 @@ from advlearn.report import sections
 
 
 def test_record_is_flattened() -> None:
-    _, rows = sections.record(
+    _, rows = sections.record_rows(
         {"versions": {"torch": None}, "seeds": [0, 1], "jobs": [{"stage": "craft"}], "run": "demo"}
     )
     assert rows == [

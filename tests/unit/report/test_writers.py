@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advlearn.report.numbers import number, signed, with_interval, with_published
+from advlearn.report.numbers import format_number, format_signed, with_interval, with_published
 from advlearn.report.table import Group, Table
 from advlearn.report.writers import escape_latex, latex, markdown, pipe_table, write_table
 from advlearn.support.errors import UserError
@@ -74,13 +74,13 @@ def test_every_special_character_is_escaped(character: str) -> None:
 
 
 def test_numbers() -> None:
-    assert number(0.12345) == "0.123"
-    assert number(-0.0001) == "0.000"
-    assert number(-0.5, 1) == "−0.5"
-    assert number(math.nan) == "–"
-    assert signed(0.0301) == "+0.030"
-    assert signed(-0.0301) == "−0.030"
-    assert signed(0.0) == "0.000"
+    assert format_number(0.12345) == "0.123"
+    assert format_number(-0.0001) == "0.000"
+    assert format_number(-0.5, 1) == "−0.5"
+    assert format_number(math.nan) == "–"
+    assert format_signed(0.0301) == "+0.030"
+    assert format_signed(-0.0301) == "−0.030"
+    assert format_signed(0.0) == "0.000"
 
 
 def test_cells() -> None:

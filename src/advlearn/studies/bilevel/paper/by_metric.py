@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from advlearn.report.frames import records
-from advlearn.report.intervals import BOUNDS, named, over_seeds
+from advlearn.report.intervals import BOUNDS, fill_missing_keys, over_seeds
 from advlearn.report.numbers import ABSENT, significant_interval
 
 
-def by_metric(frame: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+def long_format(frame: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """The values of all metrics below one another, each row under its position in the tidy table.
 
     Args:
@@ -23,7 +23,8 @@ def by_metric(frame: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) 
     Returns:
         keys (an empty text where one does not apply), metric and value.
     """
-    long = named(frame, keys).melt([*keys], [*metrics], var_name="metric", ignore_index=False)
+    filled = fill_missing_keys(frame, keys)
+    long = filled.melt([*keys], [*metrics], var_name="metric", ignore_index=False)
     return long.dropna(subset=["value"])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from advlearn.report.frames import groups
-from advlearn.studies.bilevel.paper.sandwich import at_the_attacks, sandwich
+from advlearn.studies.bilevel.paper.sandwich import at_attacked_gamma, sandwich
 from advlearn.studies.bilevel.paper.staircase import curves, normalised_delta, rand_pairs
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
@@ -16,7 +16,7 @@ from advlearn.studies.bilevel.schema import BilevelTidy
 _ROUNDING = 1e-9
 SLACK = 1e-6
 """Relative slack of the calmness bounds: the solutions compared are themselves approximate."""
-ABSTRACT = "robust"
+ABSTRACT_CLAIM = "robust"
 """The one claim that the paper's abstract makes; all others are proved in this project."""
 
 
@@ -53,7 +53,7 @@ def checks(tidy: BilevelTidy) -> dict[str, Check]:
         "modulus": _above(calmness, calmness["modulus"] * calmness["size"]),
         "bound": _above(calmness, calmness["bound"]),
         "nondecreasing": (len(falls), sum(falls)),
-        ABSTRACT: _robust(tidy),
+        ABSTRACT_CLAIM: _robust(tidy),
     }
     return {
         name: Check(SAY.claim(name), SAY.origin(name), *map(int, both))
@@ -73,7 +73,7 @@ def _robust(tidy: BilevelTidy) -> tuple[int, int]:
     Robust: v is 0 at the smallest size tried, or a radius above 0 is certified at the gamma of the
     attacks; a coarse grid of sizes may begin above a small radius.
     """
-    certified = at_the_attacks(tidy).groupby("dataset")["certified"].min()
+    certified = at_attacked_gamma(tidy).groupby("dataset")["certified"].min()
     frame = normalised_delta(tidy)
     frame = frame[frame["curve"] == "value"].sort_values("tau")
     cases = missing = 0

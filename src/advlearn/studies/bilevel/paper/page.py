@@ -8,9 +8,9 @@ from advlearn.report.frames import records
 from advlearn.report.numbers import ABSENT, format_significant
 from advlearn.report.page import Page, Rows
 from advlearn.report.sections import choices_section, record_section
-from advlearn.studies.bilevel.paper.checks import ABSTRACT, checks
+from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
-from advlearn.studies.bilevel.paper.sandwich import at_the_attacks, sandwich
+from advlearn.studies.bilevel.paper.sandwich import at_attacked_gamma, sandwich
 from advlearn.studies.bilevel.paper.verdict import sentences
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
@@ -45,7 +45,7 @@ def headline_rows(tidy: BilevelTidy) -> Rows:
     """Header and rows of the headline: certified radius and smallest attack of each data set."""
     whole, about = sandwich(tidy), tidy.study.datasets
     rows = []
-    for row in records(at_the_attacks(tidy)):
+    for row in records(at_attacked_gamma(tidy)):
         same = (whole["dataset"] == row["dataset"]) & (whole["weights"] == row["weights"])
         known = whole[same & (whole["certified"] > 0) & whole["violated"].notna()]
         ratio = row["attacked"] / row["certified"] if row["certified"] > 0 else float("nan")
@@ -68,13 +68,8 @@ def headline_rows(tidy: BilevelTidy) -> Rows:
 def verdict_rows(tidy: BilevelTidy) -> Rows:
     """Header and rows of the claims and how often the numbers contradict them."""
     rows = [
-        [
-            check.claim,
-            check.origin,
-            f"{check.cases:,}",
-            f"{check.violations:,}" if check.cases else ABSENT,
-        ]
-        for check in checks(tidy).values()
+        [claim, origin, f"{cases:,}", f"{violations:,}" if cases else ABSENT]
+        for claim, origin, cases, violations in checks(tidy).values()
     ]
     return ["claim", "whose", "cases", "not so in"], rows
 
@@ -82,5 +77,5 @@ def verdict_rows(tidy: BilevelTidy) -> Rows:
 def _warning(run: BilevelTidy) -> str:
     """Whether the numbers contradict something that is proved."""
     found = {name: each.claim for name, each in checks(run).items() if each.violations}
-    text: str = SAY.warning([claim for name, claim in found.items() if name != ABSTRACT])
+    text: str = SAY.warning([claim for name, claim in found.items() if name != ABSTRACT_CLAIM])
     return text

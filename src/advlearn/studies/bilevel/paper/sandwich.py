@@ -44,7 +44,7 @@ def sandwich(tidy: BilevelTidy) -> pd.DataFrame:
     )
 
 
-def at_the_attacks(tidy: BilevelTidy) -> pd.DataFrame:
+def at_attacked_gamma(tidy: BilevelTidy) -> pd.DataFrame:
     """The rows of `sandwich` at the gamma of the attacks of each data set.
 
     The nearest gamma of the grid where the record names one, else the one with the largest

@@ -12,10 +12,10 @@ from advlearn.studies.selective.paper.published_tables import (
     SAY,
     blocks,
     common_notes,
-    compared,
+    compare_cells,
     comparison,
 )
-from advlearn.studies.selective.paper.universe_protocol import primary, universe_protocols
+from advlearn.studies.selective.paper.universe_protocol import primary_pair, universe_protocols
 from advlearn.studies.selective.schema import SelectiveTidy
 
 ALGORITHMS = ("kmeans", "agglomerative")
@@ -37,15 +37,14 @@ def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> T
     rows = rows[rows["reduction"] == "pca"]
     ours = curves(rows)
     # A universe that did not run this attack has no lines, unless it is the one compared.
-    pairs = [
-        pair for pair in universe_protocols(tidy) if pair == primary(tidy) or len(pair.of(ours))
-    ]
+    first = primary_pair(tidy)
+    pairs = [pair for pair in universe_protocols(tidy) if pair == first or len(pair.of(ours))]
     published = tidy.published(name)[[*_LINE, "published", "source", "note"]]
     lines = pd.DataFrame(pairs).merge(published, how="cross")
     lines = lines.merge(ours, on=["universe", "protocol", *_LINE], how="outer")
     lines = lines.astype({"n": "Int64"}).assign(attack=attack)
     orders = {column: sorted(lines[column].unique()) for column in _LINE}
-    frame = compared(tidy, lines, "attack n_clusters algorithm metric", **orders)
+    frame = compare_cells(tidy, lines, "attack n_clusters algorithm metric", **orders)
     return Table(
         title=f"Table {number}: one random cluster after PCA, {ATTACKS(attack)}",
         caption=SAY.cluster_table(ATTACKS(attack), len(tidy.study.seeds)),

@@ -13,8 +13,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from advlearn.report.intervals import over_seeds
-from advlearn.report.labels import GREY, Mark
-from advlearn.report.panels import grid, hollow, key, legend, limits, name_sides
+from advlearn.report.labels import GREY, Look
+from advlearn.report.panels import grid, hollow_entry, label_sides, legend, legend_entries, limits
 from advlearn.studies.selective.paper.cells import (
     baseline_rows,
     baselines,
@@ -26,7 +26,7 @@ from advlearn.studies.selective.paper.labels import CLUSTERERS, METRICS, PROTOCO
 from advlearn.studies.selective.paper.universe_protocol import (
     UniverseProtocol,
     pairs_of,
-    primary,
+    primary_pair,
     universe_protocols,
 )
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -47,7 +47,7 @@ def draw_clusters(tidy: SelectiveTidy, published_name: str, attack: str) -> Figu
     lines = curves(one_random_cluster(tidy, attack))
     lines = lines[lines["reduction"] == "pca"]
     published = tidy.published(published_name)
-    return _draw(tidy, lines, "algorithm", CLUSTERERS.marks(ALGORITHMS), attack, published)
+    return _draw(tidy, lines, "algorithm", CLUSTERERS.looks(ALGORITHMS), attack, published)
 
 
 def draw_reductions(tidy: SelectiveTidy, attack: str, clusterer: str) -> Figure:
@@ -60,17 +60,17 @@ def draw_reductions(tidy: SelectiveTidy, attack: str, clusterer: str) -> Figure:
     """
     lines = curves(one_random_cluster(tidy, attack))
     lines = lines[lines["algorithm"] == clusterer]
-    marks = REDUCTIONS.marks(lines["reduction"].unique())
-    if "none" in marks:
-        marks["none"] = marks["none"]._replace(label="none")
-    return _draw(tidy, lines, "reduction", marks, attack, None)
+    looks = REDUCTIONS.looks(lines["reduction"].unique())
+    if "none" in looks:
+        looks["none"] = looks["none"]._replace(label="none")
+    return _draw(tidy, lines, "reduction", looks, attack, None)
 
 
 def _draw(
     tidy: SelectiveTidy,
     lines: pd.DataFrame,
     kind: str,
-    marks: Mapping[str, Mark],
+    looks: Mapping[str, Look],
     attack: str,
     published: pd.DataFrame | None,
 ) -> Figure:
@@ -80,7 +80,7 @@ def _draw(
     """
     everything = baselines(baseline_rows(tidy)).query("attack == @attack and rule == 'all'")
     everything = over_seeds(everything, ["universe", "protocol", "metric"])
-    ran, first = set(pairs_of(lines)), primary(tidy)
+    ran, first = set(pairs_of(lines)), primary_pair(tidy)
     pairs = [pair for pair in universe_protocols(tidy) if pair in ran or pair == first]
     universes = list(dict.fromkeys(pair.universe for pair in pairs))
     protocols = list(dict.fromkeys(pair.protocol for pair in pairs))
@@ -96,15 +96,15 @@ def _draw(
             mark = "*" if pair == first and len(pairs) > 1 else ""
             titles.append(f"{universe}, {PROTOCOLS(protocol)}{mark}")
             for axis, metric in zip(block[:, column], METRICS, strict=True):
-                levels = _of(pair.of(everything), metric)["mean"]
-                given = None if points is None else _of(points, metric)
-                _panel(axis, _of(pair.of(lines), metric), kind, marks, levels, given)
+                levels = _of_metric(pair.of(everything), metric)["mean"]
+                given = None if points is None else _of_metric(points, metric)
+                _panel(axis, _of_metric(pair.of(lines), metric), kind, looks, levels, given)
         names = [METRICS(metric).replace(" ", "\n") for metric in METRICS]
-        name_sides(figure, block, titles=titles, rows=names)
-    name_sides(figure, panels, x="clusters")
-    handles: list[Artist] = [*key(marks.values())]
+        label_sides(figure, block, titles=titles, rows=names)
+    label_sides(figure, panels, x="clusters")
+    handles: list[Artist] = [*legend_entries(looks.values())]
     if published is not None:
-        handles.append(hollow("published"))
+        handles.append(hollow_entry("published"))
     if len(everything):
         handles.append(Line2D([], [], color="black", ls=":", lw=0.9, label="all images"))
     if lines["ci_low"].notna().any():
@@ -113,7 +113,7 @@ def _draw(
     return figure
 
 
-def _of(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _of_metric(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return frame[frame["metric"] == metric]
 
 
@@ -121,23 +121,23 @@ def _panel(
     axis: Axes,
     lines: pd.DataFrame,
     kind: str,
-    marks: Mapping[str, Mark],
+    looks: Mapping[str, Look],
     everything: pd.Series,
     published: pd.DataFrame | None,
 ) -> None:
     values: list[float] = []
-    tried = set(lines.loc[lines[kind].isin(marks), "n_clusters"])
-    shift = {name: _SHIFT * (i - (len(marks) - 1) / 2) for i, name in enumerate(marks)}
-    for name, mark in marks.items():
+    tried = set(lines.loc[lines[kind].isin(looks), "n_clusters"])
+    shift = {name: _SHIFT * (i - (len(looks) - 1) / 2) for i, name in enumerate(looks)}
+    for name, look in looks.items():
         curve = lines[lines[kind] == name].sort_values("n_clusters")
         if curve.empty:
             continue
         low, high = (curve[bound].clip(0, 1) for bound in ("ci_low", "ci_high"))
         x = curve["n_clusters"] + shift[name]
-        axis.fill_between(x, low, high, color=mark.colour, alpha=_BAND, lw=0)
-        axis.plot(x, curve["mean"], mark.line, color=mark.colour, marker=mark.marker)
+        axis.fill_between(x, low, high, color=look.colour, alpha=_BAND, lw=0)
+        axis.plot(x, curve["mean"], look.line, color=look.colour, marker=look.marker)
         values += [*curve["mean"], *low, *high]
-    for name, mark in marks.items():
+    for name, look in looks.items():
         if published is None:
             break
         given = published[published[kind] == name].sort_values("n_clusters")
@@ -146,11 +146,11 @@ def _panel(
         axis.plot(
             given["n_clusters"] + shift[name],
             given["published"],
-            color=mark.colour,
-            marker=mark.marker,
+            color=look.colour,
+            marker=look.marker,
             markerfacecolor="white",
             markeredgewidth=0.8,
-            ls=mark.line,
+            ls=look.line,
             lw=0.5,
             alpha=0.9,
         )

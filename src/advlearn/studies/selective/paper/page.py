@@ -7,7 +7,7 @@ from advlearn.report.sections import choices_section, record_section
 from advlearn.report.writers import table_html
 from advlearn.studies.selective.paper.published_tables import SAY
 from advlearn.studies.selective.paper.sections import calibration, sanity
-from advlearn.studies.selective.paper.universe_protocol import primary
+from advlearn.studies.selective.paper.universe_protocol import primary_pair
 from advlearn.studies.selective.paper.verdict import headline_rows, sentences, verdict_rows
 from advlearn.studies.selective.schema import SelectiveTidy
 
@@ -25,7 +25,7 @@ def page(run: SelectiveTidy) -> Page:
         study="selective",
         title="Cluster-selective adversarial training",
         run=study.run,
-        subtitle=SAY.subtitle(study.dataset, images, seeds, primary(run).label),
+        subtitle=SAY.subtitle(study.dataset, images, seeds, primary_pair(run).label),
         warning="" if study.dataset == "mnist" else SAY.other_data(study.dataset),
         headline=headline_rows(run),
         sentences=sentences(run),

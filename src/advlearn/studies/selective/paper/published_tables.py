@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from advlearn.report.intervals import beside_published
+from advlearn.report.intervals import compare_with_published
 from advlearn.report.numbers import ABSENT, with_interval, with_published
 from advlearn.report.sentences import Sentences
 from advlearn.report.table import OVER_SEEDS, Group
 from advlearn.studies.selective.paper.labels import PROTOCOLS
 from advlearn.studies.selective.paper.universe_protocol import (
     in_blocks,
-    primary,
+    primary_pair,
     universe_protocols,
 )
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -29,7 +29,7 @@ _COMPARED = (
 ).split()
 
 
-def compared(
+def compare_cells(
     tidy: SelectiveTidy, frame: pd.DataFrame, columns: str, **orders: Sequence[object]
 ) -> pd.DataFrame:
     """The lines of a table beside the published numbers, in its order of lines and columns.
@@ -41,7 +41,7 @@ def compared(
         **orders: columns that order the lines of a universe and protocol, in this order, with the
             order of their values.
     """
-    frame = in_blocks(tidy, beside_published(frame), list(orders), **orders)
+    frame = in_blocks(tidy, compare_with_published(frame), list(orders), **orders)
     return frame[["universe", "protocol", "primary", *columns.split(), *_COMPARED]]
 
 
@@ -52,7 +52,7 @@ def blocks(
     groups = []
     for pair in universe_protocols(tidy):
         lines = pair.of(frame)
-        mark = " (set beside the published numbers)" if pair == primary(tidy) else ""
+        mark = " (set beside the published numbers)" if pair == primary_pair(tidy) else ""
         heading = f"Universe {pair.universe}, {PROTOCOLS(pair.protocol)} evaluation{mark}"
         if len(lines):
             groups.append(Group(heading, rows(lines)))

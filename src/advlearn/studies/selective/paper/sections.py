@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from advlearn.report.frames import records
-from advlearn.report.numbers import ABSENT, number
+from advlearn.report.numbers import ABSENT, format_number
 from advlearn.report.page import Rows
 from advlearn.studies.selective.schema import SelectiveTidy
 
@@ -46,14 +46,14 @@ def calibration(tidy: SelectiveTidy) -> Rows:
     """The calibration as readable rows: the published numbers first, then the nearest universe."""
     frame, published, choices = distances(tidy), _published(tidy), _open_choices(tidy)
     measured = [name for name in QUANTITIES if name in frame.columns]
-    printed = [number(published[name], 4) for name in measured]
+    printed = [format_number(published[name], 4) for name in measured]
     rows = [["published", *[ABSENT] * len(choices), *printed, ABSENT]]
     for place, universe in enumerate(records(frame)):
         rows.append(
             [
                 f"{universe['universe_id']}{' (nearest)' if place == 0 else ''}",
                 *(str(universe[name]) for name in choices),
-                *(number(universe[name]) for name in [*measured, "distance"]),
+                *(format_number(universe[name]) for name in [*measured, "distance"]),
             ]
         )
     heads = [name.replace("_", " ").replace("at ", "AT ") for name in measured]
@@ -77,4 +77,4 @@ def sanity(tidy: SelectiveTidy) -> tuple[Rows, Rows]:
 
 
 def _value(value: object) -> str:
-    return number(value) if isinstance(value, int | float) else str(value)
+    return format_number(value) if isinstance(value, int | float) else str(value)

@@ -28,7 +28,7 @@ class UniverseProtocol(NamedTuple):
         return frame[(frame["universe"] == self.universe) & (frame["protocol"] == self.protocol)]
 
 
-def primary(tidy: SelectiveTidy) -> UniverseProtocol:
+def primary_pair(tidy: SelectiveTidy) -> UniverseProtocol:
     """The pair beside which the published numbers are set."""
     return UniverseProtocol(tidy.study.primary.universe, tidy.study.primary.protocol)
 
@@ -41,7 +41,7 @@ def pairs_of(frame: pd.DataFrame) -> list[UniverseProtocol]:
 def universe_protocols(tidy: SelectiveTidy) -> list[UniverseProtocol]:
     """The pairs of the run; the one beside the published numbers first."""
     found = dict.fromkeys(pairs_of(tidy["selective_metrics"]))
-    first = primary(tidy)
+    first = primary_pair(tidy)
     universes = [first.universe, *tidy.study.universes, *(pair.universe for pair in found)]
 
     def place(pair: UniverseProtocol) -> tuple[int, bool, bool, str]:
@@ -65,6 +65,6 @@ def in_blocks(
     pairs = universe_protocols(tidy)
     frame = frame.assign(_place=[pairs.index(pair) for pair in pairs_of(frame)])
     frame = ordered(frame, ["_place", *by], **orders).drop(columns="_place")
-    beside = ["yes" if pair == primary(tidy) else "no" for pair in pairs_of(frame)]
+    beside = ["yes" if pair == primary_pair(tidy) else "no" for pair in pairs_of(frame)]
     frame.insert(2, "primary", beside)
     return frame

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from advlearn.report.frames import records
-from advlearn.report.numbers import number, signed, with_interval
+from advlearn.report.numbers import format_number, format_signed, with_interval
 from advlearn.report.page import Rows
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, CONTROLS
 from advlearn.studies.selective.paper.published_tables import SAY
 from advlearn.studies.selective.paper.tables import baselines, controls
 from advlearn.studies.selective.paper.universe_protocol import (
     UniverseProtocol,
-    primary,
+    primary_pair,
     universe_protocols,
 )
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -63,7 +63,7 @@ def verdicts(tidy: SelectiveTidy, pair: UniverseProtocol | None = None) -> list[
         tidy: the run.
         pair: universe and protocol; those beside the published numbers by default.
     """
-    frame = _random(tidy, pair or primary(tidy))
+    frame = _random(tidy, pair or primary_pair(tidy))
     return [
         Verdict(
             control,
@@ -86,7 +86,7 @@ def sentences(tidy: SelectiveTidy) -> list[str]:
     result: list[str] = []
     for pair in universe_protocols(tidy):
         found = verdicts(tidy, pair)
-        for control in CONTROLS if pair == primary(tidy) else ["subset"]:
+        for control in CONTROLS if pair == primary_pair(tidy) else ["subset"]:
             some = [verdict for verdict in found if verdict.control == control]
             if some:
                 result.append(_sentence(some, pair))
@@ -134,12 +134,12 @@ def headline_rows(tidy: SelectiveTidy) -> Rows:
     rows = [
         [
             *baselines.row_label(line["rule"], line["attack"], line["metric"]),
-            number(line["published"], 4),
+            format_number(line["published"], 4),
             with_interval(line["mean"], line["ci_low"], line["ci_high"]),
-            signed(line["difference"]),
-            baselines.inside(line["published_inside_prediction"]),
+            format_signed(line["difference"]),
+            baselines.yes_or_no(line["published_inside_prediction"]),
         ]
-        for line in records(primary(tidy).of(baselines.compare(tidy)))
+        for line in records(primary_pair(tidy).of(baselines.compare(tidy)))
     ]
     seeds = len(tidy.study.seeds)
     mean = f"reproduced (mean of {seeds} seeds)" if seeds > 1 else "reproduced (one seed)"

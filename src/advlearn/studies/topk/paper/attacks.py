@@ -11,11 +11,11 @@ import pandas as pd
 
 from advlearn.report.frames import groups, ordered
 from advlearn.report.intervals import BOUNDS
-from advlearn.report.numbers import number, plus_minus, with_interval
+from advlearn.report.numbers import format_number, plus_minus, with_interval
 from advlearn.report.table import Group, Source, Table
 from advlearn.studies.topk.paper.labels import MEASURES, METHODS, label_set
 from advlearn.studies.topk.paper.notes import SAY, interval_text, standing_notes
-from advlearn.studies.topk.paper.pairs import compared, pairs
+from advlearn.studies.topk.paper.pairs import mean_differences, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import summarise
 from advlearn.studies.topk.schema import CELL
@@ -37,7 +37,7 @@ _SHOWN = [
 
 
 @dataclass(frozen=True)
-class Varied:
+class Comparison:
     """What distinguishes the rows of an attack table apart from k.
 
     Attributes:
@@ -54,16 +54,18 @@ class Varied:
     label: Callable[[Any], str] = str
 
 
-METHOD = Varied({"method": "tkmia"}, ["method"], "TkMIA", METHODS)
+METHOD = Comparison({"method": "tkmia"}, ["method"], "TkMIA", METHODS)
 
 
-def attack_table(run: TopkTidy, name: str, varied: Varied, *, title: str, caption: str) -> Table:
+def attack_table(
+    run: TopkTidy, name: str, compared: Comparison, *, title: str, caption: str
+) -> Table:
     """All metrics of an experiment; one group a model and label set, one row a k and attack.
 
     Args:
         run: the run.
         name: name of the experiment.
-        varied: what distinguishes the rows.
+        compared: what distinguishes the rows.
         title: title of the table.
         caption: first sentences of its caption.
     """
@@ -75,21 +77,21 @@ def attack_table(run: TopkTidy, name: str, varied: Varied, *, title: str, captio
         method=METHODS.order(metrics["method"]),
         knowledge=["truth"],
     )
-    images = pairs(run.images(name), varied.reference).assign(over="paired")
-    line = [*_GROUP, "k", *varied.reference]
+    images = pairs(run.images(name), compared.reference).assign(over="paired")
+    line = [*_GROUP, "k", *compared.reference]
     attacks = summary[["dataset", "experiment", *_GROUP, "k", *_ATTACK]].drop_duplicates(line)
-    paired = compared(images, [*line, "over"]).merge(attacks, on=line, how="left")
+    paired = mean_differences(images, [*line, "over"]).merge(attacks, on=line, how="left")
     frame = pd.concat([summary, paired], ignore_index=True)
-    of_methods = [SAY.ml_cw_u(), SAY.projected()] if varied is METHOD else []
+    of_methods = [SAY.ml_cw_u(), SAY.projected()] if compared is METHOD else []
     return Table(
         title=title,
-        caption=SAY.attacks(caption, varied.base, interval_text(run)),
+        caption=SAY.attacks(caption, compared.base, interval_text(run)),
         frame=frame,
         columns=[
-            *["k", *varied.headings, "n", "ASR", "stealth ASR", "L2", "L2 ratio"],
+            *["k", *compared.headings, "n", "ASR", "stealth ASR", "L2", "L2 ratio"],
             *[*map(MEASURES, MEASURES), "iterations"],
         ],
-        groups=_groups(run, frame, varied),
+        groups=_groups(run, frame, compared),
         notes=[*standing_notes(run), *of_methods, SAY.csv_of_attacks()],
         wide=True,
         keys=[*(key for key in CELL if key != "seed"), "preset", "over", "metric"],
@@ -102,15 +104,16 @@ def attack_table(run: TopkTidy, name: str, varied: Varied, *, title: str, captio
     )
 
 
-def _groups(run: TopkTidy, frame: pd.DataFrame, varied: Varied) -> list[Group]:
+def _groups(run: TopkTidy, frame: pd.DataFrame, compared: Comparison) -> list[Group]:
     """The readable form of the table."""
     found = []
     for (model, preset, *labels), part in groups(frame, _GROUP):
         other = "" if preset == run.study.preset else f", preset {preset}"
         rows = []
-        for (k, *values), cells in groups(part, ["k", *varied.reference]):
-            is_reference = values == list(varied.reference.values())
-            rows.append([number(k, 0), *map(varied.label, values), *_numbers(cells, is_reference)])
+        for (k, *values), cells in groups(part, ["k", *compared.reference]):
+            is_reference = values == list(compared.reference.values())
+            names = [format_number(k, 0), *map(compared.label, values)]
+            rows.append([*names, *_numbers(cells, is_reference)])
         found.append(Group(f"{model}, {label_set(*labels)}{other}", rows))
     return found
 
@@ -120,11 +123,11 @@ def _numbers(cells: pd.DataFrame, is_reference: bool) -> list[str]:
     asr, stealth, l2, ratio, *changes, iterations = shown[BOUNDS].itertuples(index=False)
     n = float(shown["n"].iloc[0])
     return [
-        "n = 0" if n == 0 else number(n, 0),
+        "n = 0" if n == 0 else format_number(n, 0),
         with_interval(*asr),
         with_interval(*stealth),
         plus_minus(*l2),
         with_interval(1.0, math.nan, math.nan) if is_reference else with_interval(*ratio),
         *(plus_minus(*change, sign=True) for change in changes),
-        number(iterations[0], 0),
+        format_number(iterations[0], 0),
     ]

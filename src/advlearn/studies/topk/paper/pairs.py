@@ -54,7 +54,7 @@ def pairs(images: pd.DataFrame, reference: Mapping[str, object]) -> pd.DataFrame
     return found
 
 
-def compared(found: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+def mean_differences(found: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Means of pairs with their intervals.
 
     Args:

@@ -14,7 +14,7 @@ from advlearn.report.numbers import ABSENT, plus_minus, with_interval
 from advlearn.report.page import Rows
 from advlearn.studies.topk.paper.labels import MEASURES, METHODS, QUANTITIES, SCHEMES, SURROGATES
 from advlearn.studies.topk.paper.notes import SAY
-from advlearn.studies.topk.paper.pairs import compared, pairs
+from advlearn.studies.topk.paper.pairs import mean_differences, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import rate
 
@@ -30,7 +30,7 @@ def comparisons(run: TopkTidy) -> pd.DataFrame:
         One row a scheme, method and metric of `pairs`, with ``outcome`` for TkMIA: better,
         worse, equal (no image differs) or open (the interval holds no difference).
     """
-    frame = compared(pairs(run.primary_images(), {"method": "tkmia"}), ["scheme", "method"])
+    frame = mean_differences(pairs(run.primary_images(), {"method": "tkmia"}), ["scheme", "method"])
     frame["outcome"] = [outcome(row) for row in records(frame)]
     return ordered(
         frame,
@@ -78,14 +78,14 @@ def headline_rows(run: TopkTidy) -> Rows:
     images, keys = run.primary_images(), ["scheme", "method"]
     ratios = comparisons(run)
     columns = {
-        "ASR": _shown(shares(images, keys, "success")),
-        "stealth ASR": _shown(shares(images, keys, "stealth")),
-        "L2": _shown(over_images(images[images["success"]], keys, "l2"), plus_minus),
-        "L2 ratio": _shown(ratios[ratios["metric"] == "l2_ratio"]),
+        "ASR": _formatted(shares(images, keys, "success")),
+        "stealth ASR": _formatted(shares(images, keys, "stealth")),
+        "L2": _formatted(over_images(images[images["success"]], keys, "l2"), plus_minus),
+        "L2 ratio": _formatted(ratios[ratios["metric"] == "l2_ratio"]),
     }
     change = partial(plus_minus, sign=True)
     for name in MEASURES:
-        columns[MEASURES(name)] = _shown(over_images(images, keys, name), change)
+        columns[MEASURES(name)] = _formatted(over_images(images, keys, name), change)
     counts = images.groupby(keys).size()
     rows = [
         [
@@ -124,7 +124,7 @@ def warning(run: TopkTidy) -> str:
     return SAY.weak_classifier(quality) if quality < 0.5 else ""
 
 
-def _shown(
+def _formatted(
     table: pd.DataFrame, form: Callable[..., str] = with_interval
 ) -> dict[tuple[str, str], str]:
     """Scheme and method -> mean with its interval."""
@@ -145,14 +145,15 @@ def _sizes(run: TopkTidy) -> list[str]:
 
 
 def _relaxation(run: TopkTidy) -> list[str]:
-    frame = compared(pairs(run.images("relaxation"), {"surrogate": "average"}), ["surrogate"])
+    found = pairs(run.images("relaxation"), {"surrogate": "average"})
+    frame = mean_differences(found, ["surrogate"])
     frame["label"] = frame["surrogate"].map(SURROGATES)
     return [SAY.relaxation(row) for row in records(frame[frame["metric"] == "l2_ratio"])]
 
 
 def _unknown(run: TopkTidy) -> list[str]:
     full = {"knowledge": "truth", "hidden": 0.0}
-    frame = compared(pairs(run.images("unknown"), full), list(full))
+    frame = mean_differences(pairs(run.images("unknown"), full), list(full))
     rows = records(frame[frame["metric"] == "asr_difference"])
     return [SAY.unknown(rows)] if rows else []
 

@@ -51,7 +51,7 @@ def test_published_numbers_are_found_in_their_file(run: BilevelTidy) -> None:
     published = run.published("bilevel_onepoint")
     seen = 0
     for line in records(table.frame):
-        rows = table.published_behind(line, published)
+        rows = table.published_rows(line, published)
         if pd.isna(line["published"]):
             assert rows == []
             continue

@@ -8,7 +8,7 @@ import pytest
 
 from advlearn.report.labels import Labels
 from advlearn.report.numbers import format_significant, significant_interval
-from advlearn.studies.bilevel.paper.by_metric import by_metric, means
+from advlearn.studies.bilevel.paper.by_metric import long_format, means
 from advlearn.studies.bilevel.paper.labels import DATASETS
 
 
@@ -42,6 +42,6 @@ def test_orders() -> None:
 
 def test_means_without_any_value() -> None:
     frame = pd.DataFrame({"dataset": ["a", None], "seed": [0, 1], "delta": [np.nan, np.nan]})
-    assert means(by_metric(frame, ["dataset"], ["delta"]), ["dataset"]).empty
-    filled = means(by_metric(frame.assign(delta=[1.0, 2.0]), ["dataset"], ["delta"]), ["dataset"])
+    assert means(long_format(frame, ["dataset"], ["delta"]), ["dataset"]).empty
+    filled = means(long_format(frame.assign(delta=[1.0, 2.0]), ["dataset"], ["delta"]), ["dataset"])
     assert list(filled["dataset"]) == ["", "a"]

@@ -53,9 +53,9 @@ def test_controls_are_behind_differences_alone(run: SelectiveTidy) -> None:
     differences = [f"difference_{control}" for control in ("subset", "all", "none")]
     pooled = table.frame[table.frame["setting"] == "pooled"].dropna(subset=differences)
     line = dict(pooled.iloc[0])
-    assert [part.role for part in table.behind(line, "mean")] == ["values"]
+    assert [part.role for part in table.source_rows(line, "mean")] == ["values"]
     for control, words in (("subset", "equal size"), ("all", "all"), ("none", "clean images")):
-        values, own = table.behind(line, f"difference_{control}_low")
+        values, own = table.source_rows(line, f"difference_{control}_low")
         assert values.role == "values"
         assert words in own.role
 
@@ -63,14 +63,14 @@ def test_controls_are_behind_differences_alone(run: SelectiveTidy) -> None:
 def test_what_chose_a_setting_is_behind_its_line(run: SelectiveTidy) -> None:
     table = STUDY.table("selective_table3_overall").build(run)
     line = dict(table.frame[table.frame["algorithm"] == "dbscan"].iloc[0])
-    values, tried = table.behind(line, "mean")
-    assert table.behind(line, "validation_average") == [tried]
+    values, tried = table.source_rows(line, "mean")
+    assert table.source_rows(line, "validation_average") == [tried]
     metrics = run["selective_metrics"]
     assert set(metrics.loc[values.rows, "setting"]) == {line["setting"]}
     assert set(metrics.loc[tried.rows, "split"]) == {"validation"}
     assert metrics.loc[tried.rows, "setting"].nunique() > 1
     classic = dict(table.frame[table.frame["algorithm"] == "classic"].iloc[0])
-    assert [part.role for part in table.behind(classic, "mean")] == ["values"]
+    assert [part.role for part in table.source_rows(classic, "mean")] == ["values"]
 
 
 def test_published_numbers_are_found_in_their_files(run: SelectiveTidy) -> None:
@@ -82,7 +82,7 @@ def test_published_numbers_are_found_in_their_files(run: SelectiveTidy) -> None:
             continue
         published = run.published(name)
         for _, line in table.frame.iterrows():
-            found = published.loc[table.published_behind(dict(line), published), "published"]
+            found = published.loc[table.published_rows(dict(line), published), "published"]
             expected = [] if pd.isna(line["published"]) else [line["published"]]
             assert found.tolist() == expected
             seen += len(expected)

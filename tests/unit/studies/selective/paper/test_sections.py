@@ -3,14 +3,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from advlearn.report.sections import choices, choices_markdown
+from advlearn.report.sections import choices_markdown, choices_rows
 from advlearn.studies.selective.paper.sections import QUANTITIES, calibration, distances, sanity
 from advlearn.studies.selective.schema import SelectiveTidy
 from tests.helpers.selective_run import with_table
 
 
 def test_choices_have_one_column_a_universe(full: SelectiveTidy) -> None:
-    header, rows = choices(full)
+    header, rows = choices_rows(full)
     used = ["used in closest", "used in sound"]
     assert header == ["choice", "key", "the paper says", *used, "where"]
     key = "retrain.batch_size"
@@ -31,7 +31,7 @@ def test_choices_of_the_whole_study(full: SelectiveTidy) -> None:
     }
     frame = pd.concat([full["choices"], pd.DataFrame([common])], ignore_index=True)
     tidy = with_table(full, "choices", frame)
-    header, rows = choices(tidy)
+    header, rows = choices_rows(tidy)
     assert header[:2] == ["choice", "key"]
     assert rows[-1] == ["How many runs?", "study.seeds", "one", "0 1 2", "0 1 2", "-"]
 

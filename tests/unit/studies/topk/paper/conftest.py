@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from advlearn.studies.topk.paper.run import TopkTidy
-from tests.helpers.topk_run import opened, write_topk
+from tests.helpers.topk_run import open_topk, write_topk
 
 NAMES = tuple("aeroplane bicycle bird boat bottle bus car cat chair cow diningtable".split())
 
@@ -13,7 +13,7 @@ NAMES = tuple("aeroplane bicycle bird boat bottle bus car cat chair cow diningta
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> TopkTidy:
     """Three seeds, three models, all methods, a choice of labels without an eligible image."""
-    return opened(write_topk(tmp_path_factory.mktemp("topk") / "tidy"))
+    return open_topk(write_topk(tmp_path_factory.mktemp("topk") / "tidy"))
 
 
 @pytest.fixture(scope="session")
@@ -31,4 +31,4 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> TopkTidy:
         shape=(3, 24, 24),
         class_names=NAMES,
     )
-    return opened(folder)
+    return open_topk(folder)

@@ -14,7 +14,7 @@ from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.study import STUDY
 from advlearn.support.errors import UserError
 from tests.helpers.drawn import assert_nothing_cut, pixels
-from tests.helpers.topk_run import opened
+from tests.helpers.topk_run import open_topk
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +57,7 @@ def test_ranked_labels_show_where_the_specified_went() -> None:
 
 
 def test_no_examples(small: TopkTidy) -> None:
-    run = opened(small.folder)
+    run = open_topk(small.folder)
     arrays = run.arrays("topk_examples")
     arrays.update({name: array[:0] for name, array in arrays.items()})
     with pytest.raises(UserError, match="no adversarial example images"):

@@ -9,7 +9,7 @@ import pytest
 from advlearn.studies.topk.schema import SCHEMA
 from advlearn.studies.topk.study import STUDY
 from tests.helpers.lineage import Lineage
-from tests.helpers.topk_run import opened
+from tests.helpers.topk_run import open_topk
 
 REFERENCE = Path(__file__).parents[5] / "results" / "reference" / "tidy"
 VALUES = {
@@ -23,15 +23,15 @@ VALUES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STUDY.tables)
 def test_a_number_depends_on_the_rows_behind_it_and_on_no_others(name: str) -> None:
-    Lineage(STUDY, name, opened(REFERENCE), VALUES).check()
+    Lineage(STUDY, name, open_topk(REFERENCE), VALUES).check()
 
 
 def test_the_share_of_relevant_labels_depends_on_all_attacks() -> None:
-    run = opened(REFERENCE)
+    run = open_topk(REFERENCE)
     table = STUDY.table("topk_cardinality").build(run)
     # An attack that fails on some images.
     line = table.frame.query("metric == 'l2' and method == 'kfool'").iloc[0].to_dict()
-    (successes,), (attacks,) = table.behind(line, "mean"), table.behind(line, "density")
+    (successes,), (attacks,) = table.source_rows(line, "mean"), table.source_rows(line, "density")
     assert set(successes.rows) < set(attacks.rows)
     rows = run["topk_images"].loc[attacks.rows]
     assert line["density"] == pytest.approx(rows["n_relevant"].mean() / 10)

@@ -18,7 +18,7 @@ from advlearn.studies.topk.paper.tables.cardinality import relevance_groups
 from advlearn.studies.topk.study import STUDY
 from advlearn.support.errors import UserError
 from tests.helpers.intervals import mean_interval, wilson_interval
-from tests.helpers.topk_run import opened
+from tests.helpers.topk_run import open_topk
 
 pytestmark = pytest.mark.slow
 
@@ -114,7 +114,7 @@ def test_run_without_an_eligible_image(small: TopkTidy, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(small.folder, tmp_path / "tidy"))
     path = folder / "topk_images.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
-    run = opened(folder)
+    run = open_topk(folder)
     assert built("topk_global", run).groups
     with pytest.raises(UserError, match="no image was eligible"):
         built("topk_cardinality", run)
@@ -140,7 +140,7 @@ def test_times_are_in_no_table(full: TopkTidy, tmp_path: Path, name: str) -> Non
     assert len(times)
     pd.concat([metrics, times]).to_csv(folder / "topk_metrics.csv", index=False)
     written = []
-    for number, run in enumerate((full, opened(folder))):
+    for number, run in enumerate((full, open_topk(folder))):
         write_table(built(name, run), tmp_path / str(number) / name)
         files = sorted((tmp_path / str(number)).iterdir())
         written.append([file.read_bytes() for file in files])

@@ -12,7 +12,7 @@ from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.schema import SCHEMA
 from advlearn.studies.topk.study import STUDY
 from advlearn.support.errors import UserError
-from tests.helpers.topk_run import opened
+from tests.helpers.topk_run import open_topk
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def read(run: TopkTidy, file: str) -> object:
 
 @pytest.mark.parametrize("file", [*SCHEMA.files, SCHEMA.record])
 def test_missing_file(copy: Path, file: str) -> None:
-    read(opened(copy), file)
+    read(open_topk(copy), file)
     (copy / file).unlink()
     with pytest.raises(UserError, match=f"{file} is missing"):
-        read(opened(copy), file)
+        read(open_topk(copy), file)
 
 
 def test_impossible_rows(copy: Path) -> None:
@@ -41,13 +41,13 @@ def test_impossible_rows(copy: Path) -> None:
     frame = pd.read_csv(path)
     frame.assign(value=frame["value"] + 1).to_csv(path, index=False)
     with pytest.raises(UserError, match="not between 0 and 1"):
-        opened(copy)["topk_metrics"]
+        open_topk(copy)["topk_metrics"]
     pd.concat([frame, frame.head(1)]).to_csv(path, index=False)
     with pytest.raises(UserError, match="stands twice"):
-        opened(copy)["topk_metrics"]
+        open_topk(copy)["topk_metrics"]
     frame[frame["experiment"] != "alpha"].to_csv(path, index=False)
     with pytest.raises(UserError, match="no experiment 'alpha'"):
-        STUDY.table("topk_alpha").build(opened(copy))
+        STUDY.table("topk_alpha").build(open_topk(copy))
 
 
 def test_outcomes_of_another_preset_are_left_out(copy: Path) -> None:
@@ -55,7 +55,7 @@ def test_outcomes_of_another_preset_are_left_out(copy: Path) -> None:
     frame = pd.read_csv(path)
     both = [frame.assign(preset="authors", l2=0.0), frame.assign(preset="sound")]
     pd.concat(both).to_csv(path, index=False)
-    images = opened(copy)["topk_images"]
+    images = open_topk(copy)["topk_images"]
     assert images["l2"].tolist() == frame["l2"].tolist()
     # Rows keep the numbers that they have in the file.
     assert images.index.tolist() == list(range(len(frame), 2 * len(frame)))

@@ -9,7 +9,7 @@ import pytest
 from advlearn.report.intervals import over_images
 from advlearn.report.writers import plain_text
 from advlearn.studies.topk.paper.page import page
-from advlearn.studies.topk.paper.pairs import compared, pairs
+from advlearn.studies.topk.paper.pairs import mean_differences, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import summarise
 from advlearn.studies.topk.paper.verdict import comparisons, headline_rows, outcome, sentences
@@ -79,13 +79,13 @@ def test_pairs_by_hand() -> None:
     assert rates["row"].tolist() == [4, 5, 6, 7]
     assert rates["row_reference"].tolist() == [0, 1, 2, 3]
     assert found.loc[found["metric"] == "l2_ratio", "row"].tolist() == [4, 5]
-    frame = compared(found, ["scheme", "method"]).set_index("metric")
+    frame = mean_differences(found, ["scheme", "method"]).set_index("metric")
     mean, n = frame["mean"].to_dict(), frame["n"].to_dict()
     assert mean["asr_difference"] == pytest.approx(-0.25)
     assert mean["l2_ratio"] == pytest.approx(8**0.5)
     assert mean["abs_delta_ndcg_difference"] == pytest.approx(0.3)
     assert (n["asr_difference"], n["l2_ratio"]) == (4, 2)
-    assert compared(pairs(images.head(0), {"method": "tkmia"}), ["method"]).empty
+    assert mean_differences(pairs(images.head(0), {"method": "tkmia"}), ["method"]).empty
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from advlearn.support.io import (
     write_parquet,
 )
 from tests.helpers.tiny_topk import TinyTopk, topk_files
-from tests.helpers.topk_run import PUBLISHED, opened
+from tests.helpers.topk_run import PUBLISHED, open_topk
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ def chosen(frame: pd.DataFrame, keys: dict[str, object]) -> pd.DataFrame:
 
 def test_tables_and_figures_can_read_it(tidy: Path, topk: TinyTopk) -> None:
     assert {path.name for path in tidy.iterdir()} == FILES
-    loaded = opened(tidy)
+    loaded = open_topk(tidy)
     for name in SCHEMA.tables:
         assert len(loaded[name])
     assert len(loaded.arrays("topk_examples")["clean"]) == topk.study.examples
@@ -263,7 +263,7 @@ def test_a_run_in_which_nothing_can_be_attacked_has_rows_too(
         write_csv(path, rows.assign(value=None, n=0))
     out = tmp_path / "out"
     collect(topk, run, out, settings.model_copy(update={"attacks": tuple(attacks)}))
-    loaded = opened(out)
+    loaded = open_topk(out)
     assert (loaded["topk_metrics"]["n"] == 0).all()
     assert len(loaded["topk_metrics"]) == len(attacks) * 2 * 24
     assert len(loaded["topk_images"]) == 0

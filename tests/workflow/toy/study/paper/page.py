@@ -5,7 +5,7 @@ from __future__ import annotations
 from advlearn.studies.toy.paper.means import build
 from advlearn.studies.toy.paper.schema import ToyTidy
 
-from advlearn.report.numbers import number
+from advlearn.report.numbers import format_number
 from advlearn.report.page import Page
 from advlearn.report.sections import choices_section
 
@@ -22,7 +22,7 @@ def page(run: ToyTidy) -> Page:
         subtitle="Draws from the unit interval.",
         warning="",
         headline=rows,
-        sentences=[f"No mean is further than {number(largest)} from one half."],
+        sentences=[f"No mean is further than {format_number(largest)} from one half."],
         comparisons=rows,
         sections=[choices_section(run)],
     )

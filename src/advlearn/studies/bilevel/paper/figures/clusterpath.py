@@ -29,7 +29,7 @@ def draw(tidy: BilevelTidy) -> Figure:
         part = path[path["dataset"] == name].sort_values("gamma")
         chosen = _chosen(part, tidy.study.datasets.get(name, {}).get("gamma"))
         if shown:
-            _ways(row[0], ways[ways["dataset"] == name], chosen)
+            _trajectories(row[0], ways[ways["dataset"] == name], chosen)
         _numbers(row[-1], part, chosen)
         row[0].set_title(DATASETS(name), loc="left")
         row[-1].set_ylabel("clusters")
@@ -48,7 +48,7 @@ def _chosen(part: pd.DataFrame, gamma: float | None) -> float:
     return float(marked.iloc[0]) if len(marked) else float("nan")
 
 
-def _ways(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
+def _trajectories(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
     part = part.sort_values(["point", "gamma"])
     gammas = np.sort(part["gamma"].unique())
     near = gammas[np.abs(np.log(gammas / chosen)).argmin()] if chosen > 0 else gammas[0]

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.report.labels import BLACK, Mark
-from advlearn.report.panels import grid, key, legend, say
+from advlearn.report.labels import BLACK, Look
+from advlearn.report.panels import annotate, grid, legend, legend_entries
 from advlearn.studies.bilevel.paper.labels import DATASETS, PARAMETERS
 from advlearn.studies.bilevel.schema import BilevelTidy
 
@@ -24,13 +24,13 @@ def draw(tidy: BilevelTidy) -> Figure:
     # A value with which no gamma gives a few clusters has no radius.
     frame = tidy["bilevel_defence"].dropna(subset=["radius"])
     names = DATASETS.order(frame["dataset"])
-    marks = PARAMETERS.marks(frame["parameter"])
+    looks = PARAMETERS.looks(frame["parameter"])
     across = min(2, len(names))
     figure, axes = grid(ceil(len(names) / across), across, height=1.3, head=0.55)
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for axis, name in zip(axes.flat, names, strict=False):
-        _panel(axis, frame[frame["dataset"] == name], marks)
+        _panel(axis, frame[frame["dataset"] == name], looks)
         axis.set_title(DATASETS(name))
     for row in axes:
         row[0].set_ylabel("ARI to the truth")
@@ -40,19 +40,19 @@ def draw(tidy: BilevelTidy) -> Figure:
     ring = Line2D(
         [], [], color=BLACK, marker="o", ls="none", markerfacecolor="none", ms=6, label="chosen"
     )
-    legend(figure, [*key(marks.values()), ring], min(4, len(marks) + 1))
+    legend(figure, [*legend_entries(looks.values()), ring], min(4, len(looks) + 1))
     return figure
 
 
-def _panel(axis: Axes, part: pd.DataFrame, marks: dict[str, Mark]) -> None:
-    for name, mark in marks.items():
+def _panel(axis: Axes, part: pd.DataFrame, looks: dict[str, Look]) -> None:
+    for name, look in looks.items():
         here = part[part["parameter"] == name]
         numbers = pd.to_numeric(here["value"], errors="coerce")
         here = here.assign(place=numbers).sort_values(["place", "value"])
         # Kinds of weights have no order.
-        joined = mark.line if numbers.notna().all() else "none"
+        joined = look.line if numbers.notna().all() else "none"
         axis.plot(
-            here["radius"], here["ari_truth"], color=mark.colour, marker=mark.marker, ls=joined,
+            here["radius"], here["ari_truth"], color=look.colour, marker=look.marker, ls=joined,
             lw=0.8, ms=3,
         )  # fmt: skip
         chosen = here[here["chosen"] == 1]
@@ -61,7 +61,7 @@ def _panel(axis: Axes, part: pd.DataFrame, marks: dict[str, Mark]) -> None:
             color=BLACK, ms=7, mew=0.8,
         )  # fmt: skip
     if part["ari_truth"].isna().all():
-        say(axis, "no true classes known")
+        annotate(axis, "no true classes known")
     axis.set_xlim(*_span(part["radius"], 0.0))
     axis.set_ylim(*_span(part["ari_truth"], _LEAST))
 

@@ -78,7 +78,7 @@ def _three(axis: Axes, part: pd.DataFrame) -> None:
     part = part[part["moved"] <= last]
     for pattern in PATTERNS.order(part["pattern"]):
         line = part[part["pattern"] == pattern].sort_values("moved")
-        mark = PATTERNS.mark(pattern)
+        mark = PATTERNS.look(pattern)
         axis.plot(line["moved"], line["delta_squared"], color=mark.colour, ls=mark.line, lw=0.8)
         _marks(axis, line, pattern)
     each = f"{size} points each" if equal else f"{', '.join(map(str, sizes))} points"
@@ -93,7 +93,7 @@ def _marks(axis: Axes, line: pd.DataFrame, pattern: str, start: int = 0) -> None
 
 def _look(pattern: str) -> dict[str, Any]:
     """How the marks of a pattern are drawn, without their line."""
-    mark = PATTERNS.mark(pattern)
+    mark = PATTERNS.look(pattern)
     hollow = pattern in _HOLLOW
     return {
         "ls": "none",

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from advlearn.report.labels import BLUE, GREY, ORANGE, VERMILION
-from advlearn.report.panels import grid, legend, log_axes, log_span, name_sides, say
+from advlearn.report.panels import annotate, grid, label_sides, legend, log_axes, log_span
 from advlearn.studies.bilevel.paper.labels import DATASETS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import sandwich
 from advlearn.studies.bilevel.schema import BilevelTidy
@@ -34,7 +34,7 @@ def draw(tidy: BilevelTidy) -> Figure:
         for axis, kind in zip(row, kinds, strict=True):
             _panel(axis, here[here["weights"] == kind].sort_values("gamma"), gamma)
     sides = [f"{DATASETS(name)}\nε" for name in names]
-    name_sides(figure, axes, titles=map(WEIGHTS, kinds), rows=sides, x="γ")
+    label_sides(figure, axes, titles=map(WEIGHTS, kinds), rows=sides, x="γ")
     legend(
         figure,
         [
@@ -50,7 +50,7 @@ def draw(tidy: BilevelTidy) -> Figure:
 
 def _panel(axis: Axes, part: pd.DataFrame, gamma: float | None) -> None:
     if part.empty:
-        say(axis, "not run")
+        annotate(axis, "not run")
         return
     x = part["gamma"].to_numpy(float)
     certified, attacked, noise = (

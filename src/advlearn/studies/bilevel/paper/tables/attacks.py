@@ -6,7 +6,7 @@ import pandas as pd
 
 from advlearn.report.frames import ordered
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
-from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
+from advlearn.studies.bilevel.paper.by_metric import interval, long_format, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import BUDGETS, DATASETS, FORMS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
@@ -64,9 +64,9 @@ def build(tidy: BilevelTidy) -> Table:
         keys=[*KEYS, "metric"],
         how=f"{OVER_SEEDS}; over the seeds in which the target was reached",
         sources=[
-            Source("bilevel_attacks", hits, of=lambda column: column not in _COUNTS),
+            Source("bilevel_attacks", hits, columns=lambda column: column not in _COUNTS),
             # Every seed counts, also one that missed the target.
-            Source("bilevel_attacks", tries, of=lambda column: column in _COUNTS, keys=KEYS),
+            Source("bilevel_attacks", tries, columns=lambda column: column in _COUNTS, keys=KEYS),
         ],
     )
 
@@ -78,7 +78,7 @@ def _long(tidy: BilevelTidy) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     frame = tidy["bilevel_attacks"]
     reached = frame["reached"].fillna(1.0)
-    tries = by_metric(frame.assign(reached=reached), KEYS, ["reached", *METRICS])
+    tries = long_format(frame.assign(reached=reached), KEYS, ["reached", *METRICS])
     return tries, tries[(tries["metric"] == "reached") | (reached[tries.index] > 0).to_numpy()]
 
 

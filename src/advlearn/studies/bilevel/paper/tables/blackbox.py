@@ -11,7 +11,7 @@ from advlearn.report.frames import ordered, records
 from advlearn.report.intervals import BOUNDS
 from advlearn.report.numbers import ABSENT, format_significant, plus_minus
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
-from advlearn.studies.bilevel.paper.by_metric import by_metric, means
+from advlearn.studies.bilevel.paper.by_metric import long_format, means
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
@@ -54,7 +54,7 @@ def build(tidy: BilevelTidy) -> Table:
 
 
 def _long(tidy: BilevelTidy) -> pd.DataFrame:
-    return by_metric(tidy["bilevel_blackbox"], KEYS, METRICS)
+    return long_format(tidy["bilevel_blackbox"], KEYS, METRICS)
 
 
 def _row(targets: Sequence[str], cells: pd.DataFrame, source: str, method: str) -> list[str]:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from advlearn.deviations.delta import PATTERNS
 from advlearn.report.frames import ordered, records
-from advlearn.report.numbers import number
+from advlearn.report.numbers import format_number
 from advlearn.report.table import LINE_OF_TABLE, Group, Source, Table
 from advlearn.studies.bilevel.paper.labels import FORMULAS
 from advlearn.studies.bilevel.paper.words import SAY
@@ -53,7 +53,7 @@ def build(tidy: BilevelTidy) -> Table:
             str(row["n_clusters"]),
             str(row["range"]),
             f"{int(row['cases']):,}",
-            number(float(row["max_error"]), 0 if float(row["max_error"]).is_integer() else 6),
+            format_number(row["max_error"], 0 if row["max_error"] == int(row["max_error"]) else 6),
         ]
         for row in records(frame)
     ]

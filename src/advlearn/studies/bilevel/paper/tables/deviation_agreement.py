@@ -33,7 +33,7 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
         are averaged over), deviation, mean, ci_low, ci_high, prediction_low, prediction_high, n
         (seeds), n_pairs (pairs of changes behind the mean).
     """
-    known, parts = _known(tidy), []
+    known, parts = _known_formulas(tidy), []
     for part, columns in _PARTS.items():
         keys = [*columns, "deviation"]
         seeds = known.groupby([*keys, "seed"], sort=True)["kendall_tau"].mean().reset_index()
@@ -57,7 +57,7 @@ def build(tidy: BilevelTidy) -> Table:
     Deviations with the same tau everywhere, because each is a growing function of the other where
     n does not change, share a column.
     """
-    frame, known = measure(tidy), _known(tidy)
+    frame, known = measure(tidy), _known_formulas(tidy)
     columns = _columns(tidy["bilevel_agreement"])
     row, part = partial(_row, columns), frame["part"]
     kinds, numbers = frame[part == "kind"], frame[part == "n_clusters"]
@@ -91,7 +91,7 @@ def _title(kind: str) -> str:
     return f"{kind}: {CHANGES(kind)}"
 
 
-def _known(tidy: BilevelTidy) -> pd.DataFrame:
+def _known_formulas(tidy: BilevelTidy) -> pd.DataFrame:
     """The deviations that are compared with the reference, where there is a tau."""
     frame = tidy["bilevel_agreement"]
     return frame[(frame["deviation"] != _REFERENCE) & frame["kendall_tau"].notna()]

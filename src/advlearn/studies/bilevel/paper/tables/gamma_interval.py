@@ -69,7 +69,7 @@ def build(tidy: BilevelTidy) -> Table:
                 "bilevel_intervals",
                 true,
                 role="the true interval",
-                of=lambda column: column == "ratio",
+                columns=lambda column: column == "ratio",
                 keys=_KEYS,
             ),
         ],

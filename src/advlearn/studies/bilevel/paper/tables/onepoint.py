@@ -7,7 +7,7 @@ import pandas as pd
 from advlearn.report.frames import ordered
 from advlearn.report.numbers import ABSENT
 from advlearn.report.table import OVER_SEEDS, Source, Table, group_rows
-from advlearn.studies.bilevel.paper.by_metric import by_metric, interval, means, metrics_of
+from advlearn.studies.bilevel.paper.by_metric import interval, long_format, means, metrics_of
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, VICTIMS
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
@@ -60,7 +60,7 @@ def build(tidy: BilevelTidy) -> Table:
 
 
 def _long(tidy: BilevelTidy) -> pd.DataFrame:
-    return by_metric(tidy["bilevel_onepoint"], KEYS, METRICS)
+    return long_format(tidy["bilevel_onepoint"], KEYS, METRICS)
 
 
 def _row(cells: pd.DataFrame, victim: str, method: str) -> list[str]:

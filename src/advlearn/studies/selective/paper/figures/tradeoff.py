@@ -15,11 +15,11 @@ from matplotlib.ticker import MaxNLocator
 
 from advlearn.report.frames import groups
 from advlearn.report.intervals import over_seeds
-from advlearn.report.labels import GREY, Mark
-from advlearn.report.panels import grid, key, legend, limits
+from advlearn.report.labels import GREY, Look
+from advlearn.report.panels import grid, legend, legend_entries, limits
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
 from advlearn.studies.selective.paper.labels import ATTACKS, BASELINES, CLUSTERERS, PROTOCOLS, RULES
-from advlearn.studies.selective.paper.universe_protocol import primary, universe_protocols
+from advlearn.studies.selective.paper.universe_protocol import primary_pair, universe_protocols
 from advlearn.studies.selective.schema import SelectiveTidy
 
 _CLEAN, _ADVERSARIAL = "clean_accuracy", "adversarial_accuracy"
@@ -46,7 +46,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
             if here.empty and without.empty:
                 axis.set_visible(False)
                 continue
-            beside = attack in _PUBLISHED and pair.universe == primary(tidy).universe
+            beside = attack in _PUBLISHED and pair.universe == primary_pair(tidy).universe
             _panel(axis, here, without, _published(tidy, attack) if beside else None)
             axis.set_title(f"{pair.universe}, {ATTACKS(attack)},\n{PROTOCOLS(pair.protocol)}")
             if column == 0:
@@ -55,11 +55,11 @@ def draw(tidy: SelectiveTidy) -> Figure:
         # The lowest panel that has something to show.
         [axis for axis in axes if axis.get_visible()][-1].set_xlabel("clean accuracy")
     empty = {"markerfacecolor": "white"}
-    published = [Mark(GREY, "o", "none", "published")]
+    published = [Look(GREY, "o", "none", "published")]
     handles: list[Artist] = [
-        *_key(CLUSTERERS.marks(means["clusterer"]).values(), marker="o"),
-        *_key(RULES.marks(means["rule"]).values(), **empty),
-        *_key(BASELINES.marks(set(base["rule"])).values(), markersize=5),
+        *_key(CLUSTERERS.looks(means["clusterer"]).values(), marker="o"),
+        *_key(RULES.looks(means["rule"]).values(), **empty),
+        *_key(BASELINES.looks(set(base["rule"])).values(), markersize=5),
         *_key(published, markersize=4.5, **empty),
     ]
     legend(figure, handles, 2)
@@ -71,8 +71,8 @@ def _published(tidy: SelectiveTidy, attack: str) -> pd.DataFrame:
     return frame.pivot(index=["algorithm", "row"], columns="metric", values="published")
 
 
-def _key(marks: Iterable[Mark], **look: Any) -> list[Line2D]:
-    return key(marks, line=False, **{"markeredgewidth": 0.7, "markersize": 3.5, **look})
+def _key(looks: Iterable[Look], **style: Any) -> list[Line2D]:
+    return legend_entries(looks, line=False, **{"markeredgewidth": 0.7, "markersize": 3.5, **style})
 
 
 def _panel(
@@ -81,28 +81,13 @@ def _panel(
     drawn = [means] if published is None else [published, means]
     x, y = ([value for part in drawn for value in part[name]] for name in (_CLEAN, _ADVERSARIAL))
     if published is not None:
-        axis.plot(
-            published[_CLEAN],
-            published[_ADVERSARIAL],
-            "o",
-            color=GREY,
-            markerfacecolor="none",
-            markeredgewidth=0.6,
-            markersize=4,
-            zorder=1,
-        )
+        ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 0.6, "markersize": 4}
+        axis.plot(published[_CLEAN], published[_ADVERSARIAL], "o", color=GREY, zorder=1, **ring)
     for (clusterer, rule), part in groups(means, ["clusterer", "rule"]):
-        axis.plot(
-            part[_CLEAN],
-            part[_ADVERSARIAL],
-            RULES.mark(rule).marker,
-            color=CLUSTERERS.mark(clusterer).colour,
-            markersize=3.2,
-            alpha=0.75,
-            markeredgewidth=0,
-            zorder=2,
-        )
-    for rule, mark in BASELINES.marks().items():
+        colour, marker = CLUSTERERS.look(clusterer).colour, RULES.look(rule).marker
+        dot: dict[str, Any] = {"markersize": 3.2, "alpha": 0.75, "markeredgewidth": 0}
+        axis.plot(part[_CLEAN], part[_ADVERSARIAL], marker, color=colour, zorder=2, **dot)
+    for rule, look in BASELINES.looks().items():
         found = base[base["rule"] == rule].set_index("metric")[["mean", "ci_low", "ci_high"]]
         if not {_CLEAN, _ADVERSARIAL} <= set(found.index):
             continue
@@ -110,9 +95,9 @@ def _panel(
         axis.errorbar(
             clean["mean"],
             adversarial["mean"],
-            xerr=_arms(*clean),
-            yerr=_arms(*adversarial),
-            fmt=mark.marker,
+            xerr=_error_bars(*clean),
+            yerr=_error_bars(*adversarial),
+            fmt=look.marker,
             color="black",
             markersize=5.5,
             markeredgecolor="white",
@@ -129,5 +114,5 @@ def _panel(
     axis.ticklabel_format(useOffset=False)
 
 
-def _arms(mean: float, low: float, high: float) -> list[list[float]] | None:
+def _error_bars(mean: float, low: float, high: float) -> list[list[float]] | None:
     return None if isnan(low) else [[mean - low], [high - mean]]

@@ -14,7 +14,7 @@ from advlearn.studies.selective.paper.published_tables import (
     SAY,
     blocks,
     common_notes,
-    compared,
+    compare_cells,
     comparison,
 )
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -47,7 +47,7 @@ def compare(tidy: SelectiveTidy) -> pd.DataFrame:
     measured = frame["attack"].mask(frame["metric"] == "clean_accuracy", "clean")
     frame["quantity"] = frame["rule"].replace(_PUBLISHED_AS) + "_" + measured
     published = tidy.published(_NAME)[["quantity", "published", "source", "note"]]
-    return compared(
+    return compare_cells(
         tidy,
         frame.merge(published, on="quantity", how="left"),
         "model rule attack metric quantity",
@@ -65,7 +65,7 @@ def row_label(rule: str, attack: str, metric: str) -> tuple[str, str]:
     return MODELS(rule) + trained, measured
 
 
-def inside(verdict: object) -> str:
+def yes_or_no(verdict: object) -> str:
     """Whether an interval holds the published value, or a dash where that is not known."""
     return verdict if isinstance(verdict, str) else ABSENT
 
@@ -75,8 +75,8 @@ def _readable(lines: pd.DataFrame) -> list[list[str]]:
         [
             *row_label(str(line.rule), str(line.attack), str(line.metric)),
             comparison(line),
-            inside(line.published_inside_ci),
-            inside(line.published_inside_prediction),
+            yes_or_no(line.published_inside_ci),
+            yes_or_no(line.published_inside_prediction),
         ]
         for line in lines.itertuples()
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from advlearn.report.frames import records
 from advlearn.report.intervals import over_seeds
-from advlearn.report.numbers import ABSENT, number, with_interval
+from advlearn.report.numbers import ABSENT, format_number, with_interval
 from advlearn.report.table import OVER_SEEDS, Group, Source, Table
 from advlearn.studies.selective.paper.cells import (
     CELL,
@@ -91,7 +91,7 @@ def _sources(tidy: SelectiveTidy) -> list[Source]:
         of_its_columns = partial(_begins, f"difference_{name}")
         rows = frame.assign(setting=frame["line"])
         sources.append(
-            Source("selective_metrics", rows, role=_ROLES[name], of=of_its_columns, row="row")
+            Source("selective_metrics", rows, role=_ROLES[name], columns=of_its_columns, row="row")
         )
     return sources
 
@@ -134,10 +134,10 @@ def _cells_of(line: Mapping[str, Any]) -> list[str]:
     return [
         CLUSTERERS(line["clusterer"]),
         RULES(line["rule"]),
-        number(line["n_settings"], 0),
-        number(line["n_selected"], 0),
+        format_number(line["n_settings"], 0),
+        format_number(line["n_selected"], 0),
         with_interval(line["mean"], line["ci_low"], line["ci_high"]),
-        ABSENT if pd.isna(lowest) else f"{number(lowest)}–{number(highest)}",
+        ABSENT if pd.isna(lowest) else f"{format_number(lowest)}–{format_number(highest)}",
         *(
             with_interval(line[name], line[f"{name}_low"], line[f"{name}_high"], sign=True)
             for name in DIFFERENCES

@@ -14,7 +14,7 @@ from advlearn.studies.selective.paper.published_tables import (
     SAY,
     blocks,
     common_notes,
-    compared,
+    compare_cells,
     comparison,
 )
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -94,7 +94,7 @@ def build(tidy: SelectiveTidy) -> Table:
     frame = over_seeds(pd.concat([ours, others], ignore_index=True), _KEYS)
     frame = frame.merge(chosen, on=_CLUSTERER, how="left")
     published = tidy.published(_NAME)[["algorithm", "metric", "published", "source", "note"]]
-    frame = compared(
+    frame = compare_cells(
         tidy,
         frame.merge(published, on=["algorithm", "metric"], how="left"),
         "algorithm reduction setting validation_average metric",
@@ -112,7 +112,10 @@ def build(tidy: SelectiveTidy) -> Table:
         sources=[
             Source("selective_metrics", single),
             Source(
-                "selective_metrics", test, of=lambda name: name != "validation_average", row="row"
+                "selective_metrics",
+                test,
+                columns=lambda name: name != "validation_average",
+                row="row",
             ),
             Source(
                 "selective_metrics",

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from advlearn.report.frames import groups
 from advlearn.report.labels import Labels
-from advlearn.report.panels import draw_lines, grid, name_sides
+from advlearn.report.panels import draw_lines, grid, label_sides
 from advlearn.studies.topk.paper.labels import MEASURES, NORMS, RATES, label_set
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import summarise
@@ -30,10 +30,10 @@ def draw(run: TopkTidy) -> Figure:
     for column, ((model, *labels, k), part) in zip(axes.T, cells, strict=True):
         column[0].set_title(f"{model}, {label_set(*labels)}, k = {k}", pad=15)
         for axis, (over, lines) in zip(column, _PANELS.values(), strict=True):
-            draw_lines(axis, part[part["over"] == over], "place", lines.marks(), "metric")
+            draw_lines(axis, part[part["over"] == over], "place", lines.looks(), "metric")
         column[-1].set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
         column[-1].axhline(0, color="black", lw=0.6)
-    name_sides(figure, axes, rows=_PANELS, x="α")
+    label_sides(figure, axes, rows=_PANELS, x="α")
     for axis, (_, lines) in zip(axes[:, 0], _PANELS.values(), strict=True):
         if len(lines) > 1:
             _key_above(axis, lines)
@@ -42,8 +42,8 @@ def draw(run: TopkTidy) -> Figure:
 
 
 def _key_above(axis: Axes, lines: Labels) -> None:
-    for mark in lines.marks().values():
-        axis.plot([], [], color=mark.colour, marker=mark.marker, ls=mark.line, label=mark.label)
+    for look in lines.looks().values():
+        axis.plot([], [], color=look.colour, marker=look.marker, ls=look.line, label=look.label)
     axis.legend(
         loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(lines), borderaxespad=0.1,
         handletextpad=0.4, columnspacing=0.9,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from advlearn.report.intervals import over_images
-from advlearn.report.panels import draw_lines, few_key, grid, key, legend, name_sides
+from advlearn.report.panels import draw_lines, few_entry, grid, label_sides, legend, legend_entries
 from advlearn.studies.topk.paper.labels import MEASURES, METHODS, SCHEMES
 from advlearn.studies.topk.paper.run import TopkTidy
 
@@ -15,15 +15,15 @@ def draw(run: TopkTidy) -> Figure:
     images = run.primary_images()
     schemes = SCHEMES.order(images["scheme"])
     ks = sorted(images["k"].unique())
-    marks = METHODS.marks(images["method"])
+    looks = METHODS.looks(images["method"])
     figure, axes = grid(len(MEASURES), len(schemes), height=1.3, head=1.1, share="all", y="row")
     for row, measure in zip(axes, MEASURES, strict=True):
         table = over_images(images, ["scheme", "k", "method"], measure)
         for axis, scheme in zip(row, schemes, strict=True):
             axis.axhline(0, color="black", lw=0.6)
-            draw_lines(axis, table[table["scheme"] == scheme], "k", marks, "method")
+            draw_lines(axis, table[table["scheme"] == scheme], "k", looks, "method")
             axis.set_xticks(ks)
             axis.set_xlim(min(ks) - 0.5, max(ks) + 0.5)
-    name_sides(figure, axes, titles=map(SCHEMES, schemes), rows=map(MEASURES, MEASURES), x="k")
-    legend(figure, [*key(marks.values()), few_key()])
+    label_sides(figure, axes, titles=map(SCHEMES, schemes), rows=map(MEASURES, MEASURES), x="k")
+    legend(figure, [*legend_entries(looks.values()), few_entry()])
     return figure

@@ -8,7 +8,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.report.panels import draw_lines, few_key, grid, key, legend, log_span, log_ticks, say
+from advlearn.report.panels import (
+    annotate,
+    draw_lines,
+    few_entry,
+    grid,
+    legend,
+    legend_entries,
+    log_span,
+    log_ticks,
+)
 from advlearn.studies.topk.paper.labels import METHODS, label_set
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import summarise
@@ -28,7 +37,7 @@ def draw(run: TopkTidy) -> Figure:
             remedy="run the experiments 'global' and 'random', then collect again",
         )
     table = summarise(frame).sort_values(["labels", "n_specified", "k"])
-    marks = METHODS.marks(table["method"])
+    looks = METHODS.looks(table["method"])
     columns = [
         [part for _, part in table[table["scheme"] == scheme].groupby(keys, sort=False)]
         for scheme, keys in (("global", ["labels"]), ("random", ["n_specified"]))
@@ -42,7 +51,7 @@ def draw(run: TopkTidy) -> Figure:
                 axis.set_visible(False)
             else:
                 _panel(axis, part, sorted(table["k"].unique()))
-                draw_lines(axis, part, "k", marks, "method")
+                draw_lines(axis, part, "k", looks, "method")
         first = next(axis for axis in row if axis.get_visible())
         first.set_ylabel("L2 norm")
         first.tick_params(labelleft=True)
@@ -54,7 +63,7 @@ def draw(run: TopkTidy) -> Figure:
     # A wide interval of few images may run out of the panel; the means never do.
     arms = table["ci_high"].clip(upper=2 * table["mean"].max())
     axes[0, 0].set_ylim(*log_span([*table["mean"], *arms, *(table["mean"] ** 2 / arms)]))
-    legend(figure, [*key(marks.values()), few_key()])
+    legend(figure, [*legend_entries(looks.values()), few_entry()])
     return figure
 
 
@@ -66,4 +75,4 @@ def _panel(axis: Axes, part: pd.DataFrame, ks: list[int]) -> None:
     axis.set_xticks(ks)
     axis.set_xlim(min(ks) - 0.5, max(ks) + 0.5)
     for k in sorted(set(ks) - set(part.loc[part["n"] > 0, "k"])):
-        say(axis, "n = 0", k, turned=True)
+        annotate(axis, "n = 0", k, turned=True)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from advlearn.report.numbers import number
+from advlearn.report.numbers import format_number
 from advlearn.report.panels import grid
 from advlearn.studies.topk.paper.labels import METHODS
 from advlearn.studies.topk.paper.run import TopkTidy
@@ -49,5 +49,5 @@ def _panel(axis: Axes, values: np.ndarray) -> None:
     for row, column in np.ndindex(values.shape):
         value = float(values[row, column])
         colour = "white" if value > 0.6 else "black"
-        shown = number(value, 2)
+        shown = format_number(value, 2)
         axis.text(column, row, shown, ha="center", va="center", fontsize=6, color=colour)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advlearn.report.table import Table
-from advlearn.studies.topk.paper.attacks import Varied, attack_table
+from advlearn.studies.topk.paper.attacks import Comparison, attack_table
 from advlearn.studies.topk.paper.run import TopkTidy
 
 
@@ -13,7 +13,7 @@ def build(run: TopkTidy) -> Table:
     return attack_table(
         run,
         "alpha",
-        Varied({"alpha": smallest}, ["α"], f"α = {smallest:g}", "{:g}".format),
+        Comparison({"alpha": smallest}, ["α"], f"α = {smallest:g}", "{:g}".format),
         title="Weight of the norm",
         caption="TkMIA with different weights α of half the squared norm of the perturbation.",
     )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from advlearn.report.frames import groups, ordered
 from advlearn.report.intervals import BOUNDS, IMAGES_COLUMNS, over_images, shares
-from advlearn.report.numbers import number, plus_minus
+from advlearn.report.numbers import format_number, plus_minus
 from advlearn.report.table import Group, Source, Table
 from advlearn.studies.topk.paper.labels import METHODS, SCHEMES
 from advlearn.studies.topk.paper.notes import SAY, interval_text, standing_notes
@@ -50,9 +50,9 @@ def build(run: TopkTidy) -> Table:
             Source(
                 "topk_images",
                 pd.concat([images.assign(metric="asr"), successes.assign(metric="l2")]),
-                of=lambda column: column != "density",
+                columns=lambda column: column != "density",
             ),
-            Source("topk_images", images, of=lambda column: column == "density"),
+            Source("topk_images", images, columns=lambda column: column == "density"),
         ],
     )
 
@@ -81,8 +81,8 @@ def _measured(images: pd.DataFrame, successes: pd.DataFrame) -> pd.DataFrame:
 def _numbers(cells: pd.DataFrame, methods: list[str]) -> list[str]:
     norms = cells[cells["metric"] == "l2"].set_index("method")[BOUNDS].reindex(methods)
     return [
-        number(float(cells["density"].mean()), 2),
-        number(cells.loc[cells["metric"] == "asr", "n"].max(), 0),
+        format_number(float(cells["density"].mean()), 2),
+        format_number(cells.loc[cells["metric"] == "asr", "n"].max(), 0),
         *(plus_minus(*norm) for norm in norms.itertuples(index=False)),
     ]
 

@@ -7,7 +7,7 @@ import pandas as pd
 from advlearn.report.frames import groups, ordered, records
 from advlearn.report.intervals import BOUNDS, over_seeds
 from advlearn.report.labels import Labels
-from advlearn.report.numbers import ABSENT, number, with_interval
+from advlearn.report.numbers import ABSENT, format_number, with_interval
 from advlearn.report.table import Group, Source, Table
 from advlearn.studies.topk.paper.notes import SAY, standing_notes
 from advlearn.studies.topk.paper.run import TopkTidy
@@ -57,11 +57,11 @@ def _numbers(part: pd.DataFrame) -> list[str]:
     if len(of_classes):
         extremes = of_classes.loc[[of_classes["mean"].idxmin(), of_classes["mean"].idxmax()]]
         ends = [
-            f"{number(row['mean'])} {row['metric'].removeprefix(_CLASS)}"
+            f"{format_number(row['mean'])} {row['metric'].removeprefix(_CLASS)}"
             for row in records(extremes)
         ]
     return [
         *(with_interval(*row) for row in by_metric.itertuples(index=False)),
         *ends,
-        number(float(part["n_images"].max()), 0),
+        format_number(float(part["n_images"].max()), 0),
     ]

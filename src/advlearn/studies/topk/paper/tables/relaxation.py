@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advlearn.report.table import Table
-from advlearn.studies.topk.paper.attacks import Varied, attack_table
+from advlearn.studies.topk.paper.attacks import Comparison, attack_table
 from advlearn.studies.topk.paper.labels import SURROGATES
 from advlearn.studies.topk.paper.run import TopkTidy
 
@@ -13,7 +13,7 @@ def build(run: TopkTidy) -> Table:
     return attack_table(
         run,
         "relaxation",
-        Varied({"surrogate": "average"}, ["loss"], "the average of the top k", SURROGATES),
+        Comparison({"surrogate": "average"}, ["loss"], "the average of the top k", SURROGATES),
         title="Convex relaxation against the exact order statistic",
         caption=(
             "TkMIA with three losses: the average of the top k, a convex upper bound of the order"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from advlearn.report.frames import groups, ordered
 from advlearn.report.intervals import BOUNDS
-from advlearn.report.numbers import number, plus_minus, with_interval
+from advlearn.report.numbers import format_number, plus_minus, with_interval
 from advlearn.report.table import Group, Source, Table
 from advlearn.studies.topk.paper.attacks import INTERVALS
 from advlearn.studies.topk.paper.labels import MEASURES, METHODS
@@ -58,7 +58,7 @@ def _numbers(cells: pd.DataFrame) -> list[str]:
     n = float(by_metric["n"].iloc[0])
     asr, *changes = by_metric[BOUNDS].itertuples(index=False)
     return [
-        "n = 0" if n == 0 else number(n, 0),
+        "n = 0" if n == 0 else format_number(n, 0),
         with_interval(*asr),
         *(plus_minus(*change, sign=True) for change in changes),
     ]

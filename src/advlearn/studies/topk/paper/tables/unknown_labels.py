@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from advlearn.report.numbers import number
+from advlearn.report.numbers import format_number
 from advlearn.report.table import Table
-from advlearn.studies.topk.paper.attacks import Varied, attack_table
+from advlearn.studies.topk.paper.attacks import Comparison, attack_table
 from advlearn.studies.topk.paper.labels import KNOWLEDGE
 from advlearn.studies.topk.paper.run import TopkTidy
 
@@ -14,11 +14,11 @@ def build(run: TopkTidy) -> Table:
     return attack_table(
         run,
         "unknown",
-        Varied(
+        Comparison(
             {"knowledge": "truth", "hidden": 0.0},
             ["relevant labels", "hidden"],
             "an attacker who knows all labels",
-            lambda value: KNOWLEDGE(value) if isinstance(value, str) else number(value, 2),
+            lambda value: KNOWLEDGE(value) if isinstance(value, str) else format_number(value, 2),
         ),
         title="Attackers who do not know all labels",
         caption=(
