@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,18 @@ from advlearn.training.loop import Loop
 
 Craft = Callable[[nn.Module, Tensor, Tensor, int], Tensor]
 """Crafts adversarial images: (network, clean images, labels, seed) -> images of the same shape."""
+
+
+class Step(NamedTuple):
+    """Images of one gradient step.
+
+    Attributes:
+        clean: positions among the clean images.
+        selected: places in the list of selected images.
+    """
+
+    clean: Tensor
+    selected: Tensor
 
 
 def online_attack(attack: AttackSettings, online_steps: int) -> Craft:
@@ -55,67 +68,113 @@ def retrain(
     Returns:
         Mean loss over all steps of the last epoch.
     """
-    clean_order = torch.Generator().manual_seed(derive_seed(seed, "clean order"))
-    adversarial_order = torch.Generator().manual_seed(derive_seed(seed, "adversarial order"))
+    clean_order, adversarial_order = orders(seed)
     torch.manual_seed(derive_seed(seed, "dropout"))
     optimiser = make_optimiser(network, settings.optimiser, settings.learning_rate)
     loop = Loop(network, optimiser, (clean_order, adversarial_order), checkpoint=checkpoint)
     steps = loop.values.setdefault("steps", {"adversarial": 0, "loss": 0.0})
 
-    def clean(batch: Tensor) -> Callable[[], Batch]:
-        return lambda: (images[batch], labels[batch])
-
-    def attacked(batch: Tensor) -> Callable[[], Batch]:
+    def images_of(step: Step) -> Callable[[], Batch]:
         def make() -> Batch:
-            steps["adversarial"] += 1
-            chosen = positions[batch]
-            if settings.crafting == "static":
-                assert adversarial is not None
-                return adversarial[batch], labels[chosen]
-            own_seed = derive_seed(seed, "craft", steps["adversarial"])
-            return craft(network, images[chosen], labels[chosen], own_seed), labels[chosen]
+            parts: list[Batch] = []
+            if len(step.clean):
+                parts.append((images[step.clean], labels[step.clean]))
+            if len(step.selected):
+                parts.append(attacked(step.selected))
+            return parts[0] if len(parts) == 1 else _joined(parts)
 
         return make
 
-    def mixed(batch: Tensor) -> Callable[[], Batch]:
-        def make() -> Batch:
-            first = batch[batch < len(images)]
-            second = batch[batch >= len(images)] - len(images)
-            if not len(second):
-                return clean(first)()
-            made, targets = attacked(second)()
-            return torch.cat([images[first], made]), torch.cat([labels[first], targets])
-
-        return make
+    def attacked(selected: Tensor) -> Batch:
+        steps["adversarial"] += 1
+        chosen = positions[selected]
+        if settings.crafting == "static":
+            assert adversarial is not None
+            return adversarial[selected], labels[chosen]
+        own_seed = derive_seed(seed, "craft", steps["adversarial"])
+        return craft(network, images[chosen], labels[chosen], own_seed), labels[chosen]
 
     for _ in loop.epochs(settings.epochs):
-        if settings.schedule == "mixed":
-            total = len(images) + len(positions)
-            batches = [mixed(b) for b in shuffled(total, settings.batch_size, clean_order)]
-        else:
-            first: list[Callable[[], Batch]] = []
-            if settings.schedule != "adversarial_only":
-                first = [clean(b) for b in shuffled(len(images), settings.batch_size, clean_order)]
-            second = [
-                attacked(b)
-                for b in shuffled(len(positions), settings.batch_size, adversarial_order)
-            ]
-            if settings.schedule == "interleaved":
-                batches = list(_interleave(first, second))
-            else:
-                batches = first + second
-        steps["loss"] = run_steps(network, optimiser, loop, batches)
+        epoch = steps_of_epoch(
+            len(images), len(positions), settings, clean_order, adversarial_order
+        )
+        steps["loss"] = run_steps(network, optimiser, loop, list(map(images_of, epoch)))
     network.eval()
     return float(steps["loss"])
 
 
-def _interleave(
-    clean: list[Callable[[], Batch]], adversarial: list[Callable[[], Batch]]
-) -> Iterator[Callable[[], Batch]]:
+def orders(seed: int) -> tuple[torch.Generator, torch.Generator]:
+    """Generators of the order of the clean images and of the selected ones."""
+    return (
+        torch.Generator().manual_seed(derive_seed(seed, "clean order")),
+        torch.Generator().manual_seed(derive_seed(seed, "adversarial order")),
+    )
+
+
+def steps_of_epoch(
+    n_clean: int,
+    n_selected: int,
+    settings: RetrainSettings,
+    clean_order: torch.Generator,
+    adversarial_order: torch.Generator,
+) -> list[Step]:
+    """The steps of one epoch by the schedule.
+
+    Args:
+        n_clean: number of clean images.
+        n_selected: number of selected images.
+        settings: schedule and batch size.
+        clean_order: decides the order of the clean images, or of all images in ``mixed``.
+        adversarial_order: decides the order of the selected images.
+    """
+    size = settings.batch_size
+    if settings.schedule == "mixed":
+        batches = shuffled(n_clean + n_selected, size, clean_order)
+        return [Step(b[b < n_clean], b[b >= n_clean] - n_clean) for b in batches]
+    none = torch.empty(0, dtype=torch.int64)
+    clean: list[Step] = []
+    if settings.schedule != "adversarial_only":
+        clean = [Step(batch, none) for batch in shuffled(n_clean, size, clean_order)]
+    selected = [Step(none, batch) for batch in shuffled(n_selected, size, adversarial_order)]
+    if settings.schedule == "interleaved":
+        return list(_interleave(clean, selected))
+    return clean + selected
+
+
+def pooled_steps(
+    n: int, positions: Tensor, settings: RetrainSettings, seed: int
+) -> tuple[list[Tensor], int]:
+    """All steps of `retrain` with static images, as positions in one pool of images.
+
+    Args:
+        n: number of clean images, the first of the pool; after them stand the adversarial images
+            of all of them.
+        positions: (m,) positions of the selected images.
+        settings: schedule, epochs and batch size.
+        seed: decides the orders.
+
+    Returns:
+        Positions of the images of each step, and the number of steps of the last epoch.
+    """
+    found: list[Tensor] = []
+    epoch: list[Step] = []
+    generators = orders(seed)
+    for _ in range(settings.epochs):
+        epoch = steps_of_epoch(n, len(positions), settings, *generators)
+        found += [torch.cat([step.clean, n + positions[step.selected]]) for step in epoch]
+    return found, len(epoch)
+
+
+def _joined(parts: list[Batch]) -> Batch:
+    images, labels = zip(*parts, strict=True)
+    return torch.cat(images), torch.cat(labels)
+
+
+def _interleave(clean: list[Step], selected: list[Step]) -> Iterator[Step]:
     """Clean steps with the adversarial ones spread evenly after them."""
     used = 0
-    for index, batch in enumerate(clean, start=1):
-        yield batch
-        due = index * len(adversarial) // len(clean)
-        yield from adversarial[used:due]
+    for index, step in enumerate(clean, start=1):
+        yield step
+        due = index * len(selected) // len(clean)
+        yield from selected[used:due]
         used = due

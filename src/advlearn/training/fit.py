@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,12 +14,15 @@ from advlearn.training.loop import Loop
 
 Batch = tuple[Tensor, Tensor]
 
+MOMENTUM = 0.9
+"""Of stochastic gradient descent."""
+
 
 def make_optimiser(network: nn.Module, name: str, learning_rate: float) -> torch.optim.Optimizer:
     """Adam, or stochastic gradient descent with momentum 0.9."""
     if name == "adam":
         return torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
-    return torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=0.9)
+    return torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=MOMENTUM)
 
 
 def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:
@@ -51,7 +55,16 @@ def run_steps(
         sums["count"] += len(labels)
     del loop.values["sums"]
     mean = sums["total"] / sums["count"] if sums["count"] else 0.0
-    if mean != mean or mean == float("inf"):
+    return finite_loss(mean)
+
+
+def finite_loss(mean: float) -> float:
+    """The mean loss of an epoch.
+
+    Raises:
+        UserError: it is not finite.
+    """
+    if not math.isfinite(mean):
         raise UserError(
             f"training diverged: the mean loss is {mean}",
             where="keys 'training.learning_rate' and 'retrain.learning_rate' of the universe",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch import nn
 from advlearn.config import load_file
 from advlearn.data.store import load_split
 from advlearn.learners.networks import build
-from advlearn.training.adversarial import _interleave
+from advlearn.training.adversarial import Step, _interleave
 from benchmarks import plain_table1
 
 ROOT = Path(__file__).parents[3]
@@ -23,10 +22,6 @@ CONFIG = ROOT / "config" / "config.yaml"
 
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-
-
-def given(batch: Batch) -> Callable[[], Batch]:
-    return lambda: batch
 
 
 def labelled(n: int, sign: int) -> list[Batch]:
@@ -39,10 +34,10 @@ def test_the_schedule_is_that_of_the_workflow(n_clean: int, n_adversarial: int) 
     steps = plain_table1.interleave(clean, adversarial, n_clean, n_adversarial)
     found = [int(labels) for _, labels in steps]
     ours = _interleave(
-        [given(batch) for batch in clean],
-        [given(batch) for batch in adversarial],
+        [Step(label, torch.empty(0)) for _, label in clean],
+        [Step(torch.empty(0), label) for _, label in adversarial],
     )
-    assert found == [int(make()[1]) for make in ours]
+    assert found == [int(torch.cat(step)) for step in ours]
     assert sorted(found) == sorted([*range(1, n_clean + 1), *range(-n_adversarial, 0)])
 
 

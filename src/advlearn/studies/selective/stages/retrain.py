@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +23,12 @@ from advlearn.support.determinism import configure_torch
 from advlearn.support.io import read_npy, read_npz, write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
-from advlearn.training.adversarial import Craft, online_attack
+from advlearn.training.adversarial import Craft, online_attack, pooled_steps
 from advlearn.training.adversarial import retrain as train
+from advlearn.training.stack import Member, pays, train_stack
+
+_STACK = 64
+"""Models trained side by side."""
 
 
 def retrain(
@@ -61,6 +66,11 @@ def retrain(
     network.to(torch_device)
     attack = online_attack(settings.attack, settings.retrain.online_steps)
     progress = Progress(f"retrain {selection.stem} seed {seed}", len(sets), "models")
+    parts: dict[str, SavedState] = {}
+    if settings.retrain.crafting == "static" and pays(torch_device, network):
+        parts = _train_side_by_side(
+            network, start, images, labels, crafted, sets, settings, seed, checkpoint
+        )
     states: dict[str, dict[str, Tensor]] = {}
     rows = []
     for digest, chosen in sets.items():
@@ -69,10 +79,9 @@ def retrain(
             loss = _train_one(
                 network, start, images, labels, crafted, chosen, settings, seed, attack, checkpoint
             )
-            state = {key: value.cpu().numpy().copy() for key, value in network.state_dict().items()}
-            return {"loss": loss, **{f"state/{key}": value for key, value in state.items()}}
+            return _kept(network.state_dict(), loss)
 
-        part = checkpoint.once(f"set {digest}", model_of)
+        part = parts.get(digest) or checkpoint.once(_part(digest), model_of)
         states[digest] = {
             key.removeprefix("state/"): torch.from_numpy(value)
             for key, value in part.items()
@@ -83,6 +92,47 @@ def retrain(
     write_csv(out.with_suffix(".csv"), pd.DataFrame(rows, columns=["digest", "n_selected", "loss"]))
     save_networks(out, states, model, info.shape, info.n_classes)
     checkpoint.finish()
+
+
+def _train_side_by_side(
+    network: nn.Module,
+    start: dict[str, Tensor],
+    images: Tensor,
+    labels: Tensor,
+    crafted: np.ndarray,
+    sets: Mapping[str, np.ndarray],
+    settings: RetrainJob,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> dict[str, SavedState]:
+    """The models of all sets, and these in the progress of the job."""
+    pool = torch.cat([images, torch.from_numpy(np.array(crafted)).to(images.device)])
+    how, own_seed = settings.retrain, derive_seed(seed, "retrain")
+    kept = {digest: checkpoint.get(_part(digest)) for digest in sets}
+    parts = {digest: part for digest, part in kept.items() if part is not None}
+    missing = [digest for digest in sets if digest not in parts]
+    for first in range(0, len(missing), _STACK):
+        digests, members = missing[first : first + _STACK], []
+        for digest in digests:
+            chosen = torch.from_numpy(sets[digest].astype(np.int64))
+            batches, last = pooled_steps(len(images), chosen, how, own_seed)
+            members.append(Member(start, batches, how.learning_rate, last))
+        trained = train_stack(
+            network, pool, labels.repeat(2), members, how.optimiser, own_seed, checkpoint
+        )
+        for digest, (state, loss) in zip(digests, trained, strict=True):
+            parts[digest] = _kept(state, loss)
+            checkpoint.put(_part(digest), parts[digest])
+    return parts
+
+
+def _part(digest: str) -> str:
+    return f"set {digest}"
+
+
+def _kept(state: Mapping[str, Tensor], loss: float) -> SavedState:
+    values = {key: value.cpu().numpy().copy() for key, value in state.items()}
+    return {"loss": loss, **{f"state/{key}": value for key, value in values.items()}}
 
 
 def _train_one(

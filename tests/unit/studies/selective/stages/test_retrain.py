@@ -6,6 +6,7 @@ import torch
 
 from advlearn.learners.networks.weights import load_networks
 from advlearn.settings.network import RetrainSettings
+from advlearn.studies.selective.stages import retrain as stage
 from advlearn.support.io import read_csv, read_npz
 from tests.helpers.tiny import TinyRun
 
@@ -50,3 +51,25 @@ def test_no_images_and_adversarial_only_keeps_the_pretrained_weights(
     none = cells.loc[cells["rule"] == "none", "digest"].iloc[0]
     for key, value in pretrained["classifier"].items():
         assert torch.equal(states[none][key], value)
+
+
+@pytest.mark.parametrize("schedule", ["interleaved", "mixed", "adversarial_only"])
+def test_side_by_side_as_on_a_gpu(
+    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: Any
+) -> None:
+    """The same models but for rounding, which a few dozen steps of Adam carry further."""
+    settings = RetrainSettings(schedule=schedule, epochs=2, batch_size=32)
+    tiny.retrain(tmp_path / "one" / "pca.safetensors", settings)
+    monkeypatch.setattr(stage, "pays", lambda device, network: True)
+    monkeypatch.setattr(stage, "_STACK", 4)
+    tiny.retrain(tmp_path / "stack" / "pca.safetensors", settings)
+    (_, one), (_, stack) = (
+        load_networks(tmp_path / name / "pca.safetensors") for name in ("one", "stack")
+    )
+    assert list(one) == list(stack)
+    for digest, state in one.items():
+        for key, value in state.items():
+            torch.testing.assert_close(stack[digest][key], value, rtol=0, atol=2e-4)
+    first, second = (read_csv(tmp_path / name / "pca.csv") for name in ("one", "stack"))
+    assert first["n_selected"].equals(second["n_selected"])
+    assert second["loss"].tolist() == pytest.approx(first["loss"].tolist(), abs=1e-4)

@@ -1,0 +1,164 @@
+"""Networks trained side by side are those trained one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advlearn.learners.networks import build
+from advlearn.learners.networks.stack import FlatStack, Stack
+from advlearn.settings.network import NetworkSettings
+from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.errors import UserError
+from advlearn.training.fit import make_optimiser
+from advlearn.training.stack import Member, StackedOptimiser, train_stack
+from tests.helpers.interrupted import killed_after_each_save
+
+N, SHAPE, CLASSES = 60, (1, 8, 8), 4
+Optimiser = Literal["adam", "sgd"]
+
+
+def pool() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(N, *SHAPE, generator=generator, dtype=torch.float64)
+    return images, torch.randint(0, CLASSES, (N,), generator=generator)
+
+
+def network(name: Literal["mlp", "cnn"], seed: int = 0, dropout: float = 0.0) -> nn.Module:
+    torch.manual_seed(seed)
+    settings = NetworkSettings(name=name, hidden=(12,), channels=(3,), dropout=dropout)
+    return build(settings, SHAPE, CLASSES).double()
+
+
+def members(name: Literal["mlp", "cnn"], dropout: float = 0.0) -> list[Member]:
+    """Trainings of other lengths, batch sizes and rates; the longest is not the first."""
+    generator = torch.Generator().manual_seed(1)
+    found = []
+    for seed, (steps, size, rate) in enumerate([(3, 16, 0.01), (9, 7, 0.03), (1, 1, 0.1)]):
+        batches = [torch.randint(0, N, (size - step % 2,), generator=generator)
+                   if size > 1 else torch.tensor([5]) for step in range(steps)]  # fmt: skip
+        start = network(name, seed, dropout).state_dict()
+        found.append(Member(start, batches, rate, last=min(steps, 2)))
+    return found
+
+
+def alone(name: Literal["mlp", "cnn"], member: Member, optimiser: Optimiser) -> tuple[dict, float]:  # type: ignore[type-arg]
+    """The same training by PyTorch's own optimiser."""
+    trained = network(name)
+    trained.load_state_dict(member.start)
+    solver = make_optimiser(trained, optimiser, member.learning_rate)
+    images, labels = pool()
+    losses = []
+    for batch in member.batches:
+        solver.zero_grad()
+        loss = nn.functional.cross_entropy(trained(images[batch]), labels[batch])
+        loss.backward()
+        solver.step()
+        losses.append((float(loss.detach()) * len(batch), len(batch)))
+    total, count = map(sum, zip(*losses[-member.last :], strict=True))
+    return trained.state_dict(), total / count
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_side_by_side_is_one_after_the_other(
+    name: Literal["mlp", "cnn"], optimiser: Optimiser
+) -> None:
+    """In float64, so that rounding is far below a wrong rate, order, mask or moment."""
+    given = members(name)
+    found = train_stack(network(name), *pool(), given, optimiser, 0)
+    for member, trained in zip(given, found, strict=True):
+        state, loss = alone(name, member, optimiser)
+        assert trained.loss == pytest.approx(loss, rel=1e-10)
+        for key, value in state.items():
+            torch.testing.assert_close(trained.state[key], value, rtol=1e-9, atol=1e-12)
+
+
+def test_one_step_in_single_precision() -> None:
+    images, labels = pool()
+    given = [m._replace(batches=m.batches[:1], last=1) for m in members("cnn")]
+    single = [m._replace(start={k: v.float() for k, v in m.start.items()}) for m in given]
+    found = train_stack(network("cnn").float(), images.float(), labels, single, "adam", 0)
+    for member, trained in zip(given, found, strict=True):
+        state, _ = alone("cnn", member, "adam")
+        for key, value in state.items():
+            torch.testing.assert_close(trained.state[key].double(), value, rtol=0, atol=1e-5)
+
+
+def test_a_network_is_not_changed_and_members_are_their_own() -> None:
+    given = network("mlp")
+    before = {key: value.clone() for key, value in given.state_dict().items()}
+    one, two, three = train_stack(given, *pool(), members("mlp"), "adam", 0)
+    assert all(torch.equal(before[key], value) for key, value in given.state_dict().items())
+    assert not torch.equal(one.state["1.weight"], two.state["1.weight"])
+    assert not torch.equal(two.state["1.weight"], three.state["1.weight"])
+
+
+def test_dropout_draws_a_mask_for_each_member() -> None:
+    state = network("mlp", dropout=0.5).state_dict()
+    stack = Stack(network("mlp", dropout=0.5), [state, state]).train()
+    torch.manual_seed(0)
+    first, second = stack(torch.ones(2, 8, *SHAPE, dtype=torch.float64))
+    assert not torch.equal(first, second)
+    first, second = stack.eval()(torch.ones(2, 8, *SHAPE, dtype=torch.float64))
+    assert torch.equal(first, second)
+
+
+def test_a_flat_stack_is_a_network_for_attacks() -> None:
+    images, _ = pool()
+    networks = [network("cnn", seed).eval() for seed in range(3)]
+    stack = Stack(networks[0], [each.state_dict() for each in networks]).eval()
+    logits = FlatStack(stack)(images)
+    assert len(stack) == 3
+    for each, part, own in zip(networks, images.split(20), logits.split(20), strict=True):
+        torch.testing.assert_close(own, each(part))
+    for each, own in zip(networks, stack.states(), strict=True):
+        assert {key: value.tolist() for key, value in each.state_dict().items()} == {
+            key: value.tolist() for key, value in own.items()
+        }
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_members_that_are_done_stay_as_they_are(name: str) -> None:
+    stack = Stack(network("mlp"), [network("mlp", seed).state_dict() for seed in range(2)])
+    solver = StackedOptimiser(stack, name, [0.1, 0.1])
+    images, labels = pool()
+    before = stack.states()[1]
+    for _ in range(2):
+        solver.zero_grad()
+        nn.functional.cross_entropy(stack(images[None])[0], labels).backward()
+        solver.step(1)
+    first, second = stack.states()
+    assert all(torch.equal(before[key], value) for key, value in second.items())
+    assert not torch.equal(first["1.weight"], network("mlp").state_dict()["1.weight"])
+
+
+def test_a_killed_training_ends_as_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results: list[object] = []
+
+    def job() -> None:
+        checkpoint = Checkpoint(tmp_path / "out", "advlearn.training.stack", (), ())
+        results.append(run(checkpoint))
+
+    def run(checkpoint: Checkpoint | None) -> object:
+        given = members("mlp", 0.3)
+        found = train_stack(network("mlp", dropout=0.3), *pool(), given, "adam", 2, checkpoint)
+        return [
+            (each.loss, {key: value.tolist() for key, value in each.state.items()})
+            for each in found
+        ]
+
+    assert killed_after_each_save(job, monkeypatch) > 3
+    assert results == [run(None)]
+
+
+def test_a_member_that_diverges_is_an_error() -> None:
+    given = [each._replace(learning_rate=1e200) for each in members("mlp")]
+    with pytest.raises(UserError, match="diverged"):
+        train_stack(network("mlp"), *pool(), given, "sgd", 0)
