@@ -19,6 +19,8 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks import summary
+
 Row = pd.Series
 MARKERS = re.compile(r"<!-- (\w+):begin -->\n(.*?)<!-- \1:end -->", re.DOTALL)
 ANY_MARKER = re.compile(r"<!-- (\w+):(begin|end) -->")
@@ -293,27 +295,20 @@ def machine(frame: pd.DataFrame) -> str:
 
 
 def summary_table(frames: dict[str, pd.DataFrame]) -> str:
-    """Every goal with what was measured; goals whose CSV is missing are said to be so."""
-    rows = []
-    for name, section in SECTIONS.items():
-        if name == "table1_parts":
-            continue
-        if name not in frames:
-            rows.append({"benchmark": name, "measured": "not measured yet"})
-            continue
-        for _, row in frames[name].iterrows():
-            for goal in section.goals(row):
-                rows.append(
-                    {
-                        "benchmark": name,
-                        "case": str(row["case"]),
-                        "goal": goal.words(),
-                        "measured": number(row[goal.column]),
-                        "met": "yes" if goal.met(row) else "**no**",
-                    }
-                )
-    columns = ["benchmark", "case", "goal", "measured", "met"]
-    return markdown(pd.DataFrame(rows, columns=columns, dtype=object))
+    """One line a kind of work, and how many goals there are in all."""
+    judged = [
+        goal.met(row)
+        for name, section in SECTIONS.items()
+        if name in frames
+        for _, row in frames[name].iterrows()
+        for goal in section.goals(row)
+    ]
+    total = f"\nOf all {len(judged)} goals below, {sum(judged)} are met.\n" if judged else ""
+    return markdown(summary.table(_lines(frames), number)) + total
+
+
+def _lines(frames: dict[str, pd.DataFrame]) -> list[summary.Line]:
+    return summary.lines(frames, {name: section.goals for name, section in SECTIONS.items()})
 
 
 def render(text: str, frames: dict[str, pd.DataFrame]) -> str:
@@ -360,14 +355,17 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
     options = parser.parse_args()
     before = options.page.read_text(encoding="utf-8")
+    frames = read(options.results)
+    figure = options.page.with_suffix(".svg")
     try:
-        after = render(before, read(options.results))
+        after, picture = render(before, frames), summary.draw(_lines(frames))
     except ValueError as error:
         sys.exit(f"{options.page}: {error}")
-    if options.check and after != before:
+    if options.check and (after != before or figure.read_bytes() != picture):
         sys.exit(f"{options.page} is not what {options.results} says: python -m benchmarks.report")
     if not options.check:
         options.page.write_text(after, encoding="utf-8")
+        figure.write_bytes(picture)
         print(f"written to {options.page}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import report
+from benchmarks import report, summary
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,7 +47,9 @@ def test_a_missing_file_is_said_to_be_missing() -> None:
     rendered = report.render(page, {})
     assert "| 1 |" not in rendered
     assert "benchmarks/results/ward.csv is missing" in rendered
-    assert "| ward |  |  | not measured yet |  |" in rendered
+    assert (
+        "| Ward clustering, 20,000 points |  | scikit-learn | not measured yet |  |  |" in rendered
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,11 +132,32 @@ def test_the_machine_stands_below_the_table_once() -> None:
     assert table.count("Measured") == 1
 
 
-def test_the_summary_has_one_line_a_goal() -> None:
+def test_the_summary_has_one_line_a_kind_of_work() -> None:
     tsne = pd.DataFrame([{"case": "fgsm", "ratio": 5.5, "difference": -0.02}])
-    lines = report.summary_table({"tsne": tsne}).splitlines()
-    assert "| tsne | fgsm | at least 5 times as fast | 5.5 | yes |" in lines
-    assert "| tsne | fgsm | trustworthiness difference at least -0.01 | -0.02 | **no** |" in lines
+    cases = {"pooled undefended": 9.0, "strided undefended": 3.5, "pooled defended": 1.5}
+    networks = pd.DataFrame([robust(case, ratio) for case, ratio in cases.items()])
+    networks = networks.assign(processor="CPU 9", cores=2)
+    lines = report.summary_table({"tsne": tsne, "robust_accuracy": networks}).splitlines()
+    assert "| t-SNE, 55,000 images |  | scikit-learn | 5.5 | 5 | yes |" in lines
+    first = "| robust accuracy, undefended networks | CPU 9, 2 cores | torchattacks"
+    assert f"{first} | 3.5 to 9 | 4 | **1 of 2** |" in lines
+    second = "| robust accuracy, defended networks | CPU 9, 2 cores | torchattacks"
+    assert f"{second} | 1.5 | 2 | **no** |" in lines
+    assert lines[-1] == "Of all 8 goals below, 5 are met."
+    assert len(lines) == 2 + len(summary.WORKS) + 2
+
+
+def test_every_row_with_a_ratio_is_in_the_summary() -> None:
+    frames = report.read(ROOT / "benchmarks" / "results")
+    goals = {name: section.goals for name, section in report.SECTIONS.items()}
+    compared = sum(
+        goal.column in ("ratio", "cpu_ratio")
+        for name, frame in frames.items()
+        for _, row in frame.iterrows()
+        for goal in goals[name](row)
+    )
+    shown = [line for line in summary.lines(frames, goals) if line.work.peer]
+    assert sum(len(line.values) for line in shown) == compared
 
 
 @pytest.mark.parametrize(

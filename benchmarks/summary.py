@@ -1,0 +1,172 @@
+"""The first table and the picture of docs/performance.md: one line a kind of work."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from advlearn.report.labels import BLACK, BLUE, VERMILION
+from advlearn.report.panels import log_ticks
+from advlearn.report.style import figure_style
+
+FIGURE = Path("docs/performance.svg")
+
+
+class Bound(Protocol):
+    """A goal of one row: the column that is judged, its bound, and whether it is met."""
+
+    @property
+    def column(self) -> str: ...
+
+    @property
+    def bound(self) -> float: ...
+
+    def met(self, row: pd.Series) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """One line of the table.
+
+    Attributes:
+        name: the work, for readers.
+        peer: what it is compared with; empty where the goal is a time.
+        file: stem of the CSV file.
+        cases: how the cases of its rows begin; all rows by default.
+        columns: the goals that judge it, by column; others, such as agreement with the peer, stand
+            in the tables of the details.
+    """
+
+    name: str
+    peer: str
+    file: str
+    cases: Sequence[str] = ("",)
+    columns: Sequence[str] = field(default=("ratio", "cpu_ratio"))
+
+
+WORKS = (
+    Work("robust accuracy, undefended networks", "torchattacks", "robust_accuracy",
+         ("pooled undefended", "strided undefended")),
+    Work("robust accuracy, defended networks", "torchattacks", "robust_accuracy",
+         ("pooled defended", "strided defended")),
+    Work("top-k attacks on scenes", "one image at a time", "topk", ("scenes",)),
+    Work("top-k attacks on photos, ResNet-50", "one image at a time", "topk", ("photos",)),
+    Work("Ward clustering, 20,000 points", "scikit-learn", "ward", ("time",)),
+    Work("convex clustering, points of the plane", "CVXPY with Clarabel", "convex", ("plane",)),
+    Work("convex clustering, digits", "CVXPY with Clarabel", "convex", ("digits",)),
+    Work("t-SNE, 55,000 images", "scikit-learn", "tsne"),
+    Work("Table 1, one seed", "a plain script", "table1"),
+    Work("graph of 10,000 jobs", "", "dag", ("the workflow",), ("ours_s",)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a kind of work came to.
+
+    Attributes:
+        work: which.
+        values: what was measured, one a row of the CSV file.
+        bounds: the goal of each.
+        met: whether it is reached.
+        machine: processor and cores; empty where the file does not say.
+    """
+
+    work: Work
+    values: Sequence[float]
+    bounds: Sequence[float]
+    met: Sequence[bool]
+    machine: str = ""
+
+
+def lines(
+    frames: Mapping[str, pd.DataFrame],
+    goals: Mapping[str, Callable[[pd.Series], Sequence[Bound]]],
+) -> list[Line]:
+    """One line a kind of work; one without values where the CSV file is not there.
+
+    Args:
+        frames: contents of the CSV files by stem.
+        goals: goals of a row, by stem.
+    """
+    found = []
+    for work in WORKS:
+        frame = frames.get(work.file, pd.DataFrame())
+        judged = [
+            (row, goal)
+            for _, row in frame.iterrows()
+            if str(row["case"]).startswith(tuple(work.cases))
+            for goal in goals[work.file](row)
+            if goal.column in work.columns
+        ]
+        found.append(
+            Line(
+                work,
+                [float(row[goal.column]) for row, goal in judged],
+                [goal.bound for _, goal in judged],
+                [goal.met(row) for row, goal in judged],
+                _machine(frame),
+            )
+        )
+    return found
+
+
+def table(lines: Sequence[Line], number: Callable[[float], str]) -> pd.DataFrame:
+    """The readable table: work, machine, peer, times as fast, goal, met."""
+    columns = ["work", "machine", "peer", "times as fast", "goal", "met"]
+    return pd.DataFrame([_cells(line, number) for line in lines], columns=columns, dtype=object)
+
+
+def _cells(line: Line, number: Callable[[float], str]) -> list[str]:
+    name, peer = line.work.name, line.work.peer or "–"
+    if not line.values:
+        return [name, "", peer, "not measured yet", "", ""]
+    values, bounds = _span(line.values, number), _span(line.bounds, number)
+    shown = [values, bounds] if line.work.peer else [f"{values} s", f"at most {bounds} s"]
+    return [name, line.machine, peer, *shown, _met(line.met)]
+
+
+def _machine(frame: pd.DataFrame) -> str:
+    if "processor" not in frame:
+        return ""
+    known = frame[["processor", "cores"]].drop_duplicates().itertuples(index=False)
+    return "; ".join(f"{row.processor}, {row.cores} cores" for row in known)
+
+
+def _span(values: Sequence[float], number: Callable[[float], str]) -> str:
+    low, high = number(min(values)), number(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def _met(met: Sequence[bool]) -> str:
+    if all(met):
+        return "yes"
+    return f"**{sum(met)} of {len(met)}**" if any(met) else "**no**"
+
+
+def draw(lines: Sequence[Line]) -> bytes:
+    """The ratios of all work that has a peer, each beside its goal, as an SVG file."""
+    compared = [line for line in lines if line.work.peer and line.values]
+    with figure_style():
+        figure = Figure(figsize=(6.5, 0.6 + 0.28 * len(compared)))
+        axis = figure.subplots()
+        axis.set_xscale("log")
+        axis.axvline(1, color=BLACK, lw=0.8)
+        for place, line in enumerate(compared):
+            axis.plot(line.bounds, [place] * len(line.bounds), "|", color=BLACK, ms=11, mew=1.4)
+            for value, met in zip(line.values, line.met, strict=True):
+                axis.plot(value, place, "o" if met else "X", ms=5, color=BLUE if met else VERMILION)
+        axis.set_yticks(range(len(compared)), [line.work.name for line in compared])
+        axis.invert_yaxis()
+        axis.set_xlabel("times as fast as the peer (bar: goal; cross: goal not reached)")
+        log_ticks(axis.xaxis)
+        axis.grid(axis="y", visible=False)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        return stream.getvalue()
