@@ -280,7 +280,7 @@ def _blobs(settings: BlobsSettings) -> _Raw:
 
 def _csv(settings: CsvSettings) -> _Raw:
     table = read_table(settings.path)
-    features, classes, truth = list(table.header), (), None
+    features, classes, truth = list(table.header), np.array([], dtype=str), None
     if settings.label is not None:
         label = settings.label.strip()
         cells = np.array(table.column(label), dtype=str)

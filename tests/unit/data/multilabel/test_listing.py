@@ -18,6 +18,7 @@ from advlearn.data.multilabel.listing import (
     united,
 )
 from advlearn.data.multilabel.photos import DAMAGED, WIDE
+from advlearn.data.splits import SplitName
 from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
 from tests.helpers.photos import picture
@@ -109,7 +110,8 @@ def test_what_was_left_out_is_named_when_too_few_photos_remain(listing: Listing)
 
 def test_photos_of_two_splits_with_the_same_bytes_are_counted(listing: Listing) -> None:
     splits = draw_photos(listing, settings()).splits
-    for one, other in (("train", "test"), ("validation", "test")):
+    pairs: list[tuple[SplitName, SplitName]] = [("train", "test"), ("validation", "test")]
+    for one, other in pairs:
         shutil.copy(listing.root / splits[one][0].name, listing.root / splits[other][-1].name)
         drawn = draw_photos(listing, settings())
         assert drawn.splits == splits
