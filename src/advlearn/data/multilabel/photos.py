@@ -23,7 +23,7 @@ Mode = Literal["crop", "square"]
 """crop: the shorter side is resized, the middle cut out; square: both sides are resized."""
 
 DAMAGED, KIND = "damaged file", "kind of picture that cannot be read"
-RANGE, FRAMES = "grey values of unknown range (32 bits, signed or float)", "several frames"
+RANGE, FRAMES = "values of unknown range (32-bit, signed or float)", "several frames"
 """Why a picture cannot be used."""
 
 WIDE, TRANSPARENT = "16 bits a channel, scaled to 8", "transparency, laid over white"

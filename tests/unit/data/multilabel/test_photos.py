@@ -186,6 +186,7 @@ def test_nothing_is_lost_in_a_picture_of_this_kind(kind: str, tmp_path: Path) ->
     ("content", "fault"),
     [
         (lambda: saved(of_array(GREY.astype(np.int32)), "TIFF"), RANGE),
+        (lambda: saved(of_array((GREY / 65535).astype(np.float32)), "PPM"), RANGE),
         (lambda: saved(of_array((GREY / 65535).astype(np.float32)), "TIFF"), RANGE),
         (lambda: saved(of_array(GREY), "TIFF", tiffinfo={339: 2}), RANGE),
         (lambda: saved(of_array((GREY >> 8).astype(np.uint8)), "TIFF", tiffinfo={339: 2}), RANGE),
@@ -194,7 +195,17 @@ def test_nothing_is_lost_in_a_picture_of_this_kind(kind: str, tmp_path: Path) ->
         (lambda: several("WEBP"), FRAMES),
         (lambda: several("TIFF"), FRAMES),
     ],
-    ids=["32 bits", "float", "signed 16", "signed 8", "GIF", "APNG", "WebP", "TIFF"],
+    ids=[
+        "32 bits",
+        "float PFM",
+        "float TIFF",
+        "signed 16",
+        "signed 8",
+        "GIF",
+        "APNG",
+        "WebP",
+        "TIFF",
+    ],
 )
 def test_what_cannot_become_a_photo_says_why(
     content: Callable[[], bytes], fault: str, tmp_path: Path
