@@ -257,3 +257,11 @@ def test_a_path_may_begin_at_home(
     with pytest.raises(UserError, match="there is no such home folder") as error:
         load(changed(full, place, given("~nobody-has-this-name/mine")), "x")
     assert PATHS[place] in error.value.what
+
+
+def test_a_configuration_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes("run: café\n".encode("latin-1"))
+    with pytest.raises(UserError, match="cannot read the configuration") as error:
+        load_file(path)
+    assert error.value.where == str(path)

@@ -59,6 +59,24 @@ def test_images_that_are_all_black_are_of_another_scale(
 
 
 @pytest.mark.parametrize(
+    ("dtype", "value", "said"),
+    [
+        (np.uint8, 16, "16 of 255"),
+        (np.uint8, 64, ""),
+        (np.float32, 0.2, "0.2 of 1"),
+        (np.float32, 0.25, ""),
+    ],
+)
+def test_dark_images_are_said(
+    dtype: type[np.generic], value: float, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_scale(np.full((3, 1, 2, 2), value, dtype), where="x")
+    error = capsys.readouterr().err
+    assert said in error
+    assert bool(error) == bool(said)
+
+
+@pytest.mark.parametrize(
     ("labels", "message"),
     [
         (np.array([0, 3]), "label 3 of image 1"),

@@ -23,6 +23,7 @@ Mode = Literal["crop", "square"]
 """crop: the shorter side is resized, the middle cut out; square: both sides are resized."""
 
 DAMAGED, KIND = "damaged file", "kind of picture that cannot be read"
+HUGE, NARROW = "more pixels than are opened", "one side over 100 times the other"
 RANGE, FRAMES = "values of unknown range (32-bit, signed or float)", "several frames"
 """Why a picture cannot be used."""
 
@@ -38,6 +39,9 @@ _DAMAGED = (
 
 _SIXTEEN_BITS = {"PNG", "TIFF", "JPEG2000", "PPM"}
 """Formats whose 16-bit grey is known to fill 0..65535 when Pillow hands it over."""
+
+_NARROWEST = 100
+"""Longer by shorter side: narrower ones, resized by the shorter side, would fill the memory."""
 
 _BITS, _WHITE_IS_ZERO, _SAMPLES, _ORIENTATION = 258, 262, 339, 0x0112
 """Tags of TIFF, the last one of EXIF, too."""
@@ -106,6 +110,8 @@ def look_at(path: Path) -> Look:
                 changes = (*changes, TURNED)
     except NoPhotoError as error:
         return Look(str(error))
+    except Image.DecompressionBombError:
+        return Look(HUGE)
     except _DAMAGED:
         return Look(DAMAGED)
     return Look(None, changes, hashlib.blake2b(content, digest_size=16).digest())
@@ -115,8 +121,10 @@ def _rgb(picture: ImageFile.ImageFile) -> tuple[Image.Image, tuple[str, ...]]:
     """A picture as 8-bit RGB, and what was done to it.
 
     Raises:
-        NoPhotoError: it has several frames, or values whose range is not known.
+        NoPhotoError: it is too narrow, has several frames, or values whose range is not known.
     """
+    if max(picture.size) > _NARROWEST * min(picture.size):
+        raise NoPhotoError(NARROW)
     # The further frames of an MPO, the format of many phones, are previews of the first.
     if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
         raise NoPhotoError(FRAMES)

@@ -14,7 +14,9 @@ from PIL import Image
 from advlearn.data.multilabel.photos import (
     DAMAGED,
     FRAMES,
+    HUGE,
     INKS,
+    NARROW,
     RANGE,
     TRANSPARENT,
     TURNED,
@@ -190,6 +192,7 @@ def test_nothing_is_lost_in_a_picture_of_this_kind(kind: str, tmp_path: Path) ->
         (lambda: saved(of_array((GREY / 65535).astype(np.float32)), "TIFF"), RANGE),
         (lambda: saved(of_array(GREY), "TIFF", tiffinfo={339: 2}), RANGE),
         (lambda: saved(of_array((GREY >> 8).astype(np.uint8)), "TIFF", tiffinfo={339: 2}), RANGE),
+        (lambda: saved(Image.new("RGB", (2, 201)), "PNG"), NARROW),
         (lambda: several("GIF"), FRAMES),
         (lambda: several("PNG"), FRAMES),
         (lambda: several("WEBP"), FRAMES),
@@ -201,6 +204,7 @@ def test_nothing_is_lost_in_a_picture_of_this_kind(kind: str, tmp_path: Path) ->
         "float TIFF",
         "signed 16",
         "signed 8",
+        "narrow",
         "GIF",
         "APNG",
         "WebP",
@@ -228,6 +232,15 @@ def test_sixteen_bits_keep_their_order_and_their_range(
     np.testing.assert_array_equal(
         decode(path, size, "square")[0, 0], np.rint(np.array(values) / 257).astype(np.uint8)
     )
+
+
+def test_a_picture_that_unpacks_to_very_many_pixels_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    Image.new("1", (15_000, 15_000)).save(path)
+    assert path.stat().st_size < 1_000_000
+    assert look_at(path).fault == HUGE
+    with pytest.raises(UserError, match="cannot be read"):
+        decode(path, 32, "crop")
 
 
 def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
