@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 import typer
 
@@ -33,7 +34,7 @@ USAGE = "usage: python -m advlearn STAGE [OPTIONS]   (STAGE --help lists the opt
 def main(arguments: list[str] | None = None) -> None:
     """Run one stage; what the user can mend is printed without a traceback and gives status 2."""
     given = sys.argv[1:] if arguments is None else arguments
-    name, options = (given[0], given[1:]) if given else ("--help", [])
+    name, options = (given[0], [*map(_at_home, given[1:])]) if given else ("--help", [])
     if name in {"--help", "-h", "help"}:
         print(_overview())
         return
@@ -76,6 +77,17 @@ def _function(name: str) -> Callable[..., None]:
             return found
     shared: Callable[..., None] = getattr(import_module(f"advlearn.stages.{name}"), name)
     return shared
+
+
+def _at_home(argument: str) -> str:
+    """An argument with its home folder, which shells do not fill in behind ``--out=``."""
+    option, equals, path = argument.partition("=") if argument[:2] == "--" else ("", "", argument)
+    if not path.startswith("~"):
+        return argument
+    try:
+        return f"{option}{equals}{Path(path).expanduser()}"
+    except RuntimeError:
+        return argument  # nobody has that name, so that it is one of a file
 
 
 def _overview() -> str:

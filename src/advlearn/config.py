@@ -74,19 +74,57 @@ def removed_names(config: Config, values: Mapping[str, Any]) -> dict[tuple[str, 
     return found
 
 
+def check_keys(path: Path) -> None:
+    """Refuse a configuration file that gives a key twice, of which every reader takes the last.
+
+    Args:
+        path: a YAML or JSON file; one that cannot be read is for its reader to refuse.
+
+    Raises:
+        UserError: a key is given twice in one place.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        nodes = [("", yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=loader))]
+    except (OSError, ValueError, yaml.YAMLError):
+        return
+    seen = set()
+    while nodes:
+        place, node = nodes.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += [(f"{place}{number}.", each) for number, each in enumerate(node.value)]
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = f"{place}{key.value}", key.start_mark.line + 1
+            if name in lines and key.value != "<<":  # what is merged in gives way
+                raise UserError(
+                    f"the key {name} is given twice, in the lines {lines[name]} and {line}",
+                    where=str(path),
+                    remedy="keep one of the two, or put what stands below them together",
+                )
+            lines[name] = line
+            nodes.append((f"{name}.", value))
+
+
 def load_file(path: Path) -> Config:
     """Read and check one configuration file.
 
     Raises:
-        UserError: no such file, no YAML, or not a valid configuration.
+        UserError: no such file, no YAML, a key that is given twice, or not a valid configuration.
     """
+    check_keys(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(
             f"cannot read the configuration: {error}",
             where=str(path),
-            remedy="give a readable YAML file",
+            remedy="give a readable YAML file in UTF-8",
         ) from error
     if not isinstance(values, dict):
         raise UserError(

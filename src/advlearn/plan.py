@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from advlearn.config import Config, load, removed_names, settings_of
+from advlearn.config import Config, check_keys, load, removed_names, settings_of
 from advlearn.studies import studies, study
 from advlearn.studies.plan import BRACES, StudyPlan, as_input
 from advlearn.support import runlock
@@ -44,6 +44,8 @@ class Plan:
                 where=str(folder),
                 remedy="rename the folder, or move the project to another one",
             )
+        for file in files:
+            check_keys(Path(str(file)))
         where = " + ".join(str(file) for file in files) or "configuration"
         given = {key: value for key, value in values.items() if key != "pathvars"}
         self.config: Config = load(given, where)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from advlearn import cli
@@ -44,6 +46,22 @@ def test_bad_settings_name_the_key(capsys: pytest.CaptureFixture[str]) -> None:
         main(["download", "--dataset", "mnist", "--settings", '{"mirorr": 1}', "--out", "x"])
     assert caught.value.code == 2
     assert "mirorr: unknown key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", [["--out", "~/x.json"], ["--out=~/x.json"]])
+def test_a_path_may_begin_at_home(
+    form: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        main(["download", "--dataset", "digits", "--settings", "{}", *form])
+    assert not caught.value.code
+    assert (tmp_path / "x.json").is_file()
+
+
+def test_what_is_no_path_at_home_stays_as_it_is() -> None:
+    for argument in ("--out=a~b", "a~", "--settings={}", "~nobody-has-this-name/x", "--json"):
+        assert cli._at_home(argument) == argument
 
 
 def test_a_broken_budget_is_an_error_of_its_own(

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from advlearn.config import Config, load, load_file
+from advlearn.config import Config, check_keys, load, load_file
 from advlearn.support.errors import UserError
 from tests.helpers.configuration import merged
 
@@ -183,3 +183,85 @@ def test_names_stand_in_paths(full: dict[str, Any]) -> None:
     for kind, change in wrong.items():
         with pytest.raises(UserError, match=f"{kind} name '.*': use letters, digits and under"):
             load(merged(full, {"selective": change}), "config.yaml")
+
+
+# Each: a file, and the key and the lines that are named.
+TWICE = {
+    "run: a\nseeds: [0]\nrun: b\n": "the key run is given twice, in the lines 1 and 3",
+    "topk:\n  k: [1]\n  photos: {root: a, size: 32, root: b}\n": "the key topk.photos.root",
+    "bilevel:\n  datasets:\n    flow: {}\n    flow: {}\n": "bilevel.datasets.flow",
+    "selective:\n  grid:\n    - {a: 1}\n    - {a: 1, a: 2}\n": "the key selective.grid.1.a",
+    '{"run": "a", "run": "b"}': "the key run",
+    "\ufeffrun: a\n'run': b\n": "the key run",
+}
+
+
+@pytest.mark.parametrize("text", TWICE)
+def test_a_key_that_is_given_twice(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    for read in (check_keys, load_file):
+        with pytest.raises(UserError) as error:
+            read(path)
+        assert TWICE[text] in error.value.what
+        assert error.value.where == str(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &x {k: 1}\nb: {<<: *x, k: 2}\nc: {k: 3}\n",
+        "a: &x {k: 1}\nb: [*x, *x]\n",
+        "a: &x [1, *x]\n",
+        "",
+        "- 1\n",
+        "a: [\n",
+    ],
+)
+def test_keys_that_stand_once_in_their_place_pass(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    check_keys(path)
+    check_keys(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_configurations_give_every_key_once(path: Path) -> None:
+    check_keys(path)
+
+
+# Each: where a path stands in the configuration.
+PATHS = {
+    "sources.mirror": "mirror",
+    "sources.root": "root",
+    "topk.photos.root": "root",
+    "bilevel.datasets.flow": "path",
+    "topk.models.mine": "weights",
+}
+
+
+@pytest.mark.parametrize("place", PATHS)
+def test_a_path_may_begin_at_home(
+    place: str, full: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine").touch()
+
+    def given(path: str) -> Any:
+        return {
+            "bilevel.datasets.flow": {"name": "csv", "path": path},
+            "topk.models.mine": {"network": {"name": "resnet50", "weights": path}},
+        }.get(place, path)
+
+    assert str(tmp_path / "mine") in load(changed(full, place, given("~/mine")), "x").to_json()
+    with pytest.raises(UserError, match="there is no such home folder") as error:
+        load(changed(full, place, given("~nobody-has-this-name/mine")), "x")
+    assert PATHS[place] in error.value.what
+
+
+def test_a_configuration_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes("run: café\n".encode("latin-1"))
+    with pytest.raises(UserError, match="cannot read the configuration") as error:
+        load_file(path)
+    assert error.value.where == str(path)

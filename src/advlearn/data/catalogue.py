@@ -90,9 +90,13 @@ def datasets() -> dict[str, Dataset]:
     """All known data sets by name."""
     files: dict[str, list[RawFile]] = {}
     for row in _rows("dataset_files.csv"):
+        if row["file"] in {file.name for file in files.get(row["dataset"], [])}:
+            raise _twice("dataset_files.csv", f"{row['file']} of {row['dataset']!r}")
         files.setdefault(row["dataset"], []).append(_raw_file(row))
-    found = {}
+    found: dict[str, Dataset] = {}
     for row in _rows("datasets.csv"):
+        if row["name"] in found:
+            raise _twice("datasets.csv", f"the data set {row['name']!r}")
         found[row["name"]] = Dataset(
             name=row["name"],
             title=row["title"],
@@ -179,6 +183,14 @@ def check_counts(data: DataSettings, n_train: int, n_test: int) -> None:
 def _rows(table: str) -> Iterator[dict[str, str]]:
     text = resources.files("advlearn.data").joinpath(table).read_text(encoding="utf-8")
     yield from csv.DictReader(text.splitlines())
+
+
+def _twice(table: str, what: str) -> UserError:
+    return UserError(
+        f"{what} is given twice",
+        where=f"the table {table} of the package advlearn.data",
+        remedy="keep one of the two rows",
+    )
 
 
 def _raw_file(row: dict[str, str]) -> RawFile:

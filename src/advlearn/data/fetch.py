@@ -23,6 +23,7 @@ from advlearn.data.sources import (
     Place,
     UrlPlace,
 )
+from advlearn.settings.base import at_home
 from advlearn.settings.data import SourceSettings
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
@@ -123,11 +124,11 @@ def _places(dataset: Dataset, settings: SourceSettings, scratch: Path) -> list[P
     dead: dict[str, str] = {}
     for kind in settings.sources if dataset.files else ():
         if kind == "mirror":
-            mirror = settings.mirror or os.environ.get(MIRROR_VARIABLE)
+            mirror = settings.mirror or _mirror_of_environment()
             if settings.root is not None:
                 places.append(FolderPlace(dataset, settings.root, "root", scratch))
             if mirror:
-                places.append(FolderPlace(dataset, Path(mirror), "mirror", scratch))
+                places.append(FolderPlace(dataset, mirror, "mirror", scratch))
             elif settings.root is None:
                 places.append(NoMirror())
         elif kind == "official":
@@ -141,6 +142,18 @@ def _places(dataset: Dataset, settings: SourceSettings, scratch: Path) -> list[P
                 for position in range(len(dataset.files[0].packages))
             )
     return places
+
+
+def _mirror_of_environment() -> Path | None:
+    given = os.environ.get(MIRROR_VARIABLE)
+    try:
+        return at_home(Path(given)) if given else None
+    except ValueError as error:
+        raise UserError(
+            f"the mirror cannot be found: {error}",
+            where=f"environment variable {MIRROR_VARIABLE}={given}",
+            remedy="set it to the path of a folder",
+        ) from error
 
 
 def _fetch_first(

@@ -8,13 +8,13 @@ dimensions and in 64, and so does the size of a perturbation.
 
 from __future__ import annotations
 
-import warnings
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from advlearn.data.tables import read_table
 from advlearn.settings.points import (
     BlobsSettings,
     BundledSettings,
@@ -26,9 +26,6 @@ from advlearn.settings.points import (
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_npz, write_npz
 from advlearn.support.seeds import derive_seed
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEWEST = 3
 """Points that a clustering needs: with two there is nothing to choose between 1 and 2 clusters."""
@@ -282,70 +279,28 @@ def _blobs(settings: BlobsSettings) -> _Raw:
 
 
 def _csv(settings: CsvSettings) -> _Raw:
-    import pandas as pd
-
-    path = Path(settings.path)
-    try:
-        with warnings.catch_warnings():
-            # Rows longer than the header: without this the first column would be taken for names.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, skipinitialspace=True, index_col=False)
-    except (
-        OSError,
-        UnicodeDecodeError,
-        pd.errors.ParserError,
-        pd.errors.ParserWarning,
-        pd.errors.EmptyDataError,
-    ) as error:
-        raise UserError(
-            f"cannot be read as a table: {error}",
-            where=str(path),
-            remedy="give a CSV file in UTF-8 with a header and one row a point",
-        ) from error
-    labels = None
+    table = read_table(settings.path)
+    features, classes, truth = list(table.header), np.array([], dtype=str), None
     if settings.label is not None:
-        if settings.label not in frame.columns:
-            raise UserError(
-                f"there is no column {settings.label!r}",
-                where=f"{path} (has: {', '.join(map(str, frame.columns))})",
-                remedy="correct 'label', or set it to null when no classes are known",
-            )
-        labels = frame.pop(settings.label)
-        if labels.isna().any():
-            row = int(np.flatnonzero(labels.isna())[0])
-            raise UserError(
-                f"the class of row {row + 1} is missing",
-                where=f"{path}, column {settings.label!r}",
-                remedy="fill it in, or remove the row",
-            )
-    for column in frame.columns:
-        _check_numbers(path, str(column), frame[column])
-    if frame.shape[1] == 0:
+        label = settings.label.strip()
+        cells = np.array(table.column(label), dtype=str)
+        classes, truth = np.unique(cells, return_inverse=True)
+        features.remove(label)
+    if not features:
         raise UserError(
-            "there is no column of numbers", where=str(path), remedy="give at least one"
+            "there is no column of numbers", where=str(table.path), remedy="give at least one"
         )
-    classes: list[str] = []
-    truth = None
-    if labels is not None:
-        names, numbers = np.unique(labels.astype(str).to_numpy(dtype=str), return_inverse=True)
-        classes, truth = names.tolist(), numbers.astype(np.int64)
+    columns = [table.numbers(name) for name in features]
+    for name, values in zip(features, columns, strict=True):
+        if len(values) > 1 and values[0] in (0, 1) and (np.diff(values) == 1).all():
+            print(
+                f"[{table.path.name}] the column {name!r} counts the rows and is used like every"
+                " other: remove it if it measures nothing",
+                file=sys.stderr,
+            )
     return _Raw(
-        points=frame.to_numpy(dtype=np.float64),
-        truth=truth,
-        classes=tuple(classes),
-        features=tuple(str(column) for column in frame.columns),
+        points=np.column_stack(columns),
+        truth=None if truth is None else truth.astype(np.int64),
+        classes=tuple(str(name) for name in classes),
+        features=tuple(features),
     )
-
-
-def _check_numbers(path: Path, column: str, values: pd.Series[Any]) -> None:
-    import pandas as pd
-
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero(~np.isfinite(numbers))
-    if len(wrong):
-        found = values.iloc[int(wrong[0])]
-        raise UserError(
-            f"row {int(wrong[0]) + 1} has no finite number: {str(found)!r}",
-            where=f"{path}, column {column!r} ({len(wrong)} rows in all)",
-            remedy="fill in or remove these rows; name a column of classes as 'label'",
-        )

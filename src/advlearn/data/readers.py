@@ -16,7 +16,8 @@ from advlearn.data.cifar import read_batches
 from advlearn.data.fetch import ARRAYS_FILE
 from advlearn.data.idx import read_idx
 from advlearn.data.splits import stratified_order
-from advlearn.data.validation import check_images, check_labels
+from advlearn.data.text import check_names, repeated
+from advlearn.data.validation import check_images, check_labels, check_scale
 from advlearn.support.errors import UserError
 
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -59,6 +60,14 @@ def read(dataset: Dataset, files: Mapping[str, Path]) -> Official:
     }
     official = readers[dataset.reader](dataset, files)
     n_classes = len(official.class_names)
+    try:
+        check_names(official.class_names, "class")
+    except ValueError as error:
+        raise UserError(
+            f"classes cannot be told apart: {error}",
+            where=f"data set {dataset.name!r}, names of its classes",
+            remedy="give each class a name of its own",
+        ) from error
     for part in ("train", "test"):
         where = f"data set {dataset.name!r}, {part} set"
         images: np.ndarray = getattr(official, f"{part}_images")
@@ -72,6 +81,9 @@ def read(dataset: Dataset, files: Mapping[str, Path]) -> Official:
             where=f"data set {dataset.name!r}",
             remedy="give images of one shape",
         )
+    for part in ("train", "test"):
+        where = f"data set {dataset.name!r}, {part} set"
+        check_scale(getattr(official, f"{part}_images"), where=where)
     return official
 
 
@@ -109,6 +121,9 @@ def _read_arrays(dataset: Dataset, files: Mapping[str, Path]) -> Official:
         raise _missing(dataset, ARRAYS_FILE)
     try:
         with np.load(path, allow_pickle=False) as archive:
+            twice = repeated(archive.files)
+            if twice:
+                raise ValueError(f"the array {twice[0]!r} is in it twice")
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
@@ -136,8 +151,10 @@ def _read_arrays(dataset: Dataset, files: Mapping[str, Path]) -> Official:
         raise UserError(
             "the training set is empty", where=str(path), remedy="give at least one image a class"
         )
-    names = tuple(str(name) for name in np.atleast_1d(arrays.get("class_names", np.array([]))))
-    names = names or tuple(str(label) for label in range(int(arrays["train_labels"].max()) + 1))
+    if "class_names" in arrays:
+        names = _class_names(arrays["class_names"], f"{path}, array 'class_names'")
+    else:
+        names = tuple(str(label) for label in range(int(arrays["train_labels"].max()) + 1))
     present = set(np.unique(arrays["train_labels"]).tolist())
     empty = [label for label in range(len(names)) if label not in present]
     if empty:
@@ -153,6 +170,17 @@ def _read_arrays(dataset: Dataset, files: Mapping[str, Path]) -> Official:
         arrays["test_labels"],
         names,
     )
+
+
+def _class_names(names: np.ndarray, where: str) -> tuple[str, ...]:
+    """Names without blanks around them; whole numbers are written out."""
+    if names.ndim != 1 or not (names.dtype.kind == "U" or np.issubdtype(names.dtype, np.integer)):
+        raise UserError(
+            f"class_names has type {names.dtype} and shape {names.shape}",
+            where=where,
+            remedy="give texts in one dimension, one a class, or leave the array out",
+        )
+    return tuple(str(name).strip() for name in names)
 
 
 def _channels_first(images: np.ndarray, where: str) -> np.ndarray:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from collections.abc import Collection, Mapping
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -90,3 +93,43 @@ def draw_splits(
         ],
         ignore_index=True,
     )
+
+
+def count_shared(digests: Mapping[SplitName, Collection[bytes]]) -> dict[str, int]:
+    """Count the images that two splits have in common.
+
+    Args:
+        digests: of what each image of a split consists of.
+
+    Returns:
+        For ``train and validation``, ``train and test`` and ``validation and test`` the number of
+        images of the second that are in the first, too; pairs that share none are left out.
+    """
+    shared = {}
+    for first, second in combinations(SPLITS, 2):
+        known = set(digests[first])
+        count = sum(digest in known for digest in digests[second])
+        if count:
+            shared[f"{first} and {second}"] = count
+    return shared
+
+
+def image_digests(images: np.ndarray, indices: np.ndarray) -> list[bytes]:
+    """A digest of the bytes of each image at some positions.
+
+    Args:
+        images: (n, ...) of any type.
+        indices: positions (m).
+    """
+    return [hashlib.blake2b(images[index].tobytes(), digest_size=16).digest() for index in indices]
+
+
+def say_shared(stage: str, shared: Mapping[str, int]) -> None:
+    """Print what ``count_shared`` has found: such images are no independent test."""
+    for pair, count in shared.items():
+        first, second = pair.split(" and ")
+        print(
+            f"[{stage}] {count} images of the {second} split are in the {first} split, too, byte"
+            " for byte",
+            file=sys.stderr,
+        )

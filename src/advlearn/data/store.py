@@ -7,8 +7,8 @@ what; ``dataset.json`` describes them and is written last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ class DatasetInfo:
         split_seed: seed of the draw.
         licence: licence of the data.
         reference: the publication to cite.
+        shared: number of images that two splits have in common, see ``splits.count_shared``.
     """
 
     name: str
@@ -61,6 +62,7 @@ class DatasetInfo:
     split_seed: int
     licence: str
     reference: str
+    shared: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,11 @@ class StoredSplit:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored images: uint8, or float32 in [0, 1]."""
+        return self._stored.dtype
 
     def blocks(self, count: int | None = None) -> Iterator[slice]:
         """Positions of the first ``count`` images, or of all, at most ``BLOCK`` at a time."""

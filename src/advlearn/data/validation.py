@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from advlearn.support.errors import UserError
@@ -45,6 +47,37 @@ def check_images(images: np.ndarray, *, where: str) -> None:
                 where=where,
                 remedy="remove NaN and scale the images to [0, 1], or give uint8",
             )
+
+
+def check_scale(images: np.ndarray, *, where: str) -> None:
+    """Refuse images in [0, 1] that are kept as if they were in 0..255, or were divided twice.
+
+    All of them would be black to a network. A set of images that really is black cannot be used
+    either. Where the brightest value is in the darkest quarter of the range, that is printed.
+
+    Args:
+        images: uint8 or float32, (n, channels, height, width), n at least 1.
+        where: file or array for the message.
+
+    Raises:
+        UserError: no value is above the 255th part of the range.
+    """
+    whole = images.dtype == np.uint8
+    brightest = images.max()
+    if brightest <= (1 if whole else np.float32(1 / 255)):
+        raise UserError(
+            f"no image holds a value above {1 if whole else '1/255'}: all are black, or were "
+            + ("scaled to [0, 1] before they became uint8" if whole else "divided by 255 twice"),
+            where=where,
+            remedy="give uint8 in 0..255 (0 and 255 for black and white), or floating point in"
+            " [0, 1]",
+        )
+    if brightest < (64 if whole else 0.25):
+        print(
+            f"[{where}] the images are dark: the brightest value is {brightest:.4g} of"
+            f" {255 if whole else 1}",
+            file=sys.stderr,
+        )
 
 
 def check_labels(labels: np.ndarray, n_classes: int, n_images: int, *, where: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -47,6 +48,22 @@ NAME_KEY = "x-name"
 
 EachOnce = AfterValidator(_each_once)
 """In ``Annotated``: a list in which no value stands twice; the same work would be done twice."""
+
+
+def at_home(path: Path) -> Path:
+    """A path whose leading ``~`` or ``~NAME`` stands for a home folder, as in a shell.
+
+    Raises:
+        ValueError: nobody has that name.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: there is no such home folder") from error
+
+
+UserPath = Annotated[Path, AfterValidator(at_home)]
+"""A path that a user writes into a configuration: a file or a folder."""
 
 
 def without_null(named: Any) -> Any:

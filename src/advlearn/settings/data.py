@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.base import EachOnce, Settings, UserPath
 
 Source = Literal["mirror", "official", "package"]
 """A kind of place that a raw file can come from."""
@@ -16,12 +15,12 @@ Source = Literal["mirror", "official", "package"]
 class SourceSettings(Settings):
     """Where the raw files of a data set may come from; the first source that has a file wins."""
 
-    mirror: Path | None = Field(
+    mirror: UserPath | None = Field(
         None,
         description="folder with the files as MIRROR/DATASET/FILE or MIRROR/FILE, raw or .gz; "
         "null = the environment variable ADVLEARN_MIRROR, if it is set",
     )
-    root: Path | None = Field(
+    root: UserPath | None = Field(
         None,
         description="the user's own copy of this data set: a folder, or for the data set 'arrays' "
         "the path of an .npz file; looked at before the mirror; null = none",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import Settings
+from advlearn.settings.base import Settings, UserPath
 
 
 class ScenesSettings(Settings):
@@ -42,7 +41,7 @@ N_LABELS = {"voc2012": 20, "coco2014": 80, "nuswide": 81}
 class PhotosOptions(Settings):
     """How photos of a public data set are found, cut and split."""
 
-    root: Path | None = Field(
+    root: UserPath | None = Field(
         None,
         description="folder of the user's copy, whole or partial; null = the official addresses"
         " (nuswide has none)",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -14,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from advlearn.settings.base import Settings
+from advlearn.settings.base import Settings, UserPath
 
 NETWORKS = {
     "mlp": "advlearn.learners.networks.mlp",
@@ -98,7 +97,7 @@ class ImagenetResnetSettings(Settings):
     """ResNet-50 or ResNet-101 of torchvision."""
 
     name: Literal["resnet50", "resnet101"] = Field(..., description="which network")
-    weights: Literal["imagenet"] | Path | None = Field(
+    weights: Literal["imagenet"] | UserPath | None = Field(
         "imagenet",
         description="imagenet: torchvision's V1 weights; a file of weights; null: random",
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.base import EachOnce, Settings, UserPath
 
 _Seed = Annotated[int, Field(ge=0)]
 
@@ -65,7 +64,7 @@ class CsvSettings(Settings):
     """A table of your own: numeric columns, one row a point."""
 
     name: Literal["csv"] = Field("csv", description="a CSV file")
-    path: Path = Field(..., description="the file: a header, then one row a point")
+    path: UserPath = Field(..., description="the file: a header, then one row a point")
     label: str | None = Field(
         None, description="column of the true classes, any text; null = none is known"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, cast
 
+import pandas as pd
 import typer
 
 from advlearn.data import readers, splits, store
@@ -29,6 +30,7 @@ def prepare(
     Written beside ``out``: train_images.npy, train_labels.npy, test_images.npy, test_labels.npy and
     splits.csv (see ``advlearn.data.store``). Training and validation images are disjoint and come
     from the official training set; the official test set gives the test split and nothing else.
+    Images that two splits have in common are counted in ``out`` and printed.
 
     Args:
         manifest: manifest of the raw files, whose checksums are verified again.
@@ -49,6 +51,8 @@ def prepare(
         )
     official = readers.read(dataset, _verified(dataset, listed, manifest.parent))
     table = splits.draw_splits(official.train_labels, official.test_labels, settings)
+    shared = splits.count_shared(_digests(official, table))
+    splits.say_shared("prepare", shared)
     counts = table["split"].value_counts()
     info = store.DatasetInfo(
         name=dataset.name,
@@ -62,8 +66,21 @@ def prepare(
         split_seed=settings.split_seed,
         licence=dataset.licence,
         reference=dataset.reference,
+        shared=shared,
     )
     store.save_dataset(out, info, official, table)
+
+
+def _digests(
+    official: readers.Official, table: pd.DataFrame
+) -> dict[splits.SplitName, list[bytes]]:
+    """Digests of the images of each split."""
+    found: dict[splits.SplitName, list[bytes]] = {}
+    for split in splits.SPLITS:
+        rows = table[table["split"] == split]
+        images = official.test_images if split == "test" else official.train_images
+        found[split] = splits.image_digests(images, rows["index"].to_numpy())
+    return found
 
 
 def _verified(dataset: Dataset, listed: Manifest, folder: Path) -> dict[str, Path]:

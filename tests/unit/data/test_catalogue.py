@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,19 @@ def test_root_is_looked_for_before_any_job(tmp_path: Path) -> None:
             catalogue.check_settings(arrays, SourceSettings(root=root))
     (tmp_path / "own.npz").touch()
     catalogue.check_settings(arrays, SourceSettings(root=tmp_path / "own.npz"))
+
+
+@pytest.mark.parametrize("table", ["datasets.csv", "dataset_files.csv"])
+def test_a_row_that_is_given_twice(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = catalogue._rows
+
+    def with_one_again(name: str) -> Iterator[dict[str, str]]:
+        listed = list(rows(name))
+        yield from listed
+        if name == table:
+            yield listed[0]
+
+    monkeypatch.setattr(catalogue, "_rows", with_one_again)
+    with pytest.raises(UserError, match="is given twice") as caught:
+        catalogue.datasets.__wrapped__()
+    assert table in caught.value.where

@@ -50,6 +50,13 @@ def test_mirror_by_environment_variable(
     monkeypatch.setenv("ADVLEARN_MIRROR", str(fill(tmp_path / "mirror", contents)))
     obtain(tiny(), SourceSettings(), tmp_path / "raw")
     assert set(contents) <= names_in(tmp_path / "raw")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ADVLEARN_MIRROR", "~/mirror")
+    obtain(tiny(), SourceSettings(), tmp_path / "again")
+    assert set(contents) <= names_in(tmp_path / "again")
+    monkeypatch.setenv("ADVLEARN_MIRROR", "~nobody-has-this-name/mirror")
+    with pytest.raises(UserError, match="no such home folder"):
+        obtain(tiny(), SourceSettings(), tmp_path / "third")
 
 
 def test_files_in_place_are_kept_and_the_manifest_is_the_same(

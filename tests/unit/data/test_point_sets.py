@@ -140,18 +140,20 @@ def test_a_file_without_classes_and_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "label", "said"),
     [
-        (table().replace(",7,", ",,", 1), "kind", "row 1 has no finite number: 'nan'"),
+        (table().replace(",7,", ",,", 1), "kind", r"cell of row 1 is empty[\s\S]*column 'site'"),
         (table().replace(",7,", ",inf,", 1), "kind", "row 1 has no finite number: 'inf'"),
         (table().replace(",7,", ",tall,", 1), "kind", "row 1 has no finite number: 'tall'"),
         (table(), None, "row 1 has no finite number: 'yes'"),
         (table(), "sort", "there is no column 'sort'"),
-        (table().replace("yes", "", 1), "kind", "the class of row 1 is missing"),
+        (table().replace("yes", "", 1), "kind", r"cell of row 1 is empty[\s\S]*'kind'"),
         (table(2), "kind", "2 points are too few"),
         ("kind\na\nb\nc\n", "kind", "no column of numbers"),
+        ("height,kind\n", "kind", "0 points are too few"),
+        (",height\n0,1.5\n1,1.7\n2,1.1\n", None, "column 1 has no name"),
         ("a,b\n1,2\n1,2\n1,2\n1,2\n", None, "every column is constant"),
         ("a,b\n1,2\n1,2\n1,2\n5,3\n", None, "most points have exact copies"),
         ("", None, "cannot be read as a table"),
-        ("a,b\n1,2,3\n4,5,6\n7,8,8\n", None, "Length of header"),
+        ("a,b\n1,2,3\n4,5,6\n7,8,8\n", None, r"row 1 \(line 2\) has 3 cells, the header has 2"),
         ("a,b\n1,2\n1,2,3,4\n", None, "cannot be read as a table"),
     ],
 )
@@ -163,6 +165,25 @@ def test_a_file_that_is_no_point_set_is_refused(
         loaded(2, name="csv", path=path, label=label)
     assert str(path) in error.value.where
     assert error.value.remedy
+
+
+@pytest.mark.parametrize("name", ["None", "NA", "null", "nan", "N/A", "-"])
+def test_a_class_may_have_any_name(tmp_path: Path, name: str) -> None:
+    data = loaded(3, name="csv", path=csv(tmp_path, table().replace("yes", name)), label=" kind ")
+    assert sorted(data.classes) == sorted(["no", name])
+    assert data.truth.tolist().count(data.classes.index(name)) == 4
+
+
+@pytest.mark.parametrize(("first", "said"), [(0, True), (1, True), (7, False)])
+def test_a_column_that_counts_the_rows_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], first: int, said: bool
+) -> None:
+    header, *rows = table().splitlines()
+    numbered = [f"{first + row},{line}" for row, line in enumerate(rows)]
+    path = csv(tmp_path, "\n".join([f"number,{header}", *numbered]))
+    data = loaded(3, name="csv", path=path, label="kind")
+    assert data.features == ("number", "height", "width")
+    assert ("the column 'number' counts the rows" in capsys.readouterr().err) == said
 
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,12 @@ def test_idx_with_fewer_labels_than_images(
     with pytest.raises(UserError, match="9 labels for 10 images") as caught:
         read(tiny(), write(tmp_path, contents))
     assert "'tiny', test set" in caught.value.where
+
+
+def test_classes_of_one_name(tiny: Tiny, contents: dict[str, bytes], tmp_path: Path) -> None:
+    dataset = replace(tiny(), class_names=("zero", "zero"))
+    with pytest.raises(UserError, match="the class 'zero' is given twice"):
+        read(dataset, write(tmp_path, contents))
 
 
 def test_a_file_that_the_manifest_lacks(
@@ -93,6 +101,17 @@ def test_own_arrays(tmp_path: Path) -> None:
     assert official.class_names == ("0", "1", "2")
     named = read_own(tmp_path, own(class_names=["cat", "dog", "hen"]))
     assert named.class_names == ("cat", "dog", "hen")
+    assert read_own(tmp_path, own(class_names=[7, 8, 9])).class_names == ("7", "8", "9")
+
+
+def test_black_and_white_images_are_those_of_0_and_255(tmp_path: Path) -> None:
+    images = (np.arange(360) % 2).reshape(12, 5, 6)
+    official = read_own(
+        tmp_path,
+        own(train_images=(images * 255).astype(np.uint8), test_images=images[:6].astype(float)),
+    )
+    assert official.train_images.max() == 255
+    assert official.test_images.max() == 1.0
 
 
 def test_own_floating_point_colour_images_keep_their_values(tmp_path: Path) -> None:
@@ -134,6 +153,20 @@ NAN[3, 2, 1] = np.nan
         ({"test_labels": np.arange(6)}, r"label 3 of image 3 is outside 0\.\.2"),
         ({"test_labels": None}, "lacks"),
         ({"labels": [1]}, "unknown"),
+        (
+            {"train_images": (np.arange(360) % 2).reshape(12, 5, 6).astype(np.uint8)},
+            "no image holds a value above 1: all are black, or were scaled",
+        ),
+        ({"test_images": np.zeros((6, 5, 6), np.uint8)}, "no image holds a value above 1"),
+        ({"test_images": np.full((6, 5, 6), 1 / 255)}, "divided by 255 twice"),
+        ({"train_images": np.ones((12, 5, 6), bool)}, "images of type bool"),
+        ({"train_images": np.ones((12, 5, 6), np.uint16)}, "images of type uint16"),
+        ({"class_names": ["cat", "dog", "cat"]}, "the class 'cat' is given twice"),
+        ({"class_names": ["cat", "dog", "cat "]}, "the class 'cat' is given twice"),
+        ({"class_names": ["cat", " ", "hen"]}, "class 2 of 3 has no name"),
+        ({"class_names": [b"cat", b"dog", b"hen"]}, "class_names has type"),
+        ({"class_names": [["cat"], ["dog"], ["hen"]]}, r"class_names has type .* shape \(3, 1\)"),
+        ({"class_names": [0.5, 1.0, 2.0]}, "class_names has type float64"),
     ],
 )
 def test_own_arrays_that_cannot_be_used(
@@ -156,6 +189,16 @@ def test_damaged_npz(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read") as caught:
         read(get("arrays"), {"arrays.npz": tmp_path / "arrays.npz"})
     assert "arrays.npz" in caught.value.where
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_array_that_is_in_the_file_twice(tmp_path: Path) -> None:
+    read_own(tmp_path, own())
+    path = tmp_path / "arrays.npz"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("test_labels.npy", archive.read("test_labels.npy"))
+    with pytest.raises(UserError, match="the array 'test_labels' is in it twice"):
+        read(get("arrays"), {"arrays.npz": path})
 
 
 def test_truncated_npz(tmp_path: Path) -> None:

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advlearn.data.splits import draw_splits, stratified_order
+from advlearn.data.splits import (
+    SPLITS,
+    count_shared,
+    draw_splits,
+    image_digests,
+    say_shared,
+    stratified_order,
+)
 from advlearn.settings.data import DataSettings
 from advlearn.support.errors import UserError
 
@@ -89,3 +96,31 @@ def test_a_class_without_training_images() -> None:
     with pytest.raises(UserError, match="no training image is left of the class"):
         draw_splits(LABELS, TEST, settings(train_images=9))
     draw_splits(LABELS, TEST, settings(train_images=10))
+
+
+def test_images_of_two_splits_are_counted_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    images = np.arange(24, dtype=np.uint8).reshape(6, 2, 2)
+    images[5] = images[4] = images[0]
+    digests = {
+        split: image_digests(images, np.array(rows))
+        for split, rows in zip(SPLITS, ([0, 1], [2, 3], [4, 5, 3]), strict=True)
+    }
+    shared = count_shared(digests)
+    assert shared == {"train and test": 2, "validation and test": 1}
+    say_shared("prepare", shared)
+    assert (
+        "[prepare] 2 images of the test split are in the train split, too"
+        in capsys.readouterr().err
+    )
+
+
+@given(st.lists(st.lists(st.integers(0, 20)), min_size=3, max_size=3))
+def test_splits_share_what_a_loop_over_pairs_finds(parts: list[list[int]]) -> None:
+    digests = {
+        split: [bytes([value]) for value in part] for split, part in zip(SPLITS, parts, strict=True)
+    }
+    shared = count_shared(digests)
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        pair = f"{SPLITS[first]} and {SPLITS[second]}"
+        found = sum(any(one == other for other in parts[first]) for one in parts[second])
+        assert shared.get(pair, 0) == found

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from advlearn.data.validation import check_images, check_labels
+from advlearn.data.validation import check_images, check_labels, check_scale
 from advlearn.support.errors import UserError
 
 
@@ -33,6 +33,47 @@ def test_bad_images(images: np.ndarray, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         check_images(images, where="here")
     assert caught.value.where == "here"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "good"),
+    [
+        (np.uint8, 0, False),
+        (np.uint8, 1, False),
+        (np.uint8, 2, True),
+        (np.float32, 0, False),
+        (np.float32, 1 / 255, False),
+        (np.float32, 2 / 255, True),
+    ],
+)
+def test_images_that_are_all_black_are_of_another_scale(
+    dtype: type[np.generic], value: float, good: bool
+) -> None:
+    images = np.zeros((3, 1, 2, 2), dtype)
+    images[2, 0, 1, 1] = value
+    if good:
+        check_scale(images, where="x")
+        return
+    with pytest.raises(UserError, match="no image holds a value above"):
+        check_scale(images, where="x")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "said"),
+    [
+        (np.uint8, 16, "16 of 255"),
+        (np.uint8, 64, ""),
+        (np.float32, 0.2, "0.2 of 1"),
+        (np.float32, 0.25, ""),
+    ],
+)
+def test_dark_images_are_said(
+    dtype: type[np.generic], value: float, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_scale(np.full((3, 1, 2, 2), value, dtype), where="x")
+    error = capsys.readouterr().err
+    assert said in error
+    assert bool(error) == bool(said)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,33 @@ def test_own_arrays(tmp_path: Path) -> None:
     settings = DataSettings(dataset="arrays", validation_images=12)
     prepare(manifest=own_manifest(tmp_path), settings=settings, out=out)
     assert load_info(out).shape == (3, 4, 5)
+    assert load_info(out).shared == {}
     assert len(load_split(out, "train")) == 48
+
+
+def test_images_in_two_splits_are_counted_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 4, 5), dtype=np.uint8)
+    np.savez(
+        tmp_path / "own.npz",
+        train_images=images,
+        train_labels=np.arange(60) % 3,
+        test_images=images[:6],
+        test_labels=np.arange(6) % 3,
+    )
+    manifest = tmp_path / "raw" / "manifest.json"
+    download(dataset="arrays", settings=SourceSettings(root=tmp_path / "own.npz"), out=manifest)
+    out = tmp_path / "data" / "dataset.json"
+    prepare(
+        manifest=manifest,
+        settings=DataSettings(dataset="arrays", validation_images=12),
+        out=out,
+    )
+    shared = load_info(out).shared
+    assert sum(shared.values()) == 6
+    assert set(shared) <= {"train and test", "validation and test"}
+    assert "[prepare] " in capsys.readouterr().err
 
 
 def test_a_changed_raw_file_is_noticed(tmp_path: Path) -> None:

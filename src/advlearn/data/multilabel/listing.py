@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from advlearn.data.multilabel.photos import is_readable
-from advlearn.data.splits import SplitName
+from advlearn.data.multilabel.photos import look_at
+from advlearn.data.splits import SplitName, count_shared
+from advlearn.data.text import check_names, read_text, repeated, split_lines
 from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
 
-MISSING, UNLABELLED, DAMAGED = "missing file", "no label", "damaged file"
+MISSING, UNLABELLED = "missing file", "no label"
 _BLOCK = 256
 
 
@@ -33,13 +36,16 @@ class Photo:
 
 @dataclass(frozen=True)
 class Listing:
-    """A collection as its own lists describe it.
+    """A collection as its own lists describe it: every class and every photo once.
 
     Attributes:
         root: folder of the photos.
         class_names: one name a class.
         train: photos of the official part that is trained on, in the order of the lists.
         test: photos of the official part that is attacked, in the order of the lists.
+
+    Raises:
+        UserError: a class has no name or that of another one, or a photo is listed twice.
     """
 
     root: Path
@@ -47,15 +53,52 @@ class Listing:
     train: list[Photo]
     test: list[Photo]
 
+    def __post_init__(self) -> None:
+        try:
+            check_names(self.class_names, "class")
+            for part in (self.train, self.test):
+                twice = repeated(photo.name for photo in part)
+                if twice:
+                    raise ValueError(f"the photo {twice[0]} is listed twice in one part")
+            both = {photo.name for photo in self.train} & {photo.name for photo in self.test}
+            if both:
+                raise ValueError(
+                    f"the photo {min(both)} is in the part to train on and in the part to attack"
+                    f" ({len(both)} photos in all)"
+                )
+        except ValueError as error:
+            raise UserError(
+                f"the lists contradict themselves: {error}",
+                where=f"lists of {self.root}",
+                remedy="correct the lists: each class and each photo once, each photo in one part",
+            ) from error
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The photos of a run.
+
+    Attributes:
+        splits: the photos of each split; every one was decoded once.
+        skipped: (name, reason) of each that was left out on the way.
+        changed: number of photos by what is done to them on the way to 8-bit RGB.
+        shared: number of photos that are in two splits under two names, see ``count_shared``.
+    """
+
+    splits: Mapping[SplitName, list[Photo]]
+    skipped: Sequence[tuple[str, str]]
+    changed: Mapping[str, int]
+    shared: Mapping[str, int]
+
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a list that are not empty.
+    """The lines of a list that are not empty, without blanks around them.
 
     Raises:
         UserError: the list is missing, empty or no text.
     """
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line.strip() for line in split_lines(read_text(path)) if line.strip()]
         if not lines:
             raise ValueError("it is empty")
     except (OSError, ValueError) as error:
@@ -68,50 +111,58 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
-def draw_photos(
-    listing: Listing, settings: PhotosSettings, threads: int = 1
-) -> tuple[dict[SplitName, list[Photo]], list[tuple[str, str]]]:
+def united(values: Sequence[str], path: Path) -> list[str]:
+    """Each of the values once, in order; how many stood there again is printed."""
+    once = list(dict.fromkeys(values))
+    if len(once) < len(values):
+        print(f"[{path.name}] {len(values) - len(once)} lines say the same again", file=sys.stderr)
+    return once
+
+
+def draw_photos(listing: Listing, settings: PhotosSettings, threads: int = 1) -> Drawn:
     """Choose the photos of each split; every chosen photo was decoded once.
 
     Photos come in an order given by hashing the split seed and the name, so that a smaller split is
     part of a larger one and the order does not depend on what a partial copy lacks. The first of
     the official training part are set aside for validation. Photos that are missing, without labels
-    or damaged are left out; the rest is sorted as in the lists.
+    or cannot be used are left out; the rest is sorted as in the lists.
 
     Args:
         listing: the collection.
         settings: how many photos are wanted.
         threads: photos decoded at a time.
 
-    Returns:
-        The photos of each split, and (name, reason) of each that was left out on the way.
-
     Raises:
         UserError: an official part has no photo on disk, or fewer than asked for can be used.
     """
-    skipped: list[tuple[str, str]] = []
+    drawing = _Drawing(listing.root, settings, threads)
     held_out = settings.validation_images
     wanted = None if settings.train_images is None else held_out + settings.train_images
-    train = _usable("train", listing.train, listing.root, settings, wanted, threads, skipped)
-    test = _usable(
-        "test", listing.test, listing.root, settings, settings.test_images, threads, skipped
-    )
+    train = drawing.usable("train", listing.train, wanted)
+    test = drawing.usable("test", listing.test, settings.test_images)
     for kind, asked, found in (
         ("training and validation", wanted or held_out + 1, len(train)),
         ("test", settings.test_images or 1, len(test)),
     ):
         if found < asked:
+            reasons = Counter(reason for _, reason in drawing.skipped)
             raise UserError(
                 f"{found} photos can be used for {kind}, fewer than the {asked} asked for",
-                where=f"{listing.root}, configuration section 'topk.data'",
-                remedy="ask for fewer images, or complete the copy (skipped: "
-                f"{len(skipped)} photos missing, without labels or damaged)",
+                where=f"{listing.root}, configuration section 'topk.photos'",
+                remedy="ask for fewer images, or complete the copy (left out: "
+                + (", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "none")
+                + ")",
             )
-    return {
+    splits: dict[SplitName, list[Photo]] = {
         "train": _as_listed(listing.train, train[held_out:]),
         "validation": _as_listed(listing.train, train[:held_out]),
         "test": _as_listed(listing.test, test),
-    }, skipped
+    }
+    digests = {
+        split: [drawing.digests[photo.name] for photo in part] for split, part in splits.items()
+    }
+    changed = dict(sorted(drawing.changed.items()))
+    return Drawn(splits, drawing.skipped, changed, count_shared(digests))
 
 
 def _as_listed(part: Sequence[Photo], chosen: Sequence[Photo]) -> list[Photo]:
@@ -119,43 +170,50 @@ def _as_listed(part: Sequence[Photo], chosen: Sequence[Photo]) -> list[Photo]:
     return [photo for photo in part if photo.name in names]
 
 
-def _usable(
-    part: str,
-    photos: Sequence[Photo],
-    root: Path,
-    settings: PhotosSettings,
-    wanted: int | None,
-    threads: int,
-    skipped: list[tuple[str, str]],
-) -> list[Photo]:
-    """The first ``wanted`` photos that can be used, in the order of their hashes."""
-    present = [photo for photo in photos if (root / photo.name).is_file()]
-    if not present:
-        raise UserError(
-            f"none of the {len(photos)} photos that the lists name for the official {part} part "
-            "is there",
-            where=str(root),
-            remedy="put the photos beside their lists (a part of them will do), or correct 'root'",
+class _Drawing:
+    """Photos that were looked at, and what was seen."""
+
+    def __init__(self, root: Path, settings: PhotosSettings, threads: int) -> None:
+        self.root, self.settings, self.threads = root, settings, threads
+        self.skipped: list[tuple[str, str]] = []
+        self.changed: Counter[str] = Counter()
+        self.digests: dict[str, bytes] = {}
+
+    def usable(self, part: str, photos: Sequence[Photo], wanted: int | None) -> list[Photo]:
+        """The first ``wanted`` photos that can be used, in the order of their hashes."""
+        present = [photo for photo in photos if (self.root / photo.name).is_file()]
+        if not present:
+            raise UserError(
+                f"none of the {len(photos)} photos that the lists name for the official {part} "
+                "part is there",
+                where=str(self.root),
+                remedy="put the photos beside their lists (a part of them will do), or correct "
+                "'root'",
+            )
+        there = {photo.name for photo in present}
+        self.skipped += [(photo.name, MISSING) for photo in photos if photo.name not in there]
+        self.skipped += [(photo.name, UNLABELLED) for photo in present if not photo.labels]
+        seed = self.settings.split_seed
+        candidates = sorted(
+            (photo for photo in present if photo.labels),
+            key=lambda photo: (derive_seed(seed, part, photo.name), photo.name),
         )
-    there = {photo.name for photo in present}
-    skipped += [(photo.name, MISSING) for photo in photos if photo.name not in there]
-    skipped += [(photo.name, UNLABELLED) for photo in present if not photo.labels]
-    candidates = sorted(
-        (photo for photo in present if photo.labels),
-        key=lambda photo: (derive_seed(settings.split_seed, part, photo.name), photo.name),
-    )
-    wanted = len(candidates) if wanted is None else wanted
-    usable: list[Photo] = []
-    progress = Progress(f"topk_data {settings.name} {part}", wanted, "photos")
-    looked_at = 0
-    with ThreadPoolExecutor(threads) as pool:
-        while len(usable) < wanted and looked_at < len(candidates):
-            block = candidates[looked_at : looked_at + min(_BLOCK, wanted - len(usable))]
-            looked_at += len(block)
-            good = list(pool.map(is_readable, [root / photo.name for photo in block]))
-            usable += [photo for photo, whole in zip(block, good, strict=True) if whole]
-            skipped += [
-                (photo.name, DAMAGED) for photo, whole in zip(block, good, strict=True) if not whole
-            ]
-            progress.advance(sum(good))
-    return usable
+        wanted = len(candidates) if wanted is None else wanted
+        usable: list[Photo] = []
+        progress = Progress(f"topk_data {self.settings.name} {part}", wanted, "photos")
+        looked_at = 0
+        with ThreadPoolExecutor(self.threads) as pool:
+            while len(usable) < wanted and looked_at < len(candidates):
+                block = candidates[looked_at : looked_at + min(_BLOCK, wanted - len(usable))]
+                looked_at += len(block)
+                looks = pool.map(look_at, [self.root / photo.name for photo in block])
+                before = len(usable)
+                for photo, look in zip(block, looks, strict=True):
+                    if look.fault is not None:
+                        self.skipped.append((photo.name, look.fault))
+                        continue
+                    usable.append(photo)
+                    self.changed.update(look.changes)
+                    self.digests[photo.name] = look.digest
+                progress.advance(len(usable) - before)
+        return usable

@@ -10,7 +10,7 @@ out. ``dataset.json`` describes all this and is written last.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
@@ -47,6 +47,8 @@ class MultiLabelInfo:
         found: images by official part, before any was left out.
         skipped: number of images left out by reason.
         cardinality: mean number of labels an image by split.
+        changed: number of photos by what is done to them on the way to 8-bit RGB.
+        shared: number of images that two splits have in common, see ``splits.count_shared``.
         storage: ``arrays`` (images.npy) or ``photos`` (decoded from ``root``).
         root: folder of the photos; none for arrays.
         mode: how photos become squares, see ``photos.decode``; none for arrays.
@@ -64,6 +66,8 @@ class MultiLabelInfo:
     storage: Literal["arrays", "photos"]
     root: str | None = None
     mode: Mode | None = None
+    changed: Mapping[str, int] = field(default_factory=dict)
+    shared: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n_classes(self) -> int:
@@ -145,6 +149,8 @@ def save_multilabel(
     skipped: Sequence[tuple[str, str]] = (),
     root: Path | None = None,
     mode: Mode | None = None,
+    changed: Mapping[str, int] | None = None,
+    shared: Mapping[str, int] | None = None,
 ) -> None:
     """Write all of a prepared folder but the images themselves (see ``save_images``).
 
@@ -158,6 +164,8 @@ def save_multilabel(
         skipped: (name, reason) of each image left out.
         root: folder of the photos; none when the images are stored as an array.
         mode: how photos become squares; none when the images are stored as an array.
+        changed: number of photos by what is done to them on the way to 8-bit RGB.
+        shared: number of images that two splits have in common.
 
     Raises:
         UserError: the folder cannot be written to or the disk is full.
@@ -185,6 +193,8 @@ def save_multilabel(
         storage="arrays" if root is None else "photos",
         root=None if root is None else str(root.resolve()),
         mode=mode,
+        changed=dict(changed or {}),
+        shared=dict(shared or {}),
     )
     folder = out.parent
     write_csv(

@@ -6,7 +6,8 @@
     ImageSets/Main/{class}_{train,val}.txt    ID and 1 (shows it), 0 (difficult only) or -1 (no)
 
 A class counts as shown when an object of it is not marked difficult. Photos may be missing from a
-partial devkit, lists may not: a class without its list could not be told from an absent one.
+partial devkit, lists may not: a class without its list could not be told from an absent one. A line
+that says the same again counts once, lines that contradict each other are an error.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from advlearn.data.multilabel.listing import Listing, Photo, read_lines
+from advlearn.data.multilabel.listing import Listing, Photo, read_lines, united
 from advlearn.support.errors import UserError
 
 CLASSES = tuple(
@@ -45,14 +46,18 @@ def read(root: Path) -> Listing:
 
 def _part(folder: Path, part: str) -> list[Photo]:
     main = folder / "ImageSets" / "Main"
-    names = [line.split()[0] for line in read_lines(main / f"{part}.txt")]
+    path = main / f"{part}.txt"
+    names = united(read_lines(path), path)
+    for name in names:
+        if Path(name).name != name or len(name.split()) != 1:
+            raise _damaged(path, f"{name!r} is not the ID of a photo alone")
     if (folder / "Annotations").is_dir():
         shown = {name: _annotated(folder / "Annotations" / f"{name}.xml") for name in names}
     else:
         shown = {name: set() for name in names}
         for index, label in enumerate(CLASSES):
             path = main / f"{label}_{part}.txt"
-            values = dict(_value(line, path) for line in read_lines(path))
+            values = _values(path)
             unlisted = next((name for name in names if name not in values), None)
             if unlisted is not None:
                 raise _damaged(path, f"it lacks {unlisted}, which {part}.txt names")
@@ -62,11 +67,17 @@ def _part(folder: Path, part: str) -> list[Photo]:
     return [Photo(f"JPEGImages/{name}.jpg", tuple(sorted(shown[name]))) for name in names]
 
 
-def _value(line: str, path: Path) -> tuple[str, int]:
-    fields = line.split()
-    if len(fields) != 2 or fields[1] not in ("-1", "0", "1"):
-        raise _damaged(path, f"{line!r} is not a photo and -1, 0 or 1")
-    return fields[0], int(fields[1])
+def _values(path: Path) -> dict[str, int]:
+    """-1, 0 or 1 of every photo in the list of one class."""
+    values: dict[str, int] = {}
+    for line in read_lines(path):
+        fields = line.split()
+        if len(fields) != 2 or fields[1] not in ("-1", "0", "1"):
+            raise _damaged(path, f"{line!r} is not a photo and -1, 0 or 1")
+        name, value = fields[0], int(fields[1])
+        if values.setdefault(name, value) != value:
+            raise _damaged(path, f"it gives {name} both {values[name]} and {value}")
+    return values
 
 
 def _annotated(path: Path) -> set[int]:
@@ -74,12 +85,14 @@ def _annotated(path: Path) -> set[int]:
     if not path.is_file():
         return set()
     try:
-        objects = ET.parse(path).getroot().findall("object")
-        return {
-            CLASSES.index(str(one.findtext("name")).strip())
-            for one in objects
-            if int(one.findtext("difficult") or 0) == 0
-        }
+        shown = set()
+        for one in ET.parse(path).getroot().findall("object"):
+            name = (one.findtext("name") or "").strip()
+            if name not in CLASSES:
+                raise ValueError(f"{name!r} is no class of VOC 2012")
+            if int(one.findtext("difficult") or 0) == 0:
+                shown.add(CLASSES.index(name))
+        return shown
     except (ET.ParseError, ValueError, OSError) as error:
         raise _damaged(path, str(error)) from error
 

@@ -62,19 +62,57 @@ def test_a_missing_annotation_file_means_no_label(make_voc: Callable[..., Path])
         ("cat_val.txt", "e  1\n"),
         ("cat_val.txt", "e  1\nf 2\n"),
         ("cat_val.txt", "e  1\nf\n"),
+        ("cat_val.txt", "e  1\nf -1\ne -1\n"),
+        ("val.txt", "e\nf g\n"),
+        ("val.txt", "e\n../f\n"),
+        ("val.txt", "caf\xe9\n".encode("latin-1")),
     ],
 )
 def test_lists_may_not_be_missing_or_damaged(
-    name: str, text: str | None, make_voc: Callable[..., Path]
+    name: str, text: str | bytes | None, make_voc: Callable[..., Path]
 ) -> None:
     root = make_voc()
     path = root / "ImageSets" / "Main" / name
     path.unlink()
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError) as caught:
         read(root)
     assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize("annotations", [True, False])
+def test_lists_of_a_windows_editor_are_read_alike(
+    annotations: bool, make_voc: Callable[..., Path]
+) -> None:
+    root = make_voc(annotations)
+    before = read(root)
+    for path in (root / "ImageSets" / "Main").iterdir():
+        text = "".join(f"{line}  \r\n" for line in path.read_text().splitlines())
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    for path in root.glob("Annotations/*.xml"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read(root) == before
+
+
+def test_a_photo_that_is_listed_again_counts_once(
+    make_voc: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_voc()
+    before = read(root)
+    for name in ("train.txt", "cat_train.txt"):
+        path = root / "ImageSets" / "Main" / name
+        path.write_text(path.read_text() + path.read_text())
+    assert read(root) == before
+    assert "[train.txt] 4 lines say the same again" in capsys.readouterr().err
+
+
+def test_a_photo_of_both_parts_is_refused(make_voc: Callable[..., Path]) -> None:
+    root = make_voc(True)
+    path = root / "ImageSets" / "Main" / "val.txt"
+    path.write_text(path.read_text() + "a\n")
+    with pytest.raises(UserError, match=r"JPEGImages/a\.jpg is in the part to train on and in"):
+        read(root)
 
 
 @pytest.mark.parametrize("text", ["<annotation>", "<a><object><name>tiger</name></object></a>"])
@@ -84,6 +122,8 @@ def test_damaged_annotations(text: str, make_voc: Callable[..., Path]) -> None:
     with pytest.raises(UserError, match="labels cannot be read") as caught:
         read(root)
     assert caught.value.where.endswith("b.xml")
+    if "tiger" in text:
+        assert "'tiger' is no class of VOC 2012" in caught.value.what
 
 
 @pytest.mark.skipif(

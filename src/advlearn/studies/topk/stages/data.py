@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from advlearn.data.multilabel.catalogue import COLLECTIONS, find_listing
 from advlearn.data.multilabel.listing import Listing, draw_photos
 from advlearn.data.multilabel.scenes import compose
 from advlearn.data.multilabel.store import SplitLabels, save_images, save_multilabel
-from advlearn.data.splits import SPLITS, SplitName
+from advlearn.data.splits import SPLITS, SplitName, say_shared
 from advlearn.data.store import load_info, open_split
 from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
 from advlearn.studies.topk.settings.jobs import TopkDataJob
@@ -40,7 +41,9 @@ def topk_data(
     Scenes of a split show images of the same split of the run's data. Photos of the official part
     that the paper attacks become the test split; the validation split is set aside from the
     official training part. Every photo of a split is decoded once; those that are missing, without
-    labels or damaged are left out, counted, and listed in skipped.csv.
+    labels or cannot be used are left out, counted, and listed in skipped.csv. What is done to a
+    photo on the way to 8-bit RGB, and photos that two splits have in common, are counted in
+    ``out`` and printed.
 
     Written beside ``out``: images.csv, images.npy and skipped.csv (see
     ``advlearn.data.multilabel.store``).
@@ -83,6 +86,11 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
     def blocks() -> Iterator[np.ndarray]:
         for split in SPLITS:
             source = open_split(data, split)
+            if source.dtype != np.uint8:
+                print(
+                    f"[topk_data] {split}: images in floating point are rounded to 255 steps",
+                    file=sys.stderr,
+                )
             pixels = np.empty(source.shape, dtype=np.uint8)
             for start in range(0, len(source), _BLOCK):
                 rows = slice(start, start + _BLOCK)
@@ -113,9 +121,12 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
 def _photos(settings: PhotosSettings, listing: Listing, out: Path, threads: int) -> None:
     collection = COLLECTIONS[settings.name]
     side = settings.size or collection.size
-    chosen, skipped = draw_photos(listing, settings, threads)
+    drawn = draw_photos(listing, settings, threads)
+    for change, count in drawn.changed.items():
+        print(f"[topk_data] {count} photos: {change}", file=sys.stderr)
+    say_shared("topk_data", drawn.shared)
     splits = {}
-    for split, photos in chosen.items():
+    for split, photos in drawn.splits.items():
         labels = np.zeros((len(photos), len(listing.class_names)), dtype=bool)
         for row, photo in enumerate(photos):
             labels[row, list(photo.labels)] = True
@@ -128,7 +139,9 @@ def _photos(settings: PhotosSettings, listing: Listing, out: Path, threads: int)
         shape=(3, side, side),
         splits=splits,
         found={"train": len(listing.train), "test": len(listing.test)},
-        skipped=skipped,
+        skipped=drawn.skipped,
         root=listing.root,
         mode=collection.mode,
+        changed=drawn.changed,
+        shared=drawn.shared,
     )

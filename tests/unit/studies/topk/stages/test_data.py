@@ -5,12 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from advlearn.data.multilabel.store import load_multilabel
 from advlearn.data.multilabel.voc import CLASSES
 from advlearn.data.splits import SPLITS
 from advlearn.data.store import load_split
+from advlearn.settings.data import DataSettings, SourceSettings
 from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
+from advlearn.stages.download import download
+from advlearn.stages.prepare import prepare
 from advlearn.studies.topk.settings.jobs import TopkDataJob
 from advlearn.studies.topk.stages.data import topk_data
 from advlearn.support.errors import UserError
@@ -53,7 +57,27 @@ def test_scenes_need_the_runs_data(tmp_path: Path) -> None:
         topk_data(settings=TopkDataJob(data=SCENES), out=tmp_path / "dataset.json")
 
 
-def test_photos(tmp_path: Path) -> None:
+def test_own_images_in_floating_point_are_said_to_be_rounded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "own.npz",
+        train_images=draw.random((60, 8, 8)),
+        train_labels=np.arange(60) % 4,
+        test_images=draw.random((12, 8, 8)),
+        test_labels=np.arange(12) % 4,
+    )
+    manifest, data = tmp_path / "raw" / "manifest.json", tmp_path / "data" / "dataset.json"
+    download(dataset="arrays", settings=SourceSettings(root=tmp_path / "own.npz"), out=manifest)
+    wanted = DataSettings(dataset="arrays", validation_images=12)
+    prepare(manifest=manifest, settings=wanted, out=data)
+    scenes = SCENES.model_copy(update={"train_images": 4, "labels": (2, 3)})
+    topk_data(data=data, settings=TopkDataJob(data=scenes), out=tmp_path / "topk" / "dataset.json")
+    assert "[topk_data] test: images in floating point are rounded" in capsys.readouterr().err
+
+
+def test_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "VOC2012"
     main = root / "ImageSets" / "Main"
     main.mkdir(parents=True)
@@ -64,7 +88,11 @@ def test_photos(tmp_path: Path) -> None:
             lines = [f"{name} {1 if (n + index) % 10 == 0 else -1}" for n, name in enumerate(names)]
             (main / f"{label}_{part}.txt").write_text("\n".join(lines))
         for n, name in enumerate(names):
-            picture(root / "JPEGImages" / f"{name}.jpg", n)
+            picture(root / "JPEGImages" / f"{name}.jpg", 100 * count + n)
+    photos = root / "JPEGImages"
+    (photos / "val4.jpg").write_bytes((photos / "train4.jpg").read_bytes())
+    grey = np.linspace(0, 65535, 400).astype(np.uint16).reshape(20, 20)
+    Image.fromarray(grey).save(photos / "train5.jpg", format="PNG")
     (root / "JPEGImages" / "val1.jpg").write_bytes(b"damaged")
     (root / "JPEGImages" / "val3.jpg").unlink()
     out = tmp_path / "data" / "dataset.json"
@@ -75,6 +103,11 @@ def test_photos(tmp_path: Path) -> None:
     assert (data.info.n_train, data.info.n_validation, data.info.n_test) == (6, 2, 3)
     assert data.info.found == {"train": 8, "test": 5}
     assert data.info.skipped == {"damaged file": 1, "missing file": 1}
+    assert data.info.changed == {"16 bits a channel, scaled to 8": 1}
+    assert sum(data.info.shared.values()) == 1
+    said = capsys.readouterr().err
+    assert "[topk_data] 1 photos: 16 bits a channel, scaled to 8" in said
+    assert "[topk_data] 1 images of the test split are in the" in said
     test = data.split("test")
     assert test.names == [f"JPEGImages/val{n}.jpg" for n in (0, 2, 4)]
     assert [np.flatnonzero(row).tolist() for row in test.labels] == [[0, 10], [8, 18], [6, 16]]
