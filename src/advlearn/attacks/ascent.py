@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from advlearn.budgets import Budget, LinfBall
 from advlearn.deviations import Deviation
+from advlearn.metrics.logits import check_classes, check_labels, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
+from advlearn.support.finite import check_finite
 from advlearn.support.seeds import derive_seed
 
 Step = Callable[[Tensor, Tensor], Tensor]
@@ -70,7 +72,8 @@ class ProjectedAscent:
             Adversarial images like ``images``.
 
         Raises:
-            UserError: images outside the box or not finite, labels that do not fit.
+            UserError: images outside the box or not finite, labels that do not fit, a network whose
+                logits or gradients are not finite.
             BudgetViolation: the result is not inside the budget (a defect).
         """
         check_inputs(self.budget, images, labels)
@@ -98,9 +101,7 @@ class ProjectedAscent:
                     if self.restarts == 1:
                         best[part] = final
                     else:
-                        with torch.no_grad():
-                            reached = self.deviation(model(final), labels[part])
-                        reached = reached.to(deviation.dtype)
+                        reached = self._reached(model, final, labels[part]).to(deviation.dtype)
                         better = reached > deviation[part]
                         best[part][better] = final[better]
                         deviation[part][better] = reached[better]
@@ -120,7 +121,7 @@ class ProjectedAscent:
         return self.budget.random_start(images, generator)
 
     def stepper(self, clean: Tensor) -> Step:
-        """``(iterate, gradient) -> next iterate`` for the batch ``clean``; overwrites both.
+        """``(iterate, gradient) -> next iterate`` for the batch ``clean``; overwrites the iterate.
 
         For the L-infinity ball the bounds of ball and box are computed once, and a step is then
         three passes over memory; in general it goes through ``budget.project``.
@@ -140,6 +141,14 @@ class ProjectedAscent:
 
         return projected
 
+    def _reached(self, model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        """The deviation (n,), by which restarts are compared: finite."""
+        logits = logits_of(model, images)
+        check_classes(labels, logits.shape[1])
+        reached = self.deviation(logits, labels)
+        check_finite(reached, "the deviations", remedy="choose another deviation")
+        return reached
+
     def _climb(
         self, problem: MaxEffectProblem, clean: Tensor, labels: Tensor, start: Tensor
     ) -> Tensor:
@@ -155,7 +164,8 @@ def check_inputs(budget: Budget, images: Tensor, labels: Tensor) -> None:
     """Refuse images that no attack can be run on.
 
     Raises:
-        UserError: no floating dtype, NaN, pixels outside the box, or labels of another length.
+        UserError: no floating dtype, NaN, pixels outside the box, labels of another length or
+            type, or a label below 0.
     """
     if not images.is_floating_point() or images.ndim < 2:
         raise UserError(
@@ -163,12 +173,7 @@ def check_inputs(budget: Budget, images: Tensor, labels: Tensor) -> None:
             where=f"dtype {images.dtype}, shape {tuple(images.shape)}",
             remedy="convert to float32 and divide integer pixels by 255",
         )
-    if labels.shape != images.shape[:1]:
-        raise UserError(
-            "there must be one label for each image",
-            where=f"{tuple(labels.shape)} labels for {len(images)} images",
-            remedy="pass labels of shape (n,)",
-        )
+    check_labels(labels, len(images))
     if len(images) == 0:
         return
     low, high = (float(bound) for bound in images.aminmax())

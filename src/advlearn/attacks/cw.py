@@ -28,8 +28,9 @@ from torch import Tensor
 
 from advlearn.attacks.min_effort import MinEffortAttack, broadcast_like, hinge
 from advlearn.attacks.min_effort import misclassified as other_class
-from advlearn.problem.evasion import MinEffortProblem
+from advlearn.problem.evasion import TOO_LARGE, MinEffortProblem
 from advlearn.settings.attack import CwSettings
+from advlearn.support.finite import check_finite
 
 _BELOW_ONE = 0.999999
 _FIRST_MOMENT, _SECOND_MOMENT, _SMALLEST = 0.9, 0.999, 1e-8
@@ -148,6 +149,7 @@ class CarliniWagner(MinEffortAttack):
             gradient = (2 * shift - broadcast_like(const, ascent) * ascent) * slope
             first.mul_(_FIRST_MOMENT).add_(gradient, alpha=1 - _FIRST_MOMENT)
             second.mul_(_SECOND_MOMENT).addcmul_(gradient, gradient, value=1 - _SECOND_MOMENT)
+            check_finite(second, "squares of the network's input gradients", remedy=TOO_LARGE)
             mean = first / (1 - _FIRST_MOMENT ** (step + 1))
             spread = (second / (1 - _SECOND_MOMENT ** (step + 1))).sqrt_().add_(_SMALLEST)
             change.addcdiv_(mean, spread, value=-self.step_size)

@@ -21,8 +21,10 @@ from torch import Tensor
 
 from advlearn.attacks.jacobian import Pullback, logit, logits_with_pullback
 from advlearn.attacks.min_effort import MinEffortAttack
-from advlearn.problem.evasion import MinEffortProblem
+from advlearn.metrics.logits import logits_of
+from advlearn.problem.evasion import TOO_LARGE, MinEffortProblem
 from advlearn.settings.attack import DeepFoolSettings
+from advlearn.support.finite import check_finite
 
 _BEYOND = 1e-4
 _SMALLEST = 1e-8
@@ -72,8 +74,8 @@ class DeepFool(MinEffortAttack):
             rows = rows[left]
             total[rows] += step[left].view_as(image[rows])
             image[rows] = (clean[rows] + (1 + self.overshoot) * total[rows]).clamp_(0, 1)
-        with torch.no_grad():
-            reached[rows] = problem.reached(problem.learner(image[rows]), labels[rows])
+        logits = logits_of(problem.learner, image[rows])
+        reached[rows] = problem.reached(logits, labels[rows])
         return image, reached
 
     def _step(self, logits: Tensor, pull: Pullback, labels: Tensor, others: Tensor) -> Tensor:
@@ -85,9 +87,12 @@ class DeepFool(MinEffortAttack):
             gradient = pull(lead)
             if self.norm == "l2":
                 length = torch.linalg.vector_norm(gradient, dim=1) + _SMALLEST
+                check_finite(length, "lengths of the network's input gradients", remedy=TOO_LARGE)
                 distance, direction = lead(logits).abs() / length, gradient / length[:, None]
             else:
-                distance = lead(logits).abs() / (gradient.abs().sum(1) + _SMALLEST)
+                length = gradient.abs().sum(1) + _SMALLEST
+                check_finite(length, "lengths of the network's input gradients", remedy=TOO_LARGE)
+                distance = lead(logits).abs() / length
                 direction = gradient.sign()
             ahead = direction * (distance + _BEYOND)[:, None]
             nearer = distance < nearest

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from advlearn.metrics.logits import check_logits
+from advlearn.problem.evasion import input_gradient
+
 Pullback = Callable[[Callable[[Tensor], Tensor]], Tensor]
 """``(logits (m, c) -> (m,)) -> (m, d)``: each image's gradient by its pixels, flattened."""
 
@@ -17,15 +20,18 @@ def logits_with_pullback(learner: nn.Module, images: Tensor) -> tuple[Tensor, Pu
     Args:
         learner: frozen network that treats each image on its own.
         images: (m, ...).
+
+    Raises:
+        UserError: logits of a wrong shape, or logits or gradients that are not finite.
     """
     point = images.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = learner(point)
+    check_logits(logits.detach(), len(point))
 
     def pull(function: Callable[[Tensor], Tensor]) -> Tensor:
         with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(function(logits).sum(), point, retain_graph=True)
-        return gradient.flatten(1)
+            return input_gradient(function(logits).sum(), point, keep=True).flatten(1)
 
     return logits.detach(), pull
 

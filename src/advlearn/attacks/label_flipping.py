@@ -24,6 +24,7 @@ from advlearn.attacks.poisoning import LogisticTask
 from advlearn.budgets.points import Array, FewLabels
 from advlearn.learners import logistic
 from advlearn.problem.bilevel import BilevelProblem
+from advlearn.support.finite import check_finite
 
 
 def flipping_problem(task: LogisticTask, count: int) -> BilevelProblem[Array]:
@@ -65,7 +66,7 @@ class GreedyFlips:
                 trial = flips.copy()
                 trial[index] = 1
                 answer = problem.after(trial)
-                effect = problem.deviation(problem.before, answer)
+                effect = problem.effect_of(answer)
                 if effect > highest:
                     best, highest, reached = trial, effect, answer
             flips, theta = best, reached
@@ -77,6 +78,7 @@ class GreedyFlips:
         targets = flipped(problem.data, flips)
         adjoint = self.task.adjoint(self.task.points, theta)
         influence = -(2 * targets - 1) * (logistic.add_intercept(self.task.points) @ adjoint)
+        check_finite(influence, "influences", thing="points", remedy=logistic.SCALE)
         left = np.flatnonzero(flips == 0)
         order = left[np.argsort(-influence[left], kind="stable")]
         return order[: self.shortlist].astype(np.int64)

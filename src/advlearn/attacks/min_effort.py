@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from advlearn.attacks.ascent import check_inputs
 from advlearn.budgets import L2Ball, LinfBall
 from advlearn.deviations import margin, negative_margin
+from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MinEffortProblem, frozen
 
 _NORMS = {"l2": L2Ball(1.0), "linf": LinfBall(1.0)}
@@ -72,7 +73,8 @@ class MinEffortAttack(ABC):
             labels: int64 (n,).
 
         Raises:
-            UserError: images outside [0, 1] or not finite, labels that do not fit.
+            UserError: images outside [0, 1] or not finite, labels that do not fit, a network whose
+                logits or gradients are not finite.
         """
         check_inputs(_NORMS[self.norm], images, labels)
         problem = self.problem(model)
@@ -82,9 +84,9 @@ class MinEffortAttack(ABC):
             for first in range(0, len(images), self.batch_size):
                 part = slice(first, first + self.batch_size)
                 clean, label = images[part], labels[part]
-                with torch.no_grad():
-                    logits = model(clean)
-                found = problem.reached(logits, label)
+                logits = logits_of(model, clean)
+                check_classes(label, logits.shape[1])
+                found = problem.reached(logits, label).clone()
                 left = (~found).nonzero().squeeze(1)
                 if len(left):
                     nearest, hit = self._attack(problem, clean[left], label[left], logits[left])

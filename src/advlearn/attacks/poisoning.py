@@ -28,6 +28,7 @@ from advlearn.budgets.points import Array, PointBudget
 from advlearn.learners import logistic
 from advlearn.problem.bilevel import BilevelProblem
 from advlearn.support.errors import UserError
+from advlearn.support.finite import check_finite
 
 # The step rule of Madry et al. (2018): the border is within reach from anywhere inside.
 _REACH = 2.5
@@ -92,13 +93,18 @@ class LogisticTask:
         Args:
             points: (n, d).
             theta: the minimum for them, :meth:`fitted`.
+
+        Raises:
+            UserError: it is not finite.
         """
         adjoint = self.adjoint(points, theta)
         share = expit(logistic.add_intercept(points) @ theta)
         along = share * (1 - share) * (logistic.add_intercept(points) @ adjoint)
         residual = share - self.targets
         mixed = np.outer(along, theta[:-1]) + np.outer(residual, adjoint[:-1])
-        return np.asarray(-mixed / len(points))
+        found = np.asarray(-mixed / len(points))
+        check_finite(found, "hypergradients", thing="points", remedy=logistic.SCALE)
+        return found
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ class HypergradientAscent:
             best, highest = current, -np.inf
             for step in range(self.steps + 1):
                 theta = problem.after(current)
-                effect = problem.deviation(problem.before, theta)
+                effect = problem.effect_of(theta)
                 if effect > highest:
                     best, highest = current, effect
                 if step < self.steps:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from advlearn import attacks
 from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.ascent import ProjectedAscent, check_inputs
+from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.support.errors import UserError
@@ -69,7 +70,8 @@ def robust_verdicts(
             already; it saves a forward pass.
 
     Raises:
-        UserError: images outside the box, labels that do not fit, or an unknown attack.
+        UserError: images outside the box, labels that do not fit, an unknown attack, or a network
+            whose logits or gradients are not finite: its images are never counted as robust.
         BudgetViolation: an adversarial image is outside ball or box (a defect).
     """
     return worst_case_verdicts(model, images, labels, [settings], seed, batch_size, clean)
@@ -111,6 +113,13 @@ def worst_case_verdicts(
             remedy="give the attacks one norm and one epsilon, or call once for each budget",
         )
     check_inputs(solvers[0].budget, images, labels)
+    if clean is not None and (clean.shape != labels.shape or clean.dtype != torch.bool):
+        raise UserError(
+            "what is known of the clean images must be one verdict for each",
+            where=f"'clean' of shape {tuple(clean.shape)} and type {clean.dtype},"
+            f" {len(images)} images",
+            remedy="pass a bool tensor of shape (n,), or leave it out",
+        )
     batch_size = batch_size or default_batch_size(images)
     adversarial = images.clone()
     gradients = 0
@@ -148,12 +157,13 @@ def _solver(settings: Settings) -> ProjectedAscent:
 
 
 def _correct(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
-    with torch.no_grad():
-        parts = [
-            model(part).argmax(1) == label
-            for part, label in zip(images.split(batch_size), labels.split(batch_size), strict=True)
-        ]
-    return torch.cat(parts) if parts else labels.new_zeros(0, dtype=torch.bool)
+    right = torch.zeros_like(labels, dtype=torch.bool)
+    for first in range(0, len(images), batch_size):
+        part = slice(first, first + batch_size)
+        logits = logits_of(model, images[part])
+        check_classes(labels[part], logits.shape[1])
+        right[part] = logits.argmax(1) == labels[part]
+    return right
 
 
 def _attack(
@@ -233,6 +243,5 @@ def _judge_finished(
     rows = torch.cat([part for part, _ in finished])
     last = torch.cat([iterate for _, iterate in finished])
     finished.clear()
-    with torch.no_grad():
-        robust[rows] = model(last).argmax(1) == labels[rows]
+    robust[rows] = logits_of(model, last).argmax(1) == labels[rows]
     adversarial[rows] = last

@@ -17,7 +17,7 @@ from advlearn import attacks, budgets, deviations
 from advlearn.attacks.robustness import default_batch_size, robust_verdicts
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
-from advlearn.support.errors import BudgetViolation
+from advlearn.support.errors import BudgetViolation, UserError
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,17 @@ def sanity_checks(
         seed: seed of the attack.
         grid: radii, as multiples of the attack's own.
         batch_size: images in one pass.
+
+    Raises:
+        UserError: no images, or a network whose logits or gradients are not finite: no check of
+            its numbers could mean anything.
     """
+    if not len(images):
+        raise UserError(
+            "an evaluation is checked on at least one image",
+            where=f"images of shape {tuple(images.shape)}",
+            remedy="give a few hundred images",
+        )
 
     def accuracy(multiple: float) -> tuple[float, float]:
         # The step follows the radius, else a small radius is attacked with steps across the ball.

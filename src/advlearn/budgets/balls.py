@@ -43,7 +43,7 @@ class LinfBall(Budget):
 
     def maximiser(self, gradient: Tensor) -> Tensor:
         """Sign of the gradient; 0 where it is 0."""
-        return gradient.sign_()
+        return gradient.sign()
 
     def distance(self, clean: Tensor, candidate: Tensor) -> Tensor:
         """Largest absolute change of a pixel, (n,)."""
@@ -82,7 +82,13 @@ class L2Ball(Budget):
 
     def maximiser(self, gradient: Tensor) -> Tensor:
         """The gradient divided by its length, or by 1e-12 where it is shorter than that."""
-        return gradient.div_(_lengths(gradient))
+        lengths = _lengths(gradient)
+        if bool(lengths.isinf().any()):
+            # Squares overflow long before the gradient does; divided by infinity it would be zero.
+            largest = gradient.abs().flatten(1).amax(1).reshape(lengths.shape)
+            gradient = gradient / torch.where(lengths.isinf(), largest, 1.0)
+            lengths = _lengths(gradient)
+        return gradient / lengths
 
     def distance(self, clean: Tensor, candidate: Tensor) -> Tensor:
         """Euclidean length of the perturbation, (n,)."""

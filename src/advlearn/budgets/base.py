@@ -77,7 +77,8 @@ class Budget(ABC):
     def maximiser(self, gradient: Tensor) -> Tensor:
         """The direction of norm one that maximises the inner product with ``gradient``.
 
-        May overwrite ``gradient``. Where the gradient is zero the direction is zero.
+        A new tensor: a gradient of autograd's may be an expanded one, which cannot be written into.
+        Where the gradient is zero the direction is zero.
         """
 
     @abstractmethod

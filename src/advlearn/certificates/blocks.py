@@ -120,10 +120,17 @@ def blocks(points: np.ndarray, labels: np.ndarray, graph: Graph) -> Blocks:
         graph: on n points.
 
     Raises:
-        UserError: shapes that do not fit, or points that are no finite table.
+        UserError: shapes that do not fit, labels that are no whole numbers, or points that are no
+            finite table.
     """
     points = check_points(points)
     labels = np.asarray(labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(
+            "the labels of a partition are whole numbers",
+            where=f"labels of type {labels.dtype}",
+            remedy="give the labels_ of a clustering",
+        )
     if labels.shape != (len(points),) or graph.n != len(points):
         raise UserError(
             "points, labels and graph are not of one size",

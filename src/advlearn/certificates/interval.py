@@ -170,7 +170,8 @@ def check_sweeps(sweeps: int) -> None:
 
 def _interval(cut: Blocks, pulls: np.ndarray, low: Callable[[Cluster], float]) -> Interval:
     inside = [low(cluster) for cluster in cut.clusters if len(cluster.members) > 1]
-    return Interval(max(inside, default=0.0), _high(cut, pulls))
+    # NaN is the largest to numpy: an end that is not known is never passed over.
+    return Interval(float(np.max(inside, initial=0.0)), _high(cut, pulls))
 
 
 def _low(

@@ -20,6 +20,10 @@ from advlearn.support.errors import UserError
 
 Array = NDArray[np.float64]
 
+LARGEST = 1e100
+"""Largest coordinate: sums of products of two must stay far below overflow."""
+SCALE = "scale each feature, for example to mean 0 and standard deviation 1"
+
 # Newton's steps are quadratic from the first that is accepted whole; a hundred is never needed.
 _MOST_STEPS = 100
 _ENOUGH_DECREASE = 1e-4
@@ -29,8 +33,8 @@ def check(points: Array, targets: Array, penalty: float) -> None:
     """Check that there is a lower-level problem.
 
     Raises:
-        UserError: points that are no finite matrix, targets other than 0 and 1 or of another
-            length, no points, or a penalty that is not above 0 and finite.
+        UserError: points that are no finite matrix or above `LARGEST`, targets other than 0 and 1
+            or of another length, no points, or a penalty that is not above 0 and finite.
     """
     finite = points.ndim == 2 and len(points) > 0 and bool(np.isfinite(points).all())
     if not finite or targets.shape != points.shape[:1] or not np.isin(targets, (0, 1)).all():
@@ -44,6 +48,13 @@ def check(points: Array, targets: Array, penalty: float) -> None:
             "the penalty of a logistic regression must be above 0",
             where=f"penalty {penalty}",
             remedy="give for example 0.01; without one there may be no minimum",
+        )
+    largest = float(np.abs(points).max(initial=0.0))
+    if largest > LARGEST:
+        raise UserError(
+            f"the points are too large: the largest coordinate is {largest:.3g}",
+            where=f"points of shape {points.shape}, at most {LARGEST:g}",
+            remedy=SCALE,
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from advlearn.metrics.logits import check_logits
 from advlearn.support.errors import UserError
 
 MEASURES = ("tkacc", "p", "map", "ndcg")
@@ -30,7 +31,7 @@ def top_k_mask(logits: Tensor, k: int) -> Tensor:
         k: cut-off, 1 to c.
 
     Raises:
-        UserError: k is outside 1 to c.
+        UserError: k is outside 1 to c, or logits that are not finite.
     """
     _check(logits, k)
     mask = torch.zeros_like(logits, dtype=torch.bool)
@@ -46,7 +47,7 @@ def measures(logits: Tensor, relevant: Tensor, k: int) -> Tensor:
         k: cut-off, 1 to c.
 
     Raises:
-        UserError: k is outside 1 to c.
+        UserError: k is outside 1 to c, or logits that are not finite.
     """
     _check(logits, k)
     hits = relevant.gather(1, ranking(logits)[:, :k]).double()
@@ -106,3 +107,4 @@ def _check(logits: Tensor, k: int) -> None:
             where=f"k={k} with {logits.shape[1]} labels",
             remedy="choose another k",
         )
+    check_logits(logits, len(logits))

@@ -115,11 +115,17 @@ class BilevelProblem(Generic[Result]):
             evasion attack compares with the true label instead.
         perturb: (data, E) -> data; by default A + E.
 
+    Learner and ``perturb`` are handed copies, so that neither can change the data; an attack that
+    writes into ``data`` is stopped by numpy. A result of the learner that is an array of floating
+    numbers, and every deviation, must be finite: a comparison with NaN is false, and such an answer
+    would count as one that withstands the attack.
+
     Attributes:
         queries: how often the learner was asked for perturbed data.
 
     Raises:
-        UserError: data that are empty or hold NaN or infinity.
+        UserError: data that are empty or hold NaN or infinity; later, where an answer of the
+            learner or a deviation is not finite.
     """
 
     data: Array
@@ -138,6 +144,7 @@ class BilevelProblem(Generic[Result]):
                 where=f"data of shape {self.data.shape}",
                 remedy="remove rows with NaN or infinity before the attack",
             )
+        self.data.flags.writeable = False
 
     @cached_property
     def before(self) -> Result:
@@ -147,16 +154,34 @@ class BilevelProblem(Generic[Result]):
     @cached_property
     def clean_effect(self) -> float:
         """D of the unperturbed data, which every budget holds: 0 if D is a distance of results."""
-        return float(self.deviation(self.before, self._clean))
+        return self.effect_of(self._clean)
 
     def after(self, perturbation: Array) -> Result:
-        """The learner's result on the perturbed data; counts as one query."""
+        """The learner's result on the perturbed data; counts as one query.
+
+        Raises:
+            UserError: it is an array of numbers that are not finite.
+        """
         self.queries += 1
-        return self.learner(self.perturb(self.data, perturbation))
+        return self._answer(self.perturb(self.data.copy(), np.array(perturbation)))
+
+    def effect_of(self, result: Result) -> float:
+        """D(before, result) of a result of the learner; no query.
+
+        Raises:
+            UserError: it is not finite.
+        """
+        effect = float(self.deviation(self.before, result))
+        _check_effect(effect, f"deviation {_name(self.deviation)} after query {self.queries}")
+        return effect
 
     def effect(self, perturbation: Array) -> float:
-        """D(before, after); counts as one query."""
-        return float(self.deviation(self.before, self.after(perturbation)))
+        """D(before, after); counts as one query.
+
+        Raises:
+            UserError: the learner's answer or D is not finite.
+        """
+        return self.effect_of(self.after(perturbation))
 
     def max_effect(self, attack: Attack, tau: float | None = None, *, seed: int = 0) -> Outcome:
         """M1: the largest effect among the attack's candidates and E = 0 (the smaller E of equals).
@@ -254,7 +279,12 @@ class BilevelProblem(Generic[Result]):
 
     @cached_property
     def _clean(self) -> Result:
-        return self.learner(self.data)
+        return self._answer(self.data.copy())
+
+    def _answer(self, data: Array) -> Result:
+        result = self.learner(data)
+        _check_answer(result, f"query {self.queries} of the learner {_name(self.learner)}")
+        return result
 
     @property
     def _nothing(self) -> _Candidate:
@@ -270,6 +300,32 @@ class BilevelProblem(Generic[Result]):
             # The attack may continue to write into its own array.
             kept = np.array(perturbation, dtype=np.float64)
             yield _Candidate(kept, self.budget.size(kept), self.effect(kept))
+
+
+def _check_answer(result: Any, where: str) -> None:
+    """Refuse an array of floating numbers that are not finite; anything else is left alone."""
+    if not isinstance(result, np.ndarray) or not np.issubdtype(result.dtype, np.inexact):
+        return
+    bad = int(np.count_nonzero(~np.isfinite(result)))
+    if bad:
+        raise UserError(
+            f"the learner answered with {bad} of {result.size} numbers that are not finite",
+            where=f"{where}; query 0 is that of the clean data",
+            remedy="scale the data, or let the learner answer with finite numbers",
+        )
+
+
+def _check_effect(effect: float, where: str) -> None:
+    if not math.isfinite(effect):
+        raise UserError(
+            f"the deviation of an attack must be a finite number, it is {effect}",
+            where=where,
+            remedy="let the deviation answer with a number for every result of the learner",
+        )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", type(function).__qualname__)
 
 
 class _Candidate(NamedTuple):

@@ -27,8 +27,17 @@ from torch import Tensor, nn
 from advlearn.budgets import Box, Budget
 from advlearn.budgets.points import Array, Frobenius, LInf, PointBudget
 from advlearn.deviations import Deviation
+from advlearn.metrics.logits import check_classes, check_logits, logits_of
 from advlearn.problem.bilevel import BilevelProblem
 from advlearn.support.errors import UserError, unknown_name
+from advlearn.support.finite import check_finite
+
+_GRADIENT = (
+    "a gradient attack says nothing about these images: look for a root, a norm or a division at 0"
+    " in the network and keep it away from 0, for example (x + 1e-12).sqrt()"
+)
+TOO_LARGE = "scale the network's logits down: the numbers do not fit into its floating type"
+_DEVIATION = "choose another deviation, or a network with smaller logits"
 
 AnyGoal = TypeVar("AnyGoal")
 """What the attacker wants, in a form that the deviation and the test of success understand."""
@@ -51,8 +60,20 @@ class EvasionProblem(Generic[AnyGoal]):
 
         One forward and one backward pass, and no gradient reaches the parameters. The logits come
         with it because whoever takes a step usually also wants to know the prediction.
+
+        Raises:
+            UserError: logits of a wrong shape, a label outside the classes, a network without a
+                gradient, or logits, deviations or gradients that are not finite.
         """
-        return _linearise(self.learner, lambda logits: self.deviation(logits, goal), candidate)
+
+        def climbed(logits: Tensor) -> Tensor:
+            if isinstance(goal, Tensor):
+                check_classes(goal, logits.shape[1])
+            deviations = self.deviation(logits, goal)
+            check_finite(deviations.detach(), "the deviations", remedy=_DEVIATION)
+            return deviations
+
+        return _linearise(self.learner, climbed, candidate)
 
     def _of_image(
         self,
@@ -64,9 +85,8 @@ class EvasionProblem(Generic[AnyGoal]):
     ) -> BilevelProblem[Any]:
         def logits(data: Array) -> Tensor:
             image = torch.from_numpy(data).to(clean.device, clean.dtype)
-            with frozen(self.learner), torch.no_grad():
-                found: Tensor = self.learner(image)
-            return found
+            with frozen(self.learner):
+                return logits_of(self.learner, image)
 
         def boxed(data: Array, perturbation: Array) -> Array:
             return np.clip(data + perturbation, box.low, box.high)
@@ -164,9 +184,35 @@ def _linearise(
     point = candidate.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = learner(point)
+        check_logits(logits.detach(), len(point))
         # Images do not interact, so the gradient of the sum holds each image's own gradient.
-        (gradient,) = torch.autograd.grad(deviation(logits).sum(), point)
+        gradient = input_gradient(deviation(logits).sum(), point)
     return logits.detach(), gradient
+
+
+def input_gradient(value: Tensor, point: Tensor, *, keep: bool = False) -> Tensor:
+    """Derivative of ``value`` by ``point`` (n, ...), which autograd owns: not to be written into.
+
+    It may be an expanded tensor, several places of which share one number.
+
+    Args:
+        value: one number, made of what a network returned for ``point``.
+        point: images of which a gradient is wanted.
+        keep: keep what further gradients of the same pass need.
+
+    Raises:
+        UserError: the network has cut the way back to its input.
+        NotFiniteError: the gradient is not finite. A gradient that is zero is one.
+    """
+    if not value.requires_grad:
+        raise UserError(
+            "the network has no gradient with respect to its input",
+            where="gradient attack",
+            remedy="leave out detach(), no_grad() and numpy in the network's forward pass",
+        )
+    (gradient,) = torch.autograd.grad(value, point, retain_graph=keep)
+    check_finite(gradient, "the network's input gradients", remedy=_GRADIENT)
+    return gradient
 
 
 @contextmanager

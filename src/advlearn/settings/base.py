@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
@@ -74,6 +76,45 @@ def without_null(named: Any) -> Any:
     if not isinstance(named, dict):
         return named
     return {name: value for name, value in named.items() if value is not None}
+
+
+def plain_values(values: Any, path: str = "") -> Any:
+    """Settings of a user's function, as they come out of YAML, checked and with numbers as numbers.
+
+    YAML 1.1 reads ``1e-3`` as text, as it wants a point and a signed exponent. Text of this form,
+    quoted or not, becomes a number. What JSON cannot hold would not reach the function as it is.
+
+    Args:
+        values: null, truth values, numbers, text, and lists and mappings of these.
+        path: key at which they stand, for errors.
+
+    Raises:
+        ValueError: a number that is not finite, a key that is no text, or another type, such as a
+            date.
+    """
+    where = f"{path}: " if path else ""
+    if isinstance(values, dict):
+        if odd := [key for key in values if not isinstance(key, str)]:
+            raise ValueError(f"{where}the key {odd[0]!r} is no text; put it in quotes")
+        return {
+            key: plain_values(value, f"{path}.{key}" if path else key)
+            for key, value in values.items()
+        }
+    if isinstance(values, list | tuple):
+        return [plain_values(value, f"{path}[{at}]") for at, value in enumerate(values)]
+    if isinstance(values, str) and _YAML_MISSES.fullmatch(values):
+        values = float(values)
+    if isinstance(values, float) and not math.isfinite(values):
+        raise ValueError(f"{where}{values} is no finite number")
+    if values is not None and not isinstance(values, bool | int | float | str):
+        raise ValueError(
+            f"{where}{values} is read as {type(values).__name__}; put it in quotes for text"
+        )
+    return values
+
+
+_YAML_MISSES = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", re.ASCII)
+"""Floating numbers of YAML 1.2 and JSON that have an exponent: not all are numbers in YAML 1.1."""
 
 
 def check_plain_names(named: dict[str, _Value], what: str = "name") -> dict[str, _Value]:

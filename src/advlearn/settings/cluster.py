@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from advlearn.settings.base import Settings
+from advlearn.settings.base import Settings, plain_values
 from advlearn.support.errors import UserError, unknown_name
 
 #: Clusterers that come with advlearn; a laboratory adds its own under ``cluster.own``.
@@ -146,7 +146,9 @@ class OwnClusterer(Settings):
     function: str = Field(
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:function"
     )
-    settings: dict[str, Any] = Field({}, description="handed to the function as they are")
+    settings: Annotated[dict[str, Any], BeforeValidator(plain_values)] = Field(
+        {}, description="handed to the function; 1e-3 is a number, though YAML 1.1 says text"
+    )
 
 
 class ClusterSettings(Settings):

@@ -13,7 +13,7 @@ from advlearn.settings.attack import AttackSettings
 from advlearn.settings.network import RetrainSettings
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.seeds import derive_seed
-from advlearn.training.fit import Batch, make_optimiser, run_steps, shuffled
+from advlearn.training.fit import Batch, check_batch_size, make_optimiser, run_steps, shuffled
 from advlearn.training.loop import Loop
 
 Craft = Callable[[nn.Module, Tensor, Tensor, int], Tensor]
@@ -59,7 +59,8 @@ def retrain(
         labels: (n,) class numbers.
         adversarial: (m, c, h, w) static adversarial images of ``positions``; not read when
             crafting is online.
-        positions: (m,) positions of the selected images; m = 0 trains on clean images alone.
+        positions: (m,) positions of the selected images; m = 0 trains on clean images alone. With
+            m = 1 batch normalisation sees the one adversarial image by its running statistics.
         settings: schedule, crafting, epochs and optimiser.
         seed: decides orders, dropout and random starts.
         craft: attack for online crafting.
@@ -67,9 +68,14 @@ def retrain(
 
     Returns:
         Mean loss over all steps of the last epoch.
+
+    Raises:
+        UserError: training diverges, online crafting meets logits or gradients that are not finite,
+            or batches of one image for a network with batch normalisation.
     """
     clean_order, adversarial_order = orders(seed)
     torch.manual_seed(derive_seed(seed, "dropout"))
+    check_batch_size(network, settings.batch_size)
     optimiser = make_optimiser(network, settings.optimiser, settings.learning_rate)
     loop = Loop(network, optimiser, (clean_order, adversarial_order), checkpoint=checkpoint)
     steps = loop.values.setdefault("steps", {"adversarial": 0, "loss": 0.0})

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from advlearn.settings.network import TrainingSettings
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.seeds import derive_seed
-from advlearn.training.fit import Batch, make_optimiser, run_steps, shuffled
+from advlearn.training.fit import Batch, check_batch_size, make_optimiser, run_steps, shuffled
 from advlearn.training.loop import Loop
 
 
@@ -39,9 +39,14 @@ def train_clean(
 
     Returns:
         What ``after_epoch`` returned, an entry an epoch.
+
+    Raises:
+        UserError: training diverges, or batches of one image for a network with batch
+            normalisation.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "order"))
     torch.manual_seed(derive_seed(seed, "dropout"))
+    check_batch_size(network, settings.batch_size)
     optimiser = make_optimiser(network, settings.optimiser, settings.learning_rate)
     loop = Loop(network, optimiser, (generator,), checkpoint=checkpoint)
     history: list[Any] = loop.values.setdefault("history", [])

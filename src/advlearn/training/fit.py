@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from advlearn.support.errors import UserError
 from advlearn.training.loop import Loop
@@ -26,8 +27,52 @@ def make_optimiser(network: nn.Module, name: str, learning_rate: float) -> torch
 
 
 def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:
-    """Positions 0..n-1 in random order, cut into batches; no batches for n = 0."""
-    return list(torch.randperm(n, generator=generator).split(batch_size)) if n else []
+    """Positions 0..n-1 in random order, cut into batches; no batches for n = 0.
+
+    Where one image is left over it joins the batch before: a single image has no spread by which
+    batch normalisation could divide, and its step would weigh as much as that of a whole batch. Of
+    a single image in all there is one batch of one (:func:`training_mode`).
+    """
+    if not n:
+        return []
+    sizes = [batch_size] * (n // batch_size)
+    left = n % batch_size
+    if left == 1 and sizes:
+        sizes[-1] += 1
+    elif left:
+        sizes.append(left)
+    return list(torch.randperm(n, generator=generator).split(sizes))
+
+
+def training_mode(network: nn.Module, n: int) -> None:
+    """Put ``network`` into training mode for a batch of ``n`` images.
+
+    For a single image batch normalisation uses its running statistics, as in evaluation, and
+    leaves them as they are.
+    """
+    network.train()
+    if n == 1:
+        for layer in normalisations(network):
+            layer.eval()
+
+
+def check_batch_size(network: nn.Module, batch_size: int) -> None:
+    """Refuse batches of one image for a network with batch normalisation.
+
+    Raises:
+        UserError: its running statistics would never be those of any image.
+    """
+    if batch_size == 1 and normalisations(network):
+        raise UserError(
+            "batch normalisation cannot be trained on batches of one image",
+            where="keys 'training.batch_size' and 'retrain.batch_size', value 1",
+            remedy="set batch_size to at least 2, or use a network without batch normalisation",
+        )
+
+
+def normalisations(network: nn.Module) -> list[nn.Module]:
+    """The layers of batch normalisation."""
+    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
 
 
 def run_steps(
@@ -41,33 +86,36 @@ def run_steps(
     Batches are made when they are due, so that online crafting sees the network as it is then.
 
     Raises:
-        UserError: the loss is no longer finite.
+        UserError: a loss or a weight is no longer finite; no step is made with such a loss.
     """
     sums = loop.values.setdefault("sums", {"total": 0.0, "count": 0})
     for make in loop.batches(batches):
         images, labels = make()
-        network.train()
+        training_mode(network, len(labels))
         optimiser.zero_grad(set_to_none=True)
-        loss = cross_entropy(network(images), labels)
+        logits = network(images)
+        loss = cross_entropy(logits, labels)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            bad = int((~logits.detach().isfinite().all(1)).sum())
+            raise diverged(
+                f"the loss is {value}, logits of {bad} of {len(labels)} images are not finite"
+            )
         loss.backward()
         optimiser.step()
-        sums["total"] += float(loss.detach()) * len(labels)
+        sums["total"] += value * len(labels)
         sums["count"] += len(labels)
     del loop.values["sums"]
-    mean = sums["total"] / sums["count"] if sums["count"] else 0.0
-    return finite_loss(mean)
+    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+        raise diverged("the weights are not finite")
+    return float(sums["total"] / sums["count"]) if sums["count"] else 0.0
 
 
-def finite_loss(mean: float) -> float:
-    """The mean loss of an epoch.
-
-    Raises:
-        UserError: it is not finite.
-    """
-    if not math.isfinite(mean):
-        raise UserError(
-            f"training diverged: the mean loss is {mean}",
-            where="keys 'training.learning_rate' and 'retrain.learning_rate' of the universe",
-            remedy="use a smaller learning rate",
-        )
-    return mean
+def diverged(what: str) -> UserError:
+    """The error of a training whose numbers are no longer finite."""
+    return UserError(
+        f"training diverged: {what}",
+        where="keys 'training.learning_rate' and 'retrain.learning_rate' of the universe",
+        remedy="use a smaller learning rate, and look for a root or a division at 0 in a network"
+        " of your own",
+    )

@@ -14,11 +14,12 @@ from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, g
 
 from advlearn.data.multilabel.store import Images, MultiLabelSplit
 from advlearn.metrics.average_precision import mean_average_precision
+from advlearn.metrics.logits import check_shape
 from advlearn.settings.multilabel import MultiLabelTraining
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from advlearn.support.seeds import derive_seed
-from advlearn.training.fit import make_optimiser, shuffled
+from advlearn.training.fit import check_batch_size, make_optimiser, shuffled, training_mode
 from advlearn.training.loop import Loop
 
 
@@ -65,8 +66,9 @@ def fit(
         What each epoch came to.
 
     Raises:
-        UserError: the loss or the logits are no longer finite, no validation image has a label, or
-            ``trainable`` is head and the network does not end in a linear layer.
+        UserError: the loss or the logits are no longer finite, no validation image has a label,
+            ``trainable`` is head and the network does not end in a linear layer, or batches of one
+            image for a network with batch normalisation.
     """
     if not validation.labels.any():
         raise UserError(
@@ -88,7 +90,10 @@ def fit(
     torch.manual_seed(derive_seed(seed, "dropout"))
     targets = torch.from_numpy(train.labels).float()
     optimiser = make_optimiser(network, settings.optimiser, settings.learning_rate)
-    steps = settings.epochs * math.ceil(len(targets) / settings.batch_size)
+    check_batch_size(network, settings.batch_size)
+    # The batches of any order are as many.
+    a_draw = shuffled(len(targets), settings.batch_size, torch.Generator())
+    steps = settings.epochs * len(a_draw)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
         lambda step: (
@@ -98,13 +103,13 @@ def fit(
     loop = Loop(network, optimiser, (order,), (changes,), schedule, checkpoint)
     history = [Epoch(*row) for row in loop.values.setdefault("history", [])]
     for number in loop.epochs(settings.epochs):
-        network.train()
         total = loop.tensors.setdefault("total", torch.zeros((), device=device))
         for positions in loop.batches(shuffled(len(targets), settings.batch_size, order)):
             images = torch.from_numpy(train.images[positions.numpy()])
             if settings.augment:
                 images = augmented(images, changes)
             wanted = targets[positions].to(device)
+            training_mode(network, len(wanted))
             optimiser.zero_grad(set_to_none=True)
             loss = binary_cross_entropy_with_logits(
                 network(images.to(device)), wanted, reduction="sum"
@@ -115,9 +120,11 @@ def fit(
             total += loss.detach()
         mean = float(loop.tensors.pop("total")) / len(targets)
         logits = all_scores(network, validation.images, settings.batch_size)
-        if not math.isfinite(mean) or not np.isfinite(logits).all():
+        bad = int((~np.isfinite(logits).all(axis=1)).sum())
+        if not math.isfinite(mean) or bad:
             raise UserError(
-                f"training diverged: the mean loss is {mean}",
+                f"training diverged: the mean loss is {mean}, logits of {bad} of {len(logits)}"
+                " validation images are not finite",
                 where="key 'training.learning_rate' of the model",
                 remedy="use a smaller learning rate",
             )
@@ -136,15 +143,26 @@ def fit(
 
 @torch.no_grad()
 def all_scores(network: nn.Module, images: Images, batch_size: int) -> np.ndarray:
-    """Logits float32 (n, classes) of all ``images``, a batch at a time, in evaluation mode."""
+    """Logits float32 (n, classes) of all ``images``, a batch at a time, in evaluation mode.
+
+    Raises:
+        UserError: no images, or logits that are no table with a row an image.
+    """
+    if not len(images):
+        raise UserError(
+            "a network is evaluated on at least one image",
+            where="a split without images",
+            remedy="use more images",
+        )
     device = next(network.parameters()).device
     network.eval()
     parts = [
         network(torch.from_numpy(images[start : start + batch_size]).to(device)).cpu()
         for start in range(0, len(images), batch_size)
     ]
-    logits: np.ndarray = torch.cat(parts).numpy()
-    return logits
+    logits = torch.cat(parts)
+    check_shape(logits, len(images))
+    return logits.numpy()
 
 
 def augmented(images: Tensor, generator: torch.Generator) -> Tensor:

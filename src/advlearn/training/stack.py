@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from advlearn.learners.networks.stack import Stack, State
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.seeds import derive_seed
-from advlearn.training.fit import MOMENTUM, finite_loss
+from advlearn.training.fit import MOMENTUM, diverged, normalisations
 from advlearn.training.loop import Loop
 
 _ABSENT = -1
@@ -51,8 +51,7 @@ def pays(device: torch.device, network: nn.Module) -> bool:
     On a CPU one after the other is as fast. Batch normalisation would see the images that fill the
     batch of a member with fewer images than the others.
     """
-    normalised = any(isinstance(module, _BatchNorm) for module in network.modules())
-    return device.type == "cuda" and not normalised
+    return device.type == "cuda" and not normalisations(network)
 
 
 class StackedOptimiser(torch.optim.Optimizer):
@@ -124,7 +123,7 @@ def train_stack(
         What became of each member, in the order of ``members``.
 
     Raises:
-        UserError: the loss of a member is no longer finite.
+        UserError: the loss or the weights of a member are not finite.
     """
     # The longest first: those that still train are always the first of the stack.
     ranked = sorted(members, key=lambda member: -len(member.batches))
@@ -153,10 +152,11 @@ def train_stack(
             sums["loss"][:n] += total.detach() * in_last
             sums["count"][:n] += count * in_last
     means = (sums["loss"] / sums["count"].clamp(min=1)).tolist()
-    found = {
-        id(member): Trained(state, finite_loss(loss))
-        for member, state, loss in zip(ranked, stack.states(), means, strict=True)
-    }
+    found = {}
+    for member, state, loss in zip(ranked, stack.states(), means, strict=True):
+        if not (isfinite(loss) and all(bool(value.isfinite().all()) for value in state.values())):
+            raise diverged(f"the mean loss is {loss}, or weights are not finite")
+        found[id(member)] = Trained(state, loss)
     return [found[id(member)] for member in members]
 
 

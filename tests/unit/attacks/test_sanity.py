@@ -9,6 +9,7 @@ from advlearn.attacks import sanity
 from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.robustness import RobustVerdicts
 from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.support.errors import UserError
 
 Batch = tuple[Tensor, Tensor]
 
@@ -77,3 +78,9 @@ def test_verdicts_that_grow_or_differ_at_zero_are_noticed(
     found = by_name(sanity.sanity_checks(conv, *batch, FgsmSettings(epsilon=0.05), 0))
     assert not found["zero_radius"].passed
     assert not found["monotone"].passed
+
+
+def test_an_evaluation_of_no_images_is_refused(conv: nn.Module, batch: Batch) -> None:
+    images, labels = batch
+    with pytest.raises(UserError, match="at least one image"):
+        sanity.sanity_checks(conv, images[:0], labels[:0], FgsmSettings(), 0)

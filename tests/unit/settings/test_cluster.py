@@ -1,8 +1,17 @@
 import json
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, SettingName, setting_name
+from advlearn.settings.cluster import (
+    CLUSTERERS,
+    ClusterSettings,
+    OwnClusterer,
+    SettingName,
+    setting_name,
+)
 from advlearn.support.errors import UserError
 
 
@@ -85,3 +94,53 @@ def test_more_clusters_than_images(clusterer: str, group: dict[str, object], key
     with pytest.raises(UserError, match="there are 20 images") as error:
         settings.check_images(clusterer, 20)
     assert key in error.value.where
+
+
+def own_settings(text: str) -> object:
+    values = {"function": "mylab:cluster", "settings": yaml.safe_load(text)}
+    settings = ClusterSettings.model_validate({"own": {"mine": values}})
+    # What the function of a job gets: the settings go there as JSON.
+    read = ClusterSettings.from_json(settings.json_for("mine")).of("mine")
+    assert isinstance(read, OwnClusterer)
+    return read.settings
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{tol: 1e-3}", {"tol": 0.001}),
+        ("{tol: 1E5}", {"tol": 1e5}),
+        ("{tol: .5e-2, top: -2.e+1}", {"tol": 0.005, "top": -20.0}),
+        ("{grid: [1e-3, {low: 2e-1}]}", {"grid": [0.001, {"low": 0.2}]}),
+        ("{n: 3, on: true, none: null, x: 0.5}", {"n": 3, "on": True, "none": None, "x": 0.5}),
+        ("{name: ward, e: e5, part: 1e5x, dots: '1.2.3'}",
+         {"name": "ward", "e": "e5", "part": "1e5x", "dots": "1.2.3"}),
+    ],
+)  # fmt: skip
+def test_numbers_of_own_settings_reach_the_function_as_numbers(text: str, expected: object) -> None:
+    found = own_settings(text.replace("on:", "'on':"))
+    assert found == expected
+    assert repr(found) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{tol: .inf}", "tol: inf is no finite number"),
+        ("{tol: [.nan]}", r"tol\[0\]: nan is no finite number"),
+        ("{tol: 1e999}", "tol: inf is no finite number"),
+        ("{day: 2026-01-01}", "day: 2026-01-01 is read as date"),
+        ("{a: {1: 2}}", "a: the key 1 is no text"),
+    ],
+)
+def test_own_settings_that_would_not_arrive_as_they_are(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        own_settings(text)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_any_finite_number_arrives_however_it_is_written(number: float) -> None:
+    for text in (f"{number!r}", f"{number:e}", f"{number:.17E}"):
+        found = own_settings(f"{{x: {text}}}")
+        assert isinstance(found, dict)
+        assert found["x"] == float(text)

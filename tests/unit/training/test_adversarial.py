@@ -75,7 +75,8 @@ def test_interleaved_spreads_adversarial_steps_over_the_clean_ones() -> None:
     seen = run(RetrainSettings(schedule="interleaved", batch_size=3))
     kinds = "".join("a" if batch[0] >= 100 else "c" for batch in seen)
     assert kinds.count("c") == 7
-    assert kinds.count("a") == 3
+    # Three and four of the seven images: none is left to a batch of its own.
+    assert kinds.count("a") == 2
     assert "aa" not in kinds
     assert kinds[-1] == "a"
 

@@ -7,6 +7,7 @@ from torch import nn
 from advlearn.settings.attack import FgsmSettings
 from advlearn.settings.network import RetrainSettings, TrainingSettings
 from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.errors import UserError
 from advlearn.training.calibration import (
     PROTOCOLS,
     Answer,
@@ -16,6 +17,7 @@ from advlearn.training.calibration import (
     baselines,
     pretrain,
 )
+from tests.helpers import hostile
 
 RETRAININGS = [
     RetrainSettings(schedule="interleaved", start=start, crafting="static", batch_size=16)
@@ -72,3 +74,11 @@ def test_the_network_keeps_its_pretrained_weights(
     for name, value in classifier.network.state_dict().items():
         assert torch.equal(value, classifier.pretrained[name])
     assert baselines(classifier, FgsmSettings(epsilon=0.1), RETRAININGS, conditions) == first
+
+
+def test_a_gradient_that_is_nan_gives_no_baseline(conditions: Conditions) -> None:
+    still = hostile.still(None, (1, 4, 4), 2)
+    training = TrainingSettings(epochs=3, batch_size=16, learning_rate=0.05)
+    found = pretrain("still", still, still.state_dict(), training, conditions)
+    with pytest.raises(UserError, match="input gradients are not finite for 60 of 60 images"):
+        baselines(found, FgsmSettings(epsilon=0.1), RETRAININGS, conditions)

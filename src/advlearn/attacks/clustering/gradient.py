@@ -28,9 +28,11 @@ from scipy.sparse.linalg import LinearOperator, cg
 from advlearn.learners.convex.graph import Graph
 from advlearn.learners.convex.solution import lengths
 from advlearn.support.errors import UserError
+from advlearn.support.finite import check_finite
 
 __all__ = ["Sensitivity", "exact", "huber_solution", "smoothed"]
 
+_NO_DERIVATIVE = "scale the features, or take another gamma: centroids of two clusters may coincide"
 _NEWTON_STEPS = 60
 _CG_STEPS = 5_000
 
@@ -43,11 +45,22 @@ class Sensitivity:
         points: dl/dA at fixed weights, (n, d).
         weights: dl/dw of each edge, (m,).
         gamma: dl/dgamma.
+
+    Raises:
+        UserError: a derivative is not finite.
     """
 
     points: np.ndarray
     weights: np.ndarray
     gamma: float
+
+    def __post_init__(self) -> None:
+        check_finite(
+            self.points, "derivatives of the clustering", thing="points", remedy=_NO_DERIVATIVE
+        )
+        check_finite(
+            self.weights, "derivatives of the clustering", thing="edges", remedy=_NO_DERIVATIVE
+        )
 
     def recomputed(self, points: np.ndarray, graph: Graph, phi: float) -> np.ndarray:
         """dl/dA (n, d) where the weights follow the points, w = exp(-phi |a_i - a_j|^2)."""

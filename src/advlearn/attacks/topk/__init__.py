@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.topk.descent import Descent
-from advlearn.attacks.topk.engine import Sink, Solver, TopkOutcome, attack, check_logits
+from advlearn.attacks.topk.engine import Sink, Solver, TopkOutcome, attack, check_pixels, named_by
 from advlearn.attacks.topk.kfool import KFool
 from advlearn.attacks.topk.projected import Projected
 from advlearn.attacks.topk.targets import (
@@ -24,6 +24,7 @@ from advlearn.attacks.topk.targets import (
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball
 from advlearn.deviations import topk as losses
+from advlearn.metrics.logits import check_shape, logits_of
 from advlearn.problem.evasion import MinEffortProblem, frozen
 from advlearn.settings.topk import TopkAttackSettings
 from advlearn.support.errors import UserError
@@ -67,7 +68,8 @@ def run(
             image once, in the order in which they end.
 
     Raises:
-        UserError: wrong images or positions, or a network whose logits are not finite.
+        UserError: wrong images or positions, a network with another number of labels than the
+            targets, or one whose logits or gradients are not finite.
         BudgetViolation: a perturbed image is outside the box (a defect).
     """
     positions = range(len(targets)) if positions is None else positions
@@ -81,6 +83,7 @@ def run(
     device = _device(model)
     with frozen(model):
         fast = _accelerated(model, images, positions, device)
+        _check_labels(fast, images, positions, targets, device)
         return attack(
             build(settings, fast),
             images,
@@ -145,19 +148,36 @@ def clean_logits(
     positions = range(len(images)) if positions is None else positions
     variable, device = TanhVariable(settings.clean_map), _device(model)
     parts = []
-    with frozen(model), torch.no_grad():
+    with frozen(model):
         fast = _accelerated(model, images, positions, device)
         for first in range(0, len(positions), batch_size):
             names = [int(name) for name in positions[first : first + batch_size]]
-            logits = fast(variable.clean(torch.as_tensor(images[names]).to(device))).cpu()
-            check_logits(logits, torch.arange(len(names)), names)
-            parts.append(logits)
+            seen = variable.clean(torch.as_tensor(images[names]).to(device))
+            with named_by(names):
+                parts.append(logits_of(fast, seen).cpu())
     return torch.cat(parts) if parts else torch.empty(0)
 
 
 def _device(model: nn.Module) -> torch.device:
     parameter = next(model.parameters(), None)
     return torch.device("cpu") if parameter is None else parameter.device
+
+
+def _check_labels(
+    model: nn.Module,
+    images: Any,
+    positions: Sequence[int],
+    targets: TopkTargets,
+    device: torch.device,
+) -> None:
+    """Ask the network for the logits of one image: the targets must have as many labels."""
+    first = [int(name) for name in positions[:1]]
+    if first:
+        with named_by(first):
+            loaded = torch.as_tensor(images[first]).to(device)
+            check_pixels(loaded, first)
+            logits = logits_of(model, loaded)
+        check_shape(logits, 1, targets.relevant.shape[1])
 
 
 def _accelerated(

@@ -60,10 +60,10 @@ class Descent:
     def advance(self, state: State, image: Tensor, goal: Goal) -> Tensor:
         """One step."""
         logits, ascent = self.problem.linearise(image, goal)
-        descent = ascent.mul_(self.variable.slope(image)).neg_()
+        descent = (ascent * self.variable.slope(image)).neg_()
         descent.add_(state["change"], alpha=self.alpha)
         if self.normalise:
-            L2Ball(1.0).maximiser(descent)
+            descent = L2Ball(1.0).maximiser(descent)
         if self.shorten:
             won = self.problem.reached(logits, goal).reshape(-1, *([1] * (image.ndim - 1)))
             descent = torch.where(won, state["change"], descent)

@@ -8,7 +8,8 @@ not depend on the batch size beyond the rounding of the network.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from advlearn.attacks.topk.targets import Goal, TopkTargets, build_goal, reached
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball, LinfBall
 from advlearn.support.errors import BudgetViolation, UserError
+from advlearn.support.finite import NotFiniteError
 
 State = dict[str, Tensor]
 """One row an image: the loop's own tensors and the solver's, moved and compacted together."""
@@ -96,7 +98,7 @@ def attack(
     """Attack ``images[positions]``; row i of ``targets`` belongs to ``positions[i]``.
 
     Raises:
-        UserError: an image is not in [0, 1], or the network's logits are not finite.
+        UserError: an image is not in [0, 1], or the network's logits or gradients are not finite.
         BudgetViolation: a perturbed image is outside the box (a defect).
     """
     n, n_labels = targets.relevant.shape
@@ -111,8 +113,9 @@ def attack(
         waiting += len(rows)
         names = [int(positions[row]) for row in rows.tolist()]
         loaded = torch.as_tensor(images[names]).to(device)
-        _check_pixels(loaded, names)
-        clean = variable.clean(loaded)
+        check_pixels(loaded, names)
+        # A copy: newcomers are written into its rows, and `loaded` may be the caller's memory.
+        clean = variable.clean(loaded).clone()
         m = len(rows)
         return {
             **solver.start(variable.start(loaded)),
@@ -139,8 +142,8 @@ def attack(
             state["floor"] if success == "strict" else None,
         )
         image = solver.image(state)
-        logits = solver.advance(state, image, goal)
-        check_logits(logits, state["row"], positions)
+        with named_by([int(positions[row]) for row in state["row"].tolist()]):
+            logits = solver.advance(state, image, goal)
         fresh = state["step"] == 0
         if bool(fresh.any()):
             state["clean_logits"][fresh] = logits[fresh]
@@ -238,7 +241,12 @@ def _empty(n: int, n_labels: int) -> TopkOutcome:
     )
 
 
-def _check_pixels(images: Tensor, names: list[int]) -> None:
+def check_pixels(images: Tensor, names: list[int]) -> None:
+    """Refuse images (m, ...) at positions ``names`` that are no floating numbers in [0, 1].
+
+    Raises:
+        UserError: names the positions.
+    """
     inside = images.is_floating_point() and bool(((images >= 0) & (images <= 1)).all())
     if not inside:
         raise UserError(
@@ -248,22 +256,10 @@ def _check_pixels(images: Tensor, names: list[int]) -> None:
         )
 
 
-def check_logits(logits: Tensor, rows: Tensor, positions: Sequence[int]) -> None:
-    """Refuse logits that are not finite.
-
-    Args:
-        logits: (m, c).
-        rows: of each image its place among ``positions``, int64 (m,).
-        positions: the names that people know images by.
-
-    Raises:
-        UserError: naming the first such image.
-    """
-    finite = logits.isfinite().all(1)
-    if not bool(finite.all()):
-        bad = int(rows[~finite][0])
-        raise UserError(
-            "the network's logits are not finite, so its labels have no ranking",
-            where=f"image at position {int(positions[bad])}",
-            remedy="train the network again with a smaller learning rate",
-        )
+@contextmanager
+def named_by(names: Sequence[int]) -> Iterator[None]:
+    """Errors about rows of the batch name the images as people know them: by position."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise error.named(names) from error

@@ -25,6 +25,8 @@ from advlearn.attacks.topk.engine import State
 from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.metrics.ranking import ranking, top_k_mask
+from advlearn.problem.evasion import TOO_LARGE
+from advlearn.support.finite import check_finite
 
 _SMALLEST = 1e-12
 
@@ -71,6 +73,7 @@ class KFool:
         for label in first.unbind(1):
             difference = gradient(label) - own
             length = torch.linalg.vector_norm(difference, dim=1)
+            check_finite(length, "lengths of the network's input gradients", remedy=TOO_LARGE)
             apart = (label != anchor) & (length > _SMALLEST)
             share = torch.where(apart, 1 / length.clamp(min=_SMALLEST), 0.0)
             direction += difference * share[:, None]

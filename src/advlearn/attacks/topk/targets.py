@@ -34,7 +34,7 @@ class TopkTargets:
         truth: Y as it is, bool (n, c), by which the outcome is judged; by default ``relevant``.
 
     Raises:
-        UserError: shapes differ, or k leaves no label outside.
+        UserError: shapes or types differ, or k leaves no label outside.
     """
 
     relevant: Tensor
@@ -44,10 +44,11 @@ class TopkTargets:
 
     def __post_init__(self) -> None:
         masks = [self.relevant, self.specified, self.true_relevant]
-        if self.relevant.ndim != 2 or any(mask.shape != self.relevant.shape for mask in masks):
+        wanted = self.relevant.shape, torch.bool
+        if self.relevant.ndim != 2 or any((mask.shape, mask.dtype) != wanted for mask in masks):
             raise UserError(
-                "relevant, specified and true labels must be masks of one shape (n, c)",
-                where=", ".join(str(tuple(mask.shape)) for mask in masks),
+                "relevant, specified and true labels must be bool masks of one shape (n, c)",
+                where=", ".join(f"{mask.dtype} {tuple(mask.shape)}" for mask in masks),
                 remedy="give one row for each image and one column for each label",
             )
         if not 1 <= self.k < self.relevant.shape[1]:

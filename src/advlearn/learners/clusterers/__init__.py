@@ -65,6 +65,8 @@ def fit(
     passed: Any
     if isinstance(group, OwnClusterer):
         function, passed = _load_own(group), group.settings
+        # A copy, as a user's function may work in place.
+        embedding = embedding.copy()
     else:
         module = import_module(f"advlearn.learners.clusterers.{clusterer}")
         function, passed = partial(module.fit, once=once), group

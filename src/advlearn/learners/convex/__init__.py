@@ -5,7 +5,16 @@ Sources: Lindsten, Ohlsson & Ljung 2011; Chi & Lange 2015; Sun, Toh & Yuan 2021 
 
 from advlearn.learners.convex.estimator import ConvexClustering
 from advlearn.learners.convex.flow import FlowCertificate, certify_partition
-from advlearn.learners.convex.graph import Graph, gaussian_graph, knn_graph, reweighted, unit_graph
+from advlearn.learners.convex.graph import (
+    Graph,
+    VanishingWeightsWarning,
+    gaussian_graph,
+    knn_graph,
+    reweighted,
+    unit_graph,
+    vanishing,
+    vanishing_remedy,
+)
 from advlearn.learners.convex.solution import Solution
 from advlearn.learners.convex.solver import path, solve
 
@@ -14,6 +23,7 @@ __all__ = [
     "FlowCertificate",
     "Graph",
     "Solution",
+    "VanishingWeightsWarning",
     "certify_partition",
     "gaussian_graph",
     "knn_graph",
@@ -21,4 +31,6 @@ __all__ = [
     "reweighted",
     "solve",
     "unit_graph",
+    "vanishing",
+    "vanishing_remedy",
 ]

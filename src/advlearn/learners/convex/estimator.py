@@ -60,6 +60,10 @@ class ConvexClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None) -> ConvexClustering:
         """Cluster the points ``X`` (n, d); ``y`` is ignored.
 
+        Warns:
+            VanishingWeightsWarning: the weights of most points are nothing, since the features are
+                large for ``phi``: the clustering is one of single points.
+
         Raises:
             UserError: a parameter out of its range.
             ValueError: ``X`` is no finite table of numbers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from advlearn.support.errors import UserError
 
+LARGEST = 1e100
+"""Largest coordinate: sums of squares must stay far below overflow."""
 _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
@@ -124,12 +127,15 @@ def gaussian_graph(points: np.ndarray, phi: float = 0.5) -> Graph:
 
     Memory grows with n^2. An edge whose weight underflows is left out.
 
+    Warns:
+        VanishingWeightsWarning: most points have no neighbour that pulls at them.
+
     Raises:
         UserError: points that are no finite table, or phi < 0.
     """
     points = check_points(points)
     edges = _all_pairs(len(points))
-    return _weighted(points, edges, phi)
+    return _told(_weighted(points, edges, phi), points, edges, phi)
 
 
 def knn_graph(points: np.ndarray, k: int = 10, phi: float = 0.5) -> Graph:
@@ -142,6 +148,9 @@ def knn_graph(points: np.ndarray, k: int = 10, phi: float = 0.5) -> Graph:
         points: (n, d) finite.
         k: neighbours of each point, at least 1; at most n - 1 are taken.
         phi: rate of the weights exp(-phi |a_i - a_j|^2), at least 0 (0: all weights 1).
+
+    Warns:
+        VanishingWeightsWarning: most points have no neighbour that pulls at them.
 
     Raises:
         UserError: points that are no finite table, k < 1 or phi < 0.
@@ -161,7 +170,55 @@ def knn_graph(points: np.ndarray, k: int = 10, phi: float = 0.5) -> Graph:
     pairs = np.stack([np.repeat(np.arange(n), k), near.ravel()], axis=1)
     pairs.sort(axis=1)
     codes = np.unique(pairs[:, 0] * n + pairs[:, 1])
-    return _weighted(points, np.stack([codes // n, codes % n], axis=1), phi)
+    edges = np.stack([codes // n, codes % n], axis=1)
+    return _told(_weighted(points, edges, phi), points, edges, phi)
+
+
+def vanishing(graph: Graph) -> float:
+    """Share of the points at which no weight is above rounding, 2.2e-16; 0 for a single point.
+
+    Weights of neighbours are of the order of 1. Where they are nothing, as they are for features of
+    the size of hundreds, each point is a cluster of its own at every penalty of usual size, and
+    that this is the exact solution is no recommendation.
+    """
+    if graph.n == 1:
+        return 0.0
+    strongest = np.zeros(graph.n)
+    for ends in graph.edges.T:
+        np.maximum.at(strongest, ends, graph.weights)
+    return float((strongest < np.finfo(np.float64).eps).mean())
+
+
+class VanishingWeightsWarning(UserWarning):
+    """The weights of most points are nothing, so that the clustering is one of single points."""
+
+
+def vanishing_remedy(points: np.ndarray, edges: np.ndarray) -> str:
+    """What to do about weights of points (n, d) on ``edges`` (m, 2) that have vanished."""
+    differences = points[edges[:, 0]] - points[edges[:, 1]]
+    squares = np.einsum("ij,ij->i", differences, differences)
+    nearest = np.full(len(points), np.inf)
+    for ends in edges.T:
+        np.minimum.at(nearest, ends, squares)
+    phi = 0.5 / float(np.median(nearest))
+    return (
+        "scale each feature to mean 0 and standard deviation 1, or take a smaller phi, for example"
+        f" {phi:.1g}, at which the weight of the nearest neighbour is exp(-0.5) in the median"
+    )
+
+
+def _told(graph: Graph, points: np.ndarray, edges: np.ndarray, phi: float) -> Graph:
+    """The graph, after a warning where most points have lost their neighbours."""
+    share = vanishing(graph)
+    if share > 0.5:
+        warnings.warn(
+            f"the weights exp(-phi distance^2) with phi = {phi:g} are nothing for"
+            f" {round(share * graph.n)} of {graph.n} points, which then are clusters of their own:"
+            f" {vanishing_remedy(points, edges)}",
+            VanishingWeightsWarning,
+            stacklevel=3,
+        )
+    return graph
 
 
 def reweighted(graph: Graph, points: np.ndarray, phi: float) -> Graph:
@@ -176,7 +233,8 @@ def check_points(points: np.ndarray) -> np.ndarray:
     """``points`` as a contiguous float64 table (n, d).
 
     Raises:
-        UserError: no table, no points, no features, or NaN or infinity.
+        UserError: no table, no points, no features, NaN or infinity, or a coordinate above
+            `LARGEST`.
     """
     points = np.ascontiguousarray(points, dtype=np.float64)
     if points.ndim != 2 or 0 in points.shape:
@@ -191,6 +249,13 @@ def check_points(points: np.ndarray) -> np.ndarray:
             f"NaN or infinity in {int((~good).sum())} of {len(good)} points",
             where=f"point {int(np.argmin(good))}",
             remedy="drop or fill these points",
+        )
+    largest = float(np.abs(points).max())
+    if largest > LARGEST:
+        raise UserError(
+            f"the points are too large: the largest coordinate is {largest:.3g}",
+            where=f"points of shape {points.shape}, at most {LARGEST:g}",
+            remedy="scale each feature, for example to mean 0 and standard deviation 1",
         )
     return points
 

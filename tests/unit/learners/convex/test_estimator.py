@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_iris, load_wine, make_blobs
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from advlearn.learners.convex import ConvexClustering, knn_graph, solve
+from advlearn.learners.convex import (
+    ConvexClustering,
+    VanishingWeightsWarning,
+    gaussian_graph,
+    knn_graph,
+    solve,
+    unit_graph,
+    vanishing,
+)
 from advlearn.support.errors import UserError
 
 Check = Callable[[ConvexClustering, Callable[[ConvexClustering], None]], None]
@@ -50,3 +61,33 @@ def test_bad_parameters_are_refused() -> None:
         ConvexClustering(0.0).fit(points)
     with pytest.raises(UserError, match="weights"):
         ConvexClustering(weights="cosine").fit(points)
+
+
+@pytest.mark.parametrize("weights", ["knn", "gaussian"])
+def test_features_too_large_for_the_weights_are_told(weights: str) -> None:
+    wine = load_wine().data
+    with pytest.warns(VanishingWeightsWarning, match="of 178 points") as told:
+        model = ConvexClustering(10.0, weights=weights).fit(wine)
+    assert len(set(model.labels_)) > 170
+    # What the warning advises helps: both of its remedies.
+    phi = float(re.search(r"for example (\S+),", str(told[0].message))[1])  # type: ignore[index]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ConvexClustering(10.0, weights=weights, phi=phi).fit(wine)
+        ConvexClustering(10.0, weights=weights).fit(StandardScaler().fit_transform(wine))
+        ConvexClustering(10.0, weights=weights).fit(load_iris().data)
+        ConvexClustering(10.0, weights="unit").fit(wine[:20])
+
+
+def test_share_of_points_without_a_weight() -> None:
+    points = np.array([[0.0], [1.0], [100.0], [1000.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert vanishing(gaussian_graph(points, 0.5)) == 0.5
+        assert vanishing(unit_graph(4)) == vanishing(unit_graph(1)) == 0
+        assert vanishing(knn_graph(points, 1, 0.0)) == 0
+
+
+def test_points_whose_squares_overflow_are_refused() -> None:
+    with pytest.raises(UserError, match="too large"):
+        ConvexClustering().fit(np.array([[0.0], [1e200], [1.0]]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -16,8 +17,16 @@ import typer
 from advlearn.data.clusterpath import Clusterpath, save_clusterpath
 from advlearn.data.point_sets import Points, read_points
 from advlearn.deviations.partitions import DEVIATIONS
-from advlearn.learners.convex import Graph, Solution, knn_graph, solve
-from advlearn.studies.bilevel.settings.path import BilevelPathJob
+from advlearn.learners.convex import (
+    Graph,
+    Solution,
+    VanishingWeightsWarning,
+    knn_graph,
+    solve,
+    vanishing,
+    vanishing_remedy,
+)
+from advlearn.studies.bilevel.settings.path import BilevelPathJob, GraphSettings
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_csv
@@ -49,11 +58,12 @@ def bilevel_path(
     the settings ask for none).
 
     Raises:
-        UserError: the data are damaged, or no gamma gives more than one cluster and fewer than n.
+        UserError: the data are damaged, the weights of most points are nothing, or no gamma gives
+            more than one cluster and fewer than n.
     """
     checkpoint = Checkpoint(out, __name__, (name, settings), (data,))
     points = read_points(data)
-    graph = knn_graph(points.points, settings.graph.n_neighbors, settings.graph.phi)
+    graph = _graph(name, points.points, settings.graph)
     solver = PathSolver(points.points, graph, settings.path.tolerance, checkpoint)
     progress = Progress(f"bilevel_path {name}", settings.path.gammas, "gammas")
     for gamma in np.geomspace(*settings.path.range, settings.path.gammas).tolist():
@@ -89,6 +99,24 @@ def bilevel_path(
     shown = solutions if settings.trajectories else []
     write_csv(out.with_suffix(".trajectories.csv"), _trajectories(name, points, shown))
     checkpoint.finish()
+
+
+def _graph(name: str, points: np.ndarray, settings: GraphSettings) -> Graph:
+    with warnings.catch_warnings():
+        # Here it is an error: what the later stages attack would be a clustering of single points.
+        warnings.simplefilter("ignore", VanishingWeightsWarning)
+        graph = knn_graph(points, settings.n_neighbors, settings.phi)
+    share = vanishing(graph)
+    if share > 0.5:
+        neighbours = knn_graph(points, settings.n_neighbors, 0.0)
+        raise UserError(
+            f"the weights of the graph are nothing for {round(share * len(points))} of"
+            f" {len(points)} points, which then are clusters of their own",
+            where=f"point set {name}, keys 'bilevel.graph.phi', value {settings.phi:g}, and"
+            " 'standardise' of a csv",
+            remedy=vanishing_remedy(points, neighbours.edges),
+        )
+    return graph
 
 
 class PathSolver:

@@ -19,6 +19,7 @@ from advlearn.metrics.average_precision import (
     mean_average_precision,
     sample_average_precision,
 )
+from advlearn.metrics.logits import check_logits
 from advlearn.settings.data import SourceSettings
 from advlearn.settings.network import ImagenetResnetSettings
 from advlearn.studies.topk.settings.jobs import TopkModelSettings
@@ -93,6 +94,7 @@ def topk_pretrain(
     for name in ("validation", "test"):
         split = prepared.split(name)
         logits = all_scores(network, split.images, settings.training.batch_size)
+        check_logits(torch.from_numpy(logits), len(split.images), info.n_classes)
         table = _measures(logits, split.labels, info.class_names)
         table.insert(0, "split", name)
         tables.append(table)

@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from advlearn.data.point_sets import read_points
 from advlearn.learners.convex import Graph, solve
 from advlearn.settings.points import BlobsSettings, CsvSettings
+from advlearn.studies.bilevel.settings.path import GraphSettings
 from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS, choose
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz
@@ -146,3 +147,12 @@ def test_which_stretch_is_chosen(
 def test_the_same_number_of_other_clusters_is_another_stretch() -> None:
     labels = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]])
     assert choose(labels, 2, (2, 3)) == (1, 2)
+
+
+def test_weights_that_vanish_for_most_points_are_an_error(tmp_path: Path) -> None:
+    job = path_job()
+    steep = job.model_copy(update={"graph": GraphSettings(phi=1000)})
+    with pytest.raises(UserError, match=r"nothing for .* of 60 points") as error:
+        follow_path(tmp_path, BlobsSettings(points=60), steep)
+    assert "bilevel.graph.phi" in error.value.where
+    assert "smaller phi" in error.value.remedy

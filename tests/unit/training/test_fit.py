@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from advlearn.data.multilabel.store import MultiLabelSplit
+from advlearn.settings.multilabel import MultiLabelTraining
+from advlearn.settings.network import RetrainSettings, TrainingSettings
+from advlearn.support.errors import UserError
+from advlearn.training.adversarial import retrain
+from advlearn.training.clean import train_clean
+from advlearn.training.fit import check_batch_size, shuffled, training_mode
+from advlearn.training.multilabel import all_scores, fit
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(5)
+
+
+@given(st.integers(0, 200), st.integers(1, 70))
+def test_every_position_once_and_no_batch_of_one(n: int, batch_size: int) -> None:
+    batches = shuffled(n, batch_size, generator())
+    sizes = [len(batch) for batch in batches]
+    assert sorted(int(place) for batch in batches for place in batch) == list(range(n))
+    assert all(size == batch_size for size in sizes[:-1])
+    if n > 1 and batch_size > 1:
+        assert min(sizes) >= 2
+    assert max(sizes, default=0) <= batch_size + 1
+    # Other cuts are those of before: no run without a batch of one changes.
+    if n and n % batch_size != 1:
+        plain = torch.randperm(n, generator=generator()).split(batch_size)
+        assert all(torch.equal(ours, theirs) for ours, theirs in zip(batches, plain, strict=True))
+
+
+def normed() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 2))
+
+
+def images(n: int) -> tuple[Tensor, Tensor]:
+    drawn = torch.rand((n, 1, 2, 2), generator=generator())
+    return drawn, torch.arange(n) % 2
+
+
+def test_a_single_image_is_seen_by_the_running_statistics() -> None:
+    network = normed()
+    one, _ = images(1)
+    training_mode(network, 1)
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    found = network(one)
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.named_buffers())
+    assert torch.equal(found, network.eval()(one))
+    training_mode(network, 2)
+    assert all(module.training for module in network.modules())
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 17])
+def test_batch_normalisation_is_trained_on_any_number_of_images(n: int) -> None:
+    settings = TrainingSettings(epochs=2, batch_size=8)
+    train_clean(normed(), *images(n), settings, 0)
+
+
+@pytest.mark.parametrize("m", [0, 1, 2, 9])
+@pytest.mark.parametrize("schedule", ["interleaved", "adversarial_only", "mixed"])
+def test_any_number_of_selected_images(m: int, schedule: str) -> None:
+    settings = RetrainSettings.model_validate({"batch_size": 8, "schedule": schedule})
+    given_images, labels = images(16)
+    chosen = torch.arange(m)
+    loss = retrain(
+        normed(), given_images, labels, given_images[chosen], chosen, settings, 0, lambda *_: _[1]
+    )
+    assert np.isfinite(loss)
+
+
+@pytest.mark.parametrize("n", [1, 9, 17])
+def test_several_labels_with_a_schedule_over_the_steps(n: int) -> None:
+    drawn, _ = images(n)
+    labels = np.ones((n, 2), dtype=bool)
+    labels[::2, 0] = False
+    split = MultiLabelSplit(labels, [str(i) for i in range(n)], drawn.numpy())
+    settings = MultiLabelTraining(epochs=2, batch_size=8, schedule="cosine", augment=False)
+    assert len(fit(normed(), split, split, settings, 0)) == 2
+
+
+def test_batches_of_one_are_refused_for_batch_normalisation_alone() -> None:
+    check_batch_size(normed(), 2)
+    check_batch_size(nn.Linear(2, 2), 1)
+    with pytest.raises(UserError, match="batches of one image"):
+        check_batch_size(normed(), 1)
+
+
+def test_no_step_is_made_with_a_loss_that_is_not_finite() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    kept = {name: value.clone() for name, value in network.state_dict().items()}
+    given_images, labels = images(6)
+    given_images[1:3] = torch.nan
+    with pytest.raises(UserError, match="logits of 2 of 6 images are not finite"):
+        train_clean(network, given_images, labels, TrainingSettings(batch_size=6), 0)
+    assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
+
+
+def test_weights_that_are_not_finite_are_an_error_after_the_last_step() -> None:
+    class Steep(nn.Module):
+        """Finite logits, and a gradient by the weights that is NaN."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            size = (self.last.weight - self.last.weight.detach()).square().sum().sqrt()
+            logits: Tensor = self.last(x.flatten(1)) + size
+            return logits
+
+    with pytest.raises(UserError, match="the weights are not finite"):
+        train_clean(Steep(), *images(6), TrainingSettings(epochs=1, batch_size=6), 0)
+
+
+def test_no_images_to_evaluate() -> None:
+    with pytest.raises(UserError, match="at least one image"):
+        all_scores(nn.Linear(2, 2), np.zeros((0, 2), dtype=np.float32), 4)
