@@ -73,14 +73,15 @@ def measured(command: list[str], limit_s: float, memory_mb: float, log: Path) ->
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise Stopped(f"exit status {process.returncode}: {log.read_text()[-600:]}")
+        said = log.read_text(encoding="utf-8", errors="replace")
+        raise Stopped(f"exit status {process.returncode}: {said[-600:]}")
     return Cost(usage.ru_utime + usage.ru_stime, peak)
 
 
 def _own_mb(pid: int) -> float:
     """Memory of a process that is not a file's, in MB (10^6 bytes); 0 when it has ended."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0.0
     kib = [int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))]

@@ -82,11 +82,11 @@ def load_file(path: Path) -> Config:
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(
             f"cannot read the configuration: {error}",
             where=str(path),
-            remedy="give a readable YAML file",
+            remedy="give a readable YAML file in UTF-8",
         ) from error
     if not isinstance(values, dict):
         raise UserError(

@@ -51,6 +51,8 @@ def atomic_path(path: Path, *, keep: bool = False) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
         note_written(path)
+    except BrokenPipeError:  # of a line printed meanwhile: the file is not at fault
+        raise
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or f'{error} (is the disk full?)'}",
