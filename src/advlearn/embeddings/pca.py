@@ -114,8 +114,11 @@ def _rows(points: np.ndarray, origin: np.ndarray) -> Iterator[np.ndarray]:
     """Blocks of points in double precision, as seen from ``origin``."""
     rows = max(1, min(_BLOCK, _BLOCK_NUMBERS // points.shape[1]))
     for start in range(0, len(points), rows):
-        block = np.asarray(points[start : start + rows], dtype=np.float64)
-        yield block - origin if origin.any() else block
+        block = points[start : start + rows]
+        if origin.any():
+            yield np.subtract(block, origin, dtype=np.float64)
+        else:
+            yield np.asarray(block, dtype=np.float64)
 
 
 def _columns(points: np.ndarray) -> Iterator[np.ndarray]:
@@ -125,6 +128,7 @@ def _columns(points: np.ndarray) -> Iterator[np.ndarray]:
     """
     columns = max(1, _BLOCK_NUMBERS // len(points))
     for start in range(0, points.shape[1], columns):
-        block = np.asarray(points[:, start : start + columns], dtype=np.float64)
-        block = block - block[0]
-        yield block - block.mean(axis=0)
+        block = np.array(points[:, start : start + columns], dtype=np.float64)
+        block -= block[0].copy()
+        block -= block.mean(axis=0)
+        yield block

@@ -49,7 +49,8 @@ def decomposed(points: np.ndarray, n_components: int) -> np.ndarray:
     centred = points.astype(np.float64) - points[0]
     left, spread, axes = np.linalg.svd(centred - centred.mean(axis=0), full_matrices=False)
     largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
-    return (left * spread * np.where(largest < 0, -1, 1))[:, :n_components]
+    scores: np.ndarray = left * spread * np.where(largest < 0, -1, 1)
+    return scores[:, :n_components]
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6, 1e8, -1e8])
@@ -63,8 +64,9 @@ def test_all_shapes_and_offsets_agree_with_the_singular_values(
     rng = np.random.default_rng([n, d])
     rank = rank or min(n, d)
     # Whole numbers of 64ths: a point and an offset have an exact sum, and the rank is exact.
-    factors = rng.integers(-9, 10, (n, rank)), rng.integers(-9, 10, (rank, d))
-    points = (offset + factors[0] * [9, 5, 3, *[1] * rank][:rank] @ factors[1] / 64).astype(dtype)
+    left, right = rng.integers(-9, 10, (n, rank)), rng.integers(-9, 10, (rank, d))
+    spread = np.array([9, 5, 3, *[1] * rank][:rank])
+    points: np.ndarray = (offset + (left * spread) @ right / 64).astype(dtype)
     wanted = decomposed(points, min(3, n))
     found = pca.principal_components(points, min(3, n), 1)
     scale = np.abs(wanted).max() + np.finfo(float).tiny
