@@ -13,6 +13,7 @@ from advlearn.data.fetch import Manifest, read_manifest
 from advlearn.settings.data import DataSettings
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
+from advlearn.support.text import check_names
 
 
 def prepare(
@@ -48,6 +49,7 @@ def prepare(
             remedy="give the manifest of the configured data set",
         )
     official = readers.read(dataset, _verified(dataset, listed, manifest.parent))
+    check_names(official.class_names, "class name", where=f"data set {dataset.name}")
     table = splits.draw_splits(official.train_labels, official.test_labels, settings)
     counts = table["split"].value_counts()
     info = store.DatasetInfo(

@@ -19,6 +19,7 @@ from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
 from advlearn.studies.topk.settings.jobs import TopkDataJob
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
+from advlearn.support.text import check_names
 
 _BLOCK = 1000
 
@@ -113,6 +114,7 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
 def _photos(settings: PhotosSettings, listing: Listing, out: Path, threads: int) -> None:
     collection = COLLECTIONS[settings.name]
     side = settings.size or collection.size
+    check_names(listing.class_names, "class name", where=str(listing.root))
     chosen, skipped = draw_photos(listing, settings, threads)
     splits = {}
     for split, photos in chosen.items():
