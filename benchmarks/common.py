@@ -66,7 +66,11 @@ def machine(*packages: str) -> dict[str, str | int]:
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line
+            for line in cpuinfo.read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ]
         if names:
             processor = names[0].partition(":")[2].strip()
     return {
@@ -80,7 +84,7 @@ def machine(*packages: str) -> dict[str, str | int]:
 
 def reset_peak() -> float:
     """Start a new count of the peak memory; returns the memory in use now, in MB (10^6 bytes)."""
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return _status_mb("VmRSS")
 
 
@@ -93,7 +97,7 @@ def peak_mb() -> float:
 
 
 def _status_mb(field: str) -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024 / 1e6
     raise RuntimeError(f"/proc/self/status has no {field}")
@@ -105,7 +109,11 @@ def in_subprocess(module: str, *arguments: str) -> dict[str, float]:
     A peak of memory is that of a whole process, so each case needs its own.
     """
     result = subprocess.run(
-        [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
     )
     measured: dict[str, float] = json.loads(result.stdout.splitlines()[-1])
     return measured

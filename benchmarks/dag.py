@@ -70,7 +70,7 @@ def dry_run(arguments: list[str]) -> dict[str, float]:
     """Seconds, memory and jobs of one dry run."""
     command = [str(Path(sys.executable).with_name("snakemake")), "--dry-run", "--cores", "2"]
     started = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         process = subprocess.Popen(
             [*command, "--nocolor", *arguments], stdout=output, stderr=subprocess.STDOUT
         )

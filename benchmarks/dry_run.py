@@ -42,7 +42,9 @@ def main() -> None:
         for case, arguments in CASES.items():
             command = [*base, *arguments, "--", options.target]
             started = time.perf_counter()
-            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            run = subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace", check=False
+            )
             seconds[case].append(time.perf_counter() - started)
             if run.returncode:
                 sys.exit(run.stdout + run.stderr)

@@ -1,4 +1,4 @@
-"""Processor time and memory of each stage against the number of images, from 1,000 to 1,000,000.
+"""Processor time and memory of each stage against the number of images, to 1,000,000, or features.
 
     python -m benchmarks.scaling --data results/RUN/data
 
@@ -73,14 +73,15 @@ def measured(command: list[str], limit_s: float, memory_mb: float, log: Path) ->
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise Stopped(f"exit status {process.returncode}: {log.read_text()[-600:]}")
+        said = log.read_text(encoding="utf-8", errors="replace")
+        raise Stopped(f"exit status {process.returncode}: {said[-600:]}")
     return Cost(usage.ru_utime + usage.ru_stime, peak)
 
 
 def _own_mb(pid: int) -> float:
     """Memory of a process that is not a file's, in MB (10^6 bytes); 0 when it has ended."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0.0
     kib = [int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))]
@@ -162,7 +163,7 @@ def curve(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="folder of prepared MNIST")
+    parser.add_argument("--data", type=Path, help="folder of prepared MNIST, for what has images")
     parser.add_argument("--config", type=Path, default=Path("config/config.yaml"))
     parser.add_argument("--only", nargs="+", metavar="STAGE", help="keep the other rows of --out")
     parser.add_argument("--limit", type=float, default=120, help="seconds of one point")
@@ -179,13 +180,16 @@ def main() -> None:
     every = stages(config, classifier, scenes_model)
     if unknown := set(options.only or ()) - {stage.name for stage in every}:
         sys.exit(f"no stage is called {unknown}; known: {[stage.name for stage in every]}")
-    made = preparations(config, options.data, classifier)
+    chosen = [stage for stage in every if not options.only or stage.name in options.only]
+    images = any(stage.unit == "images" for stage in chosen)
+    if images and options.data is None:
+        parser.error("stages on images need --data")
+    made = preparations(config, options.data or Path(), classifier)
     try:
-        prepare(("models",), models, 0, made, work / "models.log")
+        if images:
+            prepare(("models",), models, 0, made, work / "models.log")
         machine = common.machine("torch", "scikit-learn", "openTSNE", "fastcluster", "hdbscan")
-        for stage in every:
-            if options.only and stage.name not in options.only:
-                continue
+        for stage in chosen:
             rows = curve(stage, work, made, options.limit, options.memory)
             keep = [] if not options.out.exists() else _others(options.out, stage.name)
             rows = [{**row, "limit_s": options.limit, **machine} for row in rows]

@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,13 +24,14 @@ from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VER
 from benchmarks.report import MARKERS, machine, markdown, number
 from benchmarks.scaling_fit import Curve, fit
 from benchmarks.scaling_stages import IMAGES as SIZES
+from benchmarks.scaling_wide import FEATURES
 
 PAGE, FIGURE = Path("docs/scaling.md"), Path("docs/scaling.svg")
 MEMORY_MB, DAY_S = 24_000, 86_400
 # How many times as many as were measured a curve is followed.
 FURTHEST = 100
 _BEYOND = 64  # times the last measured size: further the dashes do not go
-IMAGES = "images"
+IMAGES, POINTS, WIDE = "images", "points", "features"
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, BLACK)
 MARKERS_OF_LINES = ("o", "s", "^", "D", "v", "P", "X", "d")
 
@@ -122,16 +124,16 @@ def rounded(value: float) -> str:
     return number(round(value, digits))
 
 
-def costs_table(stages: list[Scaling], column: str) -> str:
-    """Seconds or MB of every stage at every size of the images; ``~`` marks the curve."""
+def costs_table(stages: list[Scaling], column: str, unit: str = IMAGES) -> str:
+    """Seconds or MB of every stage at every size of what is counted; ``~`` marks the curve."""
     rows = []
     for stage in stages:
-        if stage.unit != IMAGES:
+        if stage.unit != unit:
             continue
         values = stage.seconds if column == "seconds" else stage.memory
         curve = stage.time if column == "seconds" else stage.line()
-        row = {"stage": stage.name, "one run": stage.what}
-        for n in SIZES:
+        row = {"stage": stage.name.removeprefix("wide "), "one run": stage.what}
+        for n in FEATURES if unit == WIDE else SIZES:
             at = np.flatnonzero(stage.sizes == n)
             if len(at):
                 cell = number(values[at[0]])
@@ -149,7 +151,7 @@ def points_table(stages: list[Scaling]) -> str:
     rows = [
         {"stage": stage.name, "one run": stage.what, "points": n, "seconds": s, "MB": mb}
         for stage in stages
-        if stage.unit != IMAGES
+        if stage.unit == POINTS
         for n, s, mb in zip(stage.sizes, stage.seconds, stage.memory, strict=True)
     ]
     return markdown(pd.DataFrame(rows))
@@ -158,7 +160,7 @@ def points_table(stages: list[Scaling]) -> str:
 def curves_table(stages: list[Scaling]) -> str:
     """Exponents with their ranges, and where a day or 24 GB are reached."""
     rows = []
-    for stage in stages:
+    for stage in (stage for stage in stages if stage.unit != WIDE):
         row = {"stage": stage.name, "measured to": f"{int(stage.sizes[-1]):,} {stage.unit}"}
         time, line = stage.time, stage.line()
         row["exponent of the time"] = _exponent(time)
@@ -196,10 +198,11 @@ def first_to_break(stages: list[Scaling]) -> str:
 
 def draw(stages: list[Scaling]) -> bytes:
     """Time and memory against the size, measured (marks) and along the curve (dashes); SVG."""
-    with style.figure_style():
+    # No name of a user's: the powers of ten at the axes are mathematics.
+    with style.figure_style(), mpl.rc_context({"text.parse_math": True}):
         figure = Figure(figsize=(_PAGE_WIDTH, 3.9))
         left, right = figure.subplots(1, 2)
-        for place, stage in enumerate(stages):
+        for place, stage in enumerate(stage for stage in stages if stage.unit != WIDE):
             colour = COLOURS[place % len(COLOURS)]
             marker = MARKERS_OF_LINES[place % len(MARKERS_OF_LINES)]
             _line(left, stage, stage.seconds, stage.time, colour, marker)
@@ -241,8 +244,11 @@ def render(text: str, stages: list[Scaling], frame: pd.DataFrame) -> str:
     Raises:
         ValueError: a marker names no table.
     """
+    wide = frame["unit"] == WIDE
     tables = {
-        "seconds": lambda: costs_table(stages, "seconds") + machine(frame),
+        "seconds": lambda: costs_table(stages, "seconds") + machine(frame[~wide]),
+        "wide_seconds": lambda: costs_table(stages, "seconds", WIDE) + machine(frame[wide]),
+        "wide_memory": lambda: costs_table(stages, "memory", WIDE),
         "memory": lambda: costs_table(stages, "memory"),
         "points": lambda: points_table(stages),
         "curves": lambda: curves_table(stages),

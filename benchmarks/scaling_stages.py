@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from advlearn.config import Config
@@ -15,6 +16,7 @@ from advlearn.studies.selective.settings.jobs import CraftJob, EvaluateJob, Pret
 from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkDataJob
 from benchmarks.scaling_cases import FEW, OTHERS
+from benchmarks.scaling_wide import CASES, FEATURES, command
 
 SEED = ["--seed", "0"]
 ON_CPU = ["--threads", "1", "--device", "cpu"]
@@ -134,6 +136,9 @@ def stages(config: Config, classifier: Path, scenes_model: Path) -> list[Stage]:
     def own(case: str) -> Callable[[Path, int], list[str]]:
         return lambda folder, n: _here(case, "--images", str(n), "--out", str(folder))
 
+    def wide(name: str, folder: Path, features: int) -> list[str]:
+        return command(name, features)
+
     every = "clusters 1 to 10, ten starts"
     two = ("images", "fgsm", "pca")
     return [
@@ -166,6 +171,10 @@ def stages(config: Config, classifier: Path, scenes_model: Path) -> list[Stage]:
         Stage(
             "certificate", "radius of 2 to 12 clusters, exact directions", own("certificate"),
             ("path",), (50, 100, 200, 400, 800, 1_600, 3_200), "points",
+        ),
+        *(
+            Stage(f"wide {name}", what, partial(wide, name), (), FEATURES, "features")
+            for name, (what, _) in CASES.items()
         ),
     ]  # fmt: skip
 

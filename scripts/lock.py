@@ -109,7 +109,9 @@ def resolve(keep: str) -> list[str]:
         subprocess.run([*pip, "install", "-r", str(NEEDS), "-c", str(limits)], check=True)
         subprocess.run([*pip, "check"], check=True)
         freeze = [*pip, "freeze", "--all"]
-        frozen = subprocess.run(freeze, check=True, capture_output=True, text=True)
+        frozen = subprocess.run(
+            freeze, check=True, capture_output=True, encoding="utf-8", errors="replace"
+        )
     return frozen.stdout.splitlines()
 
 

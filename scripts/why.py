@@ -3,7 +3,7 @@
     python scripts/why.py demo --configfile config/demo.yaml
 
 Arguments are those of Snakemake. Jobs of one rule with the same reason are counted together.
-Only the standard library is imported; Snakemake is the one beside the running Python.
+No package but a module of ours is imported; Snakemake is the one beside the running Python.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+
+from advlearn.support.terminal import terminal
 
 # Snakemake's terms, in the order in which they are tried, and what they mean for the reader.
 PARAMS = "Params have changed"
@@ -81,7 +83,9 @@ def main(arguments: list[str]) -> int:
     snakemake = Path(sys.executable).with_name("snakemake")
     command = [str(snakemake), "--dry-run", "--printshellcmds", "--nocolor", "--cores", "1"]
     command += arguments
-    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    run = subprocess.run(
+        command, check=False, capture_output=True, encoding="utf-8", errors="replace"
+    )
     output = run.stdout + run.stderr
     if run.returncode != 0:
         sys.stderr.write(output)
@@ -97,4 +101,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with terminal():
+        sys.exit(main(sys.argv[1:]))

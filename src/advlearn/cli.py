@@ -13,6 +13,7 @@ import typer
 from advlearn.studies import studies
 from advlearn.support import run_checksums, runlock
 from advlearn.support.errors import BudgetViolation, UserError
+from advlearn.support.terminal import terminal
 
 SHARED = {
     "download": "obtain a data set and check its files",
@@ -33,7 +34,11 @@ USAGE = "usage: python -m advlearn STAGE [OPTIONS]   (STAGE --help lists the opt
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one stage; what the user can mend is printed without a traceback and gives status 2."""
-    given = sys.argv[1:] if arguments is None else arguments
+    with terminal():
+        _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(given: list[str]) -> None:
     name, options = (given[0], [*map(_at_home, given[1:])]) if given else ("--help", [])
     if name in {"--help", "-h", "help"}:
         print(_overview())

@@ -165,6 +165,9 @@ def test_file_that_is_no_configuration(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("a: [")
     with pytest.raises(UserError, match="cannot read"):
         load_file(tmp_path / "broken.yaml")
+    (tmp_path / "latin1.yaml").write_bytes("run: grün".encode("latin-1"))
+    with pytest.raises(UserError, match="cannot read"):
+        load_file(tmp_path / "latin1.yaml")
 
 
 def test_resolved_configuration_is_itself_valid(full: dict[str, Any]) -> None:

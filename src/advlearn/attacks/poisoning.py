@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve
 from scipy.special import expit
 
 from advlearn.budgets.points import Array, PointBudget
@@ -84,8 +83,7 @@ class LogisticTask:
     def adjoint(self, points: Array, theta: Array) -> Array:
         """V = H^-1 grad_theta loss at the minimum ``theta`` for ``points``, (d + 1,)."""
         slope = logistic.log_loss_gradient(self.validation_points, self.validation_targets, theta)
-        curvature = logistic.hessian(points, self.penalty, theta)
-        return np.asarray(solve(curvature, slope, assume_a="pos"))
+        return logistic.newton_direction(points, self.penalty, theta, slope)
 
     def hypergradient(self, points: Array, theta: Array) -> Array:
         """Derivative of the validation loss by the training points, (n, d).

@@ -66,8 +66,9 @@ def embed(
     return np.ascontiguousarray(result, dtype=np.float32)
 
 
-def _first_non_finite(points: np.ndarray, rows: int = 4096) -> int | None:
+def _first_non_finite(points: np.ndarray, numbers: int = 4_000_000) -> int | None:
     # In blocks: a mask of all pixels of a memory-mapped file would double the memory.
+    rows = max(1, numbers // max(points.shape[1], 1))
     for start in range(0, len(points), rows):
         good = np.isfinite(points[start : start + rows]).all(axis=1)
         if not good.all():

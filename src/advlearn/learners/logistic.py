@@ -75,8 +75,7 @@ def fit(points: Array, targets: Array, penalty: float) -> Array:
     value = _objective(lifted, targets, penalty, theta)
     for _ in range(_MOST_STEPS):
         gradient = lifted.T @ (expit(lifted @ theta) - targets) / len(lifted) + penalty * theta
-        factor = cho_factor(hessian(points, penalty, theta))
-        step = -cho_solve(factor, gradient)
+        step = -newton_direction(points, penalty, theta, gradient)
         slope = float(gradient @ step)
         # Half the slope estimates what is left to gain: below rounding, the value cannot tell.
         if -slope <= 4 * np.finfo(float).eps * max(1.0, abs(value)):
@@ -98,6 +97,24 @@ def hessian(points: Array, penalty: float, theta: Array) -> Array:
     share = expit(lifted @ theta)
     curvature: Array = (lifted * (share * (1 - share))[:, None]).T @ lifted / len(lifted)
     return curvature + penalty * np.eye(len(curvature))
+
+
+def newton_direction(points: Array, penalty: float, theta: Array, slope: Array) -> Array:
+    """H^-1 ``slope`` (d + 1,) with H the second derivative of L at ``theta``.
+
+    The system solved is that of the smaller side: H, or, where there are fewer points than weights,
+    the (n, n) one of H = B'B + lambda I by the identity of Sherman, Morrison and Woodbury.
+    """
+    n, d = points.shape
+    if n > d:
+        return np.asarray(cho_solve(cho_factor(hessian(points, penalty, theta)), slope))
+    lifted = add_intercept(points)
+    share = expit(lifted @ theta)
+    lifted *= np.sqrt(share * (1 - share) / n)[:, None]
+    products = lifted @ lifted.T
+    products[np.diag_indices(n)] += penalty
+    inner = cho_solve(cho_factor(products), lifted @ slope)
+    return np.asarray((slope - lifted.T @ inner) / penalty)
 
 
 def log_loss(points: Array, targets: Array, theta: Array) -> float:

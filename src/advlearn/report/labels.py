@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from advlearn.support.text import shown
+
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#8C8C8C"
+
+LONGEST = 20
+"""Characters of a user's name for which a figure has room."""
 
 
 class Look(NamedTuple):
@@ -53,7 +58,11 @@ class Labels:
 
     def __call__(self, name: object) -> str:
         """The readable form of a name; names that are not known lose their underscores."""
-        return self._labels.get(str(name), str(name).replace("_", " "))
+        return self._labels.get(str(name), shown(str(name).replace("_", " ")))
+
+    def short(self, name: object) -> str:
+        """The readable form in a figure: names that are not known are shortened."""
+        return self(name) if name in self else shown(self(name), LONGEST)
 
     def order(self, present: Iterable[object]) -> list[str]:
         """The names once each: known ones first and in their order, others by name."""
@@ -63,7 +72,7 @@ class Labels:
 
     def look(self, name: str) -> Look:
         """How a thing is drawn."""
-        return Look(*self._looks.get(name, self._unknown), self(name))
+        return Look(*self._looks.get(name, self._unknown), self.short(name))
 
     def looks(self, present: Iterable[object] | None = None) -> dict[str, Look]:
         """How the things of a figure are drawn, in their order; all known ones by default."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +22,8 @@ mpl.use("agg")
 
 _STYLE = Path(resources.__path__[0], "advlearn.mplstyle")
 
+_LACKING = re.compile(r"Glyph (\d+) .* missing from font")
+
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
 PAGE_HEIGHT = 9.0  # inches that a figure may take of it
 
@@ -32,9 +37,32 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Apply the project's style inside the block, whatever the user's matplotlibrc says."""
-    with mpl.style.context(["default", str(_STYLE)]):
-        yield
+    """Apply the project's style inside the block, whatever the user's matplotlibrc says.
+
+    Characters that the font lacks are drawn as boxes, and named in one line on standard error.
+    """
+    lacking: dict[str, None] = {}
+    with mpl.style.context(["default", str(_STYLE)]), warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("always", message=_LACKING.pattern)
+        try:
+            yield
+        finally:
+            others = []
+            for warning in told:
+                found = _LACKING.match(str(warning.message))
+                if found:
+                    lacking[chr(int(found[1]))] = None
+                else:
+                    others.append(warning)
+    for other in others:
+        warnings.showwarning(other.message, other.category, other.filename, other.lineno)
+    if lacking:
+        print(
+            f"note: the font of the figures, DejaVu Sans, has no {' '.join(lacking)}"
+            " (drawn as boxes; the tables have them)",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:

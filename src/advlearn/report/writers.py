@@ -11,6 +11,7 @@ from advlearn.report.numbers import ABSENT
 from advlearn.report.table import Table
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_csv, write_text
+from advlearn.support.text import shown
 
 _PAGE_ROWS = 45
 _OPEN = 2  # the first groups of an HTML table, those compared with the paper, are open
@@ -50,6 +51,20 @@ _TEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }
+# Two of these beside each other are set as one other sign.
+_LIGATURE = re.compile(r"([-`'])(?=\1)|([?!])(?=`)")
+# After a line's end LaTeX takes these for an argument of the command that ended it.
+_ARGUMENT = ("[", "*")
+
+_MARKED = re.compile(
+    r"""[\\*`~$]                          # escapes, emphasis, code, strikethrough, mathematics
+      | (?<![^\W_])_ | _(?![^\W_])        # an underscore within a word is one
+      | <(?=[A-Za-z/!?])                  # tags and addresses
+      | &(?=\#?\w+;)                      # entities
+      | \](?=[(\[:])                      # links
+    """,
+    re.VERBOSE,
+)
 
 
 def write_table(table: Table, stem: Path) -> list[Path]:
@@ -83,12 +98,12 @@ def write_table(table: Table, stem: Path) -> list[Path]:
 
 def markdown(table: Table) -> str:
     """The table as Markdown: heading, caption, one pipe table a group, notes."""
-    lines = [f"## {table.title}", "", table.caption, ""]
+    lines = [f"## {escape_markdown(table.title)}", "", escape_markdown(table.caption), ""]
     for group in table.groups:
         if group.title:
-            lines += [f"**{group.title}**", ""]
+            lines += [f"**{escape_markdown(group.title)}**", ""]
         lines += [*pipe_table(table.columns, group.rows), ""]
-    lines += [f"- {note}" for note in table.notes]
+    lines += [f"- {escape_markdown(note)}" for note in table.notes]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -96,8 +111,7 @@ def pipe_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
     """Lines of one Markdown table; columns of numbers are aligned to the right."""
     cells = [[_pipe(cell) for cell in row] for row in rows]
     widths = [
-        max(3, len(_pipe(name)), *(len(row[i]) for row in cells)) if cells else max(3, len(name))
-        for i, name in enumerate(columns)
+        max(3, len(_pipe(name)), *(len(row[i]) for row in cells)) for i, name in enumerate(columns)
     ]
     right = [all(_numeric(row[i]) for row in rows) for i in range(len(columns))]
     rule = [
@@ -127,8 +141,8 @@ def latex(table: Table, label: str) -> str:
         if group.title:
             title = escape_latex(group.title)
             body.append(f"\\multicolumn{{{count}}}{{l}}{{\\emph{{{title}}}}} \\\\")
-        body += [" & ".join(map(escape_latex, row)) + r" \\" for row in group.rows]
-    notes = r" \\ ".join(map(escape_latex, table.notes))
+        body += [_latex_line(row) for row in group.rows]
+    notes = r" \\ ".join(map(_after_line, table.notes))
     notes = notes and f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\scriptsize {notes}}}"
     caption = f"\\caption{{{escape_latex(table.title + '. ' + table.caption)}}}"
     caption += f"\\label{{tab:{label.replace('_', '-')}}}"
@@ -146,7 +160,7 @@ def latex(table: Table, label: str) -> str:
         *[r"\begin{landscape}"] * table.wide,
         *before,
         r"\toprule",
-        " & ".join(map(escape_latex, table.columns)) + r" \\",
+        _latex_line(table.columns),
         *[r"\endhead"] * long,
         *body,
         r"\bottomrule",
@@ -163,25 +177,25 @@ def html(table: Table) -> str:
 
     The first two groups are open, the further ones unfold.
     """
-    parts = [f"<p>{escape(' '.join(table.caption.split()))}</p>\n"]
+    parts = [f"<p>{_html(' '.join(table.caption.split()))}</p>\n"]
     for number, group in enumerate(table.groups):
         body = table_html(table.columns, group.rows)
         if group.title:
             opened = " open" if number < _OPEN else ""
-            summary = f"<summary>{escape(group.title)}</summary>"
+            summary = f"<summary>{_html(group.title)}</summary>"
             body = f"<details{opened}>{summary}\n{body}</details>\n"
         parts.append(body)
     if table.notes:
-        items = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
+        items = "".join(f"<li>{_html(note)}</li>" for note in table.notes)
         parts.append(f'<ul class="notes">{items}</ul>\n')
     return "".join(parts)
 
 
 def table_html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """An HTML table that scrolls sideways on a narrow screen."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    head = "".join(f'<th scope="col">{_html(cell)}</th>' for cell in header)
     body = "".join(
-        "<tr>" + "".join(f"<td{_align(cell)}>{escape(cell)}</td>" for cell in row) + "</tr>\n"
+        "<tr>" + "".join(f"<td{_align(cell)}>{_html(cell)}</td>" for cell in row) + "</tr>\n"
         for row in rows
     )
     return (
@@ -194,23 +208,46 @@ def plain_text(
     title: str, table: tuple[Sequence[str], Sequence[Sequence[str]]], lines: Sequence[str]
 ) -> str:
     """A title, a table (header, rows) and lines below it as plain text for a terminal."""
-    header, rows = table
+    header, *rows = [[shown(cell) for cell in row] for row in (table[0], *table[1])]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     rule = ["-" * width for width in widths]
-    shown = [
+    grid = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [header, rule, *rows]
     ]
-    return "\n".join([title, "", *shown, "", *lines]) + "\n"
+    return "\n".join([shown(title), "", *grid, "", *map(shown, lines)]) + "\n"
 
 
 def escape_latex(text: str) -> str:
     """``text`` with every character that LaTeX would read as a command made harmless."""
-    return "".join(_TEX.get(character, character) for character in text)
+    apart = _LIGATURE.sub("\\g<0>\0", shown(text))
+    return "".join(_TEX.get(character, character) for character in apart).replace("\0", "{}")
+
+
+def escape_markdown(text: str) -> str:
+    """``text`` with every character that Markdown would read as a mark made harmless.
+
+    A bar is one outside of a table.
+    """
+    return _MARKED.sub(r"\\\g<0>", shown(text))
 
 
 def _pipe(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return escape_markdown(text).replace("|", "\\|")
+
+
+def _html(text: str) -> str:
+    return escape(shown(text))
+
+
+def _latex_line(cells: Sequence[str]) -> str:
+    return " & ".join([*map(_after_line, cells[:1]), *map(escape_latex, cells[1:])]) + r" \\"
+
+
+def _after_line(text: str) -> str:
+    """``text`` as LaTeX where a line may have ended just before it."""
+    escaped = escape_latex(text)
+    return f"{{}}{escaped}" if escaped.lstrip().startswith(_ARGUMENT) else escaped
 
 
 def _numeric(text: str) -> bool:

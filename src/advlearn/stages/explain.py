@@ -32,6 +32,7 @@ from advlearn.studies.base import Study
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_json
+from advlearn.support.text import shown
 from advlearn.tidy.reader import Tidy
 
 _PUBLISHED = Path("config/published")
@@ -57,7 +58,7 @@ def explain(
     address = parse(what, tables, [name for each in studies() for name in each.figures])
     run_folder = RunFolder.of(address, address.run or run)
     found = explanation(address, run_folder, published, snakefile)
-    print(json.dumps(found, indent=2) if as_json else "\n".join(as_lines(found)))
+    print(json.dumps(found, indent=2) if as_json else "\n".join(map(shown, as_lines(found))))
 
 
 @dataclass(frozen=True)

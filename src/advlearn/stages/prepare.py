@@ -14,6 +14,7 @@ from advlearn.data.fetch import Manifest, read_manifest
 from advlearn.settings.data import DataSettings
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
+from advlearn.support.text import check_printable
 
 
 def prepare(
@@ -50,6 +51,7 @@ def prepare(
             remedy="give the manifest of the configured data set",
         )
     official = readers.read(dataset, _verified(dataset, listed, manifest.parent))
+    check_printable(official.class_names, "class name", where=f"data set {dataset.name}")
     table = splits.draw_splits(official.train_labels, official.test_labels, settings)
     shared = splits.count_shared(_digests(official, table))
     splits.say_shared("prepare", shared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import tempfile
@@ -51,6 +52,8 @@ def atomic_path(path: Path, *, keep: bool = False) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
         note_written(path)
+    except BrokenPipeError:  # of a line printed meanwhile: the file is not at fault
+        raise
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or f'{error} (is the disk full?)'}",
@@ -91,7 +94,22 @@ def read_json(path: Path) -> Any:
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write ``frame`` without its index; floats have ten significant digits."""
     with atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False, float_format=_FLOATS, lineterminator="\n")
+        frame.to_csv(
+            temporary,
+            index=False,
+            float_format=_FLOATS,
+            lineterminator="\n",
+            quoting=csv.QUOTE_NONNUMERIC if _has_return(frame) else csv.QUOTE_MINIMAL,
+            encoding="utf-8",
+        )
+
+
+def _has_return(frame: pd.DataFrame) -> bool:
+    """Whether a cell has a carriage return: unquoted by default, and a line's end to readers."""
+    texts = frame.select_dtypes(exclude=["number", "bool", "datetime"])
+    return any(
+        "\r" in cell for column in texts for cell in texts[column].unique() if isinstance(cell, str)
+    )
 
 
 def as_written(value: float) -> float:

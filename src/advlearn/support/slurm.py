@@ -72,7 +72,8 @@ def _min_job_age(patience: float) -> int | None:
         done = subprocess.run(
             ["scontrol", "show", "config"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=patience,
             check=False,
         )
@@ -87,7 +88,12 @@ def _failure(question: list[str], patience: float) -> str | None:
     program = question[0]
     try:
         done = subprocess.run(
-            question, capture_output=True, text=True, timeout=patience, check=False
+            question,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=patience,
+            check=False,
         )
     except FileNotFoundError:
         return f"there is no '{program}' on this machine"

@@ -11,7 +11,7 @@ import pytest
 
 from advlearn.config import load_file
 from advlearn.data.store import load_split
-from benchmarks import scaling, scaling_cases, scaling_page, scaling_stages
+from benchmarks import scaling, scaling_cases, scaling_page, scaling_stages, scaling_wide
 from benchmarks.scaling_fit import fit
 
 ROOT = Path(__file__).parents[3]
@@ -114,6 +114,11 @@ def test_every_need_is_a_stage_or_a_preparation() -> None:
         assert list(stage.sizes) == sorted(set(stage.sizes))
 
 
+@pytest.mark.parametrize("case", ["pca", "convex clustering", "poisoning"])
+def test_the_other_axis_runs_with_few_features(case: str) -> None:
+    scaling_wide.CASES[case][1](12)
+
+
 def test_a_page_marks_what_was_not_measured(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"stage": "slow", "n": n, "unit": "images", "what": "w", "models": 2,
@@ -121,6 +126,8 @@ def test_a_page_marks_what_was_not_measured(tmp_path: Path) -> None:
         for n in (1000, 4000, 16_000, 60_000)
     ]  # fmt: skip
     rows.append({**rows[0], "n": 250_000, "cpu_s": None, "peak_mb": None, "stopped": "time"})
+    wide = {"stage": "wide w", "unit": "features", "what": "f", "models": 1, "peak_mb": 90.0}
+    rows += [{**wide, "n": n, "cpu_s": n / 100} for n in (64, 784, 3_072)]
     rows += [
         {"stage": "large", "n": n, "unit": "images", "what": "w", "models": 1, "cpu_s": n / 1e5,
          "peak_mb": 50 + n / 10}
@@ -134,6 +141,9 @@ def test_a_page_marks_what_was_not_measured(tmp_path: Path) -> None:
     first = scaling_page.first_to_break(stages)
     assert "`large`, at about 240,000 images, by memory" in first
     assert "`slow`, at about 290,000, by time" in first
+    features = scaling_page.costs_table(stages, "seconds", scaling_page.WIDE)
+    assert "| w | f | 0.64 | 7.84 | 30.7 | ~120 | ~490 | ~1,500 |" in features
+    assert "wide" not in scaling_page.curves_table(stages)
     memory = scaling_page.costs_table(stages, "memory")
     assert "| large | w | 150 | 450 | 1,650 | 6,050 | 25,050 | ~100,000 |" in memory
     assert "| over " in scaling_page.curves_table(stages)  # slow: its memory does not grow

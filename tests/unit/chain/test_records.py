@@ -21,7 +21,7 @@ def write(folder: Path, file: str, content: object) -> None:
 
     path = Path(Paths()._record_path(str(folder), file))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
 
 
 @pytest.mark.parametrize("file", ["results/a.csv", f"results/{'ü' * 300}.csv"])

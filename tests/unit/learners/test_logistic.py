@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -75,6 +76,29 @@ def test_derivatives_are_those_of_finite_differences() -> None:
     ]
     expected = np.array(rows) + 0.3 * np.eye(4)
     np.testing.assert_allclose(logistic.hessian(points, 0.3, theta), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", [1e-6, 0.01, 1.0])
+@pytest.mark.parametrize("n", [1, 3, 4, 20, 39, 40, 41, 42, 60])
+def test_the_smaller_system_has_the_same_solution(n: int, penalty: float) -> None:
+    points, targets = drawn(5, n=n, d=40)
+    theta, slope = np.random.default_rng(n).standard_normal((2, 41))
+    found = logistic.newton_direction(points, penalty, theta, slope)
+    expected = np.linalg.solve(logistic.hessian(points, penalty, theta), slope)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
+    minimum = logistic.fit(points, targets, penalty)
+    gradient = logistic.log_loss_gradient(points, targets, minimum) + penalty * minimum
+    assert np.abs(gradient).max() < 1e-11
+
+
+def test_wide_points_cost_what_their_number_does() -> None:
+    points, targets = drawn(6, n=40, d=20_000)
+    tracemalloc.start()
+    logistic.fit(points, targets, 0.01)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # The second derivative alone has 3.2 GB.
+    assert peak < 10 * points.nbytes
 
 
 @pytest.mark.parametrize(

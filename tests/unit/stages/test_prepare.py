@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from advlearn.stages.prepare import prepare
 from advlearn.support.errors import UserError
 
 
-def own_manifest(folder: Path) -> Path:
+def own_manifest(folder: Path, class_names: Sequence[str] = ("0", "1", "2")) -> Path:
     draw = np.random.default_rng(0)
     np.savez(
         folder / "own.npz",
@@ -21,6 +22,7 @@ def own_manifest(folder: Path) -> Path:
         train_labels=np.arange(60) % 3,
         test_images=draw.integers(0, 256, (30, 3, 4, 5), dtype=np.uint8),
         test_labels=np.arange(30) % 3,
+        class_names=np.array(class_names),
     )
     out = folder / "raw" / "manifest.json"
     download(dataset="arrays", settings=SourceSettings(root=folder / "own.npz"), out=out)
@@ -78,6 +80,21 @@ def test_images_in_two_splits_are_counted_and_said(
     assert sum(shared.values()) == 6
     assert set(shared) <= {"train and test", "validation and test"}
     assert "[prepare] " in capsys.readouterr().err
+
+
+def test_names_of_classes_are_any_text(tmp_path: Path) -> None:
+    names = ["5$%$", "猫\t🐈\n", "{0} =1"]
+    manifest = own_manifest(tmp_path, class_names=names)
+    settings = DataSettings(dataset="arrays", validation_images=12)
+    prepare(manifest=manifest, settings=settings, out=tmp_path / "data" / "dataset.json")
+    assert load_info(tmp_path / "data" / "dataset.json").class_names == tuple(names)
+
+
+def test_a_control_character_in_the_name_of_a_class_is_refused(tmp_path: Path) -> None:
+    manifest = own_manifest(tmp_path, class_names=["a", "b\0c", "d"])
+    settings = DataSettings(dataset="arrays", validation_images=12)
+    with pytest.raises(UserError, match=r"class name 1 has the control character U\+0000"):
+        prepare(manifest=manifest, settings=settings, out=tmp_path / "data" / "dataset.json")
 
 
 def test_a_changed_raw_file_is_noticed(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def edit(file: Path) -> None:
-    file.write_text(file.read_text() + "\nEDITED = 1\n")
+    file.write_text(file.read_text(encoding="utf-8") + "\nEDITED = 1\n", encoding="utf-8")
 
 
 # What is imported by a name that is only known when the program runs.

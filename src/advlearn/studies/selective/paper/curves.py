@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from advlearn.report.intervals import over_seeds
-from advlearn.report.labels import GREY, Look
+from advlearn.report.labels import GREY, LONGEST, Look
 from advlearn.report.panels import grid, hollow_entry, label_sides, legend, legend_entries, limits
 from advlearn.studies.selective.paper.cells import (
     baseline_rows,
@@ -30,6 +30,7 @@ from advlearn.studies.selective.paper.universe_protocol import (
     universe_protocols,
 )
 from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.support.text import shown
 
 _BAND = 0.18
 _SHIFT = 0.12
@@ -94,7 +95,7 @@ def _draw(
         for column, protocol in enumerate(protocols):
             pair = UniverseProtocol(universe, protocol)
             mark = "*" if pair == first and len(pairs) > 1 else ""
-            titles.append(f"{universe}, {PROTOCOLS(protocol)}{mark}")
+            titles.append(f"{shown(universe, LONGEST)}, {PROTOCOLS(protocol)}{mark}")
             for axis, metric in zip(block[:, column], METRICS, strict=True):
                 levels = _of_metric(pair.of(everything), metric)["mean"]
                 given = None if points is None else _of_metric(points, metric)

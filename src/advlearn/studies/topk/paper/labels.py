@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from advlearn.report.labels import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, Labels
+from advlearn.report.labels import (
+    BLACK,
+    BLUE,
+    GREEN,
+    LONGEST,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    Labels,
+)
+from advlearn.support.text import shown
 
 METHODS = Labels(
     {
@@ -49,3 +60,8 @@ KNOWLEDGE = Labels({"truth": "the truth", "inferred": "inferred from the model"}
 def label_set(scheme: str, labels: str, n_specified: int) -> str:
     """``vehicles, |S| = 7`` for a fixed set, ``random, |S| = 2`` for labels drawn per image."""
     return f"{'random' if scheme == 'random' else labels}, |S| = {n_specified}"
+
+
+def short_label_set(scheme: str, labels: str, n_specified: int) -> str:
+    """`label_set` with as much of the user's name as a figure has room for."""
+    return label_set(scheme, shown(labels, LONGEST), n_specified)

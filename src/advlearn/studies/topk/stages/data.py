@@ -20,6 +20,7 @@ from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
 from advlearn.studies.topk.settings.jobs import TopkDataJob
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
+from advlearn.support.text import check_printable
 
 _BLOCK = 1000
 
@@ -121,6 +122,7 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
 def _photos(settings: PhotosSettings, listing: Listing, out: Path, threads: int) -> None:
     collection = COLLECTIONS[settings.name]
     side = settings.size or collection.size
+    check_printable(listing.class_names, "class name", where=str(listing.root))
     drawn = draw_photos(listing, settings, threads)
     for change, count in drawn.changed.items():
         print(f"[topk_data] {count} photos: {change}", file=sys.stderr)

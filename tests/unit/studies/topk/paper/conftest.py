@@ -32,3 +32,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> TopkTidy:
         class_names=NAMES,
     )
     return open_topk(folder)
+
+
+@pytest.fixture(scope="session")
+def named(tmp_path_factory: pytest.TempPathFactory) -> TopkTidy:
+    """Names of users: long ones, and classes whose names are marks in one output or another."""
+    classes = [
+        "5$%$", "$x_$ y", "$", "$$", "{0} %s", "=1+1", "-a|b*_`<b>", "new\nline\t\r", "猫 🐈",
+        "שלום", "\\frac{1}{2}",
+    ]  # fmt: skip
+    folder = write_topk(
+        tmp_path_factory.mktemp("named") / "tidy",
+        models=["a_long_name_of_a_model_" * 9, "猫" * 100],
+        sets=["a_long_name_of_labels_" * 9, "household"],
+        class_names=classes,
+    )
+    return open_topk(folder)

@@ -9,10 +9,12 @@ import pytest
 
 from advlearn.report.captions import caption
 from advlearn.report.style import COLUMN_WIDTH, figure_style, save_figure
+from advlearn.report.writers import write_table
 from advlearn.studies.topk.paper.figures.examples import ranked
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.study import STUDY
 from advlearn.support.errors import UserError
+from advlearn.support.io import read_csv
 from tests.helpers.drawn import assert_nothing_cut, pixels
 from tests.helpers.topk_run import open_topk
 
@@ -37,6 +39,24 @@ def test_every_figure(full: TopkTidy, small: TopkTidy, tmp_path: Path, name: str
     for suffix in (".pdf", ".svg", ".png"):
         first, second = (tmp_path / time / f"{name}{suffix}" for time in ("first", "second"))
         assert first.read_bytes() == second.read_bytes(), suffix
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDY.figures)
+def test_figures_of_hostile_names(named: TopkTidy, tmp_path: Path, name: str) -> None:
+    with figure_style():
+        figure = STUDY.figure(name).draw(named)
+        assert_nothing_cut(figure)
+        save_figure(figure, tmp_path / name)
+
+
+@pytest.mark.slow
+def test_tables_of_hostile_names(named: TopkTidy, tmp_path: Path) -> None:
+    for name in STUDY.tables:
+        write_table(STUDY.table(name).build(named), tmp_path / name)
+    models = read_csv(tmp_path / "topk_models.csv")
+    found = set(models["metric"].str.removeprefix("class_ap:"))
+    assert found >= set(named.study.class_names)
 
 
 @pytest.mark.parametrize("name", STUDY.figures)

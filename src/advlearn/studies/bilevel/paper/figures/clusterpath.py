@@ -31,7 +31,7 @@ def draw(tidy: BilevelTidy) -> Figure:
         if shown:
             _trajectories(row[0], ways[ways["dataset"] == name], chosen)
         _numbers(row[-1], part, chosen)
-        row[0].set_title(DATASETS(name), loc="left")
+        row[0].set_title(DATASETS.short(name), loc="left")
         row[-1].set_ylabel("clusters")
     axes[-1, -1].set_xlabel("γ")
     handles = [Line2D([], [], color=BLACK, lw=1, label="number of clusters")]

@@ -31,7 +31,7 @@ def draw(tidy: BilevelTidy) -> Figure:
         axis.set_visible(False)
     for axis, name in zip(axes.flat, names, strict=False):
         _panel(axis, frame[frame["dataset"] == name], looks)
-        axis.set_title(DATASETS(name))
+        axis.set_title(DATASETS.short(name))
     for row in axes:
         row[0].set_ylabel("ARI to the truth")
     for place in range(len(names)):

@@ -33,7 +33,7 @@ def draw(tidy: BilevelTidy) -> Figure:
         gamma = tidy.study.datasets.get(name, {}).get("gamma")
         for axis, kind in zip(row, kinds, strict=True):
             _panel(axis, here[here["weights"] == kind].sort_values("gamma"), gamma)
-    sides = [f"{DATASETS(name)}\nε" for name in names]
+    sides = [f"{DATASETS.short(name)}\nε" for name in names]
     label_sides(figure, axes, titles=map(WEIGHTS, kinds), rows=sides, x="γ")
     legend(
         figure,

@@ -36,7 +36,7 @@ def draw(tidy: BilevelTidy) -> Figure:
         # Room for steps below the ceiling, and nothing below zero.
         row[0].set_ylim(bottom=-0.04 * max(part["value"].max(), 0.05))
         row[0].set_xlim(left=0)
-    sides = [f"{DATASETS(name)}\nδ / √(n(n−1))" for name in names]
+    sides = [f"{DATASETS.short(name)}\nδ / √(n(n−1))" for name in names]
     label_sides(figure, axes, titles=_TITLES.values(), rows=sides, x="size of the perturbation")
     legend(figure, legend_entries([_VALUE, *directions.values()]))
     return figure

@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlearn.report.labels import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from advlearn.report.labels import BLUE, GREEN, GREY, LONGEST, ORANGE, PURPLE, SKY, VERMILION
 from advlearn.report.panels import frame_only, grid, legend
 from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, REDUCTIONS
 from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.support.text import shown
 
 # Beyond the seven of Okabe and Ito, with a darker yellow; number and mark tell all apart anyway.
 _EXTRA = ("#C9B900", "#B58B5A", "#5E3C99", "#8FC97A")
@@ -43,8 +44,9 @@ def draw(tidy: SelectiveTidy) -> Figure:
     axes = axes.ravel()
     for axis, ((reduction, clusterer, setting), part) in zip(axes, panels, strict=False):
         _panel(axis, part)
-        space = f"{CLUSTERERS(clusterer)}, {REDUCTIONS(reduction)}"
-        axis.set_title(f"{space}\n" + str(setting).replace(",", "\n"), fontsize=6.5)
+        space = f"{CLUSTERERS.short(clusterer)}, {REDUCTIONS(reduction)}"
+        lines = [shown(each, 2 * LONGEST) for each in str(setting).split(",")]
+        axis.set_title("\n".join([space, *lines]), fontsize=6.5)
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
     chosen = Line2D([], [], ls="none", marker="o", color=GREY, label="the chosen cluster")
@@ -53,7 +55,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
     if (frame["cluster"] < 0).any():
         handles.append(Line2D([], [], ls="none", marker="x", color=GREY, label="noise"))
     legend(figure, handles)
-    what = f"{ATTACKS(first['attack'])} images, seed {first['seed']}"
+    what = f"{ATTACKS.short(first['attack'])} images, seed {first['seed']}"
     figure.supxlabel(what, fontsize=6.5)
     return figure
 

@@ -49,7 +49,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
             _say_class(attacked[i], int(predictions[i]), int(labels[i]))
             # Shown on [0, 1] with grey for no change, so that colour images work the same way.
             show_image(difference[i], 0.5 + change[i] / (2 * largest))
-        _name(attacked[0], ATTACKS(attack))
+        _name(attacked[0], ATTACKS.short(attack))
         _name(difference[0], "difference")
     return figure
 

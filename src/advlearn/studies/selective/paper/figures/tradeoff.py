@@ -15,12 +15,13 @@ from matplotlib.ticker import MaxNLocator
 
 from advlearn.report.frames import groups
 from advlearn.report.intervals import over_seeds
-from advlearn.report.labels import GREY, Look
+from advlearn.report.labels import GREY, LONGEST, Look
 from advlearn.report.panels import grid, legend, legend_entries, limits
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
 from advlearn.studies.selective.paper.labels import ATTACKS, BASELINES, CLUSTERERS, PROTOCOLS, RULES
 from advlearn.studies.selective.paper.universe_protocol import primary_pair, universe_protocols
 from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.support.text import shown
 
 _CLEAN, _ADVERSARIAL = "clean_accuracy", "adversarial_accuracy"
 _PUBLISHED = {"fgsm": "selective_table1_fgsm", "pgd": "selective_table2_pgd"}
@@ -48,7 +49,8 @@ def draw(tidy: SelectiveTidy) -> Figure:
                 continue
             beside = attack in _PUBLISHED and pair.universe == primary_pair(tidy).universe
             _panel(axis, here, without, _published(tidy, attack) if beside else None)
-            axis.set_title(f"{pair.universe}, {ATTACKS(attack)},\n{PROTOCOLS(pair.protocol)}")
+            where = f"{shown(pair.universe, LONGEST)}, {ATTACKS.short(attack)}"
+            axis.set_title(f"{where},\n{PROTOCOLS(pair.protocol)}")
             if column == 0:
                 axis.set_ylabel("adversarial accuracy")
     for axes in panels.T:

@@ -6,11 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlearn.report.frames import groups
-from advlearn.report.labels import Labels
+from advlearn.report.labels import LONGEST, Labels
 from advlearn.report.panels import draw_lines, grid, label_sides
-from advlearn.studies.topk.paper.labels import MEASURES, NORMS, RATES, label_set
+from advlearn.studies.topk.paper.labels import MEASURES, NORMS, RATES, short_label_set
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import summarise
+from advlearn.support.text import shown
 
 _PANELS = {
     "success rate": ("eligible", RATES),
@@ -28,7 +29,9 @@ def draw(run: TopkTidy) -> Figure:
     cells = list(groups(table, ["model", "scheme", "labels", "n_specified", "k"]))
     figure, axes = grid(len(_PANELS), len(cells), height=4.4 / 3, head=0, share="all", y="row")
     for column, ((model, *labels, k), part) in zip(axes.T, cells, strict=True):
-        column[0].set_title(f"{model}, {label_set(*labels)}, k = {k}", pad=15)
+        column[0].set_title(
+            f"{shown(model, LONGEST // 2)}, {short_label_set(*labels)}, k = {k}", pad=15
+        )
         for axis, (over, lines) in zip(column, _PANELS.values(), strict=True):
             draw_lines(axis, part[part["over"] == over], "place", lines.looks(), "metric")
         column[-1].set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])

@@ -13,6 +13,7 @@ from advlearn.report.panels import grid, show_image
 from advlearn.studies.topk.paper.labels import METHODS
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.support.errors import UserError
+from advlearn.support.text import shown
 
 _MOST = 6  # examples
 _BELOW = 2  # ranks shown below the top k
@@ -83,8 +84,7 @@ def _ranking(
     k, specified = int(example["k"]), example["specified"]
     pairs = ranked(logits, specified, k)
     for place, (rank, label) in enumerate(pairs):
-        name = names[label]
-        name = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+        name = shown(names[label], _LONGEST)
         colour, sign, weight = _FAINT, "", "normal"
         if specified[label]:
             colour, sign, weight = VERMILION, "✗", "bold"

@@ -18,7 +18,7 @@ from advlearn.report.panels import (
     log_span,
     log_ticks,
 )
-from advlearn.studies.topk.paper.labels import METHODS, label_set
+from advlearn.studies.topk.paper.labels import METHODS, short_label_set
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import summarise
 from advlearn.support.errors import UserError
@@ -69,7 +69,7 @@ def draw(run: TopkTidy) -> Figure:
 
 def _panel(axis: Axes, part: pd.DataFrame, ks: list[int]) -> None:
     first = part.iloc[0]
-    axis.set_title(label_set(first["scheme"], first["labels"], first["n_specified"]))
+    axis.set_title(short_label_set(first["scheme"], first["labels"], first["n_specified"]))
     axis.set_yscale("log")
     log_ticks(axis.yaxis)
     axis.set_xticks(ks)

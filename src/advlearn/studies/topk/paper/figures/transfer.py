@@ -13,8 +13,10 @@ from advlearn.report.panels import grid
 from advlearn.studies.topk.paper.labels import METHODS
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import rate
+from advlearn.support.text import shown
 
 _ACROSS = 3
+_LETTERS = 8  # of the name of a model, turned below and level beside three panels
 
 
 def draw(run: TopkTidy) -> Figure:
@@ -32,8 +34,9 @@ def draw(run: TopkTidy) -> Figure:
         values = part.unstack("target").reindex(index=names, columns=names)
         _panel(axis, values.to_numpy(float))
         axis.set_title(METHODS(method))
-        axis.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
-        axis.set_yticks(range(len(names)), names)
+        ticks = [shown(name, _LETTERS) for name in names]
+        axis.set_xticks(range(len(names)), ticks, rotation=35, ha="right", rotation_mode="anchor")
+        axis.set_yticks(range(len(names)), ticks)
     for axis in axes.flat[len(methods) - across : len(methods)]:
         # The lowest panel of a column carries the names.
         axis.tick_params(labelbottom=True)
@@ -49,5 +52,5 @@ def _panel(axis: Axes, values: np.ndarray) -> None:
     for row, column in np.ndindex(values.shape):
         value = float(values[row, column])
         colour = "white" if value > 0.6 else "black"
-        shown = format_number(value, 2)
-        axis.text(column, row, shown, ha="center", va="center", fontsize=6, color=colour)
+        number = format_number(value, 2)
+        axis.text(column, row, number, ha="center", va="center", fontsize=6, color=colour)
