@@ -53,12 +53,12 @@ class Plan:
             for name in settings_of(self.config, each.name).own_functions():
                 own_function_digest(name)
         self.lock = lock_digest(lock)
-        self.lock_file = _relative_path(lock)
+        self.lock_file = relative_path(lock)
         self.run_folder = f"results/{self.config.run}"
         self.log_folder = f"logs/{self.config.run}"
         self.raw = _raw_name(self.config)
         self._published = lock.parent / "config" / "published"
-        self.published_folder = _relative_path(self._published)
+        self.published_folder = relative_path(self._published)
         self._captions = lock.parent / "workflow" / "report"
         # Only a GPU that was asked for by name is asked of the scheduler: the machine on which the
         # graph is built need not be the one that computes, so `auto` cannot know.
@@ -129,11 +129,11 @@ class Plan:
 
     def published(self, name: str) -> list[str]:
         """Files of a study's published numbers."""
-        return sorted(_relative_path(path) for path in (self._published / name).glob("*.csv"))
+        return sorted(relative_path(path) for path in (self._published / name).glob("*.csv"))
 
     def captions(self) -> list[str]:
         """Captions of all figures, inputs of the report."""
-        return sorted(_relative_path(path) for path in self._captions.glob("*/figures/*.rst"))
+        return sorted(relative_path(path) for path in self._captions.glob("*/figures/*.rst"))
 
 
 def rules() -> dict[str, str]:
@@ -163,7 +163,7 @@ def modules_of(rule: str) -> list[str]:
     return [module]
 
 
-def _relative_path(path: Path) -> str:
+def relative_path(path: Path) -> str:
     """Relative where it can be: a project that is moved does not run again."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))

@@ -11,11 +11,21 @@ if ROOT.joinpath("src").is_dir():
 
 import advlearn.plan
 from snakemake.exceptions import WorkflowError
+from advlearn.config import complete
 from advlearn.support.errors import UserError
 from advlearn.support.slurm import check_status_query
 
+# Snakemake looks for it from the folder in which it runs, which need not be the project's.
+BASE = advlearn.plan.relative_path(ROOT.joinpath("config", "config.yaml"))
+
+
+configfile: BASE
+
+
 try:
-    PLAN = advlearn.plan.Plan(config, workflow.configfiles, ROOT.joinpath("requirements.txt"))
+    # A module with a configuration of its own does not read the file above.
+    given = complete(config, Path(BASE)) if workflow.modifier.skip_configfile else config
+    PLAN = advlearn.plan.Plan(given, workflow.configfiles, ROOT.joinpath("requirements.txt"))
 except UserError as error:
     raise WorkflowError(f"\nerror: {error}")
 
