@@ -43,11 +43,14 @@ rule paper:
         of_studies("figures"),
 
 
+# The shipped runs by name: with a configuration of another run they stop and say what to type.
 rule demo:
     input:
+        named_run("demo"),
         rules.paper.input,
 
 
 rule smoke:
     input:
+        named_run("smoke"),
         rules.paper.input,

@@ -16,6 +16,7 @@ from advlearn.studies.plan import BRACES, StudyPlan, as_input
 from advlearn.support import runlock
 from advlearn.support.codedigest import code_digest, own_function_digest, package_root
 from advlearn.support.errors import UserError
+from advlearn.support.invocation import check_run, check_writable
 from advlearn.support.leftovers import remove_leftovers
 from advlearn.support.provenance import lock_digest
 
@@ -44,9 +45,9 @@ class Plan:
                 where=str(folder),
                 remedy="rename the folder, or move the project to another one",
             )
-        where = " + ".join(str(file) for file in files) or "configuration"
+        self.files = " + ".join(str(file) for file in files) or "configuration"
         given = {key: value for key, value in values.items() if key != "pathvars"}
-        self.config: Config = load(given, where)
+        self.config: Config = load(given, self.files)
         self._left_out = removed_names(self.config, given)
         self.studies = studies()
         for each in self.studies:
@@ -75,11 +76,21 @@ class Plan:
         """Lock this folder for the run that begins now, and remove what killed jobs have left.
 
         Raises:
-            UserError: another run works here, or the clock was set back.
+            UserError: another run works here, a folder is read-only, or the clock was set back.
         """
+        folders = (self.run_folder, self.log_folder)
+        check_writable(Path(part) for path in folders for part in (Path(path).parent, path))
         runlock.begin()
         remove_leftovers(Path(self.run_folder))
         runlock.share()
+
+    def check_run(self, target: str) -> None:
+        """Refuse the target of a shipped run where another run is configured.
+
+        Raises:
+            UserError: with the command to type.
+        """
+        check_run(target, self.config.run, self.files)
 
     def study(self, name: str) -> Any:
         """The plan of one study, a `StudyPlan`."""
