@@ -73,16 +73,18 @@ class Plan:
         )
 
     def begin(self) -> None:
-        """Lock this folder for the run that begins now, and remove what killed jobs have left.
+        """Lock the run that begins now in this folder, and remove what killed jobs have left.
 
         Raises:
-            UserError: another run works here, a folder is read-only, or the clock was set back.
+            UserError: another run of this name works here, a folder is read-only, or the clock was
+                set back.
         """
         folders = (self.run_folder, self.log_folder)
         check_writable(Path(part) for path in folders for part in (Path(path).parent, path))
-        runlock.begin()
+        lock = runlock.lock_of(self.config.run)
+        runlock.begin(lock)
         remove_leftovers(Path(self.run_folder))
-        runlock.share()
+        runlock.share(lock)
 
     def check_run(self, target: str) -> None:
         """Refuse the target of a shipped run where another run is configured.

@@ -146,9 +146,9 @@ def plan_size(project: Project, command: Command) -> int | str:
         path.write_text(text, encoding="utf-8")
     for package in (project.root / CODE).glob("*"):
         package.joinpath("__init__.py").touch()
-    path = os.pathsep.join((str(project.root / "src"), str(project.root / CODE)))
+    packages = os.pathsep.join((str(project.root / "src"), str(project.root / CODE)))
     done = project.run(
         Path(sys.executable).with_name("snakemake"), *shlex.split(command.words), "--dry-run",
-        "--nocolor", environment={"PYTHONPATH": path},
+        "--nocolor", environment={"PYTHONPATH": packages},
     )  # fmt: skip
     return sum(job_counts(done.output).values()) if done.status == 0 else done.output[-2000:]
