@@ -70,7 +70,8 @@ def check_notes_folder() -> None:
     Raises:
         UserError: the folder is read-only for this user.
     """
-    if "snakemake" in sys.argv[0]:
+    program = Path(sys.argv[0])  # .../bin/snakemake or .../snakemake/__main__.py
+    if "snakemake" in (program.name, program.parent.name):
         check_writable([Path.cwd(), Path(".snakemake")])
 
 

@@ -53,11 +53,12 @@ def test_a_read_only_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_only_snakemake_itself_wants_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    monkeypatch.setattr("sys.argv", ["/somewhere/advlearn/__main__.py", "explain"])
+    monkeypatch.setattr("sys.argv", ["/home/snakemake/advlearn/__main__.py", "explain"])
     invocation.check_notes_folder()
-    monkeypatch.setattr("sys.argv", ["/somewhere/bin/snakemake", "-n"])
-    with pytest.raises(UserError, match="read-only"):
-        invocation.check_notes_folder()
+    for program in ("/somewhere/bin/snakemake", "/packages/snakemake/__main__.py"):
+        monkeypatch.setattr("sys.argv", [program, "-n"])
+        with pytest.raises(UserError, match="read-only"):
+            invocation.check_notes_folder()
 
 
 ERROR = "error: no such thing\n  where:  file.csv\n  remedy: make one\n"
