@@ -97,6 +97,16 @@ def test_a_read_only_folder_is_refused_with_the_way_out(
     assert "Traceback" not in done.output
 
 
+def test_a_read_only_folder_of_results_is_refused_before_any_job(project: Project) -> None:
+    results = project.root / "results"
+    with mounted(results, "-t", "tmpfs", "-o", "ro", "none"):
+        done = project.snakemake("--until", "download")
+    assert done.status != 0
+    assert "the folder results is read-only" in done.output
+    assert "remedy:" in done.output
+    assert "Execute" not in done.output
+
+
 def test_read_only_results_are_explained_all_the_same(project: Project) -> None:
     with mounted(project.root, "--bind", str(project.root)):
         subprocess.run(["mount", "-o", "remount,bind,ro", str(project.root)], check=True)
