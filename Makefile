@@ -3,8 +3,8 @@
 #
 #   CORES=4                    cores for Snakemake (all by default)
 #   CONFIG=config/demo.yaml    configuration for report and why (the full run by default)
-#   RUN=demo                   short for CONFIG=config/demo.yaml
-#   TARGET=selective           what `make why` explains
+#   RUN=demo                   short for CONFIG=config/demo.yaml; also names of config/scenarios
+#   TARGET=selective           what `make why` explains (all of the run by default)
 #   WHAT=selective_table1_fgsm what `make explain` explains, with RUN (the shipped full run by default)
 #   PYTHON=python3.12          Python from which .venv is made (3.11 or newer)
 
@@ -26,12 +26,18 @@ endif
 TEST_WORKERS ?= 2
 
 RUN ?= paper
+RUNS := paper $(filter-out config,$(basename $(notdir $(wildcard config/*.yaml config/scenarios/*.yaml))))
 ifeq ($(RUN),paper)
 CONFIG ?= config/config.yaml
 else
-CONFIG ?= config/$(RUN).yaml
+CONFIG ?= $(firstword $(wildcard config/$(RUN).yaml config/scenarios/$(RUN).yaml) config/$(RUN).yaml)
 endif
-TARGET ?= $(if $(filter config/config.yaml,$(CONFIG)),paper,$(basename $(notdir $(CONFIG))))
+TARGET ?= paper
+ifneq ($(filter report why,$(MAKECMDGOALS)),)
+ifeq ($(wildcard $(CONFIG)),)
+$(error there is no configuration $(CONFIG). RUN is one of: $(RUNS). For a file of your own: CONFIG=my-lab.yaml)
+endif
+endif
 REFERENCE := results/reference
 
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
@@ -77,14 +83,14 @@ figures: $(STAMP)  ## tables and figures redrawn from the shipped tidy tables of
 	$(BIN)/python -m advlearn tables --tidy $(REFERENCE)/tidy --out $(REFERENCE)/paper/tables
 	$(BIN)/python -m advlearn figures --tidy $(REFERENCE)/tidy --out $(REFERENCE)/paper/figures
 
-report: $(STAMP)  ## the HTML report of a run: make report RUN=demo
+report: $(STAMP)  ## the HTML report of a run, after whatever of it is missing: make report RUN=demo
 	$(SNAKEMAKE) report --configfile $(CONFIG)
 
 why: $(STAMP)  ## what would run and why, without running it: make why RUN=demo
 	@$(BIN)/python scripts/why.py $(TARGET) --configfile $(CONFIG)
 
 explain: $(STAMP)  ## what is behind a figure, table or number: make explain WHAT=topk_global RUN=demo
-	@$(BIN)/python -m advlearn explain '$(WHAT)' --run $(if $(wildcard results/$(RUN)/run.json),results/$(RUN),$(REFERENCE))
+	@$(BIN)/python -m advlearn explain '$(WHAT)' --run $(if $(or $(filter-out paper,$(RUN)),$(wildcard results/paper/run*.json)),results/$(RUN),$(REFERENCE))
 
 # --- checks ---------------------------------------------------------------------------------------
 

@@ -1,16 +1,13 @@
 """advlearn: three adversarial-learning papers from raw data to tables and figures.
 
 Front door of the workflow. Choose a configuration with --configfile (config/demo.yaml,
-config/smoke.yaml, or one of config/scenarios); config/config.yaml holds every key and is the
-base of them all.
+config/smoke.yaml, or one of config/scenarios); config/config.yaml beside this file holds every
+key and is the base of them all (workflow/rules/common.smk reads it).
 """
 
 from snakemake.utils import min_version
 
 min_version("9.20")
-
-
-configfile: "config/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
@@ -46,11 +43,14 @@ rule paper:
         of_studies("figures"),
 
 
+# The shipped runs by name: with a configuration of another run they stop and say what to type.
 rule demo:
     input:
+        named_run("demo"),
         rules.paper.input,
 
 
 rule smoke:
     input:
+        named_run("smoke"),
         rules.paper.input,

@@ -48,6 +48,8 @@ def _run(given: list[str]) -> None:
         sys.exit(2)
     # A cancelled job unwinds like a failed one, so that its half-written files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Ctrl-C reaches every job: whoever pressed it needs no traceback of each.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     # Only the stage that runs is imported: torch alone costs more than a small stage.
     application.command()(_function(name))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import Field, ValidationError, create_model
+from snakemake.utils import update_config
 
 from advlearn.data.catalogue import check_settings
 from advlearn.settings.base import validation_error
@@ -52,6 +53,21 @@ def load(values: Mapping[str, Any], where: str) -> Config:
     for study in studies():
         settings_of(config, study.name).check(config)
     return config
+
+
+def complete(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Lay values over those of a file, key by key, as Snakemake does with ``--configfile``.
+
+    Args:
+        values: any part of a configuration.
+        base: the file that has the rest.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    whole = read_file(base)
+    update_config(whole, values)
+    return whole
 
 
 def settings_of(config: Config, study: str) -> StudySettings:
@@ -117,6 +133,15 @@ def load_file(path: Path) -> Config:
     Raises:
         UserError: no such file, no YAML, a key that is given twice, or not a valid configuration.
     """
+    return load(read_file(path), str(path))
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read one configuration file without checking what it says.
+
+    Raises:
+        UserError: no such file, no YAML, or no mapping.
+    """
     check_keys(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -132,4 +157,4 @@ def load_file(path: Path) -> Config:
             where=str(path),
             remedy="begin from config/config.yaml",
         )
-    return load(values, str(path))
+    return values

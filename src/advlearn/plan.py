@@ -16,6 +16,7 @@ from advlearn.studies.plan import BRACES, StudyPlan, as_input
 from advlearn.support import runlock
 from advlearn.support.codedigest import code_digest, own_function_digest, package_root
 from advlearn.support.errors import UserError
+from advlearn.support.invocation import check_run, check_writable
 from advlearn.support.leftovers import remove_leftovers
 from advlearn.support.provenance import lock_digest
 
@@ -46,21 +47,21 @@ class Plan:
             )
         for file in files:
             check_keys(Path(str(file)))
-        where = " + ".join(str(file) for file in files) or "configuration"
+        self.files = " + ".join(str(file) for file in files) or "configuration"
         given = {key: value for key, value in values.items() if key != "pathvars"}
-        self.config: Config = load(given, where)
+        self.config: Config = load(given, self.files)
         self._left_out = removed_names(self.config, given)
         self.studies = studies()
         for each in self.studies:
             for name in settings_of(self.config, each.name).own_functions():
                 own_function_digest(name)
         self.lock = lock_digest(lock)
-        self.lock_file = _relative_path(lock)
+        self.lock_file = relative_path(lock)
         self.run_folder = f"results/{self.config.run}"
         self.log_folder = f"logs/{self.config.run}"
         self.raw = _raw_name(self.config)
         self._published = lock.parent / "config" / "published"
-        self.published_folder = _relative_path(self._published)
+        self.published_folder = relative_path(self._published)
         self._captions = lock.parent / "workflow" / "report"
         # Only a GPU that was asked for by name is asked of the scheduler: the machine on which the
         # graph is built need not be the one that computes, so `auto` cannot know.
@@ -74,14 +75,26 @@ class Plan:
         )
 
     def begin(self) -> None:
-        """Lock this folder for the run that begins now, and remove what killed jobs have left.
+        """Lock the run that begins now in this folder, and remove what killed jobs have left.
 
         Raises:
-            UserError: another run works here, or the clock was set back.
+            UserError: another run of this name works here, a folder is read-only, or the clock was
+                set back.
         """
-        runlock.begin()
+        folders = (self.run_folder, self.log_folder)
+        check_writable(Path(part) for path in folders for part in (Path(path).parent, path))
+        lock = runlock.lock_of(self.config.run)
+        runlock.begin(lock)
         remove_leftovers(Path(self.run_folder))
-        runlock.share()
+        runlock.share(lock)
+
+    def check_run(self, target: str) -> None:
+        """Refuse the target of a shipped run where another run is configured.
+
+        Raises:
+            UserError: with the command to type.
+        """
+        check_run(target, self.config.run, self.files)
 
     def study(self, name: str) -> Any:
         """The plan of one study, a `StudyPlan`."""
@@ -131,11 +144,11 @@ class Plan:
 
     def published(self, name: str) -> list[str]:
         """Files of a study's published numbers."""
-        return sorted(_relative_path(path) for path in (self._published / name).glob("*.csv"))
+        return sorted(relative_path(path) for path in (self._published / name).glob("*.csv"))
 
     def captions(self) -> list[str]:
         """Captions of all figures, inputs of the report."""
-        return sorted(_relative_path(path) for path in self._captions.glob("*/figures/*.rst"))
+        return sorted(relative_path(path) for path in self._captions.glob("*/figures/*.rst"))
 
 
 def rules() -> dict[str, str]:
@@ -165,7 +178,7 @@ def modules_of(rule: str) -> list[str]:
     return [module]
 
 
-def _relative_path(path: Path) -> str:
+def relative_path(path: Path) -> str:
     """Relative where it can be: a project that is moved does not run again."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))

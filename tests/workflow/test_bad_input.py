@@ -40,6 +40,8 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"selective": {"cluster": {"kmeans": {"n_cluster": [2]}}}},
         ("selective.cluster.kmeans.n_cluster: unknown key",),
     ),
+    "a run named like the folder of raw files": ({"run": "raw"}, ("raw files of all runs",)),
+    "a run named like the shipped results": ({"run": "Reference"}, ("the shipped results",)),
     "wrong type": ({"seeds": "many"}, ("seeds: ", "'many'", "correct 'seeds'")),
     "no seeds": ({"seeds": []}, ("seeds: ", "at least 1")),
     "negative radius": (
@@ -153,10 +155,10 @@ def test_no_source_within_reach_gives_one_error_that_lists_them(project: Project
         project,
         {"data": {"dataset": "mnist"}, "sources": {"mirror": str(mirror), "sources": ["mirror"]}},
     )
-    done = project.snakemake("results/raw/mnist/manifest.json", config=CONFIG)
+    done = project.snakemake("results/raw/mnist/manifest-smoke.json", config=CONFIG)
     assert done.status != 0
     assert "Traceback" not in done.output
-    log = (project.root / "logs/raw/mnist.log").read_text(encoding="utf-8")
+    log = (project.root / "logs/smoke/download.log").read_text(encoding="utf-8")
     assert log.count("error:") == 1
     for text in ("mnist", f"mirror {mirror}", "where:", "remedy:"):
         assert text in log, log

@@ -10,7 +10,7 @@ import pytest
 
 from advlearn import plan
 from advlearn.studies import NAMES
-from tests.workflow.project import ROOT, Project, job_counts
+from tests.workflow.project import ROOT, SMOKE, Project, job_counts
 
 CONFIGURATIONS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "config").rglob("*.yaml") if path.is_file()
@@ -60,8 +60,28 @@ def test_a_dry_run_of_the_full_run_loads_little_and_opens_no_source_for_every_jo
 
 
 def test_every_named_target_is_known(project: Project) -> None:
-    for_people = ("all", "paper", "demo", "smoke", *NAMES, "report")
+    for_people = ("all", "paper", "smoke", *NAMES, "report")
     assert set(project.would_run(*for_people)) == set(plan.rules())
+
+
+@pytest.mark.parametrize(
+    ("target", "config"),
+    [
+        ("smoke", "config/config.yaml"),
+        ("demo", "config/config.yaml"),
+        ("demo", SMOKE),
+        ("smoke", "config/scenarios/cifar10.yaml"),
+    ],
+)
+def test_a_named_run_with_the_configuration_of_another_is_refused(
+    project: Project, target: str, config: str
+) -> None:
+    done = project.snakemake("--dry-run", target, config=config)
+    assert done.status != 0
+    assert f"the target '{target}' is the run of config/{target}.yaml" in done.output
+    assert f"snakemake {target} --cores N --configfile config/{target}.yaml" in done.output
+    assert "Traceback" not in done.output
+    assert "Job stats" not in done.output
 
 
 @pytest.mark.parametrize("study", NAMES)

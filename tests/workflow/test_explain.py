@@ -134,7 +134,7 @@ def test_changed_code_and_lost_files_are_told(smoke: Project, tmp_path: Path) ->
     lost = f"{RUN}/retrained/closest/seed0/fgsm/pca.safetensors"
     (project.root / lost).unlink()
     raw = {"name": "images.gz", "sha256": "ab" * 32, "bytes": 3, "source": "a mirror"}
-    manifest = project.root / "results/raw/digits/manifest.json"
+    manifest = project.root / "results/raw/digits/manifest-smoke.json"
     manifest.write_text(json.dumps({"dataset": "digits", "files": [raw]}), encoding="utf-8")
     told = explained(project, NUMBER)
     assert told["jobs"][0]["raw"] == [raw]

@@ -317,7 +317,7 @@ def test_two_runs_at_once_are_refused_and_the_first_goes_on(project: Project) ->
         first.send_signal(signal.SIGCONT)
     assert first.wait(300) == 0, log.read_text(encoding="utf-8")
     assert second.status != 0
-    assert "another run is at work in this folder" in second.output
+    assert "another run of this name is at work in this folder" in second.output
     assert str(first.pid) in second.output
     assert "remedy:" in second.output
     assert "Traceback" not in second.output
@@ -326,7 +326,7 @@ def test_two_runs_at_once_are_refused_and_the_first_goes_on(project: Project) ->
 
 def test_a_clock_set_back_stops_the_run_before_any_job(smoke: Project, tmp_path: Path) -> None:
     project = smoke.moved(tmp_path / "copy")
-    lock = project.root / ".snakemake" / "advlearn.lock"
+    lock = project.root / ".snakemake" / "advlearn-smoke.lock"
     later = time.time() + 86400
     os.utime(lock, (later, later))
     project.edit("src/advlearn/report/style.py", "COLUMN_WIDTH = 3.4", "COLUMN_WIDTH = 3.5")
@@ -343,14 +343,17 @@ def test_results_from_the_future_are_made_again_after_the_remedy(
     project = smoke.moved(tmp_path / "copy")
     later = time.time() + 86400
     future = [project.root / RUN / "paper/tables/topk_global.csv"]
-    future.append(project.root / ".snakemake" / "advlearn.lock")
+    future.append(project.root / ".snakemake" / "advlearn-smoke.lock")
     for path in future:
         os.utime(path, (later, later))
     project.edit("src/advlearn/report/style.py", "COLUMN_WIDTH = 3.4", "COLUMN_WIDTH = 3.5")
     done = project.snakemake("topk")
     assert done.status != 0
     assert "the clock was set back" in done.output
-    for command in ("find results -type f -newermt now -delete", "rm .snakemake/advlearn.lock"):
+    for command in (
+        "find results -type f -newermt now -delete",
+        "rm .snakemake/advlearn-smoke.lock",
+    ):
         assert command in done.output.replace(str(project.root) + "/", "")
         assert project.run("sh", "-c", command).status == 0
     assert not future[0].exists()

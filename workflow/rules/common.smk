@@ -11,11 +11,24 @@ if ROOT.joinpath("src").is_dir():
 
 import advlearn.plan
 from snakemake.exceptions import WorkflowError
+from advlearn.config import complete
 from advlearn.support.errors import UserError
+from advlearn.support.invocation import check_cores, check_notes_folder, failed_jobs, failure_lines
 from advlearn.support.slurm import check_status_query
 
+# Snakemake looks for it from the folder in which it runs, which need not be the project's.
+BASE = advlearn.plan.relative_path(ROOT.joinpath("config", "config.yaml"))
+
+
+configfile: BASE
+
+
 try:
-    PLAN = advlearn.plan.Plan(config, workflow.configfiles, ROOT.joinpath("requirements.txt"))
+    check_cores(workflow.resource_settings.cores)
+    check_notes_folder()
+    # A module with a configuration of its own does not read the file above.
+    given = complete(config, Path(BASE)) if workflow.modifier.skip_configfile else config
+    PLAN = advlearn.plan.Plan(given, workflow.configfiles, ROOT.joinpath("requirements.txt"))
 except UserError as error:
     raise WorkflowError(f"\nerror: {error}")
 
@@ -68,6 +81,20 @@ def recorded(wildcards):
     return [study for study in PLAN.studies if alone in ("", study.name)]
 
 
+def named_run(name):
+    """No file: an input that stops the plan where the configuration is that of another run."""
+
+    def check(wildcards):
+        try:
+            PLAN.check_run(name)
+        except UserError as error:
+            # Of any other exception in an input function Snakemake prints where it was raised.
+            raise SystemExit(f"error: {error}")
+        return []
+
+    return check
+
+
 pathvars:
     run=PLAN.run_folder,
     logs=PLAN.log_folder,
@@ -91,3 +118,8 @@ onstart:
 
 onsuccess:
     shell("echo finished: results are in {PLAN.run_folder}")
+
+
+# What went wrong stands last, below the commands that Snakemake prints.
+onerror:
+    print(*failure_lines(failed_jobs(workflow.scheduler.failed)), sep="\n", file=sys.stderr)

@@ -2,10 +2,13 @@ rule download:
     input:
         PLAN.own_arrays(),
     output:
-        manifest=f"results/raw/{PLAN.raw}/manifest.json",
+        # Raw files are shared by all runs; their manifest is the run's own, so that no run takes
+        # it away while another reads it. Not cached: it says nothing of files that are elsewhere.
+        manifest=f"results/raw/{PLAN.raw}/manifest-{CONFIG.run}.json",
     log:
-        f"logs/raw/{PLAN.raw}.log",
-    cache: True
+        "<logs>/download.log",
+    benchmark:
+        "<run>/benchmarks/download/download.tsv"
     retries: 1
     conda:
         "../../environment.yml"

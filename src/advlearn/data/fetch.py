@@ -238,11 +238,18 @@ def _writable(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def exclusive_folder(folder: Path) -> Iterator[None]:
-    """Let one process at a time fill the folder, and clear what a killed one left there."""
+    """Let one process at a time fill the folder, and clear what a killed one left there.
+
+    Another process waits, and says so. Not for one that holds the folder already.
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"[download] another run fills {folder}: waiting for it", file=sys.stderr)
+                fcntl.flock(handle, fcntl.LOCK_EX)
         except OSError:
             # Some network file systems lock no folders: leftovers may then be another process's.
             yield

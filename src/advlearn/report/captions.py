@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from advlearn.support.errors import UserError
+from advlearn.support.project import project_path
 
-FOLDER = Path("workflow/report")
+FOLDER = project_path("workflow/report")
 _FORM = re.compile(r"\*\*(?P<title>.+?)\.\*\* (?P<text>.+)", re.DOTALL)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from advlearn.settings.base import EachOnce, Settings
 from advlearn.settings.data import DataSettings, SourceSettings
 from advlearn.support.errors import UserError
+
+TAKEN = {"raw": "the raw files of all runs", "reference": "the shipped results"}
+"""Folders of results that are no run's."""
 
 _Value = TypeVar("_Value")
 
@@ -26,7 +29,7 @@ class RunSettings(Settings):
     run: str = Field(
         ...,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="name of the run: its files are in results/RUN",
+        description="name of the run: its files are in results/RUN; not raw, not reference",
     )
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
         ..., min_length=1, description="run seeds; every cell has each"
@@ -40,6 +43,13 @@ class RunSettings(Settings):
     )
     sources: SourceSettings = SourceSettings()
     data: DataSettings = DataSettings()
+
+    @field_validator("run")
+    @classmethod
+    def _is_no_folder_of_another_kind(cls, run: str) -> str:
+        if run.lower() in TAKEN:
+            raise ValueError(f"results/{run} holds {TAKEN[run.lower()]}: take another name")
+        return run
 
 
 class StudySettings(Settings):

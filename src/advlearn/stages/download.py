@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from advlearn.data.catalogue import get
-from advlearn.data.fetch import obtain
+from advlearn.data.fetch import exclusive_folder, obtain
 from advlearn.settings.data import SourceSettings
 from advlearn.support.io import write_json
 
@@ -38,4 +38,6 @@ def download(
     """
     known = get(dataset, where=f"option --dataset: {dataset}")
     manifest = obtain(known, settings, out.parent)
-    write_json(out, manifest.to_json())
+    # What is half-written in the folder is cleared by the next process that fills it.
+    with exclusive_folder(out.parent):
+        write_json(out, manifest.to_json())

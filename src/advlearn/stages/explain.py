@@ -26,16 +26,18 @@ from advlearn.report.captions import FOLDER, caption
 from advlearn.report.style import figure_style, save_figure
 from advlearn.report.table import Table
 from advlearn.report.writers import write_table
-from advlearn.stages.tidy_folder import open_tidy
+from advlearn.stages.tidy_folder import PUBLISHED, open_tidy
 from advlearn.studies import studies, study_of
 from advlearn.studies.base import Study
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_json
+from advlearn.support.project import project_path
 from advlearn.support.text import shown
 from advlearn.tidy.reader import Tidy
 
-_PUBLISHED = Path("config/published")
+_SNAKEFILE = project_path("Snakefile")
+_REFERENCE = project_path("results/reference")
 
 
 def explain(
@@ -46,9 +48,9 @@ def explain(
         ),
     ],
     *,
-    run: Annotated[Path, typer.Option(help="folder of the run")] = Path("results/reference"),
-    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = _PUBLISHED,
-    snakefile: Annotated[Path, typer.Option(help="front door of the workflow")] = Path("Snakefile"),
+    run: Annotated[Path, typer.Option(help="folder of the run")] = _REFERENCE,
+    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = PUBLISHED,
+    snakefile: Annotated[Path, typer.Option(help="front door of the workflow")] = _SNAKEFILE,
     as_json: Annotated[
         bool, typer.Option("--json", help="everything, with every job's inputs, for machines")
     ] = False,
@@ -164,7 +166,7 @@ def explanation(
         "tidy": [{"path": str(path), "sha256": _checksum(path)} for path in opened],
         "jobs": jobs,
         "given": [run_folder.file_entry(file) for file in chain.given],
-        "command": _command(target, run_folder.config),
+        "command": _command(target, run_folder.config, snakefile),
     }
 
 
@@ -347,8 +349,9 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, int | float | bool | None) else str(value)
 
 
-def _command(target: str, config: Path) -> str:
+def _command(target: str, config: Path, snakefile: Path) -> str:
     """The one command that makes the file, from the folder in which this one was given."""
     snakemake = Path(os.path.relpath(Path(sys.executable).with_name("snakemake")))
     shown = "snakemake" if ".." in snakemake.parts else str(snakemake)
-    return shlex.join([shown, target, "--cores", "all", "--configfile", str(config)])
+    door = [] if snakefile == Path("Snakefile") else ["--snakefile", str(snakefile)]
+    return shlex.join([shown, target, "--cores", "all", *door, "--configfile", str(config)])

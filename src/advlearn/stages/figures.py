@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from advlearn.report.style import figure_style, save_figure
-from advlearn.stages.tidy_folder import chosen_studies, open_tidy
+from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
 from advlearn.support.progress import Progress
 
 
@@ -16,9 +16,7 @@ def figures(
     *,
     tidy: Annotated[Path, typer.Option(help="folder of the tidy tables")],
     out: Annotated[Path, typer.Option(help="folder to write the figures to")],
-    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = Path(
-        "config/published"
-    ),
+    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = PUBLISHED,
     study: Annotated[
         list[str] | None, typer.Option(help="a study to serve; all that are present by default")
     ] = None,

@@ -16,7 +16,7 @@ from advlearn.report.pictures import picture
 from advlearn.report.table import Table
 from advlearn.report.writers import html as table_as_html
 from advlearn.report.writers import table_html
-from advlearn.stages.tidy_folder import chosen_studies, open_tidy
+from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_json, write_text
 
@@ -27,9 +27,7 @@ def report(
     figures: Annotated[Path, typer.Option(help="folder of the figures stage")],
     out: Annotated[Path, typer.Option(help="report.html to write")],
     choices: Annotated[Path, typer.Option(help="choices.md to write")],
-    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = Path(
-        "config/published"
-    ),
+    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = PUBLISHED,
     captions: Annotated[Path, typer.Option(help="folder of the captions")] = FOLDER,
     record: Annotated[Path | None, typer.Option(help="run.json, shown as a table")] = None,
     study: Annotated[

@@ -9,16 +9,14 @@ import typer
 
 from advlearn.report.page import Page
 from advlearn.report.writers import plain_text
-from advlearn.stages.tidy_folder import chosen_studies, open_tidy
+from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
 from advlearn.support.errors import UserError
 
 
 def summary(
     *,
     run: Annotated[Path, typer.Option(help="folder of the run")],
-    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = Path(
-        "config/published"
-    ),
+    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = PUBLISHED,
 ) -> None:
     """Print where the results of a run are, and its headline tables."""
     report = run / "report.html"

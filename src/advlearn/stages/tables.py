@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from advlearn.report.writers import write_table
-from advlearn.stages.tidy_folder import chosen_studies, open_tidy
+from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
 from advlearn.support.progress import Progress
 
 
@@ -16,9 +16,7 @@ def tables(
     *,
     tidy: Annotated[Path, typer.Option(help="folder of the tidy tables")],
     out: Annotated[Path, typer.Option(help="folder to write the tables to")],
-    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = Path(
-        "config/published"
-    ),
+    published: Annotated[Path, typer.Option(help="folder of the published numbers")] = PUBLISHED,
     study: Annotated[
         list[str] | None, typer.Option(help="a study to serve; all that are present by default")
     ] = None,

@@ -8,7 +8,11 @@ from pathlib import Path
 from advlearn.studies import NAMES, study
 from advlearn.studies.base import Study
 from advlearn.support.errors import UserError
+from advlearn.support.project import project_path
 from advlearn.tidy.reader import Tidy
+
+PUBLISHED = project_path("config/published")
+"""Folder of the published numbers, where a command names no other."""
 
 
 def studies_in(folder: Path) -> list[str]:

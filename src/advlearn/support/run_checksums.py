@@ -15,16 +15,18 @@ from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.runlock import VARIABLE
 
-# The between-workflow cache puts files in place without a job. Of what it holds, network weights
-# carry their own digest, and the manifest of a download those of its files.
+# The between-workflow cache puts files in place without a job; the network weights that it holds
+# carry their own digest.
 _SUFFIXES = frozenset((".csv", ".json", ".npy", ".npz", ".parquet"))
-_CACHED = "manifest.json"
+# Raw files are shared by all runs of a folder, so none can say what another may have written last.
+# Each has its digest in the manifest of the download.
+_SHARED = ("results", "raw")
 _written: dict[Path, None] = {}
 
 
 def note_written(path: Path) -> None:
     """Remember that this job has written ``path``; the checksum of an older file is removed."""
-    if path.suffix in _SUFFIXES and path.name != _CACHED:
+    if path.suffix in _SUFFIXES:
         _written[path.absolute()] = None
         if sums := _checksum_file(path):
             sums.unlink(missing_ok=True)
@@ -59,7 +61,7 @@ def verify(path: Path) -> None:
 
 
 def _checksum_file(path: Path) -> Path | None:
-    """Where the checksum of a file of the run's folder is; none without a run or elsewhere."""
+    """Where the checksum of a file is; none without a run, elsewhere, and for what runs share."""
     lock = os.environ.get(VARIABLE)
     if not lock:
         return None
@@ -67,5 +69,7 @@ def _checksum_file(path: Path) -> Path | None:
     try:
         inside = Path(os.path.abspath(path)).relative_to(home.parent)  # noqa: PTH100 (keeps links)
     except ValueError:
+        return None
+    if inside.parts[: len(_SHARED)] == _SHARED:
         return None
     return home / "advlearn-sums" / inside.with_name(f"{inside.name}.sha256")

@@ -1,11 +1,13 @@
-"""One run at a time in a folder, with a lock that no killed process leaves behind.
+"""One run of a name at a time in a folder, with a lock that no killed process leaves behind.
 
 Snakemake's own lock is a file that outlives its owner: after SIGKILL the next run is refused until
 somebody unlocks by hand. Here the system holds the lock (flock(2)) and gives it back with the last
-process that holds it, however that ended. A run takes it alone, which no other run or job may then
-hold, and shares it from then on with its jobs; a run whose jobs outlived it still counts.
+process that holds it, however that ended. A run takes it alone, which no other run of its name and
+no job of one may then hold, and shares it from then on with its jobs; a run whose jobs outlived it
+still counts. Runs of different names write different files; raw files, which they share, are
+written by one process at a time (``data.fetch``).
 
-The time of the lock file is that of the last work in the folder. What is out of date is decided by
+The time of the lock file is that of the last work of the run. What is out of date is decided by
 the times of files, so a clock that was set back since stops the work.
 """
 
@@ -21,7 +23,7 @@ from typing import IO
 
 from advlearn.support.errors import UserError
 
-LOCK = Path(".snakemake/advlearn.lock")
+FOLDER = Path(".snakemake")
 VARIABLE = "ADVLEARN_LOCK"
 """Where jobs find the lock of their run."""
 
@@ -29,12 +31,24 @@ _TOLERATED = 2.0
 _held: list[IO[bytes]] = []
 
 
-def begin(path: Path = LOCK) -> None:
+def lock_of(run: str) -> Path:
+    """The lock of a run, in the current folder.
+
+    Args:
+        run: name of the run, which is one of a file.
+    """
+    return FOLDER / f"advlearn-{run}.lock"
+
+
+def begin(path: Path) -> None:
     """Take the lock for a run alone; it is held until this process ends. ``share`` comes next.
 
+    Args:
+        path: the lock of the run.
+
     Raises:
-        UserError: another run, or a job of one that was killed, works in this folder, or the clock
-            was set back.
+        UserError: another run of this name, or a job of one that was killed, works in this folder,
+            or the clock was set back.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     stream = path.open("ab")
@@ -42,24 +56,29 @@ def begin(path: Path = LOCK) -> None:
         others = _holders(stream)
         stream.close()
         raise UserError(
-            "another run is at work in this folder" + (f" (process {others})" if others else ""),
+            "another run of this name is at work in this folder"
+            + (f" (process {others})" if others else ""),
             where=str(path.absolute()),
-            remedy="wait until it has ended, or end it. After a run that was killed its last jobs"
+            remedy="wait until it has ended, or end it; a run of another name may work beside it"
+            " (key 'run' of the configuration). After a run that was killed its last jobs"
             " may still be at work: they count too",
         )
     _held.append(stream)
     record_activity(path)
 
 
-def share(path: Path = LOCK) -> None:
+def share(path: Path) -> None:
     """Share the lock with the jobs of this run, which has held it alone until now.
 
+    Args:
+        path: the lock of the run.
+
     Raises:
-        UserError: another run began in the very same moment.
+        UserError: another run of this name began in the very same moment.
     """
     if _held and not _lock(_held[-1], fcntl.LOCK_SH):
         raise UserError(
-            "another run began in this folder at the same moment",
+            "another run of this name began in this folder at the same moment",
             where=str(path.absolute()),
             remedy="run the command again when the other run has ended",
         )
@@ -116,7 +135,7 @@ def _lock(stream: IO[bytes], kind: int) -> bool:
     except OSError as error:
         print(
             f"note: this file system cannot lock ({error.strerror}): see to it yourself that no"
-            " two runs work in this folder at once",
+            " two runs of one name work in this folder at once",
             file=sys.stderr,
         )
     return True

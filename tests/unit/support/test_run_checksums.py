@@ -23,7 +23,7 @@ FILES: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a run."""
-    monkeypatch.setenv(runlock.VARIABLE, str(tmp_path / ".snakemake" / "advlearn.lock"))
+    monkeypatch.setenv(runlock.VARIABLE, str(tmp_path / ".snakemake" / "advlearn-smoke.lock"))
     monkeypatch.setattr(run_checksums, "_written", {})
     return tmp_path
 
@@ -65,11 +65,19 @@ def test_a_file_that_is_written_again_is_the_new_one(run: Path) -> None:
         io.read_csv(path)
 
 
-def test_what_the_cache_may_put_in_place_is_not_noted(run: Path) -> None:
-    io.write_json(run / "manifest.json", {"files": []})
+def test_what_runs_share_is_not_noted(run: Path) -> None:
+    """Another run may have written it since; no run's note of it can be right for both."""
+    path = run / "results" / "raw" / "mnist" / "sources.json"
+    io.write_json(path, {"files": []})
     run_checksums.write_checksums()
-    (run / "manifest.json").write_text('{"files": [1]}', encoding="utf-8")
-    assert io.read_json(run / "manifest.json") == {"files": [1]}
+    path.write_text('{"files": [1]}', encoding="utf-8")
+    assert io.read_json(path) == {"files": [1]}
+    own = run / "results" / "smoke" / "sources.json"
+    io.write_json(own, {"files": []})
+    run_checksums.write_checksums()
+    own.write_text('{"files": [1]}', encoding="utf-8")
+    with pytest.raises(UserError, match="is not what was written"):
+        io.read_json(own)
 
 
 def test_what_no_job_wrote_is_read_as_it_is(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

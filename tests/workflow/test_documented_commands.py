@@ -1,0 +1,154 @@
+"""Commands of README, docs and Makefile that start Snakemake plan the jobs they are meant to."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import ROOT, Project, job_counts
+
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/**/*.md")
+FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+# What a block is to be saved as: YAML says so in its first line, Python in the line before it.
+YAML = re.compile(r"# (?P<file>[\w-]+\.yaml)\b")
+MODULE = re.compile(r"^`(?P<file>[\w/]+\.py)`, [^\n]*\n\n\Z", re.MULTILINE)
+CODE = "path/to/your/code"
+# What the reader has: names only, since nothing is read while jobs are planned.
+OWN = {
+    f"{CODE}/mylab/networks.py": "def wide(settings, shape, n_classes): ...\n",
+    "my_images.npz": "",
+    "tables/flow.csv": "x,y,kind\n0,0,a\n",
+    "my-copy.yaml": "topk: {photos: {root: copy}}\n",
+}
+
+SELECTIVE, TOPK = "docs/studies/selective.md", "docs/studies/topk.md"
+SLURM = "--workflow-profile profiles/slurm"
+# The page, the words after `snakemake`, and the number of jobs without the targets.
+JOBS = {
+    ("README.md", "demo --cores 2 --configfile config/demo.yaml"): 151,
+    ("README.md", "topk --cores 2 --configfile config/demo.yaml"): 17,
+    ("README.md", f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 909,
+    ("README.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 118,
+    ("docs/clusters.md", f"demo {SLURM} --configfile config/demo.yaml"): 151,
+    ("docs/own-cluster.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 31,
+    ("docs/own-data.md", "selective --cores 2 --configfile config/demo.yaml my-arrays.yaml"): 118,
+    ("docs/own-data.md", "topk --cores 2 --configfile config/demo.yaml my-photos.yaml"): 13,
+    ("docs/own-data.md", "bilevel --cores 2 --configfile config/demo.yaml my-table.yaml"): 11,
+    ("docs/own-model.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 118,
+    ("docs/own-model.md", "topk --cores 2 --configfile config/demo.yaml my-lab.yaml"): 17,
+    (SELECTIVE, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 909,
+    (TOPK, "topk --cores 2 --configfile config/demo.yaml"): 17,
+    (TOPK, "topk --cores 2"): 57,
+    (TOPK, "demo --cores 2 --configfile config/demo.yaml"): 151,
+    (TOPK, "topk --cores 2 --configfile config/scenarios/voc2012.yaml"): 25,
+    (TOPK, "topk --cores 2 --configfile config/scenarios/coco2014.yaml"): 13,
+    (TOPK, "topk --cores 2 --configfile config/scenarios/nuswide.yaml my-copy.yaml"): 13,
+    (TOPK, f"topk {SLURM} --config device=cuda --configfile config/scenarios/voc2012.yaml"): 25,
+    ("Makefile", "demo --configfile config/demo.yaml"): 151,
+    ("Makefile", "smoke --configfile config/smoke.yaml"): 72,  # of two seeds in tests
+    ("Makefile", "paper --configfile config/config.yaml"): 350,
+}
+# Run for real by tests/workflow/test_own_study.py, which adds the study first.
+ELSEWHERE = {("docs/own-study.md", "toy --cores 2 --configfile config/smoke.yaml")}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a page.
+
+    Attributes:
+        page: where it stands.
+        words: what follows `snakemake`.
+        files: name -> text of what the page has the reader write before it.
+    """
+
+    page: str
+    words: str
+    files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.page, self.words
+
+
+def commands() -> Iterator[Command]:
+    for pattern in PAGES:
+        for path in sorted(ROOT.glob(pattern)):
+            yield from commands_of(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
+    recipes = re.findall(r"^\t\$\(SNAKEMAKE\) (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    yield from (Command("Makefile", words) for words in recipes if "$" not in words)
+
+
+def commands_of(page: str, text: str) -> Iterator[Command]:
+    """The commands in the order of the page, each with the files that stand before it."""
+    files: dict[str, str] = {}
+    for block in FENCE.finditer(text):
+        content = block["text"]
+        if block["language"] == "yaml" and (named := YAML.match(content)):
+            files[named["file"]] = content
+        if block["language"] == "python" and (named := MODULE.search(text, 0, block.start())):
+            files[f"{CODE}/{named['file']}"] = content
+        if block["language"] not in ("", "sh"):
+            continue
+        for line in content.replace("\\\n", " ").splitlines():
+            words = re.sub(r"(^| )#.*", "", line).split()
+            starts = [at for at, word in enumerate(words) if Path(word).name == "snakemake"]
+            if starts and all("=" in word for word in words[: starts[0]]):
+                yield Command(page, " ".join(words[starts[0] + 1 :]), tuple(files.items()))
+
+
+COMMANDS = {each.key: each for each in commands()}
+
+
+def test_the_table_has_the_commands_of_the_pages_and_no_other() -> None:
+    assert set(COMMANDS) == set(JOBS) | ELSEWHERE
+
+
+def test_commands_are_read_with_the_files_that_stand_before_them() -> None:
+    page = (
+        "`lab/nets.py`, anywhere:\n\n```python\nx = 1\n```\n\n"
+        "```yaml\n# mine.yaml: a note\nrun: a\n```\n"
+        "```sh\nA=b .venv/bin/snakemake topk \\\n    --configfile mine.yaml  # a note\nmake demo\n"
+        "```\n```yaml\n# mine.yaml\nrun: b\n```\n```\nsnakemake all\n```\n"
+    )
+    first, second = commands_of("page", page)
+    assert first.words == "topk --configfile mine.yaml"
+    assert dict(first.files) == {
+        f"{CODE}/lab/nets.py": "x = 1\n",
+        "mine.yaml": "# mine.yaml: a note\nrun: a\n",
+    }
+    assert (second.words, dict(second.files)["mine.yaml"]) == ("all", "# mine.yaml\nrun: b\n")
+
+
+@pytest.mark.slow
+def test_every_command_plans_the_jobs_that_it_is_meant_to(project: Project) -> None:
+    """All in one test: that takes a minute, and the copy of the project is made once."""
+    known: dict[tuple[object, ...], int | str] = {}
+    for key, jobs in JOBS.items():
+        command = COMMANDS[key]
+        same = (command.words, command.files)
+        known[same] = known.get(same) or plan_size(project, command)
+        assert known[same] == jobs, f"{key}: {known[same]}"
+
+
+def plan_size(project: Project, command: Command) -> int | str:
+    """Number of jobs that the command would run, or what it said where it was refused."""
+    for name, text in {**OWN, **dict(command.files)}.items():
+        path = project.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for package in (project.root / CODE).glob("*"):
+        package.joinpath("__init__.py").touch()
+    packages = os.pathsep.join((str(project.root / "src"), str(project.root / CODE)))
+    done = project.run(
+        Path(sys.executable).with_name("snakemake"), *shlex.split(command.words), "--dry-run",
+        "--nocolor", environment={"PYTHONPATH": packages},
+    )  # fmt: skip
+    return sum(job_counts(done.output).values()) if done.status == 0 else done.output[-2000:]
