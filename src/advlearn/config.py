@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, create_model
 
 from advlearn.data.catalogue import check_settings
+from advlearn.data.facts import catalogue_facts
 from advlearn.settings.base import validation_error
 from advlearn.settings.run import RunSettings, StudySettings
 from advlearn.studies import studies
@@ -47,11 +48,55 @@ def load(values: Mapping[str, Any], where: str) -> Config:
     try:
         config = Config.model_validate(dict(values))
     except ValidationError as error:
-        raise validation_error(error, where=where, values=values) from error
+        raise validation_error(error, where=where, model=Config, values=values) from error
     check_settings(config.data, config.sources)
+    images = catalogue_facts(config.data)
     for study in studies():
-        settings_of(config, study.name).check(config)
+        settings_of(config, study.name).check(config, images)
     return config
+
+
+def check_keys_once(path: Path) -> None:
+    """Refuse a file in which a key is given twice: of the two, YAML's readers keep the last.
+
+    Args:
+        path: a configuration file; one that is no YAML is left to whoever reads it.
+
+    Raises:
+        UserError: a key is given twice; names both lines.
+    """
+    try:
+        document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return
+    twice = sorted(_twice(document), key=lambda found: found[1:])
+    if twice:
+        raise UserError(
+            "; ".join(f"{key} is given twice, in lines {a} and {b}" for key, a, b in twice),
+            where=str(path),
+            remedy="keep one of them; YAML's readers would keep the last without a word",
+        )
+
+
+def _twice(document: yaml.Node | None) -> Iterator[tuple[str, int, int]]:
+    """Key with its path, and both lines, of every key that a mapping has twice."""
+    todo: list[tuple[yaml.Node | None, tuple[str, ...]]] = [(document, ())]
+    done: set[int] = set()
+    while todo:
+        node, inside = todo.pop()
+        if id(node) in done:
+            continue  # an alias
+        done.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo += [(item, (*inside, str(number))) for number, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, value in node.value:
+                name, line = str(key.value), key.start_mark.line + 1
+                if name in lines:
+                    yield ".".join((*inside, name)), lines[name], line
+                lines.setdefault(name, line)
+                todo.append((value, (*inside, name)))
 
 
 def settings_of(config: Config, study: str) -> StudySettings:
@@ -78,8 +123,9 @@ def load_file(path: Path) -> Config:
     """Read and check one configuration file.
 
     Raises:
-        UserError: no such file, no YAML, or not a valid configuration.
+        UserError: no such file, no YAML, a key given twice, or not a valid configuration.
     """
+    check_keys_once(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:

@@ -11,6 +11,7 @@ if ROOT.joinpath("src").is_dir():
 
 import advlearn.plan
 from snakemake.exceptions import WorkflowError
+from advlearn.studies.plan import failures
 from advlearn.support.errors import UserError
 from advlearn.support.slurm import check_status_query
 
@@ -46,6 +47,25 @@ def report_files(study, kind, suffix):
 def each(pattern, rows):
     """The files of a rule's output for each row of wildcards."""
     return [file for row in rows for file in expand(pattern, **row)]
+
+
+def checked(plan):
+    """An input function without files: refuses, before any job, data that a study cannot use.
+
+    An error raised in it would be shown with Snakemake's own traceback.
+    """
+
+    def nothing(wildcards):
+        try:
+            plan.check_own_data()
+        except UserError as error:
+            others = " ".join(study.name for study in PLAN.studies if study is not plan.study)
+            sys.exit(
+                f"\nerror: {error}\n  or:     make the other studies alone: snakemake {others}"
+            )
+        return []
+
+    return nothing
 
 
 def manifest(**patterns):
@@ -87,6 +107,13 @@ onstart:
             check_status_query(command, options.init_seconds_before_status_checks)
     except UserError as error:
         raise WorkflowError(f"\nerror: {error}")
+
+
+# Jobs that do not depend on a failed one have run (the profiles have `keep-going`).
+onerror:
+    for file in log:
+        for line in failures(Path(file).read_text(errors="replace"), PLAN.studies):
+            print(line, file=sys.stderr)
 
 
 onsuccess:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from advlearn.data.table_head import FEWEST
 from advlearn.settings.points import (
     BlobsSettings,
     BundledSettings,
@@ -29,9 +30,6 @@ from advlearn.support.seeds import derive_seed
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FEWEST = 3
-"""Points that a clustering needs: with two there is nothing to choose between 1 and 2 clusters."""
 
 
 @dataclass(frozen=True)

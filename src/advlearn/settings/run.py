@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 from pydantic import Field
 
 from advlearn.settings.base import EachOnce, Settings
-from advlearn.settings.data import DataSettings, SourceSettings
+from advlearn.settings.data import DataSettings, ImageFacts, SourceSettings
 from advlearn.support.errors import UserError
 
 _Value = TypeVar("_Value")
@@ -58,12 +58,31 @@ class StudySettings(Settings):
         """Seeds of stages that have a key of their own for them, by the name of the stage."""
         return {}
 
-    def check(self, run: RunSettings) -> None:
+    def check(self, run: RunSettings, images: ImageFacts | None) -> None:
         """Refuse what does not fit the data of the run; nothing to refuse by default.
+
+        Args:
+            run: what all studies share.
+            images: the run's images; none where they are the user's own and not looked at yet.
 
         Raises:
             UserError: a value of the study's key does not fit.
         """
+
+    def check_own_data(self, run: RunSettings, images: ImageFacts) -> None:
+        """Refuse what does not fit data of the user's own, and files that cannot be used.
+
+        Asked before any job when something of the study is to be made, so that data that a study
+        cannot use leave the other studies alone. By default `check` is asked again.
+
+        Args:
+            run: what all studies share.
+            images: the run's images.
+
+        Raises:
+            UserError: a value does not fit, or a file is missing or not what it should be.
+        """
+        self.check(run, images)
 
     def own_functions(self) -> list[str]:
         """Functions of the user's own that the study calls, as ``package.module:function``."""

@@ -103,7 +103,7 @@ def draw_photos(
         if found < asked:
             raise UserError(
                 f"{found} photos can be used for {kind}, fewer than the {asked} asked for",
-                where=f"{listing.root}, configuration section 'topk.data'",
+                where=f"{listing.root}, configuration section 'topk.photos'",
                 remedy="ask for fewer images, or complete the copy (skipped: "
                 f"{len(skipped)} photos missing, without labels or damaged)",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from advlearn.report.intervals import compare_with_published
@@ -43,7 +44,7 @@ def compare_cells(
         **orders: columns that order the lines of a universe and protocol, in this order, with the
             order of their values.
     """
-    apart = [not tidy.study.belongs_beside(universe) for universe in frame["universe"]]
+    apart = np.array([not tidy.study.belongs_beside(name) for name in frame["universe"]], bool)
     quoted = {name: frame[name].mask(apart) for name in ("published", "source", "note")}
     frame = compare_with_published(frame.assign(**quoted))
     frame = in_blocks(tidy, frame, list(orders), **orders)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from advlearn.report.frames import records
-from advlearn.report.numbers import ABSENT, format_number
+from advlearn.report.numbers import ABSENT, format_exactly, format_number
 from advlearn.report.page import Rows
 from advlearn.studies.selective.schema import SelectiveTidy, is_own_model
 
@@ -83,4 +83,4 @@ def sanity(tidy: SelectiveTidy) -> tuple[Rows, Rows]:
 
 
 def _value(value: object) -> str:
-    return format_number(value) if isinstance(value, int | float) else str(value)
+    return format_exactly(value) if isinstance(value, int | float) else str(value)
