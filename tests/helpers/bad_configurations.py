@@ -280,6 +280,12 @@ BAD: dict[str, Bad] = {
         "at least one for each",
         named="bilevel.datasets.mine.points",
     ),
+    "a network for photos on grey scenes": bad(
+        "topk.models.photos",
+        {"network": {"name": "resnet50", "weights": None}},
+        "takes colour images, not 1 channel",
+        named="topk.models.photos.network.name",
+    ),
     # Files.
     "no such copy of the data": bad("sources.root", "nowhere", "does not exist"),
     "own arrays without a file": bad("data.dataset", "arrays", ".npz", named="sources.root"),

@@ -7,16 +7,20 @@ DeepFool look for the shortest perturbation and have none: they are for use from
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
+from math import prod, sqrt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from advlearn.settings.base import Settings, WrongKey, validation_error
-from advlearn.support.errors import told_apart, unknown_name
+from advlearn.settings.data import ImageFacts
+from advlearn.support.errors import UserError, told_apart, unknown_name
 
 Norm = Literal["linf", "l2"]
 DeviationName = Literal["cross_entropy", "dlr", "negative_margin"]
+
+DLR_CLASSES = 3
+"""Classes that the difference-of-logits ratio needs at least."""
 
 ATTACK_NAMES: tuple[str, ...] = ("fgsm", "pgd")
 
@@ -39,6 +43,30 @@ def check_radius(epsilon: float, norm: Norm, n_pixels: int | None = None) -> str
         f"the radius {value} is larger than any distance of two images, {bound} in {norm}: pixels"
         f" are in [0, 1]{steps}"
     )
+
+
+def check_attack(settings: FgsmSettings | PgdSettings, images: ImageFacts, where: str) -> None:
+    """Refuse an attack that the run's images do not allow.
+
+    Args:
+        settings: the attack.
+        images: what is known of the images.
+        where: key of the attack, for messages, with an open quotation mark.
+
+    Raises:
+        UserError: the radius is larger than any distance of two images, or the deviation needs
+            more classes.
+    """
+    wrong = check_radius(settings.epsilon, settings.norm, prod(images.shape))
+    if wrong:
+        raise UserError(wrong, where=f"{where}.epsilon'", remedy="lower it")
+    if getattr(settings, "deviation", "") == "dlr" and images.n_classes < DLR_CLASSES:
+        raise UserError(
+            f"the difference-of-logits ratio needs at least {DLR_CLASSES} classes, the images have"
+            f" {images.n_classes}",
+            where=f"{where}.deviation', value 'dlr'",
+            remedy="use 'cross_entropy' or 'negative_margin'",
+        )
 
 
 class FgsmSettings(Settings):

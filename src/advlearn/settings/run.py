@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
 from advlearn.settings.base import EachOnce, Settings
 from advlearn.settings.data import DataSettings, ImageFacts, SourceSettings
-from advlearn.support.errors import UserError
+from advlearn.support.errors import UserError, did_you_mean
 
 _Value = TypeVar("_Value")
 
@@ -102,14 +102,14 @@ def entry_of(named: Mapping[str, _Value], name: str, kind: str, keys: str) -> _V
         UserError: the run has no such entry.
     """
     if name not in named:
-        raise not_in_run(name, kind, keys)
+        raise not_in_run(name, kind, keys, named)
     return named[name]
 
 
-def not_in_run(name: str, kind: str, keys: str) -> UserError:
-    """The error for a target that the configuration does not have."""
+def not_in_run(name: str, kind: str, keys: str, known: Iterable[str] = ()) -> UserError:
+    """The error for a target that the configuration does not have, with the nearest known name."""
     return UserError(
-        f"no such {kind} in this run: {name}",
+        f"no such {kind} in this run: {name}{did_you_mean(name, known)}",
         where="the target that was asked for",
         remedy=f"add it to {keys} of the configuration",
     )

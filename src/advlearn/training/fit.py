@@ -54,7 +54,8 @@ def run_steps(
     if mean != mean or mean == float("inf"):
         raise UserError(
             f"training diverged: the mean loss is {mean}",
-            where="keys 'training.learning_rate' and 'retrain.learning_rate' of the universe",
+            where="configuration keys 'selective.universes.UNIVERSE.training.learning_rate' and"
+            " 'selective.universes.UNIVERSE.retrain.learning_rate'",
             remedy="use a smaller learning rate",
         )
     return mean

@@ -92,6 +92,17 @@ UNFIT: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "151 clusters, there are 150 images",
         "selective.cluster.kmeans.n_clusters",
     ),
+    "colours": (
+        "topk",
+        {
+            "topk": {
+                **FITS,
+                "models": {"mine": {"network": {"name": "resnet50", "weights": "no.pth"}}},
+            },
+        },
+        "takes colour images",
+        "topk.models.mine.network.name",
+    ),
     "perplexity": (
         "selective",
         {"data": {"train_images": None}, "selective": {"embed": {"tsne": {"perplexity": 60}}}},
@@ -163,3 +174,26 @@ def test_scikit_learns_own_sets_are_as_large_as_the_settings_say() -> None:
     ):
         with pytest.raises(UserError, match=r"points: 1\d\d of 1\d\d: at most"):
             smoke_plan(bilevel={"datasets": {"mine": points}})
+
+
+def test_the_ratio_of_logits_needs_three_classes(tmp_path: Path) -> None:
+    changes = three_classes(tmp_path)
+    with np.load(changes["sources"]["root"]) as archive:
+        arrays = dict(archive)
+    for part in ("train", "test"):
+        arrays[f"{part}_labels"] = arrays[f"{part}_labels"] % 2
+    np.savez(changes["sources"]["root"], **arrays)
+    attacks = {"pgd": {"deviation": "dlr"}}
+    changes["selective"] = {"universes": {"closest": {"attacks": attacks}}}
+    with pytest.raises(UserError, match="at least 3 classes, the images have 2") as caught:
+        smoke_plan(**changes).study("selective").check_own_data()
+    assert "selective.universes.closest.attacks.pgd.deviation" in caught.value.where
+
+
+def test_weights_that_are_nowhere(tmp_path: Path) -> None:
+    model = {"name": "resnet50", "weights": str(tmp_path / "no.pth")}
+    data = {"dataset": "cifar10", "validation_images": 5000}
+    plan = smoke_plan(data=data, topk={"models": {"mine": {"network": model}}})
+    with pytest.raises(UserError, match="does not exist") as caught:
+        plan.study("topk").check_own_data()
+    assert "topk.models.mine.network.weights" in caught.value.where

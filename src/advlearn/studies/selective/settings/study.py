@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from advlearn.settings.attack import check_radius
+from advlearn.settings.attack import check_attack
 from advlearn.settings.base import EachOnce, Settings, WrongKey, check_plain_names
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.data import ImageFacts
@@ -154,12 +154,8 @@ class SelectiveSettings(StudySettings):
         if images is not None:
             for name, universe in self.universes.items():
                 for attack, settings in universe.attacks.items():
-                    wrong = check_radius(settings.epsilon, settings.norm, prod(images.shape))
-                    if wrong:
-                        key = f"selective.universes.{name}.attacks.{attack}.epsilon"
-                        raise UserError(
-                            wrong, where=f"configuration key '{key}'", remedy="lower it"
-                        )
+                    where = f"configuration key 'selective.universes.{name}.attacks.{attack}"
+                    check_attack(settings, images, where)
 
     def further_seeds(self) -> dict[str, tuple[int, ...]]:
         """The calibration has its own seeds."""

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.multilabel import ScenesSettings
+from advlearn.settings.network import ImagenetResnetSettings
 from advlearn.support.errors import UserError
 
 if TYPE_CHECKING:
     from advlearn.studies.topk.settings.study import TopkSettings
+
+
+def check_images(study: TopkSettings, images: ImageFacts) -> None:
+    """Refuse what scenes of the run's images cannot give.
+
+    Raises:
+        UserError: the scenes, a label set, a k or a network does not fit.
+    """
+    check_scenes(study.scenes, images)
+    check_labels(study, images.n_classes)
+    check_colours(study, images.shape[0])
 
 
 def check_labels(study: TopkSettings, n_labels: int) -> None:
@@ -31,6 +44,37 @@ def check_labels(study: TopkSettings, n_labels: int) -> None:
                 f"k must be below the number of labels: {study.dataset} has {n_labels}",
                 where=f"configuration key '{key}', value {k}",
                 remedy=f"use at most {n_labels - 1}",
+            )
+
+
+def check_colours(study: TopkSettings, channels: int) -> None:
+    """Refuse networks for photos where the images have another number of channels.
+
+    Raises:
+        UserError: a network takes colour images, and these are not.
+    """
+    for name, model in study.models.items():
+        if isinstance(model.network, ImagenetResnetSettings) and channels != 3:
+            raise UserError(
+                f"{model.network.name} takes colour images, not {channels} channel(s)",
+                where=f"configuration key 'topk.models.{name}.network.name'",
+                remedy="use mlp, cnn, resnet or vit",
+            )
+
+
+def check_weights(study: TopkSettings) -> None:
+    """Refuse weights that the user's disk does not hold.
+
+    Raises:
+        UserError: a file of weights does not exist.
+    """
+    for name, model in study.models.items():
+        weights = getattr(model.network, "weights", None)
+        if isinstance(weights, Path) and not weights.is_file():
+            raise UserError(
+                "the file of weights does not exist",
+                where=f"configuration key 'topk.models.{name}.network.weights': {weights}",
+                remedy="give a .safetensors or .pth file of tensors, or imagenet, or null",
             )
 
 

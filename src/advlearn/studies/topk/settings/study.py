@@ -21,7 +21,7 @@ from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
 from advlearn.settings.topk import METHODS, PRESETS, Method, Surrogate, TopkAttackSettings
 from advlearn.studies.topk.settings.cells import JOBS, cells_of
-from advlearn.studies.topk.settings.fit import check_labels, check_scenes
+from advlearn.studies.topk.settings.fit import check_images, check_labels, check_weights
 from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
 from advlearn.support.errors import UserError, did_you_mean
 
@@ -216,8 +216,7 @@ class TopkSettings(StudySettings):
             )
         if self.dataset == "scenes":
             if images is not None:
-                check_scenes(self.scenes, images)
-                check_labels(self, images.n_classes)
+                check_images(self, images)
         elif self.photos.root is None:
             check_labels(self, N_LABELS[self.dataset])
 
@@ -225,9 +224,10 @@ class TopkSettings(StudySettings):
         """Look at the lists of the user's own photos, too: they say how many labels there are.
 
         Raises:
-            UserError: see `check`, or the folder or one of its lists is missing or damaged.
+            UserError: see `check`, or weights, the folder or a list are missing or damaged.
         """
         self.check(run, images)
+        check_weights(self)
         if self.dataset != "scenes" and self.photos.root is not None:
             check_labels(self, count_classes(self.dataset, self.photos.root))
 
