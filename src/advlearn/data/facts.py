@@ -168,13 +168,31 @@ def _check_part(part: str, images: Header, labels: Header, where: str) -> None:
 
 
 def _n_classes(path: Path, headers: Mapping[str, Header], where: str) -> int:
-    if CLASS_NAMES in headers:
-        return int(np.prod(headers[CLASS_NAMES].shape, dtype=int))
+    """Number of classes, each of which has a training image, and no test image any other."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return int(archive["train_labels"].max()) + 1
+            train, test = archive["train_labels"], archive["test_labels"]
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(error, where) from error
+    named = headers.get(CLASS_NAMES)
+    count = int(np.prod(named.shape, dtype=int)) if named else int(train.max()) + 1
+    for part, labels in (("train", train), ("test", test)):
+        outside = labels[(labels < 0) | (labels >= count)]
+        if outside.size:
+            raise UserError(
+                f"{part}_labels holds {outside[0]}, and there are {count} classes",
+                where=where,
+                remedy=f"use labels 0 to {count - 1}",
+            )
+    present = set(np.unique(train).tolist())
+    if len(present) < count:
+        absent = next(label for label in range(count) if label not in present)
+        raise UserError(
+            f"no training image has the label {absent}",
+            where=where,
+            remedy="number the classes 0, 1, ... without gaps",
+        )
+    return count
 
 
 def _splits(data: DataSettings, n_train: int, n_test: int) -> tuple[int, int, int]:

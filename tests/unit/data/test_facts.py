@@ -39,8 +39,8 @@ def test_headers_and_labels_say_all(tmp_path: Path, compressed: bool) -> None:
     (np.savez_compressed if compressed else np.savez)(path, **arrays())
     assert own_facts(SETTINGS, path) == ImageFacts(20, 10, 12, 3, (1, 4, 5))
     colour = np.zeros((30, 3, 4, 5), dtype=np.float32)
-    save(path, train_images=colour, test_images=colour[:12], class_names=["a", "b", "c", "d"])
-    assert own_facts(SETTINGS, path) == ImageFacts(20, 10, 12, 4, (3, 4, 5))
+    save(path, train_images=colour, test_images=colour[:12], class_names=["a", "b", "c"])
+    assert own_facts(SETTINGS, path) == ImageFacts(20, 10, 12, 3, (3, 4, 5))
 
 
 def test_images_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +73,11 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "labels that are no numbers": ({"train_labels": np.array(["a"] * 30)}, "has the type <U1"),
     "labels in two dimensions": ({"test_labels": np.zeros((12, 3), int)}, "the shape (12, 3)"),
     "labels without images": ({"train_labels": np.arange(29) % 3}, "29 labels for 30 images"),
+    "a class without training images": ({"train_labels": np.arange(30) % 3 * 2}, "the label 1"),
+    "a name without images": ({"class_names": ["a", "b", "c", "d"]}, "the label 3"),
+    "a label of no class": ({"test_labels": np.arange(12) % 4}, "test_labels holds 3"),
+    "a label below 0": ({"train_labels": np.arange(30) % 3 - 1}, "train_labels holds -1"),
+    "a huge label": ({"train_labels": np.arange(30) * 10**15}, "no training image has the label 1"),
     "images of two shapes": ({"test_images": np.zeros((12, 5, 5), np.uint8)}, "of one shape"),
     "fewer images than asked for": (
         {"train_images": np.zeros((25, 4, 5), np.uint8), "train_labels": np.arange(25) % 3},
