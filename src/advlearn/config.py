@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, create_model
 from snakemake.utils import update_config
 
 from advlearn.data.catalogue import check_settings
+from advlearn.data.facts import catalogue_facts
 from advlearn.settings.base import validation_error
 from advlearn.settings.run import RunSettings, StudySettings
 from advlearn.studies import studies
@@ -48,10 +49,11 @@ def load(values: Mapping[str, Any], where: str) -> Config:
     try:
         config = Config.model_validate(dict(values))
     except ValidationError as error:
-        raise validation_error(error, where=where, values=values) from error
+        raise validation_error(error, where=where, model=Config, values=values) from error
     check_settings(config.data, config.sources)
+    images = catalogue_facts(config.data)
     for study in studies():
-        settings_of(config, study.name).check(config)
+        settings_of(config, study.name).check(config, images)
     return config
 
 
@@ -68,6 +70,52 @@ def complete(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
     whole = read_file(base)
     update_config(whole, values)
     return whole
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def check_keys_once(path: Path) -> None:
+    """Refuse a file in which a key is given twice: of the two, YAML's readers keep the last.
+
+    Args:
+        path: a configuration file; one that is no YAML is left to whoever reads it.
+
+    Raises:
+        UserError: a key is given twice; names both lines.
+    """
+    try:
+        document = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=_LOADER)
+    except (OSError, ValueError, yaml.YAMLError):
+        return
+    twice = sorted(_twice(document), key=lambda found: found[1:])
+    if twice:
+        raise UserError(
+            "; ".join(f"{key} is given twice, in lines {a} and {b}" for key, a, b in twice),
+            where=str(path),
+            remedy="keep one of them; YAML's readers would keep the last without a word",
+        )
+
+
+def _twice(document: yaml.Node | None) -> Iterator[tuple[str, int, int]]:
+    """Key with its path, and both lines, of every key that a mapping has twice."""
+    todo: list[tuple[yaml.Node | None, tuple[str, ...]]] = [(document, ())]
+    done: set[int] = set()
+    while todo:
+        node, inside = todo.pop()
+        if id(node) in done:
+            continue  # an alias
+        done.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo += [(item, (*inside, str(number))) for number, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, value in node.value:
+                name, line = str(key.value), key.start_mark.line + 1
+                if name in lines and name != "<<":  # what is merged in gives way
+                    yield ".".join((*inside, name)), lines[name], line
+                lines.setdefault(name, line)
+                todo.append((value, (*inside, name)))
 
 
 def settings_of(config: Config, study: str) -> StudySettings:
@@ -90,43 +138,6 @@ def removed_names(config: Config, values: Mapping[str, Any]) -> dict[tuple[str, 
     return found
 
 
-def check_keys(path: Path) -> None:
-    """Refuse a configuration file that gives a key twice, of which every reader takes the last.
-
-    Args:
-        path: a YAML or JSON file; one that cannot be read is for its reader to refuse.
-
-    Raises:
-        UserError: a key is given twice in one place.
-    """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        nodes = [("", yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=loader))]
-    except (OSError, ValueError, yaml.YAMLError):
-        return
-    seen = set()
-    while nodes:
-        place, node = nodes.pop()
-        if node is None or id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            nodes += [(f"{place}{number}.", each) for number, each in enumerate(node.value)]
-        if not isinstance(node, yaml.MappingNode):
-            continue
-        lines: dict[str, int] = {}
-        for key, value in node.value:
-            name, line = f"{place}{key.value}", key.start_mark.line + 1
-            if name in lines and key.value != "<<":  # what is merged in gives way
-                raise UserError(
-                    f"the key {name} is given twice, in the lines {lines[name]} and {line}",
-                    where=str(path),
-                    remedy="keep one of the two, or put what stands below them together",
-                )
-            lines[name] = line
-            nodes.append((f"{name}.", value))
-
-
 def load_file(path: Path) -> Config:
     """Read and check one configuration file.
 
@@ -142,7 +153,7 @@ def read_file(path: Path) -> dict[str, Any]:
     Raises:
         UserError: no such file, no YAML, or no mapping.
     """
-    check_keys(path)
+    check_keys_once(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:

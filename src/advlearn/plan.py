@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from advlearn.config import Config, check_keys, load, removed_names, settings_of
+from advlearn.config import Config, check_keys_once, load, removed_names, settings_of
+from advlearn.data.facts import image_facts
 from advlearn.studies import studies, study
 from advlearn.studies.plan import BRACES, StudyPlan, as_input
 from advlearn.support import runlock
@@ -34,7 +35,8 @@ class Plan:
         lock: lock file of the environment.
 
     Raises:
-        UserError: the configuration is wrong, or the project's folder has braces in its name.
+        UserError: the configuration or the user's file of images is wrong, or the project's folder
+            has braces in its name.
     """
 
     def __init__(self, values: Mapping[str, Any], files: Sequence[Any], lock: Path) -> None:
@@ -45,11 +47,12 @@ class Plan:
                 where=str(folder),
                 remedy="rename the folder, or move the project to another one",
             )
-        for file in files:
-            check_keys(Path(str(file)))
         self.files = " + ".join(str(file) for file in files) or "configuration"
+        for file in files:
+            check_keys_once(Path(file))
         given = {key: value for key, value in values.items() if key != "pathvars"}
         self.config: Config = load(given, self.files)
+        self.images = image_facts(self.config.data, self.config.sources)
         self._left_out = removed_names(self.config, given)
         self.studies = studies()
         for each in self.studies:
@@ -98,10 +101,8 @@ class Plan:
 
     def study(self, name: str) -> Any:
         """The plan of one study, a `StudyPlan`."""
-        found = study(name)
-        plan: StudyPlan[Any] = found.load(found.plan)(
-            found, settings_of(self.config, name), self.config
-        )
+        found, settings = study(name), settings_of(self.config, name)
+        plan: StudyPlan[Any] = found.load(found.plan)(found, settings, self.config, self.images)
         return plan
 
     def code(self, stage: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from pydantic import Field
 
-from advlearn.config import load_file
+from advlearn.config import Config, load_file
 from advlearn.settings.base import Settings
 from advlearn.settings.topk import PRESETS
 from scripts import configuration
@@ -232,3 +232,15 @@ def test_a_wrong_value_does_not_fit_the_schema(
         group = group[key]
     group[path[-1]] = value
     assert list(validator.iter_errors(values))
+
+
+def test_errors_name_keys_by_their_whole_path() -> None:
+    """A key that begins in the middle leaves the reader to find out which of many it is."""
+    keys = "|".join(Config.model_fields)
+    named = re.compile(rf"configuration (?:keys?|section) '(?!{{key|(?:{keys})\b)[^']*'")
+    found = [
+        f"{path.name}: {match.group()}"
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for match in named.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert not found

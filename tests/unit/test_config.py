@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from advlearn.config import Config, check_keys, load, load_file
+from advlearn.config import Config, check_keys_once, load, load_file
 from advlearn.support.errors import UserError
 from tests.helpers.configuration import merged
 
@@ -190,12 +190,12 @@ def test_names_stand_in_paths(full: dict[str, Any]) -> None:
 
 # Each: a file, and the key and the lines that are named.
 TWICE = {
-    "run: a\nseeds: [0]\nrun: b\n": "the key run is given twice, in the lines 1 and 3",
-    "topk:\n  k: [1]\n  photos: {root: a, size: 32, root: b}\n": "the key topk.photos.root",
+    "run: a\nseeds: [0]\nrun: b\n": "run is given twice, in lines 1 and 3",
+    "topk:\n  k: [1]\n  photos: {root: a, size: 32, root: b}\n": "topk.photos.root is given twice",
     "bilevel:\n  datasets:\n    flow: {}\n    flow: {}\n": "bilevel.datasets.flow",
-    "selective:\n  grid:\n    - {a: 1}\n    - {a: 1, a: 2}\n": "the key selective.grid.1.a",
-    '{"run": "a", "run": "b"}': "the key run",
-    "\ufeffrun: a\n'run': b\n": "the key run",
+    "selective:\n  grid:\n    - {a: 1}\n    - {a: 1, a: 2}\n": "selective.grid.1.a is given twice",
+    '{"run": "a", "run": "b"}': "run is given twice",
+    "\ufeffrun: a\n'run': b\n": "run is given twice",
 }
 
 
@@ -203,7 +203,7 @@ TWICE = {
 def test_a_key_that_is_given_twice(text: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
-    for read in (check_keys, load_file):
+    for read in (check_keys_once, load_file):
         with pytest.raises(UserError) as error:
             read(path)
         assert TWICE[text] in error.value.what
@@ -219,18 +219,19 @@ def test_a_key_that_is_given_twice(text: str, tmp_path: Path) -> None:
         "",
         "- 1\n",
         "a: [\n",
+        "{1: 2, [1]: 3}\n",
     ],
 )
 def test_keys_that_stand_once_in_their_place_pass(text: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(text)
-    check_keys(path)
-    check_keys(tmp_path / "none.yaml")
+    path.write_text(text, encoding="utf-8")
+    check_keys_once(path)
+    check_keys_once(tmp_path / "none.yaml")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.yaml")), ids=lambda p: p.name)
 def test_shipped_configurations_give_every_key_once(path: Path) -> None:
-    check_keys(path)
+    check_keys_once(path)
 
 
 # Each: where a path stands in the configuration.

@@ -13,7 +13,6 @@ import yaml
 from advlearn import plan
 from advlearn.plan import Plan
 from advlearn.studies import studies
-from advlearn.support.errors import UserError
 from tests.helpers.configuration import ROOT, merged, smoke_plan
 
 
@@ -33,14 +32,6 @@ def test_the_resolved_configuration_still_takes_away_what_was_taken_away(
     assert again.config == here.config
     assert list(again.config.topk.models) == list(here.config.topk.models)
     assert set(again.config.bilevel.datasets) == set(here.config.bilevel.datasets)
-
-
-def test_a_key_that_a_configuration_file_gives_twice_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text("run: a\nrun: b\n")
-    values = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    with pytest.raises(UserError, match="the key run is given twice"):
-        Plan(values, [str(path)], ROOT / "requirements.txt")
 
 
 def test_every_rule_has_a_digest_of_its_own_modules() -> None:

@@ -8,13 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.helpers.bad_configurations import BAD
 from tests.workflow.project import Project
 
 CONFIG = "config/mine.yaml"
-
-
-def universe(**values: Any) -> dict[str, Any]:
-    return {"selective": {"universes": {"closest": values}}}
 
 
 def configure(project: Project, *parts: dict[str, Any]) -> None:
@@ -33,111 +30,100 @@ def lay_over(values: dict[str, Any], part: dict[str, Any]) -> None:
             values[key] = value
 
 
-# Each: what is laid over the configuration, and what the message must say.
-BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "unknown key": ({"selectve": {}}, ("selectve: unknown key", "remove or rename 'selectve'")),
-    "unknown nested key": (
-        {"selective": {"cluster": {"kmeans": {"n_cluster": [2]}}}},
-        ("selective.cluster.kmeans.n_cluster: unknown key",),
-    ),
-    "a run named like the folder of raw files": ({"run": "raw"}, ("raw files of all runs",)),
-    "a run named like the shipped results": ({"run": "Reference"}, ("the shipped results",)),
-    "wrong type": ({"seeds": "many"}, ("seeds: ", "'many'", "correct 'seeds'")),
-    "no seeds": ({"seeds": []}, ("seeds: ", "at least 1")),
-    "negative radius": (
-        universe(attacks={"fgsm": {"epsilon": -0.1}}),
-        ("selective.universes.closest.attacks.fgsm.epsilon", "-0.1", "greater than or equal"),
-    ),
-    "radius that is no number": (
-        universe(attacks={"fgsm": {"epsilon": float("nan")}}),
-        ("selective.universes.closest.attacks.fgsm", "epsilon", "nan"),
-    ),
-    "unknown data set": (
-        {"data": {"dataset": "minst"}},
-        ("unknown data set 'minst'", "data.dataset", "cifar10", "mnist"),
-    ),
-    "unknown model": (universe(model={"name": "cmm"}), ("unknown model 'cmm'", "cnn, mlp")),
-    "unknown attack": (
-        universe(attacks={"fgsm": {"name": "fgms"}}),
-        ("selective.universes.closest.attacks.fgsm", "'fgms'", "'fgsm', 'pgd'"),
-    ),
-    "unknown clusterer": (
-        {
-            "selective": {
-                "grid": [
-                    {
-                        "universes": ["closest"],
-                        "attacks": ["fgsm"],
-                        "reductions": ["pca"],
-                        "clusterers": ["kmean"],
-                    }
-                ]
-            }
-        },
-        ("unknown clusterer 'kmean'", "agglomerative, dbscan, hdbscan, kmeans"),
-    ),
-    "own model that is nowhere": (
-        universe(model={"name": "my_networks_that_are_nowhere:wide"}),
-        ("no Python module 'my_networks_that_are_nowhere'", "PYTHONPATH"),
-    ),
-    "a list with the same value twice": (
-        {"selective": {"evaluate": {"protocols": ["transfer", "transfer"]}}},
-        ("selective.evaluate.protocols", "'transfer' is given twice"),
-    ),
-    "negative seed of the calibration": (
-        {"selective": {"calibrate": {"seeds": [-1]}}},
-        ("selective.calibrate.seeds", "-1"),
-    ),
-    "more validation images than there are": (
-        {"selective": {"evaluate": {"validation_images": 151}}},
-        ("selective.evaluate.validation_images: 151 of 150",),
-    ),
-    "more clusters than images": (
-        {"selective": {"cluster": {"kmeans": {"n_clusters": [601]}}}},
-        ("601 clusters", "600 images", "cluster.kmeans.n_clusters"),
-    ),
-    "unknown key of an attack of study 2": (
-        {"topk": {"attack": {"learning_rat": 0.1}}},
-        ("topk: attack of tkmia: learning_rat",),
-    ),
-    "a primary model that is left out": (
-        {"topk": {"primary": "cnn"}},
-        ("unknown model 'cnn'; known: resnet",),
-    ),
-    "a label that no scene has": (
-        {"topk": {"label_sets": {"loops": [0, 10]}}},
-        ("label 10 does not exist", "topk.label_sets.loops"),
-    ),
-    "as large a top as there are labels": (
-        {"topk": {"k": [10]}},
-        ("k must be below the number of labels", "topk.k"),
-    ),
-    "photos that can only be the user's": (
-        {"topk": {"dataset": "nuswide"}},
-        ("no official address", "topk.photos.root"),
-    ),
-    "negative radius of the calibration": (
-        {"selective": {"calibrate": {"epsilons": [-0.5]}}},
-        ("selective.calibrate.epsilons", "-0.5"),
-    ),
-}
+SEEN = (
+    "unknown key",
+    "a radius in steps of 255",
+    "an unknown data set",
+    "an own network that is nowhere",
+    "more clusters than all images",
+    "as large a top as there are labels",
+)
+"""Kinds of bad configurations that Snakemake itself is given; tests/unit has them all."""
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_a_bad_configuration_stops_before_any_job(project: Project, case: str) -> None:
-    part, expected = BAD[case]
-    configure(project, part)
+def refused(project: Project, *said: str, target: str = "smoke") -> None:
+    """The configuration stops Snakemake before any job, in our words."""
     # Should the configuration be taken for a good one, not all of the run is made.
-    done = project.snakemake("smoke", "--until", "download", config=CONFIG)
+    done = project.snakemake(target, "--until", "download", config=CONFIG)
     assert done.status != 0
-    for text in (*expected, "where:", "remedy:"):
+    for text in (*said, "error:", "where:", "remedy:"):
         assert text in done.output, f"{text!r} is not in:\n{done.output}"
-    named = (CONFIG, "configuration key", "configuration value", "key '")
-    assert any(text in done.output for text in named), done.output
     assert "Traceback" not in done.output
     assert "Job stats" not in done.output
     assert not (project.root / "results").exists()
     assert not (project.root / "logs").exists()
+
+
+@pytest.mark.parametrize("case", SEEN)
+def test_a_bad_configuration_stops_before_any_job(project: Project, case: str) -> None:
+    configure(project, BAD[case].change)
+    refused(project, BAD[case].key, *BAD[case].said)
+
+
+def test_a_key_given_twice_stops_before_any_job(project: Project) -> None:
+    configure(project)
+    with (project.root / CONFIG).open("a", encoding="utf-8") as stream:
+        stream.write("seeds: [7]\n")
+    refused(project, "seeds is given twice, in lines", CONFIG)
+
+
+def own_arrays(project: Project, **changes: Any) -> dict[str, Any]:
+    """Three classes of images in a file of the project, and the configuration that names it."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "train_images": rng.integers(0, 256, (60, 8, 8), dtype=np.uint8),
+        "train_labels": np.arange(60) % 3,
+        "test_images": rng.integers(0, 256, (30, 8, 8), dtype=np.uint8),
+        "test_labels": np.arange(30) % 3,
+    }
+    arrays = {name: value for name, value in (arrays | changes).items() if value is not None}
+    np.savez(project.root / "mine.npz", **arrays)  # type: ignore[arg-type]
+    return {
+        "data": {
+            "dataset": "arrays",
+            "train_images": 30,
+            "test_images": 30,
+            "validation_images": 30,
+        },
+        "sources": {"root": "mine.npz"},
+        "selective": {
+            "cluster": {"kmeans": {"n_clusters": [2]}},
+            "embed": {"tsne": {"perplexity": 5}},
+            "evaluate": {"validation_images": 30},
+        },
+    }
+
+
+def test_own_arrays_that_one_study_cannot_use_stop_it_before_any_job(project: Project) -> None:
+    configure(project, own_arrays(project))
+    refused(project, "has 3 labels", "topk.label_sets.loops", "snakemake selective bilevel")
+    refused(project, "has 3 labels", target="topk")
+    assert project.would_run("selective", config=CONFIG)
+
+
+def test_own_files_that_cannot_be_used_stop_before_any_job(project: Project) -> None:
+    configure(project, own_arrays(project, test_labels=None))
+    refused(project, "lacks test_labels", "sources.root", "mine.npz")
+    flow = {"name": "csv", "path": "flow.csv", "label": "knid"}
+    table = {"datasets": {"flow": flow}, "experiments": {"certify": ["flow"]}}
+    configure(project, {"bilevel": table})
+    refused(project, "cannot be read", "bilevel.datasets.flow.path", target="bilevel")
+    (project.root / "flow.csv").write_text("x,kind\n1,a\n2,b\n4,a\n")
+    refused(project, "did you mean 'kind'?", "bilevel.datasets.flow.label", target="bilevel")
+    configure(project, {"topk": {"dataset": "coco2014", "photos": {"root": "nowhere"}}})
+    refused(project, "does not exist", "topk.photos.root", target="topk")
+
+
+def test_the_failure_of_one_study_leaves_the_others(project: Project) -> None:
+    flow = {"name": "csv", "path": "flow.csv"}
+    configure(project, {"bilevel": {"datasets": {"flow": flow}}})
+    (project.root / "flow.csv").write_text("x,y\n1,a\n2,b\n4,c\n")  # the job sees the text
+    bad, good = "results/smoke/bilevel/data/flow.npz", "results/smoke/data/dataset.json"
+    done = project.snakemake(bad, good, "--prioritize", bad, config=CONFIG)
+    assert done.status == 1
+    assert (project.root / good).is_file()
+    assert "study bilevel is not finished: bilevel_data failed" in done.output
+    assert "study selective" not in done.output
 
 
 def test_a_configuration_that_is_no_yaml_stops_before_any_job(project: Project) -> None:
@@ -167,29 +153,14 @@ def test_no_source_within_reach_gives_one_error_that_lists_them(project: Project
 
 
 def test_a_raw_file_that_changed_after_the_download_is_named(project: Project) -> None:
-    rng = np.random.default_rng(0)
-    arrays = {
-        "train_images": rng.integers(0, 256, (60, 8, 8), dtype=np.uint8),
-        "train_labels": np.arange(60) % 3,
-        "test_images": rng.integers(0, 256, (30, 8, 8), dtype=np.uint8),
-        "test_labels": np.arange(30) % 3,
-    }
-    np.savez(project.root / "mine.npz", **arrays)  # type: ignore[arg-type]
-    small = {"train_images": 30, "test_images": 30, "validation_images": 30}
-    configure(
-        project,
-        {"data": {"dataset": "arrays", **small}, "sources": {"root": "mine.npz"}},
-        {"selective": {"cluster": {"kmeans": {"n_clusters": [2]}}}},
-        {"selective": {"embed": {"tsne": {"perplexity": 5}}}},
-        {"selective": {"evaluate": {"validation_images": 30}}},
-    )
-    done = project.snakemake("--until", "download", config=CONFIG)
+    configure(project, own_arrays(project))
+    done = project.snakemake("selective", "--until", "download", config=CONFIG)
     assert done.status == 0, done.output
     (raw,) = (project.root / "results" / "raw").glob("arrays-*/arrays.npz")
     content = bytearray(raw.read_bytes())
     content[len(content) // 2] ^= 1
     raw.write_bytes(bytes(content))
-    done = project.snakemake("--until", "prepare", config=CONFIG)
+    done = project.snakemake("selective", "--until", "prepare", config=CONFIG)
     assert done.status != 0
     assert "Traceback" not in done.output
     log = (project.root / "logs/smoke/prepare.log").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ wildcard_constraints:
 
 rule bilevel_data:
     input:
+        checked(BILEVEL),
         BILEVEL.own,
     output:
         "<run>/bilevel/data/{dataset}.npz",

@@ -12,6 +12,7 @@ if ROOT.joinpath("src").is_dir():
 import advlearn.plan
 from snakemake.exceptions import WorkflowError
 from advlearn.config import complete
+from advlearn.studies.plan import failures
 from advlearn.support.errors import UserError
 from advlearn.support.invocation import check_cores, check_notes_folder, failed_jobs, failure_lines
 from advlearn.support.slurm import check_status_query
@@ -59,6 +60,25 @@ def report_files(study, kind, suffix):
 def each(pattern, rows):
     """The files of a rule's output for each row of wildcards."""
     return [file for row in rows for file in expand(pattern, **row)]
+
+
+def checked(plan):
+    """An input function without files: refuses, before any job, data that a study cannot use.
+
+    An error raised in it would be shown with Snakemake's own traceback.
+    """
+
+    def nothing(wildcards):
+        try:
+            plan.check_own_data()
+        except UserError as error:
+            others = " ".join(study.name for study in PLAN.studies if study is not plan.study)
+            sys.exit(
+                f"\nerror: {error}\n  or:     make the other studies alone: snakemake {others}"
+            )
+        return []
+
+    return nothing
 
 
 def manifest(**patterns):
@@ -120,6 +140,10 @@ onsuccess:
     shell("echo finished: results are in {PLAN.run_folder}")
 
 
-# What went wrong stands last, below the commands that Snakemake prints.
+# Jobs that do not depend on a failed one have run (the profiles have `keep-going`). What went wrong
+# stands last, below the commands that Snakemake prints.
 onerror:
+    for file in log:
+        for line in failures(Path(file).read_text(errors="replace"), PLAN.studies):
+            print(line, file=sys.stderr)
     print(*failure_lines(failed_jobs(workflow.scheduler.failed)), sep="\n", file=sys.stderr)

@@ -12,6 +12,7 @@ wildcard_constraints:
 
 rule pretrain:
     input:
+        checked(SELECTIVE),
         rules.prepare.output,
         data=rules.prepare.output.info,
     output:
@@ -46,6 +47,7 @@ rule pretrain:
 
 rule calibrate:
     input:
+        checked(SELECTIVE),
         rules.prepare.output,
         data=rules.prepare.output.info,
     output:

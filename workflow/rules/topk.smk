@@ -10,6 +10,7 @@ wildcard_constraints:
 
 rule topk_data:
     input:
+        checked(TOPK),
         rules.prepare.output,
         data=rules.prepare.output.info,
     output:

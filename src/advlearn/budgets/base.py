@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from advlearn.support.errors import BudgetViolation, UserError
+from advlearn.support.errors import BudgetViolation, UserError, told_apart
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,10 @@ class Budget(ABC):
         if not bool(inside.all()):
             distances = distances.nan_to_num(nan=math.inf)
             worst = int(distances.argmax())
+            distance, bound = told_apart(float(distances[worst]), self.epsilon)
             raise BudgetViolation(
-                f"image {worst} is at {self.norm} distance {float(distances[worst]):.9g} from the"
-                f" clean image, the bound is {self.epsilon:.9g} (tolerance {tolerance:.3g});"
+                f"image {worst} is at {self.norm} distance {distance} from the"
+                f" clean image, the bound is {bound} (tolerance {tolerance:.3g});"
                 f" {int((~inside).sum())} of {len(inside)} images are outside"
             )
         edge = torch.finfo(candidate.dtype).eps * max(abs(self.box.low), abs(self.box.high))
@@ -124,8 +125,8 @@ class Budget(ABC):
         excess = torch.maximum(self.box.low - flat.amin(1), flat.amax(1) - self.box.high)
         if not bool((excess <= edge).all()):
             worst = int(excess.argmax())
+            darkest, low = told_apart(float(flat[worst].min()), self.box.low)
+            brightest, high = told_apart(float(flat[worst].max()), self.box.high)
             raise BudgetViolation(
-                f"image {worst} has pixels in [{float(flat[worst].min()):.9g},"
-                f" {float(flat[worst].max()):.9g}], the box is"
-                f" [{self.box.low:.9g}, {self.box.high:.9g}]"
+                f"image {worst} has pixels in [{darkest}, {brightest}], the box is [{low}, {high}]"
             )

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from advlearn.support.errors import BudgetViolation, UserError
+from advlearn.support.errors import BudgetViolation, UserError, told_apart
 
 Array = NDArray[np.float64]
 
@@ -93,9 +93,9 @@ class PointBudget(ABC):
             BudgetViolation: it is not, by more than rounding: a defect of an attack.
         """
         if not self.contains(perturbation):
+            size, bound = told_apart(self.size(perturbation), self.epsilon)
             raise BudgetViolation(
-                f"a perturbation has size {self.size(perturbation):.9g} in"
-                f" {type(self).__name__}, the bound is {self.epsilon:.9g}"
+                f"a perturbation has size {size} in {type(self).__name__}, the bound is {bound}"
             )
 
 

@@ -18,7 +18,7 @@ from advlearn.certificates.blocks import Blocks, Cluster, blocks
 from advlearn.certificates.routing import Matrix, best_routing, complete_routing
 from advlearn.learners.convex import Graph, solve
 from advlearn.learners.convex.graph import by_first_point
-from advlearn.support.errors import UserError
+from advlearn.support.errors import UserError, told_apart
 
 SWEEPS = 60
 """Sweeps of multiplicative weights after which hardly anything changes."""
@@ -136,9 +136,10 @@ def true_interval(
     if gamma is None:
         known = electrical_interval(points, labels, graph)
         if not known.low < known.high:
+            ends = told_apart(known.low, known.high)
             raise UserError(
                 "no gamma is known at which the solution has this partition",
-                where=f"certified interval [{known.low:g}, {known.high:g})",
+                where=f"certified interval [{ends[0]}, {ends[1]})",
                 remedy="give gamma, for example from the clusterpath",
             )
         gamma = _middle(known)

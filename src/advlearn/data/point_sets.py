@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from advlearn.data.table_head import FEWEST
 from advlearn.data.tables import read_table
 from advlearn.settings.points import (
     BlobsSettings,
@@ -26,9 +27,6 @@ from advlearn.settings.points import (
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_npz, write_npz
 from advlearn.support.seeds import derive_seed
-
-FEWEST = 3
-"""Points that a clustering needs: with two there is nothing to choose between 1 and 2 clusters."""
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,13 @@ from sklearn.datasets import load_digits
 
 from advlearn.data.catalogue import Dataset
 from advlearn.data.cifar import read_batches
+from advlearn.data.facts import ARRAYS
 from advlearn.data.fetch import ARRAYS_FILE
 from advlearn.data.idx import read_idx
 from advlearn.data.splits import stratified_order
 from advlearn.data.text import check_names, repeated
 from advlearn.data.validation import check_images, check_labels, check_scale
 from advlearn.support.errors import UserError
-
-_ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def read(dataset: Dataset, files: Mapping[str, Path]) -> Official:
 
 def _read_idx(dataset: Dataset, files: Mapping[str, Path]) -> Official:
     arrays = {}
-    for role in _ARRAYS:
+    for role in ARRAYS:
         images = role.endswith("images")
         array = read_idx(_with_role(dataset, files, role)[0], 3 if images else 1)
         arrays[role] = array[:, np.newaxis] if images else array.astype(np.int64)
@@ -131,14 +130,7 @@ def _read_arrays(dataset: Dataset, files: Mapping[str, Path]) -> Official:
             where=str(path),
             remedy="write it with numpy.savez from numeric arrays, without pickle",
         ) from error
-    absent = [name for name in _ARRAYS if name not in arrays]
-    unknown = sorted(set(arrays) - {*_ARRAYS, "class_names"})
-    if absent or unknown:
-        raise UserError(
-            f"the .npz file lacks {absent} and holds unknown {unknown}",
-            where=str(path),
-            remedy=f"it holds exactly {', '.join(_ARRAYS)} and, if wanted, class_names",
-        )
+    check_array_names(arrays, str(path))
     for name in ("train_labels", "test_labels"):
         if not np.issubdtype(arrays[name].dtype, np.integer) or arrays[name].ndim != 1:
             raise UserError(

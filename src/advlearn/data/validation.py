@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from advlearn.support.errors import UserError
+from advlearn.support.errors import UserError, told_apart
 
 _BLOCK = 4096
 
@@ -41,9 +41,10 @@ def check_images(images: np.ndarray, *, where: str) -> None:
         if not good.all():
             image = start + int(np.flatnonzero(~good.reshape(len(block), -1).all(axis=1))[0])
             worst = images[image].reshape(-1)
-            value = worst[~((worst >= 0) & (worst <= 1))][0]
+            value = float(worst[~((worst >= 0) & (worst <= 1))][0])
+            shown, _ = told_apart(value, 0.0 if value < 0 else 1.0)
             raise UserError(
-                f"image {image} holds the value {value:.4g}, which is NaN or outside [0, 1]",
+                f"image {image} holds the value {shown}, which is NaN or outside [0, 1]",
                 where=where,
                 remedy="remove NaN and scale the images to [0, 1], or give uint8",
             )

@@ -45,7 +45,9 @@ def embed(
         UserError: unknown reduction, NaN, or too few images or pixels for the settings.
     """
     if reduction not in _MODULES:
-        raise unknown_name("reduction", reduction, known(), where="key 'reductions'")
+        raise unknown_name(
+            "reduction", reduction, known(), where="configuration key 'selective.grid'"
+        )
     if not len(images):
         raise UserError(
             "there are no images to reduce",

@@ -46,7 +46,7 @@ def embed(
     if settings.n_components > min(points.shape):
         raise UserError(
             f"a start in {settings.n_components} dimensions needs as many images and pixels",
-            where=f"configuration key 'embed.n_components', {len(points)} images of"
+            where=f"configuration key 'selective.embed.n_components', {len(points)} images of"
             f" {points.shape[1]} pixels",
             remedy=f"set it to at most {min(points.shape)}",
         )

@@ -19,6 +19,11 @@ def format_number(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def format_exactly(value: float) -> str:
+    """A number with all digits of the tidy tables, to be read beside a bound that it misses."""
+    return ABSENT if pd.isna(value) else f"{value:.10g}".replace("-", "−")
+
+
 def format_signed(value: float, digits: int = 3) -> str:
     """A difference with its sign, or a dash where there is none."""
     text = format_number(value, digits)

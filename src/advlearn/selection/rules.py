@@ -45,7 +45,7 @@ def choose_clusters(
         UserError: unknown rule.
     """
     if rule not in CLUSTER_RULES:
-        raise unknown_name("rule", rule, list(CLUSTER_RULES), where="key 'select.rules'")
+        raise unknown_name("rule", rule, list(CLUSTER_RULES), where="key 'selective.select.rules'")
     numbers, inverse, sizes = _without_noise(labels)
     if not len(numbers):
         return []

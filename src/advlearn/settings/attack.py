@@ -7,17 +7,66 @@ DeepFool look for the shortest perturbation and have none: they are for use from
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod, sqrt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
-from advlearn.settings.base import Settings, validation_error
-from advlearn.support.errors import unknown_name
+from advlearn.settings.base import Settings, WrongKey, validation_error
+from advlearn.settings.data import ImageFacts
+from advlearn.support.errors import UserError, told_apart, unknown_name
 
 Norm = Literal["linf", "l2"]
 DeviationName = Literal["cross_entropy", "dlr", "negative_margin"]
 
+DLR_CLASSES = 3
+"""Classes that the difference-of-logits ratio needs at least."""
+
 ATTACK_NAMES: tuple[str, ...] = ("fgsm", "pgd")
+
+
+def check_radius(epsilon: float, norm: Norm, n_pixels: int | None = None) -> str:
+    """Why a radius is larger than the box that pixels are in, [0, 1]; empty where it is not.
+
+    Args:
+        epsilon: the radius.
+        norm: its norm.
+        n_pixels: numbers in an image, on which the largest Euclidean distance depends; none where
+            they are not known.
+    """
+    most = 1.0 if norm == "linf" else None if n_pixels is None else sqrt(n_pixels)
+    if most is None or epsilon <= most:
+        return ""
+    value, bound = told_apart(epsilon, most)
+    steps = f"; {value} of 255 steps are {epsilon / 255:.4g}" if norm == "linf" else ""
+    return (
+        f"the radius {value} is larger than any distance of two images, {bound} in {norm}: pixels"
+        f" are in [0, 1]{steps}"
+    )
+
+
+def check_attack(settings: FgsmSettings | PgdSettings, images: ImageFacts, where: str) -> None:
+    """Refuse an attack that the run's images do not allow.
+
+    Args:
+        settings: the attack.
+        images: what is known of the images.
+        where: key of the attack, for messages, with an open quotation mark.
+
+    Raises:
+        UserError: the radius is larger than any distance of two images, or the deviation needs
+            more classes.
+    """
+    wrong = check_radius(settings.epsilon, settings.norm, prod(images.shape))
+    if wrong:
+        raise UserError(wrong, where=f"{where}.epsilon'", remedy="lower it")
+    if getattr(settings, "deviation", "") == "dlr" and images.n_classes < DLR_CLASSES:
+        raise UserError(
+            f"the difference-of-logits ratio needs at least {DLR_CLASSES} classes, the images have"
+            f" {images.n_classes}",
+            where=f"{where}.deviation', value 'dlr'",
+            remedy="use 'cross_entropy' or 'negative_margin'",
+        )
 
 
 class FgsmSettings(Settings):
@@ -30,6 +79,11 @@ class FgsmSettings(Settings):
         description="Radius of the perturbation ball; pixels are in [0, 1].",
     )
     norm: Norm = Field(default="linf", description="Norm of the perturbation ball.")
+
+    @model_validator(mode="after")
+    def _within_the_box(self) -> Self:
+        _check_epsilon(self)
+        return self
 
 
 class PgdSettings(Settings):
@@ -58,9 +112,14 @@ class PgdSettings(Settings):
     )
 
     @model_validator(mode="after")
+    def _within_the_box(self) -> Self:
+        _check_epsilon(self)
+        return self
+
+    @model_validator(mode="after")
     def _restarts_differ(self) -> Self:
         if self.restarts > 1 and not self.random_start:
-            raise ValueError("more than one restart needs random_start: true, else all are equal")
+            raise WrongKey("restarts", "more than one needs random_start: true, else all are equal")
         return self
 
     @property
@@ -71,6 +130,12 @@ class PgdSettings(Settings):
         from any start and still move along it.
         """
         return 2.5 * self.epsilon / self.steps if self.step_size is None else self.step_size
+
+
+def _check_epsilon(settings: FgsmSettings | PgdSettings) -> None:
+    wrong = check_radius(settings.epsilon, settings.norm)
+    if wrong:
+        raise WrongKey("epsilon", wrong)
 
 
 class CwSettings(Settings):
@@ -149,4 +214,4 @@ def attack_from_json(text: str) -> FgsmSettings | PgdSettings:
                 raise unknown_name(
                     "attack", name, list(ATTACK_NAMES), where=f"key 'name', value {name!r}"
                 ) from error
-        raise validation_error(error, where="settings of an attack") from error
+        raise validation_error(error, where="settings of an attack", model=PgdSettings) from error

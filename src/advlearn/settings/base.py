@@ -10,7 +10,8 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from advlearn.support.errors import UserError
+from advlearn.settings.keys import keys_at
+from advlearn.support.errors import UserError, did_you_mean
 
 _Value = TypeVar("_Value")
 _Values = TypeVar("_Values", bound=Sequence[Hashable])
@@ -31,7 +32,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise validation_error(error, where="option --settings") from error
+            raise validation_error(error, where="option --settings", model=cls) from error
 
     def to_json(self) -> str:
         """Canonical JSON: the same settings give the same text."""
@@ -44,6 +45,8 @@ def _each_once(values: _Values) -> _Values:
         raise ValueError(f"{twice[0]!r} is given twice")
     return values
 
+
+_MISSING = ("missing", "union_tag_not_found")
 
 NAME_KEY = "x-name"
 """In ``json_schema_extra``: what stands for a name of the user's choice on the page of keys."""
@@ -133,24 +136,50 @@ def check_plain_names(named: dict[str, _Value], what: str = "name") -> dict[str,
     return named
 
 
+class WrongKey(ValueError):
+    """A validator's objection to one key of a group, which the error then names in full.
+
+    Args:
+        key: the key inside the group, with dots.
+        message: what is wrong.
+    """
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(f"{key}: {message}")
+        self.key, self.message = key, message
+
+
 def validation_error(
-    error: ValidationError, *, where: str, values: Mapping[str, Any] | None = None
+    error: ValidationError,
+    *,
+    where: str,
+    model: type[BaseModel],
+    values: Mapping[str, Any] | None = None,
 ) -> UserError:
     """Turn pydantic's report into one error that names each key, its value and the remedy.
 
     Args:
         error: pydantic's report.
         where: file or option that the values came from.
+        model: settings that were read, for the key that an unknown one may stand for.
         values: what was validated; then keys are those of the user, without the tags that pydantic
             puts among them where settings are of several kinds.
     """
     lines = []
     remedies = []
     for item in error.errors(include_url=False):
-        key = ".".join(map(str, _path(item["loc"], values))) or "(whole document)"
-        lines.append(f"{key}: {_message(item)}")
+        path = [str(part) for part in _path(item["loc"], values)]
+        cause = item.get("ctx", {}).get("error")
+        if isinstance(cause, WrongKey):
+            path.append(cause.key)
+        elif item["type"] == "union_tag_not_found":
+            path.append("name")
+        key = ".".join(path) or "(whole document)"
+        lines.append(f"{key}: {objection(item, model)}")
         if item["type"] == "extra_forbidden":
             remedies.append(f"remove or rename '{key}'")
+        elif item["type"] in _MISSING:
+            remedies.append(f"add '{key}'")
         else:
             remedies.append(f"correct '{key}'")
     return UserError(
@@ -177,11 +206,26 @@ def _path(location: Sequence[Any], values: Any) -> list[Any]:
     return path
 
 
-def _message(item: Any) -> str:
+def objection(item: Any, model: type[BaseModel]) -> str:
+    """What pydantic objects to, in our words: one of ``ValidationError.errors()``.
+
+    Args:
+        item: the error.
+        model: settings that were read.
+    """
     if item["type"] == "extra_forbidden":
-        return "unknown key"
-    if item["type"] == "missing":
+        return f"unknown key{did_you_mean(str(item['loc'][-1]), keys_at(model, item['loc']))}"
+    if item["type"] in _MISSING:
         return "this key is required"
+    context = item.get("ctx", {})
+    if isinstance(context.get("error"), WrongKey):
+        return str(context["error"].message)
     message = str(item["msg"]).removeprefix("Value error, ")
-    given = repr(item["input"])
-    return f"{message} (got {given if len(given) <= 80 else given[:77] + '...'})"
+    # One of several words is expected, or the word that says which settings these are.
+    known = re.findall(r"'([^']*)'", context.get("expected_tags", context.get("expected", "")))
+    given = item["input"]
+    word = context.get("tag", given.get("name") if isinstance(given, Mapping) else given)
+    if isinstance(word, str):
+        message += did_you_mean(word, known).removesuffix("?") if word not in known else ""
+    text = repr(given)
+    return f"{message} (got {text if len(text) <= 80 else text[:77] + '...'})"

@@ -135,7 +135,7 @@ class HdbscanSettings(Settings):
         for value in values:
             if not (0 < value < 1 or (value >= 2 and value == int(value))):
                 raise ValueError(
-                    f"{value:g} is neither a whole number from 2 on nor a share in (0, 1)"
+                    f"{value} is neither a whole number from 2 on nor a share in (0, 1)"
                 )
         return values
 
@@ -187,7 +187,9 @@ class ClusterSettings(Settings):
             return group
         if clusterer in self.own:
             return self.own[clusterer]
-        raise unknown_name("clusterer", clusterer, self.known(), where="key 'clusterers'")
+        raise unknown_name(
+            "clusterer", clusterer, self.known(), where="configuration key 'selective.grid'"
+        )
 
     def json_for(self, clusterer: str) -> str:
         """The JSON that a job of ``clusterer`` needs: its own group, nothing of the others."""
@@ -216,6 +218,7 @@ class ClusterSettings(Settings):
                 thing = "clusters" if key == "n_clusters" else "images in one cluster"
                 raise UserError(
                     f"{clusterer} is asked for {value:g} {thing}, there are {n_images} images",
-                    where=f"configuration key 'cluster.{clusterer}.{key}', value {value:g}",
+                    where=f"configuration key 'selective.cluster.{clusterer}.{key}',"
+                    f" value {value:g}",
                     remedy=f"set it to at most {n_images}, or use more images",
                 )

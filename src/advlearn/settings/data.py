@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import EachOnce, Settings, UserPath
+from advlearn.settings.base import EachOnce, Settings, UserPath, WrongKey
 
 Source = Literal["mirror", "official", "package"]
 """A kind of place that a raw file can come from."""
+
+
+class ImageFacts(NamedTuple):
+    """What is known of a run's images before any job.
+
+    Attributes:
+        n_train: images of the training split.
+        n_validation: images of the validation split.
+        n_test: images of the test split.
+        n_classes: number of classes.
+        shape: (channels, height, width).
+    """
+
+    n_train: int
+    n_validation: int
+    n_test: int
+    n_classes: int
+    shape: tuple[int, int, int]
 
 
 class SourceSettings(Settings):
@@ -41,7 +59,7 @@ class SourceSettings(Settings):
     @model_validator(mode="after")
     def _mirror_is_used(self) -> Self:
         if (self.mirror or self.root) and "mirror" not in self.sources:
-            raise ValueError("a mirror or root folder is given, but 'mirror' is not among sources")
+            raise WrongKey("sources", "a mirror or root is given, but 'mirror' is not among them")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, floor
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -58,20 +59,37 @@ class EmbedSettings(Settings):
             "tsne": {"n_components", "tsne"},
         }
         if reduction not in fields:
-            raise unknown_name("reduction", reduction, list(REDUCTIONS), where="key 'reductions'")
+            raise unknown_name(
+                "reduction", reduction, list(REDUCTIONS), where="configuration key 'selective.grid'"
+            )
         return self.model_dump_json(include=fields[reduction])
 
-    def check_images(self, reduction: str, n_images: int) -> None:
+    def check_images(self, reduction: str, n_images: int, n_pixels: int | None = None) -> None:
         """Refuse settings that ``n_images`` images cannot satisfy, before any job starts.
 
+        Args:
+            reduction: ``none``, ``pca`` or ``tsne``.
+            n_images: images that are reduced.
+            n_pixels: numbers in an image, where known.
+
         Raises:
-            UserError: the perplexity of tsne needs more images.
+            UserError: the perplexity of tsne needs more images, or there are more components than
+                images or pixels.
         """
+        most = min(n_images, n_images if n_pixels is None else n_pixels)
+        if reduction != "none" and self.n_components > most:
+            thing = "images" if most == n_images else "pixels in an image"
+            raise UserError(
+                f"{self.n_components} components are asked for, there are {most} {thing}",
+                where="configuration key 'selective.embed.n_components',"
+                f" value {self.n_components}",
+                remedy=f"set it to at most {most}",
+            )
         perplexity = self.tsne.perplexity
         if reduction == "tsne" and 3 * perplexity > n_images - 1:
             raise UserError(
-                f"a perplexity of {perplexity:g} needs more than {3 * perplexity:g} images,"
+                f"a perplexity of {perplexity:g} needs at least {ceil(3 * perplexity) + 1} images,"
                 f" there are {n_images}",
-                where=f"configuration key 'embed.tsne.perplexity', value {perplexity:g}",
-                remedy=f"set it to at most {(n_images - 1) / 3:.4g}, or use more images",
+                where=f"configuration key 'selective.embed.tsne.perplexity', value {perplexity:g}",
+                remedy=f"set it to at most {floor((n_images - 1) / 3)}, or use more images",
             )

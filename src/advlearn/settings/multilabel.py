@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import Settings, UserPath
+from advlearn.settings.base import Settings, UserPath, WrongKey
 
 
 class ScenesSettings(Settings):
@@ -28,9 +28,9 @@ class ScenesSettings(Settings):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not 1 <= self.labels[0] <= self.labels[1]:
-            raise ValueError("labels: fewest and most, both at least 1")
+            raise WrongKey("labels", "fewest and most, both at least 1")
         if not 2 <= self.side[0] <= self.side[1] <= self.canvas:
-            raise ValueError("side: smallest and largest, at least 2 and at most the canvas")
+            raise WrongKey("side", "smallest and largest, at least 2 and at most the canvas")
         return self
 
 
@@ -85,5 +85,5 @@ class MultiLabelTraining(Settings):
     @model_validator(mode="after")
     def _augment_all(self) -> Self:
         if self.augment and self.trainable == "head":
-            raise ValueError("augment needs 'trainable: all': the head learns from fixed features")
+            raise WrongKey("augment", "needs 'trainable: all': the head learns from fixed features")
         return self

@@ -13,7 +13,8 @@ from pydantic import (
     model_validator,
 )
 
-from advlearn.settings.base import Settings, UserPath
+from advlearn.settings.base import Settings, UserPath, WrongKey
+from advlearn.support.errors import did_you_mean
 
 NETWORKS = {
     "mlp": "advlearn.learners.networks.mlp",
@@ -52,7 +53,8 @@ class NetworkSettings(Settings):
     def _known(cls, name: str) -> str:
         if name not in NETWORKS and ":" not in name:
             known = ", ".join([*sorted(NETWORKS), "package.module:function"])
-            raise ValueError(f"unknown model {name!r}; use one of: {known}")
+            hint = did_you_mean(name, NETWORKS)
+            raise ValueError(f"unknown model {name!r}{hint}; use one of: {known}")
         return name
 
     @field_validator("hidden", "channels")
@@ -87,9 +89,9 @@ class VitSettings(Settings):
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
         if self.patch & (self.patch - 1):
-            raise ValueError("patch: a power of 2")
+            raise WrongKey("patch", "a power of 2")
         if self.width % self.heads:
-            raise ValueError("width: a multiple of heads")
+            raise WrongKey("width", "a multiple of heads")
         return self
 
 
@@ -129,6 +131,7 @@ AnyNetworkSettings = Annotated[
         custom_error_type="unknown_network",
         custom_error_message="unknown model; use one of: "
         + ", ".join([*sorted(_TAGS), "package.module:function"]),
+        custom_error_context={"expected": ", ".join(map(repr, sorted(_TAGS)))},
     ),
 ]
 """Settings of any network; the key ``name`` says which (without one: mlp)."""

@@ -6,9 +6,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import EachOnce, Settings, UserPath
+from advlearn.settings.base import EachOnce, Settings, UserPath, WrongKey
 
 _Seed = Annotated[int, Field(ge=0)]
+
+
+BUNDLED = {"iris": 150, "wine": 178, "breast_cancer": 569}
+"""Points of the measurements that come with scikit-learn."""
+DIGITS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
+"""Images of each of scikit-learn's digits."""
 
 
 class BundledSettings(Settings):
@@ -19,6 +25,11 @@ class BundledSettings(Settings):
         None, ge=3, description="points drawn, class by class; null = all of them"
     )
     seed: _Seed = Field(0, description="decides which points; the same for all run seeds")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        _check_count(self.points, BUNDLED[self.name])
+        return self
 
 
 class DigitsSettings(Settings):
@@ -32,6 +43,11 @@ class DigitsSettings(Settings):
         None, ge=3, description="points drawn, class by class; null = all of them"
     )
     seed: _Seed = Field(0, description="decides which points; the same for all run seeds")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        _check_count(self.points, sum(DIGITS[digit] for digit in self.classes))
+        return self
 
 
 class MoonsSettings(Settings):
@@ -56,7 +72,7 @@ class BlobsSettings(Settings):
     @model_validator(mode="after")
     def _a_point_a_cluster(self) -> Self:
         if self.points < self.clusters:
-            raise ValueError("points: at least one for each of the clusters")
+            raise WrongKey("points", "at least one for each of the clusters")
         return self
 
 
@@ -73,6 +89,11 @@ class CsvSettings(Settings):
         None, ge=3, description="points drawn, class by class; null = all of them"
     )
     seed: _Seed = Field(0, description="decides which points; the same for all run seeds")
+
+
+def _check_count(points: int | None, there: int) -> None:
+    if points is not None and points > there:
+        raise WrongKey("points", f"{points} of {there}: at most {there}, or null for all")
 
 
 PointSet = Annotated[

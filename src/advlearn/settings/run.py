@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, field_validator
 
 from advlearn.settings.base import EachOnce, Settings
-from advlearn.settings.data import DataSettings, SourceSettings
-from advlearn.support.errors import UserError
+from advlearn.settings.data import DataSettings, ImageFacts, SourceSettings
+from advlearn.support.errors import UserError, did_you_mean
 
 TAKEN = {"raw": "the raw files of all runs", "reference": "the shipped results"}
 """Folders of results that are no run's."""
@@ -68,12 +68,31 @@ class StudySettings(Settings):
         """Seeds of stages that have a key of their own for them, by the name of the stage."""
         return {}
 
-    def check(self, run: RunSettings) -> None:
+    def check(self, run: RunSettings, images: ImageFacts | None) -> None:
         """Refuse what does not fit the data of the run; nothing to refuse by default.
+
+        Args:
+            run: what all studies share.
+            images: the run's images; none where they are the user's own and not looked at yet.
 
         Raises:
             UserError: a value of the study's key does not fit.
         """
+
+    def check_own_data(self, run: RunSettings, images: ImageFacts) -> None:
+        """Refuse what does not fit data of the user's own, and files that cannot be used.
+
+        Asked before any job when something of the study is to be made, so that data that a study
+        cannot use leave the other studies alone. By default `check` is asked again.
+
+        Args:
+            run: what all studies share.
+            images: the run's images.
+
+        Raises:
+            UserError: a value does not fit, or a file is missing or not what it should be.
+        """
+        self.check(run, images)
 
     def own_functions(self) -> list[str]:
         """Functions of the user's own that the study calls, as ``package.module:function``."""
@@ -93,14 +112,14 @@ def entry_of(named: Mapping[str, _Value], name: str, kind: str, keys: str) -> _V
         UserError: the run has no such entry.
     """
     if name not in named:
-        raise not_in_run(name, kind, keys)
+        raise not_in_run(name, kind, keys, named)
     return named[name]
 
 
-def not_in_run(name: str, kind: str, keys: str) -> UserError:
-    """The error for a target that the configuration does not have."""
+def not_in_run(name: str, kind: str, keys: str, known: Iterable[str] = ()) -> UserError:
+    """The error for a target that the configuration does not have, with the nearest known name."""
     return UserError(
-        f"no such {kind} in this run: {name}",
+        f"no such {kind} in this run: {name}{did_you_mean(name, known)}",
         where="the target that was asked for",
         remedy=f"add it to {keys} of the configuration",
     )

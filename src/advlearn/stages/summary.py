@@ -28,7 +28,8 @@ def summary(
         )
     for study in chosen_studies(run / "tidy", None):
         page: Page = study.load(study.page)(open_tidy(study, run / "tidy", published))
-        print(plain_text(f"{page.title}: run {page.run}", page.headline, page.sentences))
+        said = [page.warning, *page.sentences] if page.warning else page.sentences
+        print(plain_text(f"{page.title}: run {page.run}", page.headline, said))
     print()
     print(f"report   {report}")
     print(f"tables   {run / 'paper' / 'tables'}")

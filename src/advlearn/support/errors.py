@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class UserError(Exception):
     """Something the user gave is wrong, and the user can mend it.
@@ -30,10 +33,31 @@ class BudgetViolation(RuntimeError):
     """A perturbation left its ball or its box: a defect of an attack, never a result."""
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'mnist'?`` where a known name is near to one that is not, else nothing."""
+    folded = {each.casefold(): each for each in reversed(list(known))}
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def told_apart(value: float, bound: float) -> tuple[str, str]:
+    """A value and the bound that it misses, with as many digits as tell them apart.
+
+    >>> told_apart(0.01000001, 0.01)
+    ('0.01000001', '0.01')
+    """
+    texts = f"{value:.4g}", f"{bound:.4g}"
+    for digits in range(5, 18):
+        if texts[0] != texts[1] or value == bound:
+            break
+        texts = f"{value:.{digits}g}", f"{bound:.{digits}g}"
+    return texts
+
+
 def unknown_name(kind: str, name: str, known: list[str], *, where: str) -> UserError:
-    """The error for a name that is in no registry, with the list of those that are."""
+    """The error for a name that is in no registry, with the nearest and the list of all."""
     return UserError(
-        f"unknown {kind} {name!r}",
+        f"unknown {kind} {name!r}{did_you_mean(name, known)}",
         where=where,
         remedy=f"use one of: {', '.join(sorted(known))}",
     )

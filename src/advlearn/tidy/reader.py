@@ -184,7 +184,7 @@ class Tidy:
                 f"is no JSON: {error}", where=str(path), remedy=f"run '{self.collect}' again"
             ) from error
         except ValidationError as error:
-            raise validation_error(error, where=str(path)) from error
+            raise validation_error(error, where=str(path), model=self.schema.described) from error
         return found
 
     def _missing(self, path: Path) -> UserError:

@@ -115,7 +115,8 @@ def diverged(what: str) -> UserError:
     """The error of a training whose numbers are no longer finite."""
     return UserError(
         f"training diverged: {what}",
-        where="keys 'training.learning_rate' and 'retrain.learning_rate' of the universe",
+        where="configuration keys 'selective.universes.UNIVERSE.training.learning_rate' and"
+        " 'selective.universes.UNIVERSE.retrain.learning_rate'",
         remedy="use a smaller learning rate, and look for a root or a division at 0 in a network"
         " of your own",
     )

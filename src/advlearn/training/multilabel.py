@@ -125,7 +125,7 @@ def fit(
             raise UserError(
                 f"training diverged: the mean loss is {mean}, logits of {bad} of {len(logits)}"
                 " validation images are not finite",
-                where="key 'training.learning_rate' of the model",
+                where="configuration key 'topk.models.MODEL.training.learning_rate'",
                 remedy="use a smaller learning rate",
             )
         epoch = Epoch(number, mean, mean_average_precision(logits, validation.labels))
@@ -214,6 +214,6 @@ def _features(
 def _no_head() -> UserError:
     return UserError(
         "the network does not end in a linear layer whose logits it returns",
-        where="key 'training.trainable: head' of the model",
+        where="configuration key 'topk.models.MODEL.training.trainable', value 'head'",
         remedy="use 'trainable: all', or a network that ends in a linear layer",
     )

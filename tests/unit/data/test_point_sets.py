@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sklearn.datasets import load_digits, load_iris, make_moons
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
@@ -95,7 +95,7 @@ def test_fewer_points_keep_the_shares_of_the_classes() -> None:
     assert (np.diff(data.truth) >= 0).all(), "the old order stays"
     other = loaded(name="wine", points=60, seed=1)
     assert not np.array_equal(data.points, other.points)
-    with pytest.raises(UserError, match="179 points are asked for, and there are 178"):
+    with pytest.raises(ValidationError, match="points: 179 of 178"):
         loaded(name="wine", points=179)
 
 

@@ -109,7 +109,7 @@ def test_the_map_is_the_one_of_the_library(
 
 
 def test_perplexity_too_large(points: np.ndarray) -> None:
-    with pytest.raises(UserError, match="needs more than 30 images"):
+    with pytest.raises(UserError, match="needs at least 31 images"):
         tsne.embed(points[:30], SETTINGS, 0)
 
 

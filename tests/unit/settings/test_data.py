@@ -30,8 +30,8 @@ def test_every_field_is_described_and_survives_json(
         (SourceSettings, '{"sources": []}', "sources"),
         (SourceSettings, '{"sources": ["ftp"]}', "sources"),
         (SourceSettings, '{"sources": ["official", "official"]}', "given twice"),
-        (SourceSettings, '{"root": "/x", "sources": ["official"]}', "not among sources"),
-        (SourceSettings, '{"mirror": "/x", "sources": ["package"]}', "not among sources"),
+        (SourceSettings, '{"root": "/x", "sources": ["official"]}', "'mirror' is not among them"),
+        (SourceSettings, '{"mirror": "/x", "sources": ["package"]}', "'mirror' is not among them"),
     ],
 )
 def test_wrong_values_are_named(

@@ -75,7 +75,7 @@ def test_only_its_own_keys_and_true_values(value: dict[str, object], named: str)
 
 
 def test_a_head_on_fixed_features_sees_no_augmented_images() -> None:
-    with pytest.raises(UserError, match="augment needs 'trainable: all'"):
+    with pytest.raises(UserError, match="augment: needs 'trainable: all'"):
         TopkModelSettings.from_json(
             '{"network": {"name": "vit"}, "training": {"trainable": "head", "augment": true}}'
         )

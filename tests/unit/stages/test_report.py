@@ -103,11 +103,11 @@ def test_same_bytes_twice(made: Path, tmp_path: Path) -> None:
 
 
 def test_other_data_sets_are_warned_of(made: Path, tmp_path: Path) -> None:
-    assert "for orientation only" not in _report(made, tmp_path)
+    assert "belong to another" not in _report(made, tmp_path)
     tidy = write_run(
         tmp_path / "tidy", seeds=[0, 1], cluster_numbers=[1, 2], dataset="digits", shape=(1, 8, 8)
     )
-    assert "for orientation only" in _report(made, tmp_path, tidy=tidy)
+    assert "belong to another one, MNIST" in _report(made, tmp_path, tidy=tidy)
 
 
 def test_missing_pieces(made: Path, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def find_listing(settings: PhotosSettings, sources: SourceSettings, raw: Path) -
     if collection.official is None:
         raise UserError(
             f"{settings.name} cannot be downloaded: it has no official address",
-            where="configuration key 'root': null",
+            where="configuration key 'topk.photos.root': null",
             remedy="set it to the folder of your copy",
         )
     sources = sources.model_copy(update={"root": None})

@@ -49,13 +49,13 @@ def compose(
     Raises:
         UserError: there are fewer classes than the fewest of a scene, or a class has no image.
     """
-    where = f"configuration section 'topk.data', split {split!r}"
+    where = f"configuration section 'topk.scenes', split {split!r}"
     check_labels(labels, n_classes, len(images), where=where)
     fewest, most = settings.labels[0], min(settings.labels[1], n_classes)
     if fewest > most:
         raise UserError(
             f"a scene shows at least {fewest} classes, and the data have {n_classes}",
-            where=f"configuration key 'labels': {list(settings.labels)}",
+            where=f"configuration key 'topk.scenes.labels': {list(settings.labels)}",
             remedy=f"choose at most {n_classes}",
         )
     pools = [np.flatnonzero(labels == label) for label in range(n_classes)]

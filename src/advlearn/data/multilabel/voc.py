@@ -33,15 +33,28 @@ def read(root: Path) -> Listing:
     Raises:
         UserError: no devkit is there, or one of its lists is missing or damaged.
     """
+    folder = devkit(root)
+    return Listing(folder, CLASSES, _part(folder, "train"), _part(folder, "val"))
+
+
+def devkit(root: Path) -> Path:
+    """The folder VOC2012 itself.
+
+    Args:
+        root: it, or one that holds it, or VOCdevkit around it.
+
+    Raises:
+        UserError: there is none.
+    """
     places = [root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"]
     folder = next((place for place in places if (place / "JPEGImages").is_dir()), None)
     if folder is None:
         raise UserError(
             "there is no VOC 2012 devkit: no folder JPEGImages",
-            where=f"configuration key 'root': {root}",
+            where=f"configuration key 'topk.photos.root': {root}",
             remedy="give the folder VOC2012 of the devkit",
         )
-    return Listing(folder, CLASSES, _part(folder, "train"), _part(folder, "val"))
+    return folder
 
 
 def _part(folder: Path, part: str) -> list[Photo]:

@@ -124,7 +124,7 @@ def _load_own(own: OwnClusterer) -> _Fit:
     except (ImportError, AttributeError) as error:
         raise UserError(
             f"the clusterer {own.function} cannot be imported: {error}",
-            where=f"configuration key 'cluster.own', function {own.function!r}",
+            where=f"configuration key 'selective.cluster.own', function {own.function!r}",
             remedy="put the module on PYTHONPATH or install it, and check the function's name",
         ) from error
     return function
@@ -162,6 +162,6 @@ def _check_number(clusterer: str, setting: SettingName, labels: np.ndarray) -> N
         raise UserError(
             f"{clusterer} found only {found} of the {asked} clusters of setting {setting}:"
             f" cluster {found} has zero images",
-            where=f"configuration key 'cluster.{clusterer}.n_clusters', value {asked}",
+            where=f"configuration key 'selective.cluster.{clusterer}.n_clusters', value {asked}",
             remedy=f"set it to at most {found}: that many points differ from each other",
         )

@@ -62,7 +62,8 @@ def _radii(
         if eps == 0:
             raise UserError(
                 f"dbscan, setting {setting}: the derived eps is 0, as many points are the same",
-                where=f"configuration key 'cluster.dbscan.eps_quantile', value {quantile:g}",
+                where="configuration key 'selective.cluster.dbscan.eps_quantile',"
+                f" value {quantile:g}",
                 remedy="raise eps_quantile or min_samples, or give 'eps' instead",
             )
         # Another code path computes the distance again: a last-digit difference must not decide.
@@ -79,6 +80,6 @@ def _check_memory(search: NearestNeighbors, points: np.ndarray, eps: float, sett
         raise UserError(
             f"dbscan, setting {setting}: eps {eps:.4g} holds about"
             f" {expected / len(points):.0f} points round each of {len(points)}, too many to keep",
-            where="configuration key 'cluster.dbscan' (eps or eps_quantile, min_samples)",
+            where="configuration key 'selective.cluster.dbscan' (eps or eps_quantile, min_samples)",
             remedy="use a smaller eps_quantile, min_samples or eps",
         )

@@ -47,7 +47,7 @@ def build(
     if shape[0] != 3:
         raise UserError(
             f"{settings.name} takes colour images, not {shape[0]} channel(s)",
-            where="key 'name' of the network",
+            where="configuration key 'topk.models.MODEL.network.name'",
             remedy="use mlp, cnn, resnet or vit",
         )
     network: nn.Module = getattr(torchvision_module("models"), settings.name)(num_classes=n_classes)
@@ -77,7 +77,7 @@ def _load(network: nn.Module, path: Path) -> None:
         raise UserError(
             f"the weights do not fit: {len(wrong)} tensors are missing, unexpected or of another "
             f"shape, the first are {', '.join(wrong[:3])}",
-            where=f"key 'weights' of the network: {path}",
+            where=f"configuration key 'topk.models.MODEL.network.weights': {path}",
             remedy="give weights of this very network, with torchvision's names of the tensors",
         )
     network.load_state_dict({name: value.float() for name, value in found.items()}, strict=False)
@@ -96,7 +96,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     ) as error:
         raise UserError(
             f"the weights cannot be read: {str(error).splitlines()[0] if str(error) else error!r}",
-            where=f"key 'weights' of the network: {path}",
+            where=f"configuration key 'topk.models.MODEL.network.weights': {path}",
             remedy="give a .safetensors file, or a .pth file that holds nothing but tensors",
         ) from error
     return found

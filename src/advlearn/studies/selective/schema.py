@@ -14,6 +14,9 @@ from advlearn.support.errors import UserError
 from advlearn.tidy.reader import Tidy
 from advlearn.tidy.schema import CHOICES, StudySchema, TableSchema, columns
 
+_PAPERS_DATASET = "mnist"
+"""The data set on which the paper's numbers were measured."""
+
 
 class Primary(Settings):
     """The universe and the protocol that stand beside the published numbers."""
@@ -35,6 +38,25 @@ class SelectiveRecord(Settings):
     images: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def of_the_papers_data(self) -> bool:
+        """Whether the run used the data set of the published numbers."""
+        return self.dataset == _PAPERS_DATASET
+
+    def belongs_beside(self, universe: str) -> bool:
+        """Whether the published numbers may stand beside a universe.
+
+        They are of one data set. The paper names no network, so each that comes with the project
+        may stand for its own; a user's own network is another experiment.
+        """
+        model = self.universes.get(universe, {}).get("model", {})
+        return self.of_the_papers_data and not is_own_model(model.get("name", ""))
+
+
+def is_own_model(name: str) -> bool:
+    """Whether a network is the user's own, named as ``package.module:function``."""
+    return ":" in name
 
 
 def _shares(frame: pd.DataFrame, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.base import EachOnce, Settings, WrongKey
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
@@ -57,7 +57,7 @@ class BilevelDeltaSettings(Settings):
     @model_validator(mode="after")
     def _a_point_a_cluster(self) -> Self:
         if max(*self.monotone_clusters, *self.agreement_clusters) > self.points:
-            raise ValueError("points: at least one for each of the clusters")
+            raise WrongKey("points", "at least one for each of the clusters")
         return self
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import Settings
+from advlearn.settings.base import Settings, WrongKey
 from advlearn.settings.points import PointSet
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class PathSettings(Settings):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.range[0] >= self.range[1]:
-            raise ValueError("range: smallest and largest, in this order")
+            raise WrongKey("range", "smallest and largest, in this order")
         if self.n_clusters[0] > self.n_clusters[1]:
-            raise ValueError("n_clusters: fewest and most, in this order")
+            raise WrongKey("n_clusters", "fewest and most, in this order")
         return self
 
 

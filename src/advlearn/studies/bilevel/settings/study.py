@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from advlearn.settings.base import EachOnce, Settings, check_plain_names, without_null
-from advlearn.settings.points import PointSet
+from advlearn.data.table_head import check_table
+from advlearn.settings.base import EachOnce, Settings, WrongKey, check_plain_names, without_null
+from advlearn.settings.data import ImageFacts
+from advlearn.settings.points import CsvSettings, PointSet
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
 from advlearn.studies.bilevel.settings.attack import (
     BilevelAttackSettings,
@@ -17,6 +19,7 @@ from advlearn.studies.bilevel.settings.attack import (
 from advlearn.studies.bilevel.settings.certify import CertifySettings
 from advlearn.studies.bilevel.settings.delta import BilevelDeltaSettings
 from advlearn.studies.bilevel.settings.path import GraphSettings, PathSettings
+from advlearn.support.errors import did_you_mean
 
 Experiment = Literal["trajectories", "certify", "attack", "blackbox"]
 
@@ -85,13 +88,25 @@ class BilevelSettings(StudySettings):
         for experiment, names in self.experiments:
             for name in names or ():
                 if name not in self.datasets:
-                    raise ValueError(
-                        f"experiments.{experiment}: unknown data set {name!r}; known: {known}"
+                    raise WrongKey(
+                        f"experiments.{experiment}",
+                        f"unknown data set {name!r}{did_you_mean(name, self.datasets)}"
+                        f"; known: {known}",
                     )
             if names == () and experiment != "trajectories":
                 # Tables and figures of an experiment without any data have nothing to show.
-                raise ValueError(f"experiments.{experiment}: name at least one data set")
+                raise WrongKey(f"experiments.{experiment}", "name at least one data set")
         return self
+
+    def check_own_data(self, run: RunSettings, images: ImageFacts) -> None:
+        """Look at the heads of the user's own tables.
+
+        Raises:
+            UserError: one is missing or no table, or lacks a column or rows.
+        """
+        for name, points in self.datasets.items():
+            if isinstance(points, CsvSettings):
+                check_table(points, f"bilevel.datasets.{name}")
 
     def points_of(self, wildcards: Wildcards) -> PointSet:
         """The point set of a job.

@@ -45,6 +45,9 @@ def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> T
     lines = lines.astype({"n": "Int64"}).assign(attack=attack)
     orders = {column: sorted(lines[column].unique()) for column in _LINE}
     frame = compare_cells(tidy, lines, "attack n_clusters algorithm metric", **orders)
+    told = frame[["mean", "published"]].notna().any(axis="columns")
+    # Of lines that hold neither number, those of a table that holds none at all stay.
+    frame = frame[told] if told.any() else frame
     return Table(
         title=f"Table {number}: one random cluster after PCA, {ATTACKS(attack)}",
         caption=SAY.cluster_table(ATTACKS(attack), len(tidy.study.seeds)),

@@ -47,7 +47,8 @@ def draw_clusters(tidy: SelectiveTidy, published_name: str, attack: str) -> Figu
     """
     lines = curves(one_random_cluster(tidy, attack))
     lines = lines[lines["reduction"] == "pca"]
-    published = tidy.published(published_name)
+    beside = tidy.study.belongs_beside(primary_pair(tidy).universe)
+    published = tidy.published(published_name) if beside else None
     return _draw(tidy, lines, "algorithm", CLUSTERERS.looks(ALGORITHMS), attack, published)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advlearn.report.page import Page, Section
 from advlearn.report.sections import choices_section, record_section
 from advlearn.report.writers import table_html
-from advlearn.studies.selective.paper.published_tables import SAY
+from advlearn.studies.selective.paper.published_tables import SAY, without_published
 from advlearn.studies.selective.paper.sections import calibration, sanity
 from advlearn.studies.selective.paper.universe_protocol import primary_pair
 from advlearn.studies.selective.paper.verdict import headline_rows, sentences, verdict_rows
@@ -21,12 +21,14 @@ def page(run: SelectiveTidy) -> Page:
     study = run.study
     images = ", ".join(f"{study.images[name]} {name}" for name in _SPLITS if name in study.images)
     seeds = ", ".join(map(str, study.seeds))
+    first = primary_pair(run)
+    beside = first.label if study.belongs_beside(first.universe) else ""
     return Page(
         study="selective",
         title="Cluster-selective adversarial training",
         run=study.run,
-        subtitle=SAY.subtitle(study.dataset, images, seeds, primary_pair(run).label),
-        warning="" if study.dataset == "mnist" else SAY.other_data(study.dataset),
+        subtitle=SAY.subtitle(study.dataset, images, seeds, beside),
+        warning=" ".join(without_published(run)),
         headline=headline_rows(run),
         sentences=sentences(run),
         comparisons=verdict_rows(run),
@@ -50,7 +52,8 @@ def _calibration(run: SelectiveTidy) -> Section:
     if len(rows) > _NEAREST:
         rest = table_html(header, rows[_NEAREST:])
         html += f"<details><summary>All other universes</summary>\n{rest}</details>\n"
-    return Section("selective-calibration", "Calibration", SAY.calibration(), html)
+    compared = run.study.of_the_papers_data
+    return Section("selective-calibration", "Calibration", SAY.calibration(compared), html)
 
 
 def _sanity(run: SelectiveTidy) -> Section:

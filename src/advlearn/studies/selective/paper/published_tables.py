@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from advlearn.report.intervals import compare_with_published
@@ -34,6 +35,8 @@ def compare_cells(
 ) -> pd.DataFrame:
     """The lines of a table beside the published numbers, in its order of lines and columns.
 
+    Beside a universe that they do not belong to, the cells of the published numbers are empty.
+
     Args:
         tidy: the run.
         frame: result of `over_seeds` with the columns of the published table.
@@ -41,7 +44,10 @@ def compare_cells(
         **orders: columns that order the lines of a universe and protocol, in this order, with the
             order of their values.
     """
-    frame = in_blocks(tidy, compare_with_published(frame), list(orders), **orders)
+    apart = np.array([not tidy.study.belongs_beside(name) for name in frame["universe"]], bool)
+    quoted = {name: frame[name].mask(apart) for name in ("published", "source", "note")}
+    frame = compare_with_published(frame.assign(**quoted))
+    frame = in_blocks(tidy, frame, list(orders), **orders)
     return frame[["universe", "protocol", "primary", *columns.split(), *_COMPARED]]
 
 
@@ -52,7 +58,8 @@ def blocks(
     groups = []
     for pair in universe_protocols(tidy):
         lines = pair.of(frame)
-        mark = " (set beside the published numbers)" if pair == primary_pair(tidy) else ""
+        beside = pair == primary_pair(tidy) and tidy.study.belongs_beside(pair.universe)
+        mark = " (set beside the published numbers)" if beside else ""
         heading = f"Universe {pair.universe}, {PROTOCOLS(pair.protocol)} evaluation{mark}"
         if len(lines):
             groups.append(Group(heading, rows(lines)))
@@ -71,6 +78,13 @@ def comparison(line: object) -> str:
 
 def common_notes(tidy: SelectiveTidy) -> list[str]:
     """Remarks that belong below every table with published numbers."""
+    return [*without_published(tidy), SAY.how_to_compare(len(tidy.study.seeds))]
+
+
+def without_published(tidy: SelectiveTidy) -> list[str]:
+    """One sentence where the published numbers are left out: why; none where all stand."""
     study = tidy.study
-    other = [SAY.other_data_below_a_table(study.dataset)] if study.dataset != "mnist" else []
-    return [*other, SAY.how_to_compare(len(study.seeds))]
+    if not study.of_the_papers_data:
+        return [SAY.other_data(study.dataset)]
+    apart = [name for name in study.universes if not study.belongs_beside(name)]
+    return [SAY.own_network(apart)] if apart else []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from advlearn.settings.attack import check_radius
 from advlearn.settings.base import EachOnce, Settings
 from advlearn.settings.network import NetworkSettings, TrainingSettings
 
@@ -53,6 +54,14 @@ class CalibrateSettings(Settings):
         ("static", "online"), min_length=1, description="crafted beforehand, or at each step"
     )
     online_steps: int = Field(7, ge=1, description="steps of online PGD crafting")
+
+    @field_validator("epsilons")
+    @classmethod
+    def _within_the_box(cls, epsilons: tuple[float, ...]) -> tuple[float, ...]:
+        for epsilon in epsilons:
+            if wrong := check_radius(epsilon, "linf"):
+                raise ValueError(wrong)
+        return epsilons
 
     @classmethod
     def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:

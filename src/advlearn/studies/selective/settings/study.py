@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from advlearn.settings.base import EachOnce, Settings, check_plain_names
+from advlearn.settings.attack import check_attack
+from advlearn.settings.base import EachOnce, Settings, WrongKey, check_plain_names
 from advlearn.settings.cluster import ClusterSettings
+from advlearn.settings.data import ImageFacts
 from advlearn.settings.embed import EmbedSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of, not_in_run
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.settings.jobs import EvaluationSettings
 from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.studies.selective.settings.universe import UniverseSettings
-from advlearn.support.errors import UserError
+from advlearn.support.errors import UserError, did_you_mean
 
 Reduction = Literal["none", "pca", "tsne"]
 _Names = Annotated[tuple[str, ...], EachOnce]
@@ -66,29 +69,34 @@ class SelectiveSettings(StudySettings):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        known = ", ".join(self.universes)
         if self.primary not in self.universes:
-            raise ValueError(f"primary: unknown universe {self.primary!r}; known: {known}")
+            raise WrongKey("primary", self._unknown_universe(self.primary))
         seen = set()
-        for block in self.grid:
+        for number, block in enumerate(self.grid):
             for universe in block.universes:
                 if universe not in self.universes:
-                    raise ValueError(f"grid: unknown universe {universe!r}; known: {known}")
+                    raise WrongKey(f"grid.{number}.universes", self._unknown_universe(universe))
                 attacks = self.universes[universe].attacks
                 for attack in block.attacks:
                     if attack not in attacks:
-                        raise ValueError(
-                            f"grid: universe {universe!r} has no attack {attack!r}; "
-                            f"it has: {', '.join(attacks)}"
+                        raise WrongKey(
+                            f"grid.{number}.attacks",
+                            f"universe {universe!r} has no attack {attack!r}"
+                            f"{did_you_mean(attack, attacks)}; it has: {', '.join(attacks)}",
                         )
                     for reduction in block.reductions:
                         if (universe, attack, reduction) in seen:
-                            raise ValueError(
-                                f"grid: {universe}, {attack}, {reduction} is in two blocks; "
-                                "put all its clusterers into one"
+                            raise WrongKey(
+                                f"grid.{number}",
+                                f"{universe}, {attack}, {reduction} is in two blocks; "
+                                "put all its clusterers into one",
                             )
                         seen.add((universe, attack, reduction))
         return self
+
+    def _unknown_universe(self, name: str) -> str:
+        hint = did_you_mean(name, self.universes)
+        return f"unknown universe {name!r}{hint}; known: {', '.join(self.universes)}"
 
     def lines(self) -> list[GridLine]:
         """Every (universe, attack, reduction) of the grid with its clusterers, in grid order."""
@@ -120,12 +128,13 @@ class SelectiveSettings(StudySettings):
                 return line
         raise not_in_run("/".join(wanted), "universe, attack and reduction", _KEYS)
 
-    def check(self, run: RunSettings) -> None:
+    def check(self, run: RunSettings, images: ImageFacts | None) -> None:
         """Refuse more validation or training images than there are, and unknown clusterers.
 
         Raises:
             UserError: a value does not fit the data of the run.
         """
+        n_train = run.data.train_images if images is None else images.n_train
         wanted, there = self.evaluate.validation_images, run.data.validation_images
         if wanted > there:
             raise UserError(
@@ -136,10 +145,17 @@ class SelectiveSettings(StudySettings):
         for line in self.lines():
             for clusterer in line.clusterers:
                 self.cluster.of(clusterer)
-                if run.data.train_images is not None:
-                    self.cluster.check_images(clusterer, run.data.train_images)
-            if run.data.train_images is not None:
-                self.embed.check_images(line.reduction, run.data.train_images)
+                if n_train is not None:
+                    self.cluster.check_images(clusterer, n_train)
+            if n_train is not None:
+                n_pixels = None if images is None else prod(images.shape)
+                self.embed.check_images(line.reduction, n_train, n_pixels)
+
+        if images is not None:
+            for name, universe in self.universes.items():
+                for attack, settings in universe.attacks.items():
+                    where = f"configuration key 'selective.universes.{name}.attacks.{attack}"
+                    check_attack(settings, images, where)
 
     def further_seeds(self) -> dict[str, tuple[int, ...]]:
         """The calibration has its own seeds."""

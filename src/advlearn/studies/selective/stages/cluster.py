@@ -52,7 +52,7 @@ def cluster(
         raise UserError(
             f"{clusterer} finds only noise in {len(points)} points, with every setting:"
             f" {'; '.join(labels)}",
-            where=f"configuration key 'cluster.{clusterer}', points in {embedding}",
+            where=f"configuration key 'selective.cluster.{clusterer}', points in {embedding}",
             remedy="ask for less dense or smaller clusters: larger eps or eps_quantile,"
             " smaller min_samples or min_cluster_size",
         )

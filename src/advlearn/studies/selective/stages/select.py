@@ -172,7 +172,7 @@ def _add_setting(
                 raise UserError(
                     f"{clusterer}, setting {setting}: cluster {number}, chosen by {rule}, has no"
                     f" image of class {', '.join(map(str, missing))}",
-                    where="configuration key 'select.missing_class', value 'error'",
+                    where="configuration key 'selective.select.missing_class', value 'error'",
                     remedy="set it to 'record', or ask for fewer clusters",
                 )
             cell = Cell(

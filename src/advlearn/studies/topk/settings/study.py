@@ -6,14 +6,24 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from advlearn.data.catalogue import get as dataset
-from advlearn.settings.base import NAME_KEY, EachOnce, Settings, check_plain_names, without_null
+from advlearn.data.multilabel.heads import count_classes
+from advlearn.settings.base import (
+    NAME_KEY,
+    EachOnce,
+    Settings,
+    WrongKey,
+    check_plain_names,
+    objection,
+    without_null,
+)
+from advlearn.settings.data import ImageFacts
 from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings, ScenesSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
 from advlearn.settings.topk import METHODS, PRESETS, Method, Surrogate, TopkAttackSettings
 from advlearn.studies.topk.settings.cells import JOBS, cells_of
+from advlearn.studies.topk.settings.fit import check_images, check_labels, check_weights
 from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
-from advlearn.support.errors import UserError
+from advlearn.support.errors import UserError, did_you_mean
 
 _KEYS = "'topk.models' and 'topk.methods'"
 _Count = Annotated[int, Field(ge=1, le=10_000)]
@@ -105,30 +115,34 @@ class TopkSettings(StudySettings):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.primary not in self.models:
-            known = ", ".join(self.models)
-            raise ValueError(f"primary: unknown model {self.primary!r}; known: {known}")
+            known, hint = ", ".join(self.models), did_you_mean(self.primary, self.models)
+            raise WrongKey("primary", f"unknown model {self.primary!r}{hint}; known: {known}")
         if "random" in self.label_sets:
-            raise ValueError("label_sets: the name 'random' is taken by the random scheme")
+            raise WrongKey("label_sets.random", "the name is taken by the random scheme")
         if self.focus.n_specified > self.focus.k or min(self.n_specified) > max(self.k):
-            raise ValueError("n_specified: labels are drawn from the top k, so at most k of them")
+            raise WrongKey("n_specified", "labels are drawn from the top k, so at most k of them")
         if self.focus.n_specified > max(self.k):
-            raise ValueError("k: one of them must be at least focus.n_specified (for 'relaxation')")
+            raise WrongKey("k", "one of them must be at least topk.focus.n_specified")
         for name, labels in self.label_sets.items():
             if not labels:
-                raise ValueError(f"label_sets.{name}: name at least one label")
-        for key, changes in (("attack", self.attack), *self.by_method.items()):
+                raise WrongKey(f"label_sets.{name}", "name at least one label")
+        by_method = {f"by_method.{name}": each for name, each in self.by_method.items()}
+        for key, changes in {"attack": self.attack, **by_method}.items():
             if "method" in changes:
-                raise ValueError(f"{key}: 'method' is no value of it; name methods in 'methods'")
-        if any("clean_map" in changes for changes in self.by_method.values()):
-            # Which images can be attacked follows from it, and methods are compared on the same.
-            raise ValueError("by_method: 'clean_map' is the same for all methods; set it in attack")
+                raise WrongKey(f"{key}.method", "methods are named in topk.methods")
+        for key, changes in by_method.items():
+            if "clean_map" in changes:
+                # Which images can be attacked follows from it; methods are compared on the same.
+                raise WrongKey(f"{key}.clean_map", "is the same for all: set topk.attack.clean_map")
         for method in ("tkmia", *self.methods, *self.by_method):  # the sweeps are about tkmia
             try:
                 self.attack_of(method)
             except ValidationError as error:
                 item = error.errors(include_url=False)[0]
                 key = ".".join(str(part) for part in item["loc"])
-                raise ValueError(f"attack of {method}: {key}: {item['msg']}") from error
+                own = item["loc"][:1] and item["loc"][0] in self.by_method.get(method, {})
+                group = f"by_method.{method}" if own else "attack"
+                raise WrongKey(f"{group}.{key}", objection(item, TopkAttackSettings)) from error
         return self
 
     @property
@@ -187,11 +201,11 @@ class TopkSettings(StudySettings):
         """Networks of the user's own."""
         return [model.network.name for model in self.models.values()]
 
-    def check(self, run: RunSettings) -> None:
+    def check(self, run: RunSettings, images: ImageFacts | None) -> None:
         """Refuse labels that the data set does not have, where their number is known.
 
         Raises:
-            UserError: a label set or a k does not fit, or a folder of photos is missing.
+            UserError: a label set, a k or the scenes do not fit, or no folder of photos is given.
         """
         if self.dataset == "nuswide" and self.photos.root is None:
             raise UserError(
@@ -201,24 +215,21 @@ class TopkSettings(StudySettings):
                 " be in it)",
             )
         if self.dataset == "scenes":
-            n_labels = len(dataset(run.data.dataset).class_names)
-        else:
-            n_labels = N_LABELS[self.dataset]
-        if not n_labels:
-            return
-        for name, labels in self.label_sets.items():
-            if max(labels) >= n_labels:
-                raise UserError(
-                    f"label {max(labels)} does not exist: {self.dataset} has {n_labels} labels",
-                    where=f"configuration key 'topk.label_sets.{name}'",
-                    remedy=f"use indices from 0 to {n_labels - 1}, or set the key to null",
-                )
-        if max(*self.k, self.focus.k) >= n_labels:
-            raise UserError(
-                f"k must be below the number of labels: {self.dataset} has {n_labels}",
-                where="configuration key 'topk.k' or 'topk.focus.k'",
-                remedy=f"use at most {n_labels - 1}",
-            )
+            if images is not None:
+                check_images(self, images)
+        elif self.photos.root is None:
+            check_labels(self, N_LABELS[self.dataset])
+
+    def check_own_data(self, run: RunSettings, images: ImageFacts) -> None:
+        """Look at the lists of the user's own photos, too: they say how many labels there are.
+
+        Raises:
+            UserError: see `check`, or weights, the folder or a list are missing or damaged.
+        """
+        self.check(run, images)
+        check_weights(self)
+        if self.dataset != "scenes" and self.photos.root is not None:
+            check_labels(self, count_classes(self.dataset, self.photos.root))
 
     def models_of(self, job: str) -> tuple[str, ...]:
         """The models of a job."""

@@ -38,14 +38,20 @@ def test_the_shipped_study_is_valid_and_names_every_key() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"attack": {"learning_rat": 0.1}}, "attack of tkmia: learning_rat"),
-        ({"attack": {"iterations": 0}}, "attack of tkmia: iterations"),
-        ({"attack": {"method": "kfool"}}, "attack: 'method' is no value of it"),
-        ({"by_method": {"kfool": {"method": "tkmia"}}}, "kfool: 'method' is no value of it"),
-        ({"by_method": {"kfool": {"momentun": 0.5}}}, "attack of kfool: momentun"),
-        ({"by_method": {"kfool": {"clean_map": "tanh_raw"}}}, "same for all methods"),
+        (
+            {"attack": {"learning_rat": 0.1}},
+            "attack.learning_rat: unknown key",
+        ),
+        ({"attack": {"iterations": 0}}, "attack.iterations: "),
+        ({"attack": {"method": "kfool"}}, "attack.method: methods are named in topk.methods"),
+        ({"by_method": {"kfool": {"method": "tkmia"}}}, "by_method.kfool.method: "),
+        ({"by_method": {"kfool": {"momentun": 0.5}}}, "by_method.kfool.momentun: unknown key"),
+        (
+            {"by_method": {"kfool": {"clean_map": "tanh_raw"}}},
+            "kfool.clean_map: is the same",
+        ),
         ({"by_method": {"kfol": {"iterations": 3}}}, "by_method"),
-        ({"methods": ["kfool"], "by_method": {"tkmia": {"alpha": -1}}}, "attack of tkmia: alpha"),
+        ({"methods": ["kfool"], "by_method": {"tkmia": {"alpha": -1}}}, "by_method.tkmia.alpha: "),
         ({"methods": ["tkmia", "tkmia"]}, "'tkmia' is given twice"),
         ({"methods": []}, "at least 1"),
         ({"k": [2, 2]}, "2 is given twice"),
@@ -71,7 +77,7 @@ def test_the_shipped_study_is_valid_and_names_every_key() -> None:
         ({"examples": 9}, "examples"),
         ({"focus": {"k": 2, "n_specified": 3}}, "at most k of them"),
         ({"k": [2], "n_specified": [3]}, "at most k of them"),
-        ({"k": [1], "n_specified": [1]}, "relaxation"),
+        ({"k": [1], "n_specified": [1]}, "at least topk.focus.n_specified"),
     ],
 )
 def test_what_is_wrong_is_refused_by_name(changes: dict[str, Any], said: str) -> None:

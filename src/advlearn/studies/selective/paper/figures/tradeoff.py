@@ -30,6 +30,8 @@ _PUBLISHED = {"fgsm": "selective_table1_fgsm", "pgd": "selective_table2_pgd"}
 def draw(tidy: SelectiveTidy) -> Figure:
     """One row a universe and protocol, one column an attack."""
     pairs = universe_protocols(tidy)
+    first = primary_pair(tidy).universe
+    compared = tidy.study.belongs_beside(first)
     keys = ["universe", "protocol", "attack", "clusterer", "rule", "reduction", "setting"]
     cell = cells(selections(tidy))
     means = cell.groupby([*keys, "metric"], sort=True)["value"].mean().unstack("metric")
@@ -47,7 +49,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
             if here.empty and without.empty:
                 axis.set_visible(False)
                 continue
-            beside = attack in _PUBLISHED and pair.universe == primary_pair(tidy).universe
+            beside = compared and attack in _PUBLISHED and pair.universe == first
             _panel(axis, here, without, _published(tidy, attack) if beside else None)
             where = f"{shown(pair.universe, LONGEST)}, {ATTACKS.short(attack)}"
             axis.set_title(f"{where},\n{PROTOCOLS(pair.protocol)}")
@@ -57,7 +59,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
         # The lowest panel that has something to show.
         [axis for axis in axes if axis.get_visible()][-1].set_xlabel("clean accuracy")
     empty = {"markerfacecolor": "white"}
-    published = [Look(GREY, "o", "none", "published")]
+    published = [Look(GREY, "o", "none", "published")] if compared else []
     handles: list[Artist] = [
         *_key(CLUSTERERS.looks(means["clusterer"]).values(), marker="o"),
         *_key(RULES.looks(means["rule"]).values(), **empty),

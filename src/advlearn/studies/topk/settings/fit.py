@@ -1,0 +1,106 @@
+"""What study 2 needs of its data: labels for every k and label set, classes for the scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advlearn.settings.data import ImageFacts
+from advlearn.settings.multilabel import ScenesSettings
+from advlearn.settings.network import ImagenetResnetSettings
+from advlearn.support.errors import UserError
+
+if TYPE_CHECKING:
+    from advlearn.studies.topk.settings.study import TopkSettings
+
+
+def check_images(study: TopkSettings, images: ImageFacts) -> None:
+    """Refuse what scenes of the run's images cannot give.
+
+    Raises:
+        UserError: the scenes, a label set, a k or a network does not fit.
+    """
+    check_scenes(study.scenes, images)
+    check_labels(study, images.n_classes)
+    check_colours(study, images.shape[0])
+
+
+def check_labels(study: TopkSettings, n_labels: int) -> None:
+    """Refuse labels that the data do not have, and a top that holds them all.
+
+    Raises:
+        UserError: a label set or a k does not fit.
+    """
+    for name, labels in study.label_sets.items():
+        if max(labels) >= n_labels:
+            raise UserError(
+                f"label {max(labels)} does not exist: {study.dataset} has {n_labels} labels",
+                where=f"configuration key 'topk.label_sets.{name}', value {list(labels)}",
+                remedy=f"use indices from 0 to {n_labels - 1}, or set the key to null",
+            )
+    for key, k in (("topk.k", max(study.k)), ("topk.focus.k", study.focus.k)):
+        if k >= n_labels:
+            raise UserError(
+                f"k must be below the number of labels: {study.dataset} has {n_labels}",
+                where=f"configuration key '{key}', value {k}",
+                remedy=f"use at most {n_labels - 1}",
+            )
+
+
+def check_colours(study: TopkSettings, channels: int) -> None:
+    """Refuse networks for photos where the images have another number of channels.
+
+    Raises:
+        UserError: a network takes colour images, and these are not.
+    """
+    for name, model in study.models.items():
+        if isinstance(model.network, ImagenetResnetSettings) and channels != 3:
+            raise UserError(
+                f"{model.network.name} takes colour images, not {channels} channel(s)",
+                where=f"configuration key 'topk.models.{name}.network.name'",
+                remedy="use mlp, cnn, resnet or vit",
+            )
+
+
+def check_weights(study: TopkSettings) -> None:
+    """Refuse weights that the user's disk does not hold.
+
+    Raises:
+        UserError: a file of weights does not exist.
+    """
+    for name, model in study.models.items():
+        weights = getattr(model.network, "weights", None)
+        if isinstance(weights, Path) and not weights.is_file():
+            raise UserError(
+                "the file of weights does not exist",
+                where=f"configuration key 'topk.models.{name}.network.weights': {weights}",
+                remedy="give a .safetensors or .pth file of tensors, or imagenet, or null",
+            )
+
+
+def check_scenes(scenes: ScenesSettings, images: ImageFacts) -> None:
+    """Refuse scenes that the run's images cannot give.
+
+    Raises:
+        UserError: a scene shows more classes than there are, or a split has fewer images than
+            classes.
+    """
+    if scenes.labels[0] > images.n_classes:
+        raise UserError(
+            f"a scene shows at least {scenes.labels[0]} classes, and the images have"
+            f" {images.n_classes}",
+            where=f"configuration key 'topk.scenes.labels', value {list(scenes.labels)}",
+            remedy=f"begin with at most {images.n_classes}",
+        )
+    for split, key, count in (
+        ("training", "train_images", images.n_train),
+        ("validation", "validation_images", images.n_validation),
+        ("test", "test_images", images.n_test),
+    ):
+        if count < images.n_classes:
+            raise UserError(
+                f"scenes need an image of each class, and the {split} split has {count} images of"
+                f" {images.n_classes} classes",
+                where=f"configuration key 'data.{key}', value {count}",
+                remedy=f"set it to at least {images.n_classes}",
+            )

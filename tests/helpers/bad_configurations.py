@@ -1,0 +1,303 @@
+"""Bad configurations by kind: what is laid over the smoke run, and what the error must say.
+
+Each error names the key with its whole path, says what is wrong with it, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Bad(NamedTuple):
+    """One bad configuration.
+
+    Attributes:
+        change: what is laid over the configuration.
+        key: the key that the error names.
+        said: what it says besides.
+    """
+
+    change: dict[str, Any]
+    key: str
+    said: tuple[str, ...]
+
+
+CLOSEST = "selective.universes.closest"
+
+
+def bad(key: str, value: Any, *said: str, named: str | None = None) -> Bad:
+    """A value at a key, and what the error says; ``named`` where it names another key."""
+    change: Any = value
+    for part in reversed(key.split(".")):
+        change = {part: change}
+    return Bad(change, named or key, said)
+
+
+def block(**changes: Any) -> list[dict[str, Any]]:
+    """A grid of one block."""
+    good = {
+        "universes": ["closest"],
+        "attacks": ["fgsm"],
+        "reductions": ["pca"],
+        "clusterers": ["kmeans"],
+    }
+    return [{**good, **changes}]
+
+
+BAD: dict[str, Bad] = {
+    # Keys.
+    "unknown key": bad("selectve", {}, "unknown key; did you mean 'selective'?", "remove or"),
+    "unknown key that is near to none": bad("colour", 1, "unknown key", "remove or rename"),
+    "a run named like the folder of raw files": bad("run", "raw", "raw files of all runs"),
+    "a run named like the shipped results": bad("run", "Reference", "the shipped results"),
+    "unknown key of a clusterer": bad(
+        "selective.cluster.kmeans.n_cluster", [2], "unknown key; did you mean 'n_clusters'?"
+    ),
+    "unknown key of a universe": bad(
+        f"{CLOSEST}.training.epoch", 3, "unknown key; did you mean 'epochs'?"
+    ),
+    "unknown key of an attack": bad(
+        f"{CLOSEST}.attacks.pgd.stepsize", 0.1, "unknown key; did you mean 'step_size'?"
+    ),
+    "unknown key of a network": bad(
+        "topk.models.resnet.network.width", [4], "unknown key; did you mean 'widths'?"
+    ),
+    "unknown key of a training": bad(
+        "topk.models.resnet.training.epoch", 2, "unknown key; did you mean 'epochs'?"
+    ),
+    "unknown key of a point set": bad(
+        "bilevel.datasets.blobs.sepration", 3, "unknown key; did you mean 'separation'?"
+    ),
+    "a point set of no kind": bad(
+        "bilevel.datasets.mine", {}, "this key is required", named="bilevel.datasets.mine.name"
+    ),
+    "unknown key of a block of the grid": bad(
+        "selective.grid",
+        block(clusterer=["kmeans"]),
+        "unknown key; did you mean 'clusterers'?",
+        named="selective.grid.0.clusterer",
+    ),
+    "unknown key of an attack on the top k": bad(
+        "topk.attack.learning_rat", 0.1, "unknown key; did you mean 'learning_rate'?"
+    ),
+    "unknown key of one method": bad(
+        "topk.by_method.kfool.momentun", 0.5, "unknown key; did you mean 'momentum'?"
+    ),
+    "a key that a preset decides": bad("topk.attack.method", "kfool", "topk.methods"),
+    "a key that is missing": bad("run", None, "valid string"),
+    # Types and ranges.
+    "text for numbers": bad("seeds", "many", "'many'"),
+    "text for a number": bad("threads", "two", "valid integer", "'two'"),
+    "a number for a group": bad("selective.embed", 3, "valid dictionary"),
+    "an empty list": bad("seeds", [], "at least 1"),
+    "a value given twice": bad("seeds", [1, 1], "1 is given twice"),
+    "a word given twice": bad(
+        "selective.evaluate.protocols", ["transfer", "transfer"], "'transfer' is given twice"
+    ),
+    "cluster numbers given twice": bad("selective.cluster.kmeans.n_clusters", [2, 2], "twice"),
+    "a negative seed": bad("seeds", [-1], "greater than or equal to 0", named="seeds.0"),
+    "a negative seed of the calibration": bad(
+        "selective.calibrate.seeds", [-1], "-1", named="selective.calibrate.seeds.0"
+    ),
+    "no threads": bad("threads", 0, "greater than or equal to 1"),
+    "no epochs": bad(f"{CLOSEST}.training.epochs", 0, "greater than or equal to 1"),
+    "a learning rate of 0": bad(f"{CLOSEST}.retrain.learning_rate", 0, "greater than 0"),
+    "a share above 1": bad(f"{CLOSEST}.model.dropout", 1.5, "less than 1"),
+    "infinity": bad("sources.timeout_s", float("inf"), "inf"),
+    "a negative radius": bad(f"{CLOSEST}.attacks.fgsm.epsilon", -0.1, "-0.1"),
+    "a radius that is no number": bad(f"{CLOSEST}.attacks.fgsm.epsilon", float("nan"), "nan"),
+    "a radius in steps of 255": bad(
+        f"{CLOSEST}.attacks.fgsm.epsilon", 8, "larger than any distance", "8 of 255 steps", "0.03"
+    ),
+    "a radius just above the box": bad(
+        f"{CLOSEST}.attacks.pgd.epsilon", 1.0000001, "the radius 1.0000001 is larger", " 1 in linf"
+    ),
+    "a Euclidean radius beyond every image": bad(
+        f"{CLOSEST}.attacks.fgsm",
+        {"norm": "l2", "epsilon": 9},
+        "the radius 9 is larger than any distance of two images, 8 in l2",
+        named=f"{CLOSEST}.attacks.fgsm.epsilon",
+    ),
+    "a negative radius of the calibration": bad(
+        "selective.calibrate.epsilons", [-0.5], "-0.5", named="selective.calibrate.epsilons.0"
+    ),
+    "a radius of the calibration in steps": bad(
+        "selective.calibrate.epsilons", [8.0], "larger than any distance"
+    ),
+    "restarts without random starts": bad(
+        f"{CLOSEST}.attacks.pgd.restarts", 3, "random_start: true"
+    ),
+    "two ways to a radius": bad(
+        "selective.cluster.dbscan",
+        {"eps": [0.1], "eps_quantile": [0.5]},
+        "exactly one of 'eps' and 'eps_quantile'",
+    ),
+    "a half cluster": bad(
+        "selective.cluster.hdbscan.min_cluster_size", [1.5], "neither a whole number", "share"
+    ),
+    "a range the wrong way round": bad(
+        "bilevel.path", {"range": [10, 1]}, "in this order", named="bilevel.path.range"
+    ),
+    "scenes larger than their canvas": bad(
+        "topk.scenes", {"canvas": 16, "side": [10, 20]}, "canvas", named="topk.scenes.side"
+    ),
+    "a pair of one digit": bad("bilevel.onepoint.pairs", [[1, 1]], "two different digits"),
+    # Names.
+    "a run's name with a folder": bad("run", "../elsewhere", "match pattern"),
+    "a name with a blank": bad(
+        "topk.label_sets", {"a b": [1]}, "name 'a b': use letters, digits and underscores"
+    ),
+    "an unknown data set": bad(
+        "data.dataset", "minst", "unknown data set 'minst'; did you mean 'mnist'?", "cifar10"
+    ),
+    "an unknown network": bad(
+        f"{CLOSEST}.model.name", "cmn", "unknown model 'cmn'; did you mean 'cnn'?", "mlp"
+    ),
+    "an unknown multi-label network": bad(
+        "topk.models.resnet.network.name",
+        "resnt",
+        "did you mean 'resnet'",
+        named="topk.models.resnet.network",
+    ),
+    "an unknown attack": bad(
+        f"{CLOSEST}.attacks.fgsm.name",
+        "fgms",
+        "did you mean 'fgsm'",
+        named=f"{CLOSEST}.attacks.fgsm",
+    ),
+    "an attack without a radius": bad(
+        f"{CLOSEST}.attacks.fgsm.name",
+        "deepfool",
+        "has no radius",
+        named=f"{CLOSEST}.attacks.fgsm",
+    ),
+    "an unknown attack of the grid": bad(
+        "selective.grid",
+        block(attacks=["pgdd"]),
+        "no attack 'pgdd'; did you mean 'pgd'?",
+        named="selective.grid.0.attacks",
+    ),
+    "an unknown universe": bad("selective.primary", "closet", "did you mean 'closest'?"),
+    "an unknown universe of the grid": bad(
+        "selective.grid",
+        block(universes=["closet"]),
+        "did you mean 'closest'?",
+        named="selective.grid.0.universes",
+    ),
+    "an unknown clusterer": bad(
+        "selective.grid",
+        block(clusterers=["kmean"]),
+        "unknown clusterer 'kmean'; did you mean 'kmeans'?",
+        named="selective.grid",
+    ),
+    "an unknown reduction": bad(
+        "selective.grid",
+        block(reductions=["PCA"]),
+        "did you mean 'pca'",
+        named="selective.grid.0.reductions.0",
+    ),
+    "a cell in two blocks": bad(
+        "selective.grid", block() + block(), "is in two blocks", named="selective.grid.1"
+    ),
+    "an unknown optimiser": bad(
+        f"{CLOSEST}.training.optimiser", "adamm", "'adam' or 'sgd'; did you mean 'adam'"
+    ),
+    "an unknown multi-label data set": bad("topk.dataset", "voc2021", "did you mean 'voc2012'"),
+    "an unknown method": bad(
+        "topk.methods", ["tkmai"], "did you mean 'tkmia'", named="topk.methods.0"
+    ),
+    "an unknown point set": bad(
+        "bilevel.experiments.certify", ["blob"], "unknown data set 'blob'; did you mean 'blobs'?"
+    ),
+    "an experiment without data": bad("bilevel.experiments.attack", [], "at least one data set"),
+    "a primary model that is left out": bad("topk.primary", "vgg", "unknown model 'vgg'; known"),
+    "a label set with a taken name": bad("topk.label_sets.random", [1], "taken by the random"),
+    "a label set without labels": bad("topk.label_sets.loops", [], "at least one label"),
+    "an own network that is nowhere": bad(
+        f"{CLOSEST}.model.name",
+        "my_networks_that_are_nowhere:wide",
+        "no Python module 'my_networks_that_are_nowhere'",
+        "PYTHONPATH",
+        named="my_networks_that_are_nowhere:wide",
+    ),
+    "an own clusterer with a taken name": bad(
+        "selective.cluster.own", {"kmeans": {"function": "a:b"}}, "the name 'kmeans' is taken"
+    ),
+    "an own function that is no function": bad(
+        "selective.cluster.own.mine.function", "mine.py", "match pattern"
+    ),
+    # Against the data.
+    "more validation images than there are": bad(
+        "selective.evaluate.validation_images", 151, "151 of 150"
+    ),
+    "more training images than there are": bad(
+        "data.train_images", 1400, "digits has 1437 training images", "at most 1437"
+    ),
+    "more test images than there are": bad("data.test_images", 361, "360 test images"),
+    "more clusters than images": bad(
+        "selective.cluster.kmeans.n_clusters", [601], "601 clusters", "600 images"
+    ),
+    "more clusters than all images": Bad(
+        {
+            "data": {"train_images": None},
+            "selective": {"cluster": {"kmeans": {"n_clusters": [1288]}}},
+        },
+        "selective.cluster.kmeans.n_clusters",
+        ("1288 clusters, there are 1287 images",),
+    ),
+    "a perplexity beyond the images": Bad(
+        {
+            "data": {"train_images": 20},
+            "selective": {
+                "grid": block(reductions=["tsne"]),
+                "cluster": {"kmeans": {"n_clusters": [2]}},
+            },
+        },
+        "selective.embed.tsne.perplexity",
+        ("needs at least", "there are 20"),
+    ),
+    "a label that no scene has": bad("topk.label_sets.loops", [0, 10], "label 10 does not exist"),
+    "as large a top as there are labels": bad("topk.k", [10], "k must be below the number"),
+    "as large a top in focus": bad(
+        "topk.focus", {"k": 10}, "k must be below the number", named="topk.focus.k"
+    ),
+    "more classes in a scene than there are": bad(
+        "topk.scenes.labels", [11, 12], "at least 11 classes, and the images have 10"
+    ),
+    "more labels drawn than the top holds": bad(
+        "topk.focus",
+        {"k": 2, "n_specified": 3},
+        "at most k of them",
+        named="topk.n_specified",
+    ),
+    "more points than a set has": bad(
+        "bilevel.datasets.mine",
+        {"name": "iris", "points": 151},
+        "151 of 150",
+        named="bilevel.datasets.mine.points",
+    ),
+    "fewer points than clusters": bad(
+        "bilevel.datasets.mine",
+        {"name": "blobs", "points": 3, "clusters": 4},
+        "at least one for each",
+        named="bilevel.datasets.mine.points",
+    ),
+    "a network for photos on grey scenes": bad(
+        "topk.models.photos",
+        {"network": {"name": "resnet50", "weights": None}},
+        "takes colour images, not 1 channel",
+        named="topk.models.photos.network.name",
+    ),
+    # Files.
+    "no such copy of the data": bad("sources.root", "nowhere", "does not exist"),
+    "own arrays without a file": bad("data.dataset", "arrays", ".npz", named="sources.root"),
+    "photos that can only be the user's": bad(
+        "topk.dataset", "nuswide", "no official address", named="topk.photos.root"
+    ),
+    "a mirror that is not used": bad(
+        "sources",
+        {"mirror": "m", "sources": ["official"]},
+        "not among them",
+        named="sources.sources",
+    ),
+}
