@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from advlearn.data.catalogue import Dataset
 from advlearn.data.cifar import read_batches
-from advlearn.data.facts import ARRAYS
+from advlearn.data.facts import ARRAYS, check_array_names
 from advlearn.data.fetch import ARRAYS_FILE
 from advlearn.data.idx import read_idx
 from advlearn.data.splits import stratified_order
