@@ -44,7 +44,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-.PHONY: help env demo smoke paper figures report why explain check fast-tests test isa-test stale-test slurm-test lint clean distclean
+.PHONY: help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -91,6 +91,9 @@ why: $(STAMP)  ## what would run and why, without running it: make why RUN=demo
 
 explain: $(STAMP)  ## what is behind a figure, table or number: make explain WHAT=topk_global RUN=demo
 	@$(BIN)/python -m advlearn explain '$(WHAT)' --run $(if $(or $(filter-out paper,$(RUN)),$(wildcard results/paper/run*.json)),results/$(RUN),$(REFERENCE))
+
+profile: $(STAMP)  ## where the time of a run went, by stage: make profile RUN=demo
+	@$(BIN)/python -m advlearn profile --run results/$(RUN)
 
 # --- checks ---------------------------------------------------------------------------------------
 

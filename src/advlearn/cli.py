@@ -25,6 +25,7 @@ SHARED = {
 }
 HELPERS = {
     "summary": "print where a run's results are and its headline table",
+    "profile": "print where the time of a run went",
     "explain": "print what a figure, a table or one of its numbers was made of",
 }
 
