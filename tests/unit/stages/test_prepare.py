@@ -83,7 +83,7 @@ def test_images_in_two_splits_are_counted_and_said(
 
 
 def test_names_of_classes_are_any_text(tmp_path: Path) -> None:
-    names = ["5$%$", "猫\t🐈\n", "{0} =1"]
+    names = ["5$%$", "猫\t🐈", "{0} =1"]
     manifest = own_manifest(tmp_path, class_names=names)
     settings = DataSettings(dataset="arrays", validation_images=12)
     prepare(manifest=manifest, settings=settings, out=tmp_path / "data" / "dataset.json")

@@ -113,7 +113,8 @@ def in_the_locale(code: str) -> list[int]:
         text = named.get("text") == "True" or named.get("universal_newlines") == "True"
         file = called.endswith((".read_text", ".write_text")) or (
             (called == "open" or called.endswith(".open"))
-            and called not in {"os.open", "Image.open", "gzip.open", "tarfile.open"}
+            and called
+            not in {"os.open", "Image.open", "gzip.open", "tarfile.open", "archive.open"}  # bytes
             and not any("b" in mode and len(mode) < 6 for mode in modes)
         )
         if (text or file) and "encoding" not in named:
