@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from advlearn import attacks
 from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.ascent import ProjectedAscent, check_inputs
+from advlearn.learners.batches import halving, images_at_once, in_batches
 from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
@@ -25,6 +26,9 @@ from advlearn.support.errors import UserError
 from advlearn.support.seeds import derive_seed
 
 Settings = FgsmSettings | PgdSettings
+
+ON_CPU = 100
+"""Images in one pass on a CPU, where MNIST-size images through a small CNN are then fastest."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,15 @@ def robust_verdicts(
         labels: int64 (n,).
         settings: the attack.
         seed: decides the random starts, the same as those of ``attack.run``.
-        batch_size: images in one pass; by default 100 on a CPU, where MNIST-size images through
-            a small CNN are then fastest, and 2,000 on a GPU.
+        batch_size: images in one pass; by default :data:`ON_CPU` on a CPU, and what fits into
+            the memory of a GPU.
         clean: bool (n,), which images the model classifies correctly, where that is known
             already; it saves a forward pass.
 
     Raises:
-        UserError: images outside the box, labels that do not fit, an unknown attack, or a network
-            whose logits or gradients are not finite: its images are never counted as robust.
+        UserError: images outside the box, labels that do not fit, an unknown attack, a network
+            whose logits or gradients are not finite: its images are never counted as robust; or one
+            image does not fit into the device's memory.
         BudgetViolation: an adversarial image is outside ball or box (a defect).
     """
     return worst_case_verdicts(model, images, labels, [settings], seed, batch_size, clean)
@@ -120,13 +125,13 @@ def worst_case_verdicts(
             f" {len(images)} images",
             remedy="pass a bool tensor of shape (n,), or leave it out",
         )
-    batch_size = batch_size or default_batch_size(images)
     adversarial = images.clone()
     gradients = 0
     with frozen(model):
         fast = accelerated(model, images[:16])
+        size = images_at_once(fast, images, on_cpu=ON_CPU, gradient=True, asked=batch_size)
         if clean is None:
-            clean = _correct(fast, images, labels, batch_size)
+            clean = _correct(fast, images, labels, size)
         robust = clean.clone()
         for number, solver in enumerate(solvers):
             # The first attack has the seed itself: then its starts are those of attack.run.
@@ -137,17 +142,10 @@ def worst_case_verdicts(
                 if len(survivors) == 0:
                     break
                 starts = solver.starts(images, own_seed, restart)
-                gradients += _attack(
-                    solver, problem, images, labels, starts, survivors, batch_size,
-                    robust, adversarial,
-                )  # fmt: skip
+                run = _Run(solver, problem, images, labels, starts, robust, adversarial)
+                gradients += run.attack(survivors, size)
     solvers[0].budget.check(images, adversarial)
     return RobustVerdicts(clean, robust, adversarial, gradients)
-
-
-def default_batch_size(images: Tensor) -> int:
-    """Images in one pass where the caller does not say."""
-    return 100 if images.device.type == "cpu" else 2000
 
 
 def _solver(settings: Settings) -> ProjectedAscent:
@@ -156,92 +154,109 @@ def _solver(settings: Settings) -> ProjectedAscent:
     return solver
 
 
-def _correct(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
+def _correct(model: nn.Module, images: Tensor, labels: Tensor, size: int) -> Tensor:
     right = torch.zeros_like(labels, dtype=torch.bool)
-    for first in range(0, len(images), batch_size):
-        part = slice(first, first + batch_size)
+
+    def judge(part: slice) -> None:
         logits = logits_of(model, images[part])
         check_classes(labels[part], logits.shape[1])
         right[part] = logits.argmax(1) == labels[part]
+
+    in_batches(len(images), size, judge)
     return right
 
 
-def _attack(
-    solver: ProjectedAscent,
-    problem: MaxEffectProblem,
-    images: Tensor,
-    labels: Tensor,
-    starts: Tensor,
-    positions: Tensor,
-    batch_size: int,
-    robust: Tensor,
-    adversarial: Tensor,
-) -> int:
-    """One run on ``images[positions]``; writes into ``robust`` and ``adversarial``.
+class _Run:
+    """One run of one attack; writes into ``robust`` and ``adversarial``.
 
-    Returns the number of gradients. Each row of the batch is a slot: when its image is decided,
-    the next image of the queue moves in; without a queue the slot is closed.
+    Each row of the batch is a slot: when its image is decided, the next image of the queue moves
+    in; without a queue the slot is closed. Where the device's memory does not suffice, the images
+    of the batch go back to the queue: what becomes of an image does not depend on the others.
     """
-    waiting = 0
-    work = 0
-    # Images with all their steps done; they need one forward pass more, and no gradient.
-    finished: list[tuple[Tensor, Tensor]] = []
 
-    def admit(count: int) -> Tensor:
-        nonlocal waiting
-        admitted = positions[waiting : waiting + count]
-        waiting += len(admitted)
-        return admitted
+    def __init__(
+        self,
+        solver: ProjectedAscent,
+        problem: MaxEffectProblem,
+        images: Tensor,
+        labels: Tensor,
+        starts: Tensor,
+        robust: Tensor,
+        adversarial: Tensor,
+    ) -> None:
+        self._solver, self._problem = solver, problem
+        self._images, self._labels, self._starts = images, labels, starts
+        self._robust, self._adversarial = robust, adversarial
+        self._queue = self._active = torch.empty(0, dtype=torch.int64, device=images.device)
+        # Images with all their steps done; they need one forward pass more, and no gradient.
+        self._finished: list[tuple[Tensor, Tensor]] = []
+        self._gradients = 0
 
-    active = admit(batch_size)
-    clean, iterate, label = images[active], starts[active], labels[active]
-    done = torch.zeros_like(active)
-    step = solver.stepper(clean)
-    while len(active):
-        logits, gradient = problem.linearise(iterate, label)
-        work += len(active)
-        fooled = logits.argmax(1) != label
-        hit = fooled.nonzero().squeeze(1)
-        if len(hit):
-            robust[active[hit]] = False
-            adversarial[active[hit]] = iterate[hit]
-        iterate = step(iterate, gradient)
-        done += 1
-        through = ((done >= solver.steps) & ~fooled).nonzero().squeeze(1)
-        if len(through):
-            finished.append((active[through], iterate[through]))
-            if sum(len(part) for part, _ in finished) >= batch_size:
-                _judge_finished(problem.learner, labels, finished, robust, adversarial)
-        free = torch.cat([hit, through])
-        if len(free) == 0:
-            continue
-        newcomers = admit(len(free))
-        if len(newcomers):
-            slots = free[: len(newcomers)]
-            active[slots], label[slots] = newcomers, labels[newcomers]
-            clean[slots], iterate[slots] = images[newcomers], starts[newcomers]
-            done[slots] = 0
-        if len(newcomers) < len(free):
-            keep = torch.ones_like(active, dtype=torch.bool)
-            keep[free[len(newcomers) :]] = False
-            active, label, done = active[keep], label[keep], done[keep]
-            clean, iterate = clean[keep], iterate[keep]
-        step = solver.stepper(clean)
-    if finished:
-        _judge_finished(problem.learner, labels, finished, robust, adversarial)
-    return work
+    def attack(self, positions: Tensor, size: int) -> int:
+        """Attack the images at ``positions``, ``size`` at once; returns the number of gradients."""
+        self._queue = positions
 
+        def go_on(size: int) -> None:
+            self._queue = torch.cat([self._active, self._queue])
+            self._active = self._queue[:0]
+            self._slots(size)
+            self._judge_finished()
 
-def _judge_finished(
-    model: nn.Module,
-    labels: Tensor,
-    finished: list[tuple[Tensor, Tensor]],
-    robust: Tensor,
-    adversarial: Tensor,
-) -> None:
-    """Judge the last iterates that are in ``finished`` and empty it."""
-    rows = torch.cat([part for part, _ in finished])
-    last = torch.cat([iterate for _, iterate in finished])
-    finished.clear()
-    robust[rows] = logits_of(model, last).argmax(1) == labels[rows]
-    adversarial[rows] = last
+        halving(min(size, len(positions)), go_on)
+        return self._gradients
+
+    def _slots(self, size: int) -> None:
+        images, labels, starts = self._images, self._labels, self._starts
+        active = self._active = self._queue[:size].clone()
+        self._queue = self._queue[size:]
+        clean, iterate, label = images[active], starts[active], labels[active]
+        done = torch.zeros_like(active)
+        step = self._solver.stepper(clean)
+        while len(active):
+            logits, gradient = self._problem.linearise(iterate, label)
+            self._gradients += len(active)
+            fooled = logits.argmax(1) != label
+            hit = fooled.nonzero().squeeze(1)
+            if len(hit):
+                self._robust[active[hit]] = False
+                self._adversarial[active[hit]] = iterate[hit]
+            iterate = step(iterate, gradient)
+            done += 1
+            through = ((done >= self._solver.steps) & ~fooled).nonzero().squeeze(1)
+            if len(through):
+                self._finished.append((active[through], iterate[through]))
+                if sum(len(part) for part, _ in self._finished) >= size:
+                    self._judge_finished()
+            free = torch.cat([hit, through])
+            if len(free) == 0:
+                continue
+            newcomers = self._queue[: len(free)]
+            if len(newcomers):
+                slots = free[: len(newcomers)]
+                active[slots] = newcomers
+                self._queue = self._queue[len(newcomers) :]
+                label[slots] = labels[newcomers]
+                clean[slots], iterate[slots] = images[newcomers], starts[newcomers]
+                done[slots] = 0
+            if len(newcomers) < len(free):
+                keep = torch.ones_like(active, dtype=torch.bool)
+                keep[free[len(newcomers) :]] = False
+                active = self._active = active[keep]
+                label, done, clean, iterate = label[keep], done[keep], clean[keep], iterate[keep]
+            step = self._solver.stepper(clean)
+
+    def _judge_finished(self) -> None:
+        """Judge the last iterates of images with all their steps done, and forget them."""
+        if not self._finished:
+            return
+        rows = torch.cat([part for part, _ in self._finished])
+        last = torch.cat([iterate for _, iterate in self._finished])
+
+        def judge(part: slice) -> None:
+            logits = logits_of(self._problem.learner, last[part])
+            self._robust[rows[part]] = logits.argmax(1) == self._labels[rows[part]]
+
+        # At once on a CPU, as ever: another batch would be another rounding.
+        in_batches(len(rows), len(rows), judge)
+        self._adversarial[rows] = last
+        self._finished.clear()

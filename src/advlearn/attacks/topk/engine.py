@@ -2,7 +2,8 @@
 
 Each row of the batch is a slot. An image leaves as soon as its attack is over, and the next of the
 queue moves into its slot. Nothing an image's attack does depends on the other rows, so results do
-not depend on the batch size beyond the rounding of the network.
+not depend on the batch size beyond the rounding of the network. Where the device's memory does not
+suffice, the images of the batch begin again in smaller batches.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 from advlearn.attacks.topk.targets import Goal, TopkTargets, build_goal, reached
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball, LinfBall
+from advlearn.learners.batches import halving
 from advlearn.support.errors import BudgetViolation, UserError
 from advlearn.support.finite import NotFiniteError
 
@@ -98,19 +100,17 @@ def attack(
     """Attack ``images[positions]``; row i of ``targets`` belongs to ``positions[i]``.
 
     Raises:
-        UserError: an image is not in [0, 1], or the network's logits or gradients are not finite.
+        UserError: an image is not in [0, 1], the network's logits or gradients are not finite, or
+            one image does not fit into the device's memory.
         BudgetViolation: a perturbed image is outside the box (a defect).
     """
     n, n_labels = targets.relevant.shape
     found = _empty(n, n_labels)
     truth = targets.with_true_relevant()
     targets = targets.to(device)
-    waiting = 0
+    left = torch.ones(n, dtype=torch.bool)
 
-    def admit(count: int) -> State:
-        nonlocal waiting
-        rows = torch.arange(waiting, min(n, waiting + count))
-        waiting += len(rows)
+    def admit(rows: Tensor) -> State:
         names = [int(positions[row]) for row in rows.tolist()]
         loaded = torch.as_tensor(images[names]).to(device)
         check_pixels(loaded, names)
@@ -134,36 +134,49 @@ def attack(
             "kept_step": torch.zeros(m, dtype=torch.int64, device=device),
         }
 
-    state = admit(min(batch_size, n)) if n else {}
-    while state and len(state["row"]):
-        started = time.perf_counter()
-        goal = Goal(
-            TopkTargets(state["relevant"], state["specified"], targets.k),
-            state["floor"] if success == "strict" else None,
-        )
-        image = solver.image(state)
-        with named_by([int(positions[row]) for row in state["row"].tolist()]):
-            logits = solver.advance(state, image, goal)
-        fresh = state["step"] == 0
-        if bool(fresh.any()):
-            state["clean_logits"][fresh] = logits[fresh]
-            if goal.floor is not None:
-                floor = build_goal(goal.targets[fresh], logits[fresh], success).floor
-                assert floor is not None
-                goal.floor[fresh] = floor
-        hit = reached(logits, goal)
-        _keep(state, image, logits, hit)
-        over = (state["step"] + 1 >= iterations) | solver.exhausted(state, logits, goal)
-        if keep == "first":
-            over |= state["found"]
-        state["step"] += 1
-        state["seconds"] += (time.perf_counter() - started) / len(over)
-        free = over.nonzero().squeeze(1)
-        if len(free) == 0:
-            continue
-        _finish({key: value[free] for key, value in state.items()}, image[free], logits[free],
-                variable, found, positions, sink)  # fmt: skip
-        _refill(state, free, admit(len(free)) if waiting < n else {})
+    def slots(size: int) -> None:
+        queue = left.nonzero().squeeze(1)
+        state, queue = admit(queue[:size]), queue[size:]
+        while len(state["row"]):
+            started = time.perf_counter()
+            goal = Goal(
+                TopkTargets(state["relevant"], state["specified"], targets.k),
+                state["floor"] if success == "strict" else None,
+            )
+            image = solver.image(state)
+            with named_by([int(positions[row]) for row in state["row"].tolist()]):
+                logits = solver.advance(state, image, goal)
+            fresh = state["step"] == 0
+            if bool(fresh.any()):
+                state["clean_logits"][fresh] = logits[fresh]
+                if goal.floor is not None:
+                    floor = build_goal(goal.targets[fresh], logits[fresh], success).floor
+                    assert floor is not None
+                    goal.floor[fresh] = floor
+            hit = reached(logits, goal)
+            _keep(state, image, logits, hit)
+            over = (state["step"] + 1 >= iterations) | solver.exhausted(state, logits, goal)
+            if keep == "first":
+                over |= state["found"]
+            state["step"] += 1
+            state["seconds"] += (time.perf_counter() - started) / len(over)
+            free = over.nonzero().squeeze(1)
+            if len(free) == 0:
+                continue
+            done = {key: value[free] for key, value in state.items()}
+            finish(done, image[free], logits[free])
+            newcomers, queue = queue[: len(free)], queue[len(free) :]
+            _refill(state, free, admit(newcomers) if len(newcomers) else {})
+
+    def finish(done: State, last: Tensor, last_logits: Tensor) -> None:
+        image = _finish(done, last, last_logits, variable, found, positions)
+        rows = done["row"].cpu()
+        left[rows] = False
+        if sink is not None:
+            sink([int(positions[row]) for row in rows.tolist()], image)
+
+    if n:
+        halving(min(batch_size, n), slots)
     final_goal = build_goal(truth, found.clean_logits, success)
     found.success[:] = reached(found.adversarial_logits, final_goal)
     return found
@@ -191,15 +204,14 @@ def _finish(
     variable: TanhVariable,
     found: TopkOutcome,
     positions: Sequence[int],
-    sink: Sink | None,
-) -> None:
-    """Write down attacks that are over, and hand their images on."""
+) -> Tensor:
+    """Write down attacks that are over; returns their images."""
     won = done["found"]
     shape = (-1, *([1] * (last.ndim - 1)))
     image = torch.where(won.reshape(shape), done["kept"], last)
     rows = done["row"].cpu()
-    names = [int(positions[row]) for row in rows.tolist()]
     if not bool(((image >= 0) & (image <= 1)).all()):
+        names = [int(positions[row]) for row in rows.tolist()]
         raise BudgetViolation(f"one of the perturbed images {names} has pixels outside [0, 1]")
     found.iterations[rows] = torch.where(won, done["kept_step"], done["step"]).cpu()
     found.l2[rows] = L2Ball(1.0).distance(done["clean"], image).cpu()
@@ -209,8 +221,7 @@ def _finish(
     kept_logits = torch.where(won[:, None], done["kept_logits"], last_logits)
     found.adversarial_logits[rows] = kept_logits.cpu().to(found.clean_logits.dtype)
     found.seconds[rows] = done["seconds"].cpu()
-    if sink is not None:
-        sink(names, image)
+    return image
 
 
 def _refill(state: State, free: Tensor, newcomers: State) -> None:
