@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from advlearn.learners import batches
+from advlearn.support.finite import deferred_checks
 
 
 @dataclass
@@ -65,3 +69,47 @@ class Narrow(nn.Module):
         self.sizes.append(len(images))
         logits: Tensor = self.network(images)
         return logits
+
+
+class Waits(TorchDispatchMode):
+    """Counts what would wait for a GPU: reading a number, and results whose size is a number.
+
+    Attributes:
+        between: how many there were between two looks, by operation.
+        at_looks: how many there were else.
+        operations: of any kind, between two looks.
+    """
+
+    _READS = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "equal")
+    _INDICES = ("index", "index_put", "index_put_", "_index_put_impl_")
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.between: Counter[str] = Counter()
+        self.at_looks: Counter[str] = Counter()
+        self.operations = 0
+        for name in ("cpu", "numpy", "tolist"):
+            monkeypatch.setattr(Tensor, name, self._counted(name, getattr(Tensor, name)))
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func.name().removeprefix("aten::").partition(".")[0]
+        self.operations += deferred_checks() is not None
+        if name in self._READS or (name in self._INDICES and _masks(args[1])):
+            self._note(name)
+        return func(*args, **(kwargs or {}))
+
+    def _note(self, name: str) -> None:
+        (self.at_looks if deferred_checks() is None else self.between)[name] += 1
+
+    def _counted(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._note(name)
+            return original(*args, **kwargs)
+
+        return call
+
+
+def _masks(indices: list[Tensor | None]) -> bool:
+    return any(each is not None and each.dtype == torch.bool for each in indices)
