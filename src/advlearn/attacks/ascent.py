@@ -15,7 +15,7 @@ from advlearn.metrics.logits import check_classes, check_labels, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
-from advlearn.support.finite import check_finite
+from advlearn.support.finite import check_finite, deferred, look_every
 from advlearn.support.seeds import derive_seed
 
 Step = Callable[[Tensor, Tensor], Tensor]
@@ -157,9 +157,21 @@ class ProjectedAscent:
     def _climb(
         self, problem: MaxEffectProblem, clean: Tensor, labels: Tensor, start: Tensor
     ) -> Tensor:
+        if look_every(clean.device) > 1 and self.steps > 1:
+            # The first step is looked at: from then on labels are known to fit the network.
+            first = self._moved(problem, clean, labels, start, 1)
+            with deferred() as checks:
+                last = self._moved(problem, clean, labels, first, self.steps - 1)
+            if checks.hold():
+                return last
+        return self._moved(problem, clean, labels, start, self.steps)
+
+    def _moved(
+        self, problem: MaxEffectProblem, clean: Tensor, labels: Tensor, start: Tensor, steps: int
+    ) -> Tensor:
         step = self.stepper(clean)
         iterate = start.clone()
-        for _ in range(self.steps):
+        for _ in range(steps):
             _, gradient = problem.linearise(iterate, labels)
             iterate = step(iterate, gradient)
         return iterate

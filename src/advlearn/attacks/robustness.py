@@ -17,15 +17,20 @@ from torch import Tensor, nn
 
 from advlearn import attacks
 from advlearn.attacks.acceleration import accelerated
-from advlearn.attacks.ascent import ProjectedAscent, check_inputs
+from advlearn.attacks.ascent import ProjectedAscent, Step, check_inputs
+from advlearn.attacks.min_effort import broadcast_like
 from advlearn.learners.batches import halving, images_at_once, in_batches
 from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.support.errors import UserError
+from advlearn.support.finite import deferred, look_every
 from advlearn.support.seeds import derive_seed
 
 Settings = FgsmSettings | PgdSettings
+
+Slots = dict[str, Tensor]
+"""One row an image of the batch."""
 
 ON_CPU = 100
 """Images in one pass on a CPU, where MNIST-size images through a small CNN are then fastest."""
@@ -40,7 +45,8 @@ class RobustVerdicts:
         robust: bool (n,), classified correctly without and at every iterate of the attack.
         adversarial: (n, ...), the image that decided: the clean one where it is already
             misclassified, the first iterate that fools the model, else the last iterate.
-        gradients: number of (image, step) pairs whose gradient was computed.
+        gradients: number of (image, step) pairs whose gradient was computed; on a GPU a decided
+            image stays in the batch for some steps.
     """
 
     clean: Tensor
@@ -195,55 +201,118 @@ class _Run:
     def attack(self, positions: Tensor, size: int) -> int:
         """Attack the images at ``positions``, ``size`` at once; returns the number of gradients."""
         self._queue = positions
+        every = look_every(positions.device)
 
         def go_on(size: int) -> None:
-            self._queue = torch.cat([self._active, self._queue])
-            self._active = self._queue[:0]
-            self._slots(size)
+            self._begin_again()
+            if every == 1:
+                self._each_step(size)
+            elif not self._every_few_steps(size, every):
+                self._begin_again()
+                self._each_step(size)
             self._judge_finished()
 
         halving(min(size, len(positions)), go_on)
         return self._gradients
 
-    def _slots(self, size: int) -> None:
-        images, labels, starts = self._images, self._labels, self._starts
-        active = self._active = self._queue[:size].clone()
-        self._queue = self._queue[size:]
-        clean, iterate, label = images[active], starts[active], labels[active]
-        done = torch.zeros_like(active)
-        step = self._solver.stepper(clean)
-        while len(active):
-            logits, gradient = self._problem.linearise(iterate, label)
-            self._gradients += len(active)
-            fooled = logits.argmax(1) != label
+    def _begin_again(self) -> None:
+        """The images of the batch go back to the queue."""
+        self._queue = torch.cat([self._active, self._queue])
+        self._active = self._queue[:0]
+
+    def _each_step(self, size: int) -> None:
+        slots = self._admit(size)
+        step = self._solver.stepper(slots["clean"])
+        while len(slots["active"]):
+            iterate, done = slots["iterate"], slots["done"]
+            logits, gradient = self._problem.linearise(iterate, slots["label"])
+            self._gradients += len(iterate)
+            fooled = logits.argmax(1) != slots["label"]
             hit = fooled.nonzero().squeeze(1)
             if len(hit):
-                self._robust[active[hit]] = False
-                self._adversarial[active[hit]] = iterate[hit]
-            iterate = step(iterate, gradient)
+                self._robust[slots["active"][hit]] = False
+                self._adversarial[slots["active"][hit]] = iterate[hit]
+            iterate = slots["iterate"] = step(iterate, gradient)
             done += 1
             through = ((done >= self._solver.steps) & ~fooled).nonzero().squeeze(1)
             if len(through):
-                self._finished.append((active[through], iterate[through]))
+                self._finished.append((slots["active"][through], iterate[through]))
                 if sum(len(part) for part, _ in self._finished) >= size:
                     self._judge_finished()
             free = torch.cat([hit, through])
-            if len(free) == 0:
-                continue
-            newcomers = self._queue[: len(free)]
-            if len(newcomers):
-                slots = free[: len(newcomers)]
-                active[slots] = newcomers
-                self._queue = self._queue[len(newcomers) :]
-                label[slots] = labels[newcomers]
-                clean[slots], iterate[slots] = images[newcomers], starts[newcomers]
-                done[slots] = 0
-            if len(newcomers) < len(free):
-                keep = torch.ones_like(active, dtype=torch.bool)
-                keep[free[len(newcomers) :]] = False
-                active = self._active = active[keep]
-                label, done, clean, iterate = label[keep], done[keep], clean[keep], iterate[keep]
-            step = self._solver.stepper(clean)
+            if len(free):
+                self._refill(slots, free)
+                step = self._solver.stepper(slots["clean"])
+
+    def _every_few_steps(self, size: int, every: int) -> bool:
+        """The same for a GPU: nothing is read between two looks; a decided image stands still.
+
+        Returns whether all checks hold; else the images in the slots are not decided.
+        """
+        with deferred():
+            logits = logits_of(self._problem.learner, self._images[:1])
+        check_classes(self._labels, logits.shape[1])
+        slots = self._admit(size)
+        fooled = torch.zeros_like(slots["active"], dtype=torch.bool)
+        slots |= {"fooled": fooled, "over": fooled.clone()}
+        step = self._solver.stepper(slots["clean"])
+        while len(slots["active"]):
+            with deferred() as checks:
+                for _ in range(every):
+                    self._step(slots, step)
+            if not checks.hold():
+                return False
+            free = slots["over"].nonzero().squeeze(1)
+            if len(free):
+                decided = slots["active"][free]
+                self._robust[decided] = ~slots["fooled"][free]
+                self._adversarial[decided] = slots["iterate"][free]
+                self._refill(slots, free)
+                step = self._solver.stepper(slots["clean"])
+        return True
+
+    def _step(self, slots: Slots, step: Step) -> None:
+        """One step of the images that are not decided, which are marked as soon as they are."""
+        iterate, over = slots["iterate"], slots["over"]
+        logits, gradient = self._problem.linearise(iterate, slots["label"])
+        self._gradients += len(iterate)
+        fooled = logits.argmax(1) != slots["label"]
+        slots["fooled"] |= fooled & ~over
+        over |= fooled | (slots["done"] >= self._solver.steps)
+        moved = step(iterate.clone(), gradient)
+        slots["iterate"] = torch.where(broadcast_like(over, iterate), iterate, moved)
+        slots["done"] += ~over
+
+    def _admit(self, count: int) -> Slots:
+        """Slots for the first images of the queue."""
+        active = self._active = self._queue[:count].clone()
+        self._queue = self._queue[count:]
+        return {
+            "active": active,
+            "label": self._labels[active],
+            "clean": self._images[active],
+            "iterate": self._starts[active],
+            "done": torch.zeros_like(active),
+        }
+
+    def _refill(self, slots: Slots, free: Tensor) -> None:
+        """Put images of the queue into the slots ``free``, and close those that stay free."""
+        newcomers = self._queue[: len(free)]
+        if len(newcomers):
+            filled = free[: len(newcomers)]
+            slots["active"][filled] = newcomers
+            self._queue = self._queue[len(newcomers) :]
+            slots["label"][filled] = self._labels[newcomers]
+            slots["clean"][filled] = self._images[newcomers]
+            slots["iterate"][filled] = self._starts[newcomers]
+            for name in slots.keys() & {"done", "fooled", "over"}:
+                slots[name][filled] = 0
+        if len(newcomers) < len(free):
+            keep = torch.ones_like(slots["active"], dtype=torch.bool)
+            keep[free[len(newcomers) :]] = False
+            for name, rows in slots.items():
+                slots[name] = rows[keep]
+            self._active = slots["active"]
 
     def _judge_finished(self) -> None:
         """Judge the last iterates of images with all their steps done, and forget them."""

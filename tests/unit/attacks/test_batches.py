@@ -1,9 +1,10 @@
-"""Every attack in batches that follow the device, and on a device whose memory runs out."""
+"""Every attack as on a GPU: batches follow its memory, which may run out, and no step waits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,11 +17,13 @@ from advlearn.attacks.deepfool import DeepFool
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
 from advlearn.settings.attack import FgsmSettings, PgdSettings
-from advlearn.settings.topk import METHODS, Method, authors
+from advlearn.settings.topk import METHODS, Method, authors, sound
+from advlearn.support import finite
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
+from advlearn.support.finite import deferred
 from tests.helpers import scenes
-from tests.helpers.device import MadeUpMemory, Narrow
+from tests.helpers.device import MadeUpMemory, Narrow, Waits
 from tests.helpers.images import labelled_images, small_network
 from tests.helpers.interrupted import killed_after_each_save
 
@@ -74,6 +77,9 @@ def multilabel(method: Method) -> Run:
     return run
 
 
+# What makes its steps without looking; the comparator `projected` sorts images by its radii.
+QUEUES = ["pgd", "pgd l2", "verdicts"]
+QUEUES += [f"topk {method}" for method in METHODS if method != "projected"]
 CASES: dict[str, Run] = RUNS | {f"topk {method}": multilabel(method) for method in METHODS}
 
 
@@ -127,6 +133,59 @@ def test_batches_follow_the_device(case: str, monkeypatch: pytest.MonkeyPatch) -
     passes = [size for size in narrow.sizes if size != memory.measured[0]]
     assert passes.count(6) >= 2 or narrow.sizes.count(6) >= 2
     assert max(passes) <= 11  # last iterates are judged together
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [2, 4, 7])
+@pytest.mark.parametrize("case", CASES)
+def test_looking_every_few_steps_changes_no_answer(
+    case: str, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, images, labels = given(case)
+    expected = CASES[case](model, images, labels)
+    monkeypatch.setattr(finite, "EVERY_ON_CPU", every)
+    compare(CASES[case](model, images, labels), expected)
+    # Queues, and images at different steps.
+    compare(CASES[case](Narrow(model, 3), images, labels), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", QUEUES)
+def test_no_step_waits_for_the_device(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, images, labels = given(case)
+    monkeypatch.setattr(finite, "EVERY_ON_CPU", 4)
+    with Waits(monkeypatch) as waits:
+        CASES[case](model, images, labels)
+    assert waits.between == {}
+    assert waits.operations > 50
+
+
+@pytest.mark.slow
+def test_waiting_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = torch.rand(4)
+    with Waits(monkeypatch) as waits, deferred():
+        bool(values.sum() > 0), float(values[0]), values[values > 0.5], (values > 0).nonzero()
+        values[values > 2] = 0
+        values.tolist(), values.cpu()
+    assert sum(waits.between.values()) >= 7
+
+
+@pytest.mark.parametrize("success", ["removed", "strict"])
+@pytest.mark.parametrize("preset", [authors, sound])
+@pytest.mark.slow
+def test_every_kind_of_success_every_few_steps(
+    preset: Any, success: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = preset("tkmia", learning_rate=0.02, iterations=22, success=success)
+    model, images, _ = given("topk tkmia")
+    targets = scenes.targets_of(topk.clean_logits(model, images, settings))
+    expected = topk.run(model, images, targets, settings, 5)
+    monkeypatch.setattr(finite, "EVERY_ON_CPU", 4)
+    found = topk.run(model, images, targets, settings, 5)
+    assert found.success.equal(expected.success)
+    assert found.iterations.equal(expected.iterations)
+    torch.testing.assert_close(found.l2, expected.l2, rtol=0, atol=1e-9)
+    torch.testing.assert_close(found.clean_logits, expected.clean_logits)
 
 
 def test_a_killed_attack_resumes_with_batches_of_another_size(
