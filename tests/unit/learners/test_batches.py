@@ -45,10 +45,13 @@ def test_the_free_memory_is_shared_out(monkeypatch: pytest.MonkeyPatch, gradient
     assert 500 < one < 1000
     assert one * 10**5 < 10**8
     double = size(MadeUpMemory(2 * 10**8, 10**5), monkeypatch, gradient)
-    assert double == pytest.approx(2 * one, abs=1)
-    assert size(MadeUpMemory(10**8, 4 * 10**5), monkeypatch, gradient) == pytest.approx(
-        one / 4, rel=0.1
-    )
+    assert double == 2 * one
+    assert size(MadeUpMemory(10**8, 4 * 10**5), monkeypatch, gradient) == one // 4
+
+
+def test_a_little_memory_in_use_changes_no_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {size(MadeUpMemory(10**8 - used, 10**5), monkeypatch) for used in (0, 10**6, 10**7)}
+    assert sizes == {512}
 
 
 @pytest.mark.parametrize(("free", "each", "expected"), [(10**14, 1, CEILING), (10, 10**6, 1)])
