@@ -51,20 +51,25 @@ class MadeUpMemory:
 class Narrow(nn.Module):
     """A network that runs out of the device's memory beyond ``most`` images.
 
+    Args:
+        network: the network.
+        most: images that fit.
+        after: passes after which that begins.
+
     Attributes:
         sizes: numbers of images of the passes that succeeded.
     """
 
-    def __init__(self, network: nn.Module, most: int) -> None:
+    def __init__(self, network: nn.Module, most: int, after: int = 0) -> None:
         super().__init__()
-        self.network, self.most = network, most
+        self.network, self.most, self.after = network, most, after
         self.sizes: list[int] = []
 
     def __deepcopy__(self, memo: object) -> Narrow:
         raise TypeError("what is counted here must not be counted on a copy")
 
     def forward(self, images: Tensor) -> Tensor:
-        if len(images) > self.most:
+        if len(images) > self.most and len(self.sizes) >= self.after:
             raise torch.OutOfMemoryError(f"{len(images)} images\nand more")
         self.sizes.append(len(images))
         logits: Tensor = self.network(images)

@@ -110,6 +110,22 @@ def test_a_device_whose_memory_runs_out_changes_no_answer(
     assert "memory is full" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("case", ["verdicts", "topk tkmia", "topk kfool"])
+def test_memory_that_fills_up_later_takes_nothing_back(
+    case: str, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, images, labels = given(case)
+    expected = CASES[case](model, images, labels)
+    monkeypatch.setattr(finite, "EVERY_ON_CPU", every)
+    for after in (6, 9, 12):
+        narrow = Narrow(model, 2, after)
+        compare(CASES[case](narrow, images, labels), expected)
+        assert max(narrow.sizes[:after]) > 2
+        assert max(narrow.sizes[after:], default=0) <= 2
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_device_without_room_for_one_image_is_an_error(case: str) -> None:
     model, images, labels = given(case)
