@@ -10,16 +10,19 @@ from torch import Tensor, nn
 
 from advlearn.budgets import Budget, LinfBall
 from advlearn.deviations import Deviation
+from advlearn.learners.batches import images_at_once, in_batches
 from advlearn.metrics.logits import check_classes, check_labels, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
-from advlearn.support.finite import check_finite
+from advlearn.support.finite import check_finite, deferred, look_every
 from advlearn.support.seeds import derive_seed
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
 _STATE = "projected ascent"
+_ON_CPU = 250
+"""Images in one pass: 100 to 250 MNIST-size images of a small CNN fill the cache."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class ProjectedAscent:
         random_start: begin at a random point of the ball instead of at the clean image.
         restarts: independent runs; the one with the largest final deviation is kept, image by
             image.
-        batch_size: images in one pass through the network. It changes nothing but speed: 100 to
-            250 MNIST-size images of a small CNN fill the cache without overflowing it.
+        batch_size: images in one pass through the network; None: by the device
+            (:mod:`advlearn.learners.batches`). It changes nothing but speed.
     """
 
     budget: Budget
@@ -44,7 +47,7 @@ class ProjectedAscent:
     step_size: float
     random_start: bool = False
     restarts: int = 1
-    batch_size: int = 250
+    batch_size: int | None = None
 
     def run(
         self,
@@ -65,15 +68,16 @@ class ProjectedAscent:
             labels: int64 (n,).
             seed: decides the random starts; the start of an image depends on the seed, its
                 position and the number of images, not on ``batch_size`` or the device.
-            checkpoint: progress of the job, from which the attack resumes batch by batch; runs of
-                one job differ in their seeds.
+            checkpoint: progress of the job, from which the attack resumes batch by batch, also
+                with batches of another size; runs of one job differ in their seeds.
 
         Returns:
             Adversarial images like ``images``.
 
         Raises:
             UserError: images outside the box or not finite, labels that do not fit, a network whose
-                logits or gradients are not finite.
+                logits or gradients are not finite, or one image does not fit into the device's
+                memory.
             BudgetViolation: the result is not inside the budget (a defect).
         """
         check_inputs(self.budget, images, labels)
@@ -83,20 +87,19 @@ class ProjectedAscent:
         checkpoint = checkpoint or Checkpoint.off()
         done, state_name = 0, f"{_STATE} {seed}"
         if kept := checkpoint.get(state_name):
-            done = kept["batches"]
+            done = kept["images"]
             best.copy_(torch.from_numpy(kept["best"]))
             deviation.copy_(torch.from_numpy(kept["deviation"]))
-        firsts = range(0, len(images), self.batch_size)
+        n = len(images)
         with frozen(model):
-            for restart in range(self.restarts):
-                earlier = restart * len(firsts)
-                if done >= earlier + len(firsts):
-                    continue
+            size = images_at_once(
+                model, images, on_cpu=_ON_CPU, gradient=True, asked=self.batch_size
+            )
+            # What is done is a number of images, over all restarts.
+            for restart in range(done // n if n else self.restarts, self.restarts):
                 starts = self.starts(images, seed, restart)
-                for number, first in list(enumerate(firsts, start=earlier))[
-                    max(done - earlier, 0) :
-                ]:
-                    part = slice(first, first + self.batch_size)
+
+                def climb(part: slice, starts: Tensor = starts, earlier: int = restart * n) -> None:
                     final = self._climb(problem, images[part], labels[part], starts[part])
                     if self.restarts == 1:
                         best[part] = final
@@ -108,7 +111,9 @@ class ProjectedAscent:
                     if checkpoint.due:
                         state = {"best": best, "deviation": deviation}
                         arrays = {key: one.cpu().numpy().copy() for key, one in state.items()}
-                        checkpoint.put(state_name, {"batches": number + 1, **arrays})
+                        checkpoint.put(state_name, {"images": earlier + part.stop, **arrays})
+
+                in_batches(n, size, climb, first=max(done - restart * n, 0))
         checkpoint.drop(state_name)
         self.budget.check(images, best)
         return best
@@ -152,9 +157,21 @@ class ProjectedAscent:
     def _climb(
         self, problem: MaxEffectProblem, clean: Tensor, labels: Tensor, start: Tensor
     ) -> Tensor:
+        if look_every(clean.device) > 1 and self.steps > 1:
+            # The first step is looked at: from then on labels are known to fit the network.
+            first = self._moved(problem, clean, labels, start, 1)
+            with deferred() as checks:
+                last = self._moved(problem, clean, labels, first, self.steps - 1)
+            if checks.hold():
+                return last
+        return self._moved(problem, clean, labels, start, self.steps)
+
+    def _moved(
+        self, problem: MaxEffectProblem, clean: Tensor, labels: Tensor, start: Tensor, steps: int
+    ) -> Tensor:
         step = self.stepper(clean)
         iterate = start.clone()
-        for _ in range(self.steps):
+        for _ in range(steps):
             _, gradient = problem.linearise(iterate, labels)
             iterate = step(iterate, gradient)
         return iterate

@@ -56,7 +56,7 @@ class CarliniWagner(MinEffortAttack):
 
     Args:
         norm: l2.
-        batch_size: images in one pass.
+        batch_size: images in one pass; None: by the device.
         steps: Adam steps for each constant.
         step_size: learning rate.
         confidence: lead of the other logit.

@@ -46,7 +46,7 @@ class DeepFool(MinEffortAttack):
 
     Args:
         norm: l2 or linf.
-        batch_size: images in one pass.
+        batch_size: images in one pass; None: by the device.
         steps: most linearisations.
         candidates: classes that are looked at, the label included, at least 2.
         overshoot: share by which the perturbation is lengthened.

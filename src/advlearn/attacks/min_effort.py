@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from advlearn.attacks.ascent import check_inputs
 from advlearn.budgets import L2Ball, LinfBall
 from advlearn.deviations import margin, negative_margin
+from advlearn.learners.batches import images_at_once, in_batches
 from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MinEffortProblem, frozen
 
 _NORMS = {"l2": L2Ball(1.0), "linf": LinfBall(1.0)}
+_ON_CPU = 250
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,11 @@ class MinEffortAttack(ABC):
 
     Args:
         norm: l2 or linf.
-        batch_size: images in one pass; changes nothing but speed.
+        batch_size: images in one pass; None: by the device. It changes nothing but speed.
     """
 
     norm: str = "l2"
-    batch_size: int = 250
+    batch_size: int | None = None
 
     def problem(self, model: nn.Module) -> MinEffortProblem[Tensor]:
         """Enough is a prediction other than the label; what is climbed is the negative margin."""
@@ -74,25 +76,31 @@ class MinEffortAttack(ABC):
 
         Raises:
             UserError: images outside [0, 1] or not finite, labels that do not fit, a network whose
-                logits or gradients are not finite.
+                logits or gradients are not finite, or one image does not fit into the device's
+                memory.
         """
         check_inputs(_NORMS[self.norm], images, labels)
         problem = self.problem(model)
         adversarial = images.clone()
         reached = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+
+        def solve(part: slice) -> None:
+            clean, label = images[part], labels[part]
+            logits = logits_of(model, clean)
+            check_classes(label, logits.shape[1])
+            found = problem.reached(logits, label).clone()
+            left = (~found).nonzero().squeeze(1)
+            if len(left):
+                nearest, hit = self._attack(problem, clean[left], label[left], logits[left])
+                adversarial[part][left[hit]] = nearest[hit]
+                found[left] = hit
+            reached[part] = found
+
         with frozen(model):
-            for first in range(0, len(images), self.batch_size):
-                part = slice(first, first + self.batch_size)
-                clean, label = images[part], labels[part]
-                logits = logits_of(model, clean)
-                check_classes(label, logits.shape[1])
-                found = problem.reached(logits, label).clone()
-                left = (~found).nonzero().squeeze(1)
-                if len(left):
-                    nearest, hit = self._attack(problem, clean[left], label[left], logits[left])
-                    adversarial[part][left[hit]] = nearest[hit]
-                    found[left] = hit
-                reached[part] = found
+            size = images_at_once(
+                model, images, on_cpu=_ON_CPU, gradient=True, asked=self.batch_size
+            )
+            in_batches(len(images), size, solve)
         distance = problem.distance(images, adversarial).masked_fill(~reached, torch.inf)
         return MinEffortOutcome(adversarial, reached, distance)
 

@@ -17,14 +17,23 @@ from torch import Tensor, nn
 
 from advlearn import attacks
 from advlearn.attacks.acceleration import accelerated
-from advlearn.attacks.ascent import ProjectedAscent, check_inputs
+from advlearn.attacks.ascent import ProjectedAscent, Step, check_inputs
+from advlearn.attacks.min_effort import broadcast_like
+from advlearn.learners.batches import halving, images_at_once, in_batches
 from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.support.errors import UserError
+from advlearn.support.finite import deferred, look_every
 from advlearn.support.seeds import derive_seed
 
 Settings = FgsmSettings | PgdSettings
+
+Slots = dict[str, Tensor]
+"""One row an image of the batch."""
+
+ON_CPU = 100
+"""Images in one pass on a CPU, where MNIST-size images through a small CNN are then fastest."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,8 @@ class RobustVerdicts:
         robust: bool (n,), classified correctly without and at every iterate of the attack.
         adversarial: (n, ...), the image that decided: the clean one where it is already
             misclassified, the first iterate that fools the model, else the last iterate.
-        gradients: number of (image, step) pairs whose gradient was computed.
+        gradients: number of (image, step) pairs whose gradient was computed; on a GPU a decided
+            image stays in the batch for some steps.
     """
 
     clean: Tensor
@@ -64,14 +74,15 @@ def robust_verdicts(
         labels: int64 (n,).
         settings: the attack.
         seed: decides the random starts, the same as those of ``attack.run``.
-        batch_size: images in one pass; by default 100 on a CPU, where MNIST-size images through
-            a small CNN are then fastest, and 2,000 on a GPU.
+        batch_size: images in one pass; by default :data:`ON_CPU` on a CPU, and what fits into
+            the memory of a GPU.
         clean: bool (n,), which images the model classifies correctly, where that is known
             already; it saves a forward pass.
 
     Raises:
-        UserError: images outside the box, labels that do not fit, an unknown attack, or a network
-            whose logits or gradients are not finite: its images are never counted as robust.
+        UserError: images outside the box, labels that do not fit, an unknown attack, a network
+            whose logits or gradients are not finite: its images are never counted as robust; or one
+            image does not fit into the device's memory.
         BudgetViolation: an adversarial image is outside ball or box (a defect).
     """
     return worst_case_verdicts(model, images, labels, [settings], seed, batch_size, clean)
@@ -120,13 +131,13 @@ def worst_case_verdicts(
             f" {len(images)} images",
             remedy="pass a bool tensor of shape (n,), or leave it out",
         )
-    batch_size = batch_size or default_batch_size(images)
     adversarial = images.clone()
     gradients = 0
     with frozen(model):
         fast = accelerated(model, images[:16])
+        size = images_at_once(fast, images, on_cpu=ON_CPU, gradient=True, asked=batch_size)
         if clean is None:
-            clean = _correct(fast, images, labels, batch_size)
+            clean = _correct(fast, images, labels, size)
         robust = clean.clone()
         for number, solver in enumerate(solvers):
             # The first attack has the seed itself: then its starts are those of attack.run.
@@ -137,17 +148,10 @@ def worst_case_verdicts(
                 if len(survivors) == 0:
                     break
                 starts = solver.starts(images, own_seed, restart)
-                gradients += _attack(
-                    solver, problem, images, labels, starts, survivors, batch_size,
-                    robust, adversarial,
-                )  # fmt: skip
+                run = _Run(solver, problem, images, labels, starts, robust, adversarial)
+                gradients += run.attack(survivors, size)
     solvers[0].budget.check(images, adversarial)
     return RobustVerdicts(clean, robust, adversarial, gradients)
-
-
-def default_batch_size(images: Tensor) -> int:
-    """Images in one pass where the caller does not say."""
-    return 100 if images.device.type == "cpu" else 2000
 
 
 def _solver(settings: Settings) -> ProjectedAscent:
@@ -156,92 +160,172 @@ def _solver(settings: Settings) -> ProjectedAscent:
     return solver
 
 
-def _correct(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
+def _correct(model: nn.Module, images: Tensor, labels: Tensor, size: int) -> Tensor:
     right = torch.zeros_like(labels, dtype=torch.bool)
-    for first in range(0, len(images), batch_size):
-        part = slice(first, first + batch_size)
+
+    def judge(part: slice) -> None:
         logits = logits_of(model, images[part])
         check_classes(labels[part], logits.shape[1])
         right[part] = logits.argmax(1) == labels[part]
+
+    in_batches(len(images), size, judge)
     return right
 
 
-def _attack(
-    solver: ProjectedAscent,
-    problem: MaxEffectProblem,
-    images: Tensor,
-    labels: Tensor,
-    starts: Tensor,
-    positions: Tensor,
-    batch_size: int,
-    robust: Tensor,
-    adversarial: Tensor,
-) -> int:
-    """One run on ``images[positions]``; writes into ``robust`` and ``adversarial``.
+class _Run:
+    """One run of one attack; writes into ``robust`` and ``adversarial``.
 
-    Returns the number of gradients. Each row of the batch is a slot: when its image is decided,
-    the next image of the queue moves in; without a queue the slot is closed.
+    Each row of the batch is a slot: when its image is decided, the next image of the queue moves
+    in; without a queue the slot is closed. Where the device's memory does not suffice, the images
+    of the batch go back to the queue: what becomes of an image does not depend on the others.
     """
-    waiting = 0
-    work = 0
-    # Images with all their steps done; they need one forward pass more, and no gradient.
-    finished: list[tuple[Tensor, Tensor]] = []
 
-    def admit(count: int) -> Tensor:
-        nonlocal waiting
-        admitted = positions[waiting : waiting + count]
-        waiting += len(admitted)
-        return admitted
+    def __init__(
+        self,
+        solver: ProjectedAscent,
+        problem: MaxEffectProblem,
+        images: Tensor,
+        labels: Tensor,
+        starts: Tensor,
+        robust: Tensor,
+        adversarial: Tensor,
+    ) -> None:
+        self._solver, self._problem = solver, problem
+        self._images, self._labels, self._starts = images, labels, starts
+        self._robust, self._adversarial = robust, adversarial
+        self._queue = self._active = torch.empty(0, dtype=torch.int64, device=images.device)
+        # Images with all their steps done; they need one forward pass more, and no gradient.
+        self._finished: list[tuple[Tensor, Tensor]] = []
+        self._gradients = 0
 
-    active = admit(batch_size)
-    clean, iterate, label = images[active], starts[active], labels[active]
-    done = torch.zeros_like(active)
-    step = solver.stepper(clean)
-    while len(active):
-        logits, gradient = problem.linearise(iterate, label)
-        work += len(active)
-        fooled = logits.argmax(1) != label
-        hit = fooled.nonzero().squeeze(1)
-        if len(hit):
-            robust[active[hit]] = False
-            adversarial[active[hit]] = iterate[hit]
-        iterate = step(iterate, gradient)
-        done += 1
-        through = ((done >= solver.steps) & ~fooled).nonzero().squeeze(1)
-        if len(through):
-            finished.append((active[through], iterate[through]))
-            if sum(len(part) for part, _ in finished) >= batch_size:
-                _judge_finished(problem.learner, labels, finished, robust, adversarial)
-        free = torch.cat([hit, through])
-        if len(free) == 0:
-            continue
-        newcomers = admit(len(free))
+    def attack(self, positions: Tensor, size: int) -> int:
+        """Attack the images at ``positions``, ``size`` at once; returns the number of gradients."""
+        self._queue = positions
+        every = look_every(positions.device)
+
+        def go_on(size: int) -> None:
+            self._begin_again()
+            if every == 1:
+                self._each_step(size)
+            elif not self._every_few_steps(size, every):
+                self._begin_again()
+                self._each_step(size)
+            self._judge_finished()
+
+        halving(min(size, len(positions)), go_on)
+        return self._gradients
+
+    def _begin_again(self) -> None:
+        """The images of the batch go back to the queue."""
+        self._queue = torch.cat([self._active, self._queue])
+        self._active = self._queue[:0]
+
+    def _each_step(self, size: int) -> None:
+        slots = self._admit(size)
+        step = self._solver.stepper(slots["clean"])
+        while len(slots["active"]):
+            iterate, done = slots["iterate"], slots["done"]
+            logits, gradient = self._problem.linearise(iterate, slots["label"])
+            self._gradients += len(iterate)
+            fooled = logits.argmax(1) != slots["label"]
+            hit = fooled.nonzero().squeeze(1)
+            if len(hit):
+                self._robust[slots["active"][hit]] = False
+                self._adversarial[slots["active"][hit]] = iterate[hit]
+            iterate = slots["iterate"] = step(iterate, gradient)
+            done += 1
+            through = ((done >= self._solver.steps) & ~fooled).nonzero().squeeze(1)
+            if len(through):
+                self._finished.append((slots["active"][through], iterate[through]))
+                if sum(len(part) for part, _ in self._finished) >= size:
+                    self._judge_finished()
+            free = torch.cat([hit, through])
+            if len(free):
+                self._refill(slots, free)
+                step = self._solver.stepper(slots["clean"])
+
+    def _every_few_steps(self, size: int, every: int) -> bool:
+        """The same for a GPU: nothing is read between two looks; a decided image stands still.
+
+        Returns whether all checks hold; else the images in the slots are not decided.
+        """
+        with deferred():
+            logits = logits_of(self._problem.learner, self._images[:1])
+        check_classes(self._labels, logits.shape[1])
+        slots = self._admit(size)
+        fooled = torch.zeros_like(slots["active"], dtype=torch.bool)
+        slots |= {"fooled": fooled, "over": fooled.clone()}
+        step = self._solver.stepper(slots["clean"])
+        while len(slots["active"]):
+            with deferred() as checks:
+                for _ in range(every):
+                    self._step(slots, step)
+            if not checks.hold():
+                return False
+            free = slots["over"].nonzero().squeeze(1)
+            if len(free):
+                decided = slots["active"][free]
+                self._robust[decided] = ~slots["fooled"][free]
+                self._adversarial[decided] = slots["iterate"][free]
+                self._refill(slots, free)
+                step = self._solver.stepper(slots["clean"])
+        return True
+
+    def _step(self, slots: Slots, step: Step) -> None:
+        """One step of the images that are not decided, which are marked as soon as they are."""
+        iterate, over = slots["iterate"], slots["over"]
+        logits, gradient = self._problem.linearise(iterate, slots["label"])
+        self._gradients += len(iterate)
+        fooled = logits.argmax(1) != slots["label"]
+        slots["fooled"] |= fooled & ~over
+        over |= fooled | (slots["done"] >= self._solver.steps)
+        moved = step(iterate.clone(), gradient)
+        slots["iterate"] = torch.where(broadcast_like(over, iterate), iterate, moved)
+        slots["done"] += ~over
+
+    def _admit(self, count: int) -> Slots:
+        """Slots for the first images of the queue."""
+        active = self._active = self._queue[:count].clone()
+        self._queue = self._queue[count:]
+        return {
+            "active": active,
+            "label": self._labels[active],
+            "clean": self._images[active],
+            "iterate": self._starts[active],
+            "done": torch.zeros_like(active),
+        }
+
+    def _refill(self, slots: Slots, free: Tensor) -> None:
+        """Put images of the queue into the slots ``free``, and close those that stay free."""
+        newcomers = self._queue[: len(free)]
         if len(newcomers):
-            slots = free[: len(newcomers)]
-            active[slots], label[slots] = newcomers, labels[newcomers]
-            clean[slots], iterate[slots] = images[newcomers], starts[newcomers]
-            done[slots] = 0
+            filled = free[: len(newcomers)]
+            slots["active"][filled] = newcomers
+            self._queue = self._queue[len(newcomers) :]
+            slots["label"][filled] = self._labels[newcomers]
+            slots["clean"][filled] = self._images[newcomers]
+            slots["iterate"][filled] = self._starts[newcomers]
+            for name in slots.keys() & {"done", "fooled", "over"}:
+                slots[name][filled] = 0
         if len(newcomers) < len(free):
-            keep = torch.ones_like(active, dtype=torch.bool)
+            keep = torch.ones_like(slots["active"], dtype=torch.bool)
             keep[free[len(newcomers) :]] = False
-            active, label, done = active[keep], label[keep], done[keep]
-            clean, iterate = clean[keep], iterate[keep]
-        step = solver.stepper(clean)
-    if finished:
-        _judge_finished(problem.learner, labels, finished, robust, adversarial)
-    return work
+            for name, rows in slots.items():
+                slots[name] = rows[keep]
+            self._active = slots["active"]
 
+    def _judge_finished(self) -> None:
+        """Judge the last iterates of images with all their steps done, and forget them."""
+        if not self._finished:
+            return
+        rows = torch.cat([part for part, _ in self._finished])
+        last = torch.cat([iterate for _, iterate in self._finished])
 
-def _judge_finished(
-    model: nn.Module,
-    labels: Tensor,
-    finished: list[tuple[Tensor, Tensor]],
-    robust: Tensor,
-    adversarial: Tensor,
-) -> None:
-    """Judge the last iterates that are in ``finished`` and empty it."""
-    rows = torch.cat([part for part, _ in finished])
-    last = torch.cat([iterate for _, iterate in finished])
-    finished.clear()
-    robust[rows] = logits_of(model, last).argmax(1) == labels[rows]
-    adversarial[rows] = last
+        def judge(part: slice) -> None:
+            logits = logits_of(self._problem.learner, last[part])
+            self._robust[rows[part]] = logits.argmax(1) == self._labels[rows[part]]
+
+        # At once on a CPU, as ever: another batch would be another rounding.
+        in_batches(len(rows), len(rows), judge)
+        self._adversarial[rows] = last
+        self._finished.clear()

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import attacks, budgets, deviations
-from advlearn.attacks.robustness import default_batch_size, robust_verdicts
+from advlearn.attacks.robustness import ON_CPU, robust_verdicts
+from advlearn.learners.batches import images_at_once, in_batches
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.support.errors import BudgetViolation, UserError
@@ -63,7 +64,7 @@ def sanity_checks(
         settings: the attack.
         seed: seed of the attack.
         grid: radii, as multiples of the attack's own.
-        batch_size: images in one pass.
+        batch_size: images in one pass; by default by the device.
 
     Raises:
         UserError: no images, or a network whose logits or gradients are not finite: no check of
@@ -116,8 +117,7 @@ def sanity_checks(
         SanityCheck("inside_box", "pixels outside the box by 0", outside, outside == 0.0),
     ]
 
-    size = batch_size or default_batch_size(images)
-    share = _share_without_gradient(model, images, labels, settings, size)
+    share = _share_without_gradient(model, images, labels, settings, batch_size)
     checks.append(
         SanityCheck(
             "gradients_not_zero", "at most 0.1 of images without gradient", share, share <= 0.1
@@ -131,16 +131,20 @@ def _share_without_gradient(
     images: Tensor,
     labels: Tensor,
     settings: FgsmSettings | PgdSettings,
-    batch_size: int,
+    batch_size: int | None,
 ) -> float:
     name = settings.deviation if isinstance(settings, PgdSettings) else "cross_entropy"
     budget = budgets.build(settings.norm, settings.epsilon)
     problem = MaxEffectProblem(budget, deviations.build(name), model)
     still = []
+
+    def look(part: slice) -> None:
+        logits, gradient = problem.linearise(images[part], labels[part])
+        attacked = logits.argmax(1) == labels[part]
+        still.append((gradient[attacked] == 0).flatten(1).all(1))
+
     with frozen(model):
-        for part, label in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            logits, gradient = problem.linearise(part, label)
-            attacked = logits.argmax(1) == label
-            still.append((gradient[attacked] == 0).flatten(1).all(1))
+        size = images_at_once(model, images, on_cpu=ON_CPU, gradient=True, asked=batch_size)
+        in_batches(len(images), size, look)
     found = torch.cat(still)
     return float(found.double().mean()) if len(found) else 0.0

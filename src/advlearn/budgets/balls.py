@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from advlearn.budgets.base import Budget
+from advlearn.support.finite import deferred_checks
 
 # Foolbox divides by at least this, so a zero gradient or perturbation stays zero.
 _SMALLEST_NORM = 1e-12
 
-_PIXELS_AT_ONCE = 50_000
+_PIXELS_AT_ONCE, _ON_GPU = 50_000, 50_000_000
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ class L2Ball(Budget):
     def maximiser(self, gradient: Tensor) -> Tensor:
         """The gradient divided by its length, or by 1e-12 where it is shorter than that."""
         lengths = _lengths(gradient)
-        if bool(lengths.isinf().any()):
+        too_long, checks = lengths.isinf().any(), deferred_checks()
+        if checks is not None:
+            checks.require(~too_long)
+        elif bool(too_long):
             # Squares overflow long before the gradient does; divided by infinity it would be zero.
             largest = gradient.abs().flatten(1).amax(1).reshape(lengths.shape)
             gradient = gradient / torch.where(lengths.isinf(), largest, 1.0)
@@ -108,8 +112,10 @@ def _by_parts(clean: Tensor, candidate: Tensor, norm: Callable[[Tensor], Tensor]
     """``norm`` (m, d) -> (m,) of the perturbations in float64, a few images at a time.
 
     Few enough for the cache: in one piece, numbers of twice the size go through memory four times.
+    On a GPU many more: each piece is launched for itself.
     """
-    size = max(1, _PIXELS_AT_ONCE // max(1, math.prod(clean.shape[1:])))
+    pixels = _PIXELS_AT_ONCE if clean.device.type == "cpu" else _ON_GPU
+    size = max(1, pixels // max(1, math.prod(clean.shape[1:])))
     parts = zip(clean.split(size), candidate.split(size), strict=True)
     found = [norm((after.double() - before).flatten(1)) for before, after in parts]
     return torch.cat(found) if found else clean.new_zeros(0, dtype=torch.float64)

@@ -36,7 +36,9 @@ def all_logits(network: nn.Module, images: Tensor, batch_size: int = 500) -> Ten
     return logits
 
 
-def correct(network: nn.Module, images: Tensor, labels: Tensor) -> np.ndarray:
+def correct(
+    network: nn.Module, images: Tensor, labels: Tensor, batch_size: int = 500
+) -> np.ndarray:
     """Whether each image is classified rightly, bool (n,).
 
     Raises:
@@ -45,7 +47,7 @@ def correct(network: nn.Module, images: Tensor, labels: Tensor) -> np.ndarray:
     check_labels(labels, len(images))
     if not len(images):
         return np.zeros(0, dtype=bool)
-    logits = all_logits(network, images)
+    logits = all_logits(network, images, batch_size)
     check_classes(labels, logits.shape[1])
     verdicts: np.ndarray = (logits.argmax(dim=1) == labels.cpu()).numpy()
     return verdicts

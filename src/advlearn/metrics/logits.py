@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn.support.errors import UserError
-from advlearn.support.finite import check_finite
+from advlearn.support.finite import check_finite, deferred_checks
 
 _REMEDY = (
     "train with a smaller learning rate, and look for a root, a logarithm or a division at 0 in"
@@ -98,9 +98,16 @@ def check_classes(labels: Tensor, n_classes: int) -> None:
         n_classes: number of logits.
 
     Raises:
-        UserError: a label is not below ``n_classes``.
+        UserError: a label is not below ``n_classes``. Within
+            :func:`~advlearn.support.finite.deferred` the caller has looked before: a GPU does not
+            survive a loss of such a label.
     """
-    if len(labels) and int(labels.max()) >= n_classes:
+    if not len(labels):
+        return
+    checks = deferred_checks()
+    if checks is not None:
+        checks.require(labels.max() < n_classes)
+    elif int(labels.max()) >= n_classes:
         raise UserError(
             f"a label is outside the network's {n_classes} classes",
             where=f"label {int(labels.max())} of {int((labels >= n_classes).sum())} of"

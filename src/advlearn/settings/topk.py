@@ -25,6 +25,10 @@ METHODS: tuple[Method, ...] = (
 Scheme = Literal["global", "random"]
 
 
+ON_CPU = 64
+"""Images in one pass on a CPU; a batch of scenes on a small CNN then fits into the cache."""
+
+
 Surrogate = Literal["average", "exact", "hinge"]
 
 

@@ -2,12 +2,19 @@
 
 A comparison with NaN is false and its sign is 0, so that an attack which is handed NaN stands still
 and its images count as robust. Numbers are therefore checked where they enter.
+
+To look at a number on a GPU is to wait for it. A loop there looks every few steps
+(:func:`look_every`) and defers the checks in between (:func:`deferred`): what is not right is then
+known before a result is used, and the steps since the last look are made once more, one at a time,
+for the error to name what is wrong.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +22,10 @@ import numpy as np
 from advlearn.support.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device
+
+EVERY_ON_CPU, EVERY_ON_GPU = 1, 4
+"""Steps from one look at the numbers of a loop to the next."""
 
 
 class NotFiniteError(UserError):
@@ -69,7 +79,7 @@ def check_finite(
 ) -> None:
     """Refuse numbers that are NaN or infinite.
 
-    One pass over memory where all is well.
+    One pass over memory where all is well. Within :func:`deferred` a tensor is not looked at.
 
     Args:
         values: (n, ...) floating, a tensor or an array; a row an image.
@@ -81,6 +91,10 @@ def check_finite(
         NotFiniteError: says how many rows are concerned, and which is the first.
     """
     # A sum is not finite if a term is not; where it is large for another reason, all are looked at.
+    checks = _CHECKS.get()
+    if checks is not None and not isinstance(values, np.ndarray):
+        checks.require(values.sum().isfinite())
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         if math.isfinite(float(values.sum())):
             return
@@ -90,3 +104,47 @@ def check_finite(
         raise NotFiniteError(
             what, np.flatnonzero(~good).tolist(), len(good), remedy=remedy, thing=thing
         )
+
+
+class Checks:
+    """Conditions that were not looked at yet; they stay on their device."""
+
+    def __init__(self) -> None:
+        self._holds: Tensor | None = None
+
+    def require(self, condition: Tensor) -> None:
+        """Add a condition, a bool tensor with one entry."""
+        self._holds = condition if self._holds is None else self._holds & condition
+
+    def hold(self) -> bool:
+        """Whether all conditions hold: waits for the device."""
+        return self._holds is None or bool(self._holds)
+
+
+_CHECKS: ContextVar[Checks | None] = ContextVar("deferred checks", default=None)
+
+
+@contextmanager
+def deferred() -> Iterator[Checks]:
+    """Within the block checks of tensors raise nothing and wait for nothing.
+
+    Nothing that is made in the block may be used before ``hold()`` of what it yields is true.
+    Where it is false, a check has failed or a sum was too large: the caller does the same without
+    the block, in which every check raises its error.
+    """
+    checks = Checks()
+    token = _CHECKS.set(checks)
+    try:
+        yield checks
+    finally:
+        _CHECKS.reset(token)
+
+
+def deferred_checks() -> Checks | None:
+    """Where a check is to leave its condition; None: it looks at once."""
+    return _CHECKS.get()
+
+
+def look_every(where: device) -> int:
+    """Steps of a loop on this device from one look at its numbers to the next, at least 1."""
+    return EVERY_ON_CPU if where.type == "cpu" else EVERY_ON_GPU

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from advlearn.attacks import build as build_attack
 from advlearn.attacks.robustness import robust_verdicts
+from advlearn.learners.batches import forward
 from advlearn.metrics.accuracy import correct
 from advlearn.settings.attack import AttackSettings
 from advlearn.settings.network import RetrainSettings, TrainingSettings
@@ -120,7 +121,7 @@ def pretrain(
     network.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
     network.eval()
     pretrained = {key: value.clone() for key, value in network.state_dict().items()}
-    accuracy = float(correct(network, *conditions.held_out).mean())
+    accuracy = _accuracy(network, *conditions.held_out)
     return Classifier(name, network, pretrained, untrained, accuracy)
 
 
@@ -185,7 +186,7 @@ class _Measurement:
     def robustness(self) -> SavedState:
         """Share of the held-out images that withstand the attack, by protocol."""
         images, labels = self.conditions.held_out
-        transfer = float(correct(self.network, self.crafted[1], labels).mean())
+        transfer = _accuracy(self.network, self.crafted[1], labels)
         seed = derive_seed(self.conditions.seed, "evaluate", "validation")
         result = robust_verdicts(self.network, images, labels, self.attack, seed)
         return {"transfer": transfer, "whitebox": float(result.robust.float().mean())}
@@ -207,5 +208,9 @@ class _Measurement:
             online_attack(self.attack, self.conditions.online_steps),
             self.conditions.checkpoint,
         )
-        clean = float(correct(self.network, *self.conditions.held_out).mean())
+        clean = _accuracy(self.network, *self.conditions.held_out)
         return {"clean": clean, **self.robustness()}
+
+
+def _accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    return float(forward(network, images, partial(correct, network, images, labels)).mean())

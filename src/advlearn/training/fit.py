@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from advlearn.support.errors import UserError
+from advlearn.support.finite import look_every
 from advlearn.training.loop import Loop
 
 Batch = tuple[Tensor, Tensor]
@@ -84,29 +85,48 @@ def run_steps(
     """One gradient step on the mean cross-entropy of each batch; returns the epoch's mean loss.
 
     Batches are made when they are due, so that online crafting sees the network as it is then.
+    Losses are looked at every few steps, on a CPU at every step
+    (:func:`~advlearn.support.finite.look_every`), and before a state is kept.
 
     Raises:
-        UserError: a loss or a weight is no longer finite; no step is made with such a loss.
+        UserError: a loss or a weight is no longer finite; on a CPU no step is made with such a
+            loss.
     """
     sums = loop.values.setdefault("sums", {"total": 0.0, "count": 0})
+    made: list[tuple[Tensor, Tensor]] = []
+
+    def look() -> None:
+        values = torch.stack([loss for loss, _ in made]).tolist() if made else []
+        for value, (_, logits) in zip(values, made, strict=True):
+            if not math.isfinite(value):
+                bad = int((~logits.isfinite().all(1)).sum())
+                raise diverged(
+                    f"the loss is {value}, logits of {bad} of {len(logits)} images are not finite"
+                )
+            sums["total"] += value * len(logits)
+            sums["count"] += len(logits)
+        made.clear()
+
+    loop.settle = look
     for make in loop.batches(batches):
-        images, labels = make()
+        try:
+            images, labels = make()
+        except UserError:
+            # Crafting fails on a network that has diverged: that comes first.
+            look()
+            raise
         training_mode(network, len(labels))
         optimiser.zero_grad(set_to_none=True)
         logits = network(images)
         loss = cross_entropy(logits, labels)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            bad = int((~logits.detach().isfinite().all(1)).sum())
-            raise diverged(
-                f"the loss is {value}, logits of {bad} of {len(labels)} images are not finite"
-            )
+        made.append((loss.detach(), logits.detach()))
+        if len(made) >= look_every(loss.device):
+            look()
         loss.backward()
         optimiser.step()
-        sums["total"] += value * len(labels)
-        sums["count"] += len(labels)
+    look()
     del loop.values["sums"]
-    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+    if not bool(torch.stack([weight.isfinite().all() for weight in network.parameters()]).all()):
         raise diverged("the weights are not finite")
     return float(sums["total"] / sums["count"]) if sums["count"] else 0.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -35,6 +35,7 @@ class Loop:
     Attributes:
         values: numbers and lists of the training that JSON can hold.
         tensors: tensors of the training; to be changed in place or replaced here.
+        settle: called before a state is kept, so that it holds all that was done until then.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Loop:
     ) -> None:
         self.values: dict[str, Any] = {}
         self.tensors: dict[str, Tensor] = {}
+        self.settle: Callable[[], None] = lambda: None
         self._network, self._optimiser, self._schedule = network, optimiser, schedule
         self._orders, self._others = orders, others
         self._checkpoint, self._name = checkpoint or Checkpoint.off(), name
@@ -77,6 +79,7 @@ class Loop:
             yield batch
             self._batch += 1
             if self._checkpoint.due:
+                self.settle()
                 self._checkpoint.put(self._name, self._state())
 
     def _state(self) -> SavedState:

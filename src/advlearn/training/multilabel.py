@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, grid_sample
 
 from advlearn.data.multilabel.store import Images, MultiLabelSplit
+from advlearn.learners.batches import SAMPLE, images_at_once, in_batches
 from advlearn.metrics.average_precision import mean_average_precision
 from advlearn.metrics.logits import check_shape
 from advlearn.settings.multilabel import MultiLabelTraining
@@ -142,12 +142,29 @@ def fit(
 
 
 @torch.no_grad()
-def all_scores(network: nn.Module, images: Images, batch_size: int) -> np.ndarray:
+def all_scores(network: nn.Module, images: Images, on_cpu: int) -> np.ndarray:
     """Logits float32 (n, classes) of all ``images``, a batch at a time, in evaluation mode.
 
+    Args:
+        network: module from images (n, c, h, w) in [0, 1] to logits (n, classes).
+        images: float32 (n, c, h, w), read a batch at a time.
+        on_cpu: images in one pass on a CPU; on a GPU as many as fit into its memory.
+
     Raises:
-        UserError: no images, or logits that are no table with a row an image.
+        UserError: no images, logits that are no table with a row an image, or one image does not
+            fit into the device's memory.
     """
+    logits = torch.cat(_passes(network, images, on_cpu, lambda batch: network(batch).cpu()))
+    check_shape(logits, len(images))
+    scores: np.ndarray = logits.numpy()
+    return scores
+
+
+@torch.no_grad()
+def _passes(
+    network: nn.Module, images: Images, on_cpu: int, read: Callable[[Tensor], Tensor]
+) -> list[Tensor]:
+    """``read`` of each batch of the images, on the network's device and in evaluation mode."""
     if not len(images):
         raise UserError(
             "a network is evaluated on at least one image",
@@ -156,13 +173,15 @@ def all_scores(network: nn.Module, images: Images, batch_size: int) -> np.ndarra
         )
     device = next(network.parameters()).device
     network.eval()
-    parts = [
-        network(torch.from_numpy(images[start : start + batch_size]).to(device)).cpu()
-        for start in range(0, len(images), batch_size)
-    ]
-    logits = torch.cat(parts)
-    check_shape(logits, len(images))
-    return logits.numpy()
+    parts: list[Tensor] = []
+    few = torch.from_numpy(images[:SAMPLE])
+    size = images_at_once(network, few, on_cpu=on_cpu, gradient=False)
+
+    def go_on(part: slice) -> None:
+        parts.append(read(torch.from_numpy(images[part]).to(device)))
+
+    in_batches(len(images), size, go_on)
+    return parts
 
 
 def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -190,20 +209,23 @@ def _last_linear(network: nn.Module) -> nn.Linear:
 
 
 def _features(
-    network: nn.Module, head: nn.Linear, split: MultiLabelSplit, batch_size: int
+    network: nn.Module, head: nn.Linear, split: MultiLabelSplit, on_cpu: int
 ) -> MultiLabelSplit:
     """The split with what enters ``head`` in place of the images: float32 (n, features)."""
-    seen: list[Tensor] = []
+    found: list[Tensor] = []
 
-    def note(_: nn.Module, inputs: tuple[Any, ...]) -> None:
-        seen.append(inputs[0].detach().cpu())
+    def read(batch: Tensor) -> Tensor:
+        seen: list[Tensor] = []
+        hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+        try:
+            logits: Tensor = network(batch).cpu()
+        finally:
+            hook.remove()
+        found.extend(each.cpu() for each in seen)
+        return logits
 
-    handle = head.register_forward_pre_hook(note)
-    try:
-        logits = torch.from_numpy(all_scores(network, split.images, batch_size))
-    finally:
-        handle.remove()
-    features = torch.cat(seen)
+    logits = torch.cat(_passes(network, split.images, on_cpu, read))
+    features = torch.cat(found)
     with torch.no_grad():
         again = head(features.to(head.weight.device)).cpu()
     if again.shape != logits.shape or not torch.allclose(again, logits, rtol=1e-3, atol=1e-3):

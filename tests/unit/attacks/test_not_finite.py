@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from advlearn.attacks.sanity import sanity_checks
 from advlearn.budgets import L2Ball
 from advlearn.settings.attack import CwSettings, DeepFoolSettings, FgsmSettings, PgdSettings
 from advlearn.settings.topk import TopkAttackSettings
+from advlearn.support import finite
 from advlearn.support.errors import UserError
 from tests.helpers import hostile
 from tests.helpers.networks import layers
@@ -67,6 +69,8 @@ RUNS: dict[str, Run] = {
         for method in ("tkmia", "tkml_ap_u", "ml_cw_u_a", "kfool", "projected")
     },
 }
+# FGSM does not look at what it makes; Carlini and Wagner's variable has no black pixel.
+EXEMPT = {("brittle", "fg"), ("dark", "cw")}
 SINGLE = [name for name in RUNS if not name.startswith("topk")]
 
 
@@ -160,6 +164,42 @@ def test_labels_that_no_class_has(
     images, labels = batch(model)
     with pytest.raises(UserError, match=message):
         RUNS[name](model, images, change(labels))
+
+
+def error_of(name: str, model: nn.Module, images: Tensor, labels: Tensor) -> str:
+    try:
+        RUNS[name](model, images, labels)
+    except UserError as error:
+        # Places in a batch whose slots are filled at other steps.
+        return re.sub(r"\d+", "N", str(error)) if name.startswith("verdicts") else str(error)
+    return "none"
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("kind", ["plain", "still", "dark", "brittle", "unlikely", "cut_off"])
+def test_looking_every_few_steps_has_the_errors_of_looking_at_each(
+    name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = network(kind)
+    images, labels = batch(model)
+    if kind == "dark":
+        images[7, 0, 0, 0] = 0
+        with torch.no_grad():
+            labels = model(images).argmax(1)
+    expected = error_of(name, model, images, labels)
+    assert (expected == "none") == (kind == "plain" or (kind, name[:2]) in EXEMPT)
+    for every in (2, 4):
+        monkeypatch.setattr(finite, "EVERY_ON_CPU", every)
+        assert error_of(name, model, images, labels) == expected
+
+
+@pytest.mark.parametrize("name", [name for name in SINGLE if not name.startswith("verdicts")])
+def test_labels_are_looked_at_before_a_loss(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finite, "EVERY_ON_CPU", 4)
+    model = network("plain")
+    images, labels = batch(model)
+    with pytest.raises(UserError, match="outside the network's 3 classes"):
+        RUNS[name](model, images, labels + 3)
 
 
 def test_targets_of_another_number_of_labels() -> None:

@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from advlearn.data.multilabel.store import MultiLabelSplit
+from advlearn.settings.attack import PgdSettings
 from advlearn.settings.multilabel import MultiLabelTraining
 from advlearn.settings.network import RetrainSettings, TrainingSettings
+from advlearn.support import finite
 from advlearn.support.errors import UserError
-from advlearn.training.adversarial import retrain
+from advlearn.training.adversarial import online_attack, retrain
 from advlearn.training.clean import train_clean
 from advlearn.training.fit import check_batch_size, shuffled, training_mode
 from advlearn.training.multilabel import all_scores, fit
+from tests.helpers.device import Waits
 
 
 def generator() -> torch.Generator:
@@ -124,3 +127,61 @@ def test_weights_that_are_not_finite_are_an_error_after_the_last_step() -> None:
 def test_no_images_to_evaluate() -> None:
     with pytest.raises(UserError, match="at least one image"):
         all_scores(nn.Linear(2, 2), np.zeros((0, 2), dtype=np.float32), 4)
+
+
+def trained(every: int, monkeypatch: pytest.MonkeyPatch, **changes: object) -> list[float]:
+    """Mean losses and the sum of the weights where losses are looked at every few steps."""
+    monkeypatch.setattr(finite, "EVERY_ON_CPU", every)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    settings = TrainingSettings.model_validate({"epochs": 2, "batch_size": 3, **changes})
+    losses = train_clean(network, *images(31), settings, 0, lambda _, loss: loss)
+    return [*losses, float(sum(weight.detach().sum() for weight in network.parameters()))]
+
+
+@pytest.mark.parametrize("every", [2, 4, 100])
+def test_looking_every_few_steps_gives_the_same_numbers(
+    every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trained(every, monkeypatch) == trained(1, monkeypatch)
+
+
+def test_a_loss_that_is_not_finite_is_the_same_error_however_often_it_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def error(every: int, crafting: bool) -> str:
+        monkeypatch.setattr(finite, "EVERY_ON_CPU", every)
+        given_images, labels = images(40)
+        given_images[11] = torch.nan
+        network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        positions = torch.arange(40) if crafting else torch.arange(0)
+        settings = RetrainSettings(batch_size=6, crafting="online", schedule="interleaved")
+        attack = online_attack(PgdSettings(epsilon=0.1), 2)
+
+        def craft(network: nn.Module, chosen: Tensor, labels: Tensor, seed: int) -> Tensor:
+            return attack(network, chosen.nan_to_num(0.5), labels, seed)
+
+        with pytest.raises(UserError) as caught:
+            retrain(network, given_images, labels, None, positions, settings, 0, craft)
+        return str(caught.value)
+
+    for crafting in (False, True):
+        expected = error(1, crafting)
+        assert "logits of 1 of 6 images are not finite" in expected
+        for every in (2, 4, 100):
+            assert error(every, crafting) == expected
+
+
+def test_no_training_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    def waits(every: int, n: int) -> int:
+        monkeypatch.setattr(finite, "EVERY_ON_CPU", every)
+        network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        settings = TrainingSettings(epochs=1, batch_size=4, optimiser="sgd")
+        with monkeypatch.context() as patched, Waits(patched) as found:
+            train_clean(network, *images(n), settings, 0)
+        assert not found.between
+        return int(found.at_looks["_local_scalar_dense"] + found.at_looks["tolist"])
+
+    # 10 steps more: a look at each, or two looks more in all.
+    assert waits(1, 80) - waits(1, 40) == 10
+    assert waits(5, 80) - waits(5, 40) == 2

@@ -24,9 +24,10 @@ from advlearn.attacks.topk.targets import (
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball
 from advlearn.deviations import topk as losses
+from advlearn.learners.batches import SAMPLE, halving, images_at_once, in_batches
 from advlearn.metrics.logits import check_shape, logits_of
 from advlearn.problem.evasion import MinEffortProblem, frozen
-from advlearn.settings.topk import TopkAttackSettings
+from advlearn.settings.topk import ON_CPU, TopkAttackSettings
 from advlearn.support.errors import UserError
 
 __all__ = [
@@ -45,7 +46,7 @@ def run(
     images: Any,
     targets: TopkTargets,
     settings: TopkAttackSettings,
-    batch_size: int,
+    batch_size: int | None = None,
     *,
     positions: Sequence[int] | None = None,
     sink: Sink | None = None,
@@ -62,28 +63,32 @@ def run(
             (m, ...) in [0, 1].
         targets: n rows.
         settings: the attack.
-        batch_size: images in one pass; changes nothing but speed and memory.
+        batch_size: images in one pass; by default by the device
+            (:mod:`advlearn.learners.batches`). It changes nothing but speed and memory.
         positions: position among ``images`` of each row of ``targets``; by default 0, 1, ...
         sink: called with the positions and the perturbed images of attacks that are over, each
             image once, in the order in which they end.
 
     Raises:
         UserError: wrong images or positions, a network with another number of labels than the
-            targets, or one whose logits or gradients are not finite.
+            targets, one whose logits or gradients are not finite, or one image does not fit into
+            the device's memory.
         BudgetViolation: a perturbed image is outside the box (a defect).
     """
     positions = range(len(targets)) if positions is None else positions
-    if len(positions) != len(targets) or batch_size < 1:
+    if len(positions) != len(targets):
         raise UserError(
-            "each row of the targets needs one image, and a batch at least one row",
-            where=f"{len(positions)} positions, {len(targets)} rows, batch_size {batch_size}",
-            remedy="give as many positions as rows and a batch size of at least 1",
+            "each row of the targets needs one image",
+            where=f"{len(positions)} positions, {len(targets)} rows",
+            remedy="give as many positions as rows",
         )
     variable = TanhVariable(settings.clean_map)
     device = _device(model)
     with frozen(model):
-        fast = _accelerated(model, images, positions, device)
+        few = _few(images, positions, device)
+        fast = _accelerated(model, few)
         _check_labels(fast, images, positions, targets, device)
+        size = images_at_once(fast, few, on_cpu=ON_CPU, gradient=True, asked=batch_size)
         return attack(
             build(settings, fast),
             images,
@@ -93,7 +98,7 @@ def run(
             success=settings.success,
             keep=settings.keep,
             iterations=settings.iterations,
-            batch_size=batch_size,
+            batch_size=size,
             device=device,
             sink=sink,
         )
@@ -128,7 +133,7 @@ def clean_logits(
     model: nn.Module,
     images: Any,
     settings: TopkAttackSettings,
-    batch_size: int,
+    batch_size: int | None = None,
     positions: Sequence[int] | None = None,
 ) -> Tensor:
     """Logits (n, c) of the images as the attack shows them to the network first, on the CPU.
@@ -139,22 +144,28 @@ def clean_logits(
         model: as for :func:`run`, like
         images: all others.
         settings: the attack.
-        batch_size: images in one pass.
+        batch_size: images in one pass; by default by the device.
         positions: which images; by default all.
 
     Raises:
-        UserError: the network's logits are not finite.
+        UserError: the network's logits are not finite, or one image does not fit into the
+            device's memory.
     """
     positions = range(len(images)) if positions is None else positions
     variable, device = TanhVariable(settings.clean_map), _device(model)
-    parts = []
+    parts: list[Tensor] = []
     with frozen(model):
-        fast = _accelerated(model, images, positions, device)
-        for first in range(0, len(positions), batch_size):
-            names = [int(name) for name in positions[first : first + batch_size]]
+        few = _few(images, positions, device)
+        fast = _accelerated(model, few)
+        size = images_at_once(fast, few, on_cpu=ON_CPU, gradient=False, asked=batch_size)
+
+        def show(part: slice) -> None:
+            names = [int(name) for name in positions[part]]
             seen = variable.clean(torch.as_tensor(images[names]).to(device))
             with named_by(names):
                 parts.append(logits_of(fast, seen).cpu())
+
+        in_batches(len(positions), size, show)
     return torch.cat(parts) if parts else torch.empty(0)
 
 
@@ -176,14 +187,15 @@ def _check_labels(
         with named_by(first):
             loaded = torch.as_tensor(images[first]).to(device)
             check_pixels(loaded, first)
-            logits = logits_of(model, loaded)
+            logits = halving(1, lambda _: logits_of(model, loaded))
         check_shape(logits, 1, targets.relevant.shape[1])
 
 
-def _accelerated(
-    model: nn.Module, images: Any, positions: Sequence[int], device: torch.device
-) -> nn.Module:
-    sample = [int(name) for name in positions[:4]]
-    if not sample:
-        return model
-    return accelerated(model, torch.as_tensor(images[sample]).to(device))
+def _few(images: Any, positions: Sequence[int], device: torch.device) -> Tensor:
+    """The first images (m, ...) on the device; m = 0 where there are none."""
+    names = [int(name) for name in positions[: 4 if device.type == "cpu" else SAMPLE]]
+    return torch.as_tensor(images[names]).to(device) if names else torch.empty(0, device=device)
+
+
+def _accelerated(model: nn.Module, few: Tensor) -> nn.Module:
+    return accelerated(model, few) if len(few) else model

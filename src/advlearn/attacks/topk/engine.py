@@ -2,7 +2,8 @@
 
 Each row of the batch is a slot. An image leaves as soon as its attack is over, and the next of the
 queue moves into its slot. Nothing an image's attack does depends on the other rows, so results do
-not depend on the batch size beyond the rounding of the network.
+not depend on the batch size beyond the rounding of the network. Where the device's memory does not
+suffice, the images of the batch begin again in smaller batches.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from torch import Tensor
 from advlearn.attacks.topk.targets import Goal, TopkTargets, build_goal, reached
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball, LinfBall
+from advlearn.learners.batches import halving
 from advlearn.support.errors import BudgetViolation, UserError
-from advlearn.support.finite import NotFiniteError
+from advlearn.support.finite import NotFiniteError, deferred, look_every
 
 State = dict[str, Tensor]
 """One row an image: the loop's own tensors and the solver's, moved and compacted together."""
@@ -98,27 +100,159 @@ def attack(
     """Attack ``images[positions]``; row i of ``targets`` belongs to ``positions[i]``.
 
     Raises:
-        UserError: an image is not in [0, 1], or the network's logits or gradients are not finite.
+        UserError: an image is not in [0, 1], the network's logits or gradients are not finite, or
+            one image does not fit into the device's memory.
         BudgetViolation: a perturbed image is outside the box (a defect).
     """
     n, n_labels = targets.relevant.shape
     found = _empty(n, n_labels)
     truth = targets.with_true_relevant()
-    targets = targets.to(device)
-    waiting = 0
+    loop = _Loop(
+        solver,
+        images,
+        positions,
+        targets.to(device),
+        variable,
+        success,
+        keep,
+        iterations,
+        found,
+        sink,
+    )
+    if n:
+        halving(min(batch_size, n), loop.run)
+    final_goal = build_goal(truth, found.clean_logits, success)
+    found.success[:] = reached(found.adversarial_logits, final_goal)
+    return found
 
-    def admit(count: int) -> State:
-        nonlocal waiting
-        rows = torch.arange(waiting, min(n, waiting + count))
-        waiting += len(rows)
-        names = [int(positions[row]) for row in rows.tolist()]
-        loaded = torch.as_tensor(images[names]).to(device)
+
+class _Loop:
+    """The slots of one attack; the arguments are those of :func:`attack`."""
+
+    def __init__(
+        self,
+        solver: Solver,
+        images: Any,
+        positions: Sequence[int],
+        targets: TopkTargets,
+        variable: TanhVariable,
+        success: str,
+        keep: str,
+        iterations: int,
+        found: TopkOutcome,
+        sink: Sink | None,
+    ) -> None:
+        self._solver, self._variable = solver, variable
+        self._images, self._positions, self._targets = images, positions, targets
+        self._success, self._keep, self._iterations = success, keep, iterations
+        self._found, self._sink = found, sink
+        # Rows of the targets that are not over.
+        self._left = torch.ones(len(targets), dtype=torch.bool)
+        self._queue = torch.empty(0, dtype=torch.int64)
+
+    def run(self, size: int) -> None:
+        """Attack all images that are left, ``size`` at once."""
+        every = look_every(self._targets.relevant.device)
+        if every == 1 or not self._every_few_steps(size, every):
+            self._each_step(size)
+
+    def _each_step(self, size: int) -> None:
+        self._queue = self._left.nonzero().squeeze(1)
+        state = self._admit(size)
+        while len(state["row"]):
+            started = time.perf_counter()
+            goal, image = self._goal(state), self._solver.image(state)
+            with named_by(self._names(state["row"])):
+                logits = self._solver.advance(state, image, goal)
+            fresh = state["step"] == 0
+            if bool(fresh.any()):
+                state["clean_logits"][fresh] = logits[fresh]
+                if goal.floor is not None:
+                    goal.floor[fresh] = self._floor(goal.targets[fresh], logits[fresh])
+            hit = reached(logits, goal)
+            _keep(state, image, logits, hit)
+            over = self._over(state, logits, goal)
+            state["step"] += 1
+            state["seconds"] += (time.perf_counter() - started) / len(over)
+            free = over.nonzero().squeeze(1)
+            if len(free):
+                self._finish({key: value[free] for key, value in state.items()},
+                             image[free], logits[free])  # fmt: skip
+                _refill(state, free, self._admit(len(free)))
+
+    def _every_few_steps(self, size: int, every: int) -> bool:
+        """The same for a GPU: nothing is read between two looks.
+
+        An image whose attack is over goes on until the next look, and what it was is kept. Returns
+        whether all checks hold; else the images in the slots are not over.
+        """
+        self._queue = self._left.nonzero().squeeze(1)
+        state = _marked(self._admit(size))
+        while len(state["row"]):
+            started = time.perf_counter()
+            with deferred() as checks:
+                for number in range(every):
+                    self._step(state, fresh=number == 0)
+            if not checks.hold():
+                return False
+            state["seconds"] += (time.perf_counter() - started) / len(state["row"])
+            free = state["over"].nonzero().squeeze(1)
+            if len(free):
+                done = {key: value[free] for key, value in state.items()}
+                self._finish(done, done["last"], done["last_logits"])
+                _refill(state, free, _marked(self._admit(len(free))))
+        return True
+
+    def _step(self, state: State, fresh: bool) -> None:
+        """One step; ``fresh``: some images may be at their first."""
+        goal, image = self._goal(state), self._solver.image(state)
+        logits = self._solver.advance(state, image, goal)
+        if fresh:
+            first = (state["step"] == 0)[:, None]
+            torch.where(first, logits, state["clean_logits"], out=state["clean_logits"])
+            if goal.floor is not None:
+                floor = self._floor(goal.targets, logits)
+                torch.where(first, floor, goal.floor, out=goal.floor)
+        _keep_everywhere(state, image, logits, reached(logits, goal) & ~state["over"])
+        over = self._over(state, logits, goal)
+        state["step"] += ~state["over"]
+        ends = over & ~state["over"]
+        _write(state, "last", ends, image)
+        _write(state, "last_logits", ends, logits)
+        state["over"] |= over
+
+    def _goal(self, state: State) -> Goal:
+        return Goal(
+            TopkTargets(state["relevant"], state["specified"], self._targets.k),
+            state["floor"] if self._success == "strict" else None,
+        )
+
+    def _floor(self, targets: TopkTargets, logits: Tensor) -> Tensor:
+        floor = build_goal(targets, logits, self._success).floor
+        assert floor is not None
+        return floor
+
+    def _over(self, state: State, logits: Tensor, goal: Goal) -> Tensor:
+        over = (state["step"] + 1 >= self._iterations) | self._solver.exhausted(state, logits, goal)
+        return over | state["found"] if self._keep == "first" else over
+
+    def _names(self, rows: Tensor) -> list[int]:
+        return [int(self._positions[row]) for row in rows.tolist()]
+
+    def _admit(self, count: int) -> State:
+        """Rows for the first images of the queue; nothing where it is empty."""
+        rows, self._queue = self._queue[:count], self._queue[count:]
+        if not len(rows):
+            return {}
+        names, targets, n_labels = self._names(rows), self._targets, self._targets.relevant.shape[1]
+        device = targets.relevant.device
+        loaded = torch.as_tensor(self._images[names]).to(device)
         check_pixels(loaded, names)
         # A copy: newcomers are written into its rows, and `loaded` may be the caller's memory.
-        clean = variable.clean(loaded).clone()
+        clean = self._variable.clean(loaded).clone()
         m = len(rows)
         return {
-            **solver.start(variable.start(loaded)),
+            **self._solver.start(self._variable.start(loaded)),
             "row": rows.to(device),
             "clean": clean,
             "step": torch.zeros(m, dtype=torch.int64, device=device),
@@ -134,39 +268,26 @@ def attack(
             "kept_step": torch.zeros(m, dtype=torch.int64, device=device),
         }
 
-    state = admit(min(batch_size, n)) if n else {}
-    while state and len(state["row"]):
-        started = time.perf_counter()
-        goal = Goal(
-            TopkTargets(state["relevant"], state["specified"], targets.k),
-            state["floor"] if success == "strict" else None,
-        )
-        image = solver.image(state)
-        with named_by([int(positions[row]) for row in state["row"].tolist()]):
-            logits = solver.advance(state, image, goal)
-        fresh = state["step"] == 0
-        if bool(fresh.any()):
-            state["clean_logits"][fresh] = logits[fresh]
-            if goal.floor is not None:
-                floor = build_goal(goal.targets[fresh], logits[fresh], success).floor
-                assert floor is not None
-                goal.floor[fresh] = floor
-        hit = reached(logits, goal)
-        _keep(state, image, logits, hit)
-        over = (state["step"] + 1 >= iterations) | solver.exhausted(state, logits, goal)
-        if keep == "first":
-            over |= state["found"]
-        state["step"] += 1
-        state["seconds"] += (time.perf_counter() - started) / len(over)
-        free = over.nonzero().squeeze(1)
-        if len(free) == 0:
-            continue
-        _finish({key: value[free] for key, value in state.items()}, image[free], logits[free],
-                variable, found, positions, sink)  # fmt: skip
-        _refill(state, free, admit(len(free)) if waiting < n else {})
-    final_goal = build_goal(truth, found.clean_logits, success)
-    found.success[:] = reached(found.adversarial_logits, final_goal)
-    return found
+    def _finish(self, done: State, last: Tensor, last_logits: Tensor) -> None:
+        """Write down attacks that are over, and hand their images on."""
+        found, won = self._found, done["found"]
+        shape = (-1, *([1] * (last.ndim - 1)))
+        image = torch.where(won.reshape(shape), done["kept"], last)
+        rows = done["row"].cpu()
+        names = self._names(rows)
+        if not bool(((image >= 0) & (image <= 1)).all()):
+            raise BudgetViolation(f"one of the perturbed images {names} has pixels outside [0, 1]")
+        found.iterations[rows] = torch.where(won, done["kept_step"], done["step"]).cpu()
+        found.l2[rows] = L2Ball(1.0).distance(done["clean"], image).cpu()
+        found.linf[rows] = LinfBall(1.0).distance(done["clean"], image).cpu()
+        found.l2_pretanh[rows] = self._variable.length(done["clean"], image).cpu()
+        found.clean_logits[rows] = done["clean_logits"].cpu().to(found.clean_logits.dtype)
+        kept_logits = torch.where(won[:, None], done["kept_logits"], last_logits)
+        found.adversarial_logits[rows] = kept_logits.cpu().to(found.clean_logits.dtype)
+        found.seconds[rows] = done["seconds"].cpu()
+        self._left[rows] = False
+        if self._sink is not None:
+            self._sink(names, image)
 
 
 def _keep(state: State, image: Tensor, logits: Tensor, hit: Tensor) -> None:
@@ -184,33 +305,32 @@ def _keep(state: State, image: Tensor, logits: Tensor, hit: Tensor) -> None:
     state["kept_step"][better] = state["step"][better]
 
 
-def _finish(
-    done: State,
-    last: Tensor,
-    last_logits: Tensor,
-    variable: TanhVariable,
-    found: TopkOutcome,
-    positions: Sequence[int],
-    sink: Sink | None,
-) -> None:
-    """Write down attacks that are over, and hand their images on."""
-    won = done["found"]
-    shape = (-1, *([1] * (last.ndim - 1)))
-    image = torch.where(won.reshape(shape), done["kept"], last)
-    rows = done["row"].cpu()
-    names = [int(positions[row]) for row in rows.tolist()]
-    if not bool(((image >= 0) & (image <= 1)).all()):
-        raise BudgetViolation(f"one of the perturbed images {names} has pixels outside [0, 1]")
-    found.iterations[rows] = torch.where(won, done["kept_step"], done["step"]).cpu()
-    found.l2[rows] = L2Ball(1.0).distance(done["clean"], image).cpu()
-    found.linf[rows] = LinfBall(1.0).distance(done["clean"], image).cpu()
-    found.l2_pretanh[rows] = variable.length(done["clean"], image).cpu()
-    found.clean_logits[rows] = done["clean_logits"].cpu().to(found.clean_logits.dtype)
-    kept_logits = torch.where(won[:, None], done["kept_logits"], last_logits)
-    found.adversarial_logits[rows] = kept_logits.cpu().to(found.clean_logits.dtype)
-    found.seconds[rows] = done["seconds"].cpu()
-    if sink is not None:
-        sink(names, image)
+def _marked(state: State) -> State:
+    """The state with marks of the images that are over, and what each was at its end."""
+    if state:
+        state |= {
+            "over": torch.zeros_like(state["found"]),
+            "last": torch.empty_like(state["clean"]),
+            "last_logits": torch.empty_like(state["clean_logits"]),
+        }
+    return state
+
+
+def _keep_everywhere(state: State, image: Tensor, logits: Tensor, hit: Tensor) -> None:
+    """:func:`_keep` without waiting for the device: all rows are gone through."""
+    distance = L2Ball(1.0).distance(state["clean"], image)
+    better = hit & (distance < state["kept_l2"])
+    state["found"] |= better
+    _write(state, "kept", better, image)
+    _write(state, "kept_logits", better, logits)
+    _write(state, "kept_l2", better, distance)
+    _write(state, "kept_step", better, state["step"])
+
+
+def _write(state: State, name: str, where: Tensor, values: Tensor) -> None:
+    """Replace the rows of ``state[name]`` that are marked in ``where``, bool (m,)."""
+    chosen = where.reshape(-1, *([1] * (values.ndim - 1)))
+    state[name] = torch.where(chosen, values, state[name])
 
 
 def _refill(state: State, free: Tensor, newcomers: State) -> None:

@@ -21,7 +21,7 @@ def attack_task(
     test: MultiLabelSplit,
     task: Task,
     rows: PerturbedRows,
-    batch_size: int,
+    batch_size: int | None,
     progress: Progress,
 ) -> SavedState:
     """Attack the images of a task.
@@ -31,7 +31,7 @@ def attack_task(
         test: the images.
         task: which of them are attacked, and the labels that are to leave the top k.
         rows: where the perturbed images go.
-        batch_size: images attacked at once.
+        batch_size: images attacked at once; None: by the device.
         progress: is told of every finished image.
 
     Returns:

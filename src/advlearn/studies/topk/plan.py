@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advlearn.settings.data import SourceSettings
 from advlearn.settings.run import Wildcards
+from advlearn.settings.topk import ON_CPU
 from advlearn.studies.plan import StudyPlan
 from advlearn.studies.topk.settings.study import TopkSettings
 from advlearn.support.codedigest import own_function_digest
@@ -58,6 +59,7 @@ class TopkPlan(StudyPlan[TopkSettings]):
         topk = self.settings
         if topk.dataset == "scenes":
             return 4000
-        batch = max(topk.batch_size, topk.model_of(wildcards).training.batch_size)
+        # Where the batch follows the memory of a GPU, little of it is in that of the machine.
+        batch = max(topk.batch_size or ON_CPU, topk.model_of(wildcards).training.batch_size)
         side = topk.photos.size or 448  # the largest that a data set has of its own
         return 2000 + round(3.3e-3 * side**2 * batch)

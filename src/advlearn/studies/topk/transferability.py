@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.data.multilabel.store import MultiLabelSplit
+from advlearn.learners.batches import forward
 from advlearn.metrics.accuracy import all_logits
 from advlearn.metrics.ranking import MEASURES, measures, top_k_mask
 from advlearn.studies.topk.settings.jobs import TopkTransferJob
@@ -117,6 +119,6 @@ def _as_masks(column: pd.Series, like: Tensor) -> np.ndarray:
 
 
 def _logits(network: nn.Module, images: Tensor, relevant: Tensor) -> Tensor:
-    return (
-        all_logits(network, images, batch_size=64) if len(images) else torch.zeros(relevant.shape)
-    )
+    if not len(images):
+        return torch.zeros(relevant.shape)
+    return forward(network, images, partial(all_logits, network, images), on_cpu=64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from advlearn.attacks import build as build_attack
 from advlearn.data.splits import SPLITS, SplitName
 from advlearn.data.store import StoredSplit, open_split
 from advlearn.deviations import margin
+from advlearn.learners.batches import forward
 from advlearn.learners.networks.weights import load_network, own_network_digest
 from advlearn.metrics.accuracy import all_logits
 from advlearn.studies.selective.settings.jobs import CraftJob
@@ -81,7 +83,7 @@ def _crafted(
             return found.cpu().numpy()
 
         made = torch.from_numpy(checkpoint.array(f"{split}-{start}", perturbed))
-        logits = all_logits(network, made)
+        logits = _logits(network, made)
         change = (made - images).flatten(1)
         frames.append(
             pd.DataFrame(
@@ -89,7 +91,7 @@ def _crafted(
                     "split": split,
                     "position": np.arange(start, start + len(labels)),
                     "label": labels.numpy(),
-                    "clean_prediction": all_logits(network, images).argmax(1).numpy(),
+                    "clean_prediction": _logits(network, images).argmax(1).numpy(),
                     "adversarial_prediction": logits.argmax(1).numpy(),
                     "loss": cross_entropy(logits, labels, reduction="none").numpy(),
                     "margin": margin(logits, labels).numpy(),
@@ -99,3 +101,7 @@ def _crafted(
             )
         )
         yield made.numpy()
+
+
+def _logits(network: nn.Module, images: Tensor) -> Tensor:
+    return forward(network, images, partial(all_logits, network, images))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
 from advlearn.data.splits import SplitName
 from advlearn.data.store import StoredSplit, load_info, open_split
+from advlearn.learners.batches import forward
 from advlearn.learners.networks.weights import load_network, load_networks, own_network_digest
 from advlearn.metrics.accuracy import correct
 from advlearn.settings.cluster import NO_CLUSTERING
@@ -154,10 +156,10 @@ def _verdicts(
     for name, split in splits.items():
         for rows in split.clean.blocks(split.count):
             clean, crafted, labels = split.read(rows)
-            right = correct(model, clean, labels)
+            right = _correct(model, clean, labels)
             found[name, "clean"].append(right)
             if "transfer" in settings.evaluation.protocols:
-                found[name, "transfer"].append(correct(model, crafted, labels))
+                found[name, "transfer"].append(_correct(model, crafted, labels))
             if "whitebox" in settings.evaluation.protocols:
                 # The same random starts for every model: differences between cells are paired.
                 result = robust_verdicts(
@@ -170,6 +172,10 @@ def _verdicts(
                 )
                 found[name, "whitebox"].append(result.robust.cpu().numpy())
     return {key: np.concatenate(parts) for key, parts in found.items()}
+
+
+def _correct(model: nn.Module, images: Tensor, labels: Tensor) -> np.ndarray:
+    return forward(model, images, partial(correct, model, images, labels))
 
 
 def _measures(found: Verdicts, settings: EvaluateJob) -> list[dict[str, Any]]:

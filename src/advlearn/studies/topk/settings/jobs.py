@@ -72,7 +72,7 @@ class TopkAttackJob(Settings):
     cells: tuple[TopkCell, ...] = Field(..., min_length=1)
     images: int = Field(..., ge=1, description="first eligible test images of each cell")
     keep_images: bool = Field(False, description="write the perturbed images down")
-    batch_size: int = Field(..., ge=1)
+    batch_size: int | None = Field(None, ge=1)
 
     @classmethod
     def of(cls, study: TopkSettings, run: RunSettings, wildcards: Wildcards) -> Self:

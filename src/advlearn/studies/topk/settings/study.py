@@ -19,7 +19,7 @@ from advlearn.settings.base import (
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings, ScenesSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
-from advlearn.settings.topk import METHODS, PRESETS, Method, Surrogate, TopkAttackSettings
+from advlearn.settings.topk import METHODS, ON_CPU, PRESETS, Method, Surrogate, TopkAttackSettings
 from advlearn.studies.topk.settings.cells import JOBS, cells_of
 from advlearn.studies.topk.settings.fit import check_images, check_labels, check_weights
 from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
@@ -36,6 +36,12 @@ class FocusSettings(Settings):
 
     k: _Count = Field(3, description="k of the sweeps")
     n_specified: _Count = Field(2, description="labels drawn for an image in the sweeps")
+
+
+_BATCH_SIZE = (
+    f"images attacked at once; bounds the memory. `null`: by the device, {ON_CPU} on a CPU and what"
+    " fits into the memory of a GPU"
+)
 
 
 class TopkSettings(StudySettings):
@@ -100,7 +106,7 @@ class TopkSettings(StudySettings):
         200, ge=1, description="eligible test images of each cell, the first in order"
     )
     examples: int = Field(3, ge=1, le=8, description="images shown in the figure")
-    batch_size: int = Field(64, ge=1, description="images attacked at once; bounds the memory")
+    batch_size: int | None = Field(None, ge=1, description=_BATCH_SIZE)
 
     @field_validator("models", "label_sets", mode="before")
     @classmethod

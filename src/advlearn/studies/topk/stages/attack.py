@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
+import torch
 import typer
 
 from advlearn.data.multilabel.store import load_multilabel
 from advlearn.learners.networks.weights import load_network, own_network_digest
+from advlearn.settings.topk import ON_CPU
 from advlearn.studies.topk.outcomes import as_frame, attack_task
 from advlearn.studies.topk.perturbed import PerturbedImages
 from advlearn.studies.topk.settings.jobs import TopkAttackJob
@@ -22,6 +24,8 @@ from advlearn.support.progress import Progress
 
 _BATCHES = 8
 """Images attacked between two places at which a killed job can resume, in full batches."""
+_ON_GPU = 4096
+"""The same in images, where the batch follows the memory of a GPU."""
 
 
 def topk_attack(
@@ -48,7 +52,7 @@ def topk_attack(
     network = load_network(weights).to(torch_device)
     check_labels(settings, multilabel.info.n_classes)
     tasks = tasks_of(settings, network, test, seed)
-    chunks = [chunk for task in tasks for chunk in task.chunks(_BATCHES * settings.batch_size)]
+    chunks = [chunk for task in tasks for chunk in task.chunks(_chunk(settings, torch_device))]
     total = sum(len(chunk) for chunk in chunks)
     progress = Progress(f"topk_attack {out.parent.name} seed {seed}", total, "images")
     outcomes = []
@@ -68,3 +72,10 @@ def topk_attack(
     write_csv(out.with_suffix(".csv"), pd.DataFrame(counts))
     write_parquet(out, pd.concat(outcomes, ignore_index=True))
     checkpoint.finish()
+
+
+def _chunk(settings: TopkAttackJob, device: torch.device) -> int:
+    """Images between two places at which a killed job can resume: the same in every run."""
+    if settings.batch_size is None and device.type != "cpu":
+        return _ON_GPU
+    return _BATCHES * (settings.batch_size or ON_CPU)
