@@ -98,7 +98,7 @@ def write_table(table: Table, stem: Path) -> list[Path]:
 
 def markdown(table: Table) -> str:
     """The table as Markdown: heading, caption, one pipe table a group, notes."""
-    lines = [f"## {escape_markdown(table.title)}", "", escape_markdown(table.caption), ""]
+    lines = [f"## {escape_markdown(table.title)}", "", _paragraph(table.caption), ""]
     for group in table.groups:
         if group.title:
             lines += [f"**{escape_markdown(group.title)}**", ""]
@@ -230,6 +230,12 @@ def escape_markdown(text: str) -> str:
     A bar is one outside of a table.
     """
     return _MARKED.sub(r"\\\g<0>", shown(text))
+
+
+def _paragraph(text: str) -> str:
+    """Escaped text that begins a line, where a bar and a blank would begin a row of a table."""
+    escaped = escape_markdown(text)
+    return f"\\{escaped}" if escaped.startswith("| ") else escaped
 
 
 def _pipe(text: str) -> str:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from advlearn.report.labels import LONGEST, Labels
@@ -84,6 +84,8 @@ def test_no_row_of_latex_begins_with_an_argument(names: list[str]) -> None:
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=4))
+@example(["| a"])
+@example(["| "])
 @settings(max_examples=150)
 def test_markdown_has_the_same_cells_in_every_row(names: list[str]) -> None:
     lines = markdown(table_of(names)).split("\n")
