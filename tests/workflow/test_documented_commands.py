@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.workflow.project import ROOT, Project, job_counts
@@ -20,13 +21,33 @@ FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | 
 YAML = re.compile(r"# (?P<file>[\w-]+\.yaml)\b")
 MODULE = re.compile(r"^`(?P<file>[\w/]+\.py)`, [^\n]*\n\n\Z", re.MULTILINE)
 CODE = "path/to/your/code"
-# What the reader has: names only, since nothing is read while jobs are planned.
+PHOTOS = "/path/to/my-photos"
+CLASSES = ",".join(f"class{number}" for number in range(81))
+CATEGORIES = (
+    '{"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}, {"id": 3, "name": "c"}]}'
+)
+# What the reader has: heads of lists, small tables and arrays are read while jobs are planned.
 OWN = {
     f"{CODE}/mylab/networks.py": "def wide(settings, shape, n_classes): ...\n",
-    "my_images.npz": "",
-    "tables/flow.csv": "x,y,kind\n0,0,a\n",
+    "tables/flow.csv": "x,y,kind\n" + "".join(f"{number},{number % 3},a\n" for number in range(9)),
     "my-copy.yaml": "topk: {photos: {root: copy}}\n",
+    **{f"my-photos/annotations/instances_{part}2014.json": CATEGORIES for part in ("train", "val")},
+    **{
+        f"copy/classification_labels/classification_{part}.csv": f"img,{CLASSES}\n"
+        for part in ("trainval", "test")
+    },
+    **{f"copy/ImageList/{part}Imagelist.txt": "a.jpg\n" for part in ("Train", "Test")},
 }
+
+
+def write_images(path: Path) -> None:
+    """Own arrays of ten classes, more than what is set aside for validation."""
+    arrays: dict[str, np.ndarray] = {}
+    for part, n in (("train", 2000), ("test", 100)):
+        arrays[f"{part}_images"] = np.zeros((n, 28, 28), dtype=np.uint8)
+        arrays[f"{part}_labels"] = np.arange(n) % 10
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
 
 SELECTIVE, TOPK = "docs/studies/selective.md", "docs/studies/topk.md"
 SLURM = "--workflow-profile profiles/slurm"
@@ -143,7 +164,8 @@ def plan_size(project: Project, command: Command) -> int | str:
     for name, text in {**OWN, **dict(command.files)}.items():
         path = project.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text.replace(PHOTOS, "my-photos"), encoding="utf-8")
+    write_images(project.root / "my_images.npz")
     for package in (project.root / CODE).glob("*"):
         package.joinpath("__init__.py").touch()
     packages = os.pathsep.join((str(project.root / "src"), str(project.root / CODE)))
