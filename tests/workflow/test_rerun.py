@@ -30,8 +30,8 @@ pytestmark = pytest.mark.xdist_group("smoke")
 CODE = {
     "a metric of the networks": (
         "src/advlearn/metrics/accuracy.py",
-        "batch_size: int = 500",
-        "batch_size: int = 501",
+        "batch_size: int = 500) -> Tensor",
+        "batch_size: int = 501) -> Tensor",
         images("download", "prepare", "topk_data", "topk_pretrain", "topk_attack"),
     ),
     "style of the figures": (
@@ -93,8 +93,8 @@ CODE = {
     ),
     "a point set": (
         "src/advlearn/data/point_sets.py",
-        "FEWEST = 3",
-        "FEWEST = 4",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nPOINTS = 1\n",
         bilevel("bilevel_onepoint", "bilevel_delta"),
     ),
     "the solver of convex clustering": (
