@@ -286,7 +286,7 @@ def test_a_read_only_folder_is_an_error_and_nothing_else_happens(
     project = smoke.moved(tmp_path / "copy")
     results = project.root / "results"
     tables = project.bytes_of(f"{RUN}/paper/tables/*")
-    project.edit("src/advlearn/metrics/accuracy.py", "int = 500", "int = 501")
+    project.edit("src/advlearn/metrics/accuracy.py", "int = 500) ->", "int = 501) ->")
     with mounted(results, "--bind", str(results)):
         subprocess.run(["mount", "-o", "remount,bind,ro", results], check=True)
         done = project.snakemake()
