@@ -116,6 +116,11 @@ class Checks:
         """Add a condition, a bool tensor with one entry."""
         self._holds = condition if self._holds is None else self._holds & condition
 
+    def into(self, holds: Tensor) -> None:
+        """Clear ``holds``, a bool tensor with one entry, if a condition does not hold."""
+        if self._holds is not None:
+            holds.logical_and_(self._holds)
+
     def hold(self) -> bool:
         """Whether all conditions hold: waits for the device."""
         return self._holds is None or bool(self._holds)
