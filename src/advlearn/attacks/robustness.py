@@ -19,6 +19,7 @@ from advlearn import attacks
 from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.ascent import ProjectedAscent, Step, check_inputs
 from advlearn.attacks.min_effort import broadcast_like
+from advlearn.budgets import LinfBall
 from advlearn.learners.batches import halving, images_at_once, in_batches
 from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
@@ -279,8 +280,12 @@ class _Run:
         fooled = logits.argmax(1) != slots["label"]
         slots["fooled"] |= fooled & ~over
         over |= fooled | (slots["done"] >= self._solver.steps)
-        moved = step(iterate.clone(), gradient)
-        slots["iterate"] = torch.where(broadcast_like(over, iterate), iterate, moved)
+        still = broadcast_like(over, iterate)
+        if isinstance(self._solver.budget, LinfBall):
+            # Without a gradient an iterate of this ball stays as it is, to the last digit.
+            step(iterate, gradient.masked_fill(still, 0))
+        else:
+            slots["iterate"] = torch.where(still, iterate, step(iterate.clone(), gradient))
         slots["done"] += ~over
 
     def _admit(self, count: int) -> Slots:
