@@ -116,6 +116,11 @@ class Checks:
         """Add a condition, a bool tensor with one entry."""
         self._holds = condition if self._holds is None else self._holds & condition
 
+    @property
+    def condition(self) -> Tensor | None:
+        """All conditions in one, a bool tensor with one entry on their device; None: no check."""
+        return self._holds
+
     def hold(self) -> bool:
         """Whether all conditions hold: waits for the device."""
         return self._holds is None or bool(self._holds)
