@@ -284,7 +284,7 @@ def training(sizes: Sizes, device: torch.device) -> Rows:
         count = sum(len(step) for member in members for step in member.batches)
 
         def together() -> object:
-            return train_stack(model, pool, labels.repeat(2), members, "adam", 0)  # noqa: B023
+            return train_stack(model, pool, labels.repeat(2), members, 0)  # noqa: B023
 
         def alone() -> int:
             model.load_state_dict(start)  # noqa: B023

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from advlearn.settings.attack import FgsmSettings
+from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.network import NetworkSettings, RetrainSettings
 from advlearn.studies.selective.settings.jobs import RetrainJob
 from advlearn.studies.selective.stages.retrain import retrain
@@ -35,15 +35,21 @@ class TinyRun:
     def selection(self) -> Path:
         return self.folder / "selections" / "u" / "seed0" / "fgsm" / "pca.csv"
 
-    def retrain(self, out: Path, settings: RetrainSettings, seed: int = 0) -> None:
-        """Run the stage retrain on the selection of this run."""
+    def retrain(
+        self,
+        out: Path,
+        settings: RetrainSettings,
+        seed: int = 0,
+        attack: PgdSettings | None = None,
+    ) -> None:
+        """Run the stage retrain on the selection of this run, online by ``attack`` if given."""
         retrain(
             data=self.data,
             weights=self.weights,
             adversarial=self.outcomes.with_name("train.npy"),
             selection=self.selection,
             model=self.model,
-            settings=RetrainJob(retrain=settings, attack=self.attack),
+            settings=RetrainJob(retrain=settings, attack=attack or self.attack),
             seed=seed,
             out=out,
             device="cpu",

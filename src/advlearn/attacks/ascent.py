@@ -133,8 +133,7 @@ class ProjectedAscent:
         """Where run number ``restart`` begins: ``images`` themselves without random start."""
         if not self.random_start:
             return images
-        generator = torch.Generator().manual_seed(derive_seed(seed, "random start", restart))
-        return self.budget.random_start(images, generator)
+        return self.budget.random_start(images, start_generator(seed, restart))
 
     def stepper(self, clean: Tensor) -> Step:
         """``(iterate, gradient) -> next iterate`` for the batch ``clean``; overwrites the iterate.
@@ -186,6 +185,11 @@ class ProjectedAscent:
             _, gradient = problem.linearise(iterate, labels)
             iterate = step(iterate, gradient)
         return iterate
+
+
+def start_generator(seed: int, restart: int) -> torch.Generator:
+    """What decides the random starts of run number ``restart`` of an attack with this seed."""
+    return torch.Generator().manual_seed(derive_seed(seed, "random start", restart))
 
 
 def check_inputs(budget: Budget, images: Tensor, labels: Tensor) -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from advlearn.budgets.base import Budget
+from advlearn.budgets.base import Box, Budget
 from advlearn.support.finite import deferred_checks
 
 # Foolbox divides by at least this, so a zero gradient or perturbation stays zero.
@@ -27,20 +27,19 @@ class LinfBall(Budget):
 
     def bounds(self, clean: Tensor) -> tuple[Tensor, Tensor]:
         """Lowest and highest allowed pixels: ball and box in one clamp, worth computing once."""
-        low = (clean - self.epsilon).clamp_(min=self.box.low)
-        high = (clean + self.epsilon).clamp_(max=self.box.high)
-        return low, high
+        return linf_bounds(clean, self.epsilon, self.box)
 
     def project(self, clean: Tensor, candidate: Tensor) -> Tensor:
         """Nearest point of ball and box."""
         low, high = self.bounds(clean)
         return torch.clamp(candidate, low, high)
 
-    def random_start(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """Each pixel's shift uniform in [-epsilon, epsilon], then clipped to the box."""
-        shift = torch.rand(clean.shape, generator=generator, dtype=clean.dtype)
-        shift.mul_(2 * self.epsilon).sub_(self.epsilon)
-        return self.project(clean, shift.to(clean.device).add_(clean))
+    def random_shift(
+        self, shape: torch.Size, dtype: torch.dtype, generator: torch.Generator
+    ) -> Tensor:
+        """Each pixel's shift uniform in [-epsilon, epsilon]."""
+        shift = torch.rand(shape, generator=generator, dtype=dtype)
+        return shift.mul_(2 * self.epsilon).sub_(self.epsilon)
 
     def maximiser(self, gradient: Tensor) -> Tensor:
         """Sign of the gradient; 0 where it is 0."""
@@ -66,19 +65,19 @@ class L2Ball(Budget):
         shift = shortened(candidate - clean, self.epsilon)
         return shift.add_(clean).clamp_(self.box.low, self.box.high)
 
-    def random_start(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+    def random_shift(
+        self, shape: torch.Size, dtype: torch.dtype, generator: torch.Generator
+    ) -> Tensor:
         """Uniform in the ball: d of the d + 2 coordinates of a point of the unit sphere.
 
         Source: Voelker et al. (2017), "Efficiently sampling vectors and coordinates from the
         n-sphere and n-ball"; the same construction as in Foolbox.
         """
-        dimension = math.prod(clean.shape[1:])
-        sphere = torch.randn(
-            (clean.shape[0], dimension + 2), generator=generator, dtype=clean.dtype
-        )
-        shift = sphere[:, :dimension] / torch.linalg.vector_norm(sphere, dim=1, keepdim=True)
-        shift = shift.mul_(self.epsilon).reshape(clean.shape).to(clean.device)
-        return self.project(clean, shift.add_(clean))
+        dimension = math.prod(shape[1:])
+        sphere = torch.randn((shape[0], dimension + 2), generator=generator, dtype=dtype)
+        shift: Tensor = sphere[:, :dimension]
+        shift = shift / torch.linalg.vector_norm(sphere, dim=1, keepdim=True)
+        return shift.mul_(self.epsilon).reshape(shape)
 
     def maximiser(self, gradient: Tensor) -> Tensor:
         """The gradient divided by its length, or by 1e-12 where it is shorter than that."""
@@ -111,6 +110,17 @@ def shortened(shift: Tensor, radius: float | Tensor) -> Tensor:
         radius: one for all, or one an image in a shape (n, 1, ...) that divides ``shift``.
     """
     return shift.mul_((radius / _lengths(shift)).clamp_(max=1))
+
+
+def linf_bounds(clean: Tensor, epsilon: float | Tensor, box: Box) -> tuple[Tensor, Tensor]:
+    """Lowest and highest pixels (n, ...) of L-infinity balls around ``clean`` inside ``box``.
+
+    Args:
+        clean: images (n, ...).
+        epsilon: the radius, or radii that broadcast against ``clean``.
+        box: of all images.
+    """
+    return (clean - epsilon).clamp_(min=box.low), (clean + epsilon).clamp_(max=box.high)
 
 
 def _scale(budget: Budget) -> float:

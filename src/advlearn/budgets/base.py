@@ -65,13 +65,20 @@ class Budget(ABC):
         not always the nearest point of the intersection.
         """
 
-    @abstractmethod
     def random_start(self, clean: Tensor, generator: torch.Generator) -> Tensor:
         """A uniformly random point of each image's ball, then clipped to the box.
 
         The draw is made on the CPU in one piece, so that it depends on the generator and on the
         number and shape of the images alone: not on the device, nor on how they are batched later.
         """
+        shift = self.random_shift(clean.shape, clean.dtype, generator)
+        return self.project(clean, shift.to(clean.device).add_(clean))
+
+    @abstractmethod
+    def random_shift(
+        self, shape: torch.Size, dtype: torch.dtype, generator: torch.Generator
+    ) -> Tensor:
+        """Uniformly random perturbations inside the ball, of ``shape`` (n, ...), on the CPU."""
 
     @abstractmethod
     def maximiser(self, gradient: Tensor) -> Tensor:

@@ -32,11 +32,16 @@ class Step(NamedTuple):
     selected: Tensor
 
 
-def online_attack(attack: AttackSettings, online_steps: int) -> Craft:
+def online_settings(attack: AttackSettings, online_steps: int) -> AttackSettings:
     """The attack for crafting at each step: an iterative one is cut to ``online_steps`` steps."""
     if attack.name == "pgd":
-        attack = attack.model_copy(update={"steps": online_steps, "step_size": None, "restarts": 1})
-    solver = build(attack)
+        return attack.model_copy(update={"steps": online_steps, "step_size": None, "restarts": 1})
+    return attack
+
+
+def online_attack(attack: AttackSettings, online_steps: int) -> Craft:
+    """Crafting by the attack of :func:`online_settings`."""
+    solver = build(online_settings(attack, online_steps))
     return lambda network, images, labels, seed: solver.run(network, images, labels, seed)
 
 
@@ -148,16 +153,16 @@ def steps_of_epoch(
 
 
 def pooled_steps(
-    n: int, positions: Tensor, settings: RetrainSettings, seed: int
+    n: int, positions: Tensor, settings: RetrainSettings, seed: int, first: int
 ) -> tuple[list[Tensor], int]:
-    """All steps of `retrain` with static images, as positions in one pool of images.
+    """All steps of `retrain` as positions in one pool of images.
 
     Args:
-        n: number of clean images, the first of the pool; after them stand the adversarial images
-            of all of them.
+        n: number of clean images, the first of the pool.
         positions: (m,) positions of the selected images.
         settings: schedule, epochs and batch size.
         seed: decides the orders.
+        first: where the adversarial images of all clean ones begin.
 
     Returns:
         Positions of the images of each step, and the number of steps of the last epoch.
@@ -167,7 +172,7 @@ def pooled_steps(
     generators = orders(seed)
     for _ in range(settings.epochs):
         epoch = steps_of_epoch(n, len(positions), settings, *generators)
-        found += [torch.cat([step.clean, n + positions[step.selected]]) for step in epoch]
+        found += [torch.cat([step.clean, first + positions[step.selected]]) for step in epoch]
     return found, len(epoch)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple
@@ -11,15 +12,26 @@ import torch
 from torch import Tensor, nn
 
 from advlearn.attacks import build as build_attack
+from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.robustness import robust_verdicts
+from advlearn.attacks.stacked import solver_of, stacked_correct
+from advlearn.attacks.stacked_robustness import stacked_verdicts
 from advlearn.learners.batches import forward
+from advlearn.learners.networks.stack import Stack
 from advlearn.metrics.accuracy import correct
 from advlearn.settings.attack import AttackSettings
 from advlearn.settings.network import RetrainSettings, TrainingSettings
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.seeds import derive_seed
-from advlearn.training.adversarial import online_attack, retrain
+from advlearn.training.adversarial import (
+    online_attack,
+    online_settings,
+    pooled_steps,
+    retrain,
+)
 from advlearn.training.clean import train_clean
+from advlearn.training.stack import at_once, pays, train_stack
+from advlearn.training.stack_steps import Member
 
 PROTOCOLS = ("whitebox", "transfer")
 """The attack is made against the model itself, or against the one before adversarial training."""
@@ -127,32 +139,45 @@ def pretrain(
 
 def baselines(
     classifier: Classifier,
-    attack: AttackSettings,
-    retrainings: Iterable[RetrainSettings],
+    attacks: Sequence[AttackSettings],
+    retrainings: Sequence[RetrainSettings],
     conditions: Conditions,
-) -> dict[Answer, Baseline]:
-    """Measure a classifier under one attack before and after each way of adversarial training.
+) -> Iterator[dict[Answer, Baseline]]:
+    """Measure a classifier under each attack before and after each way of adversarial training.
+
+    Where it pays, all trainings under all attacks are made side by side.
 
     Args:
         classifier: trained on clean images by `pretrain`.
-        attack: crafts the images of training and measures robustness.
+        attacks: craft the images of training and measure robustness.
         retrainings: ways of adversarial training; all training images are used.
         conditions: images, seed and progress.
 
-    Returns:
-        One baseline a retraining and protocol.
+    Yields:
+        For each attack one baseline a retraining and protocol.
     """
-    measurement = _Measurement(classifier, attack, conditions)
-    classic = measurement.once("classic", measurement.robustness)
-    found = {}
-    for how in retrainings:
-        named = (how.schedule, how.start, how.crafting)
-        after = measurement.once(" ".join(named), partial(measurement.retrained, how))
-        for protocol in PROTOCOLS:
-            baseline = Baseline(classic[protocol], after["clean"], after[protocol])
-            found[Answer(*named, protocol)] = baseline
-    classifier.network.load_state_dict(classifier.pretrained)
-    return found
+    # Made one after the other: each keeps the images that it has crafted.
+    measurements: Iterable[_Measurement] = (
+        _Measurement(classifier, attack, conditions) for attack in attacks
+    )
+    ahead: dict[str, SavedState] = {}
+    if pays(conditions.train.images.device, classifier.network):
+        measurements = list(measurements)
+        ahead = _side_by_side(measurements, retrainings)
+    for measurement in measurements:
+        classic = measurement.once("classic", measurement.robustness)
+        found = {}
+        for how in retrainings:
+            named = _named(how)
+            name = " ".join(named)
+            after = ahead.get(measurement.part(name)) or measurement.once(
+                name, partial(measurement.retrained, how)
+            )
+            for protocol in PROTOCOLS:
+                baseline = Baseline(classic[protocol], after["clean"], after[protocol])
+                found[Answer(*named, protocol)] = baseline
+        classifier.network.load_state_dict(classifier.pretrained)
+        yield found
 
 
 class _Measurement:
@@ -166,7 +191,16 @@ class _Measurement:
 
     def once(self, name: str, make: Callable[[], SavedState]) -> SavedState:
         """A part of the progress of the job, made if it is not there."""
-        return self.conditions.checkpoint.once(f"{self.classifier.name} {self.attack} {name}", make)
+        return self.conditions.checkpoint.once(self.part(name), make)
+
+    def part(self, name: str) -> str:
+        """Name of a part of the progress."""
+        return f"{self.classifier.name} {self.attack} {name}"
+
+    def start(self, how: RetrainSettings) -> Mapping[str, Tensor]:
+        """Weights from which adversarial training starts."""
+        pretrained = how.start == "pretrained"
+        return self.classifier.pretrained if pretrained else self.classifier.untrained
 
     @cached_property
     def crafted(self) -> tuple[Tensor, Tensor]:
@@ -193,10 +227,8 @@ class _Measurement:
 
     def retrained(self, how: RetrainSettings) -> SavedState:
         """The same after adversarial training, and the share without attack."""
-        static, start = self.crafted[0], self.classifier.untrained
-        if how.start == "pretrained":
-            start = self.classifier.pretrained
-        self.network.load_state_dict(start)
+        static = self.crafted[0]
+        self.network.load_state_dict(self.start(how))
         train = self.conditions.train
         retrain(
             self.network,
@@ -210,6 +242,96 @@ class _Measurement:
         )
         clean = _accuracy(self.network, *self.conditions.held_out)
         return {"clean": clean, **self.robustness()}
+
+
+def _named(how: RetrainSettings) -> tuple[str, str, str]:
+    return how.schedule, how.start, how.crafting
+
+
+def _side_by_side(
+    measurements: Sequence[_Measurement], retrainings: Sequence[RetrainSettings]
+) -> dict[str, SavedState]:
+    """The parts of all retrainings under all attacks, as many at a time as there is room for."""
+    first = measurements[0]
+    groups: dict[int, list[_Retraining]] = defaultdict(list)
+    for measurement in measurements:
+        for how in retrainings:
+            attack = None
+            if how.crafting == "online":
+                steps = first.conditions.online_steps
+                attack = solver_of(online_settings(measurement.attack, steps))
+            # Apart by the steps of crafting: side by side each would take as long as the longest.
+            groups[attack.steps if attack else 0].append(_Retraining(measurement, how, attack))
+    # Each member keeps two sets of held-out images: those of the transfer and of the verdicts.
+    size = at_once(2 * first.conditions.held_out.images.numel())
+    parts: dict[str, SavedState] = {}
+    for steps, group in groups.items():
+        for i in range(0, len(group), size):
+            some = group[i : i + size]
+            name = f"{first.classifier.name} side by side {steps} {i}"
+            found = first.conditions.checkpoint.once(name, partial(_retrained, some))
+            for place, each in enumerate(some):
+                name = each.measurement.part(" ".join(_named(each.how)))
+                parts[name] = {key: values[place] for key, values in found.items()}
+    return parts
+
+
+class _Retraining(NamedTuple):
+    """One retraining under one attack, and the attack by which it crafts at each step."""
+
+    measurement: _Measurement
+    how: RetrainSettings
+    online: ProjectedAscent | None
+
+
+def _retrained(some: Sequence[_Retraining]) -> SavedState:
+    """What :meth:`_Measurement.retrained` finds, a list over ``some`` for each number."""
+    classifier, conditions = some[0].measurement.classifier, some[0].measurement.conditions
+    images, labels = conditions.train
+    n, seed = len(images), derive_seed(conditions.seed, "retrain")
+    static = dict.fromkeys(each.measurement for each in some if each.online is None)
+    places = {measurement: n * number for number, measurement in enumerate(static, start=1)}
+    pool = torch.cat([images, *(measurement.crafted[0] for measurement in static)])
+    members = []
+    for measurement, how, online in some:
+        begin = len(pool) if online else places[measurement]
+        batches, last = pooled_steps(n, torch.arange(n), how, seed, begin)
+        members.append(
+            Member(
+                measurement.start(how),
+                batches,
+                how.learning_rate,
+                last,
+                how.optimiser,
+                attack=online,
+                seed=seed,
+            )
+        )
+    trained = train_stack(
+        classifier.network,
+        pool,
+        labels.repeat(len(pool) // n),
+        members,
+        seed,
+        conditions.checkpoint,
+    )
+    stack = Stack(classifier.network, [each.state for each in trained]).eval()
+    held_out, labels = conditions.held_out
+    transferred = torch.stack([each.measurement.crafted[1] for each in some])
+    clean = stacked_correct(stack, held_out[None], labels)
+    verdicts = stacked_verdicts(
+        stack,
+        held_out,
+        labels,
+        [each.measurement.attack for each in some],
+        derive_seed(conditions.seed, "evaluate", "validation"),
+        clean=torch.from_numpy(clean).to(labels.device),
+    )
+    return {
+        "clean": clean.mean(1).tolist(),
+        "transfer": stacked_correct(stack, transferred, labels).mean(1).tolist(),
+        "whitebox": [float(each.robust.float().mean()) for each in verdicts],
+    }
 
 
 def _accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from advlearn.settings.attack import FgsmSettings
+from advlearn.settings.attack import AttackSettings, FgsmSettings, PgdSettings
 from advlearn.settings.network import RetrainSettings, TrainingSettings
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
@@ -23,6 +23,8 @@ RETRAININGS = [
     RetrainSettings(schedule="interleaved", start=start, crafting="static", batch_size=16)
     for start in ("pretrained", "scratch")
 ]
+
+ATTACKS: list[AttackSettings] = [FgsmSettings(epsilon=0.1), PgdSettings(epsilon=0.2, steps=2)]
 
 
 def network(seed: int) -> nn.Module:
@@ -53,7 +55,7 @@ def test_a_baseline_for_each_way_of_training_and_protocol(
     classifier: Classifier, conditions: Conditions
 ) -> None:
     assert classifier.accuracy == 1.0
-    found = baselines(classifier, FgsmSettings(epsilon=0.4), RETRAININGS, conditions)
+    (found,) = baselines(classifier, [FgsmSettings(epsilon=0.4)], RETRAININGS, conditions)
     assert list(found) == [
         Answer("interleaved", start, "static", protocol)
         for start in ("pretrained", "scratch")
@@ -70,10 +72,10 @@ def test_a_baseline_for_each_way_of_training_and_protocol(
 def test_the_network_keeps_its_pretrained_weights(
     classifier: Classifier, conditions: Conditions
 ) -> None:
-    first = baselines(classifier, FgsmSettings(epsilon=0.1), RETRAININGS, conditions)
+    first = list(baselines(classifier, ATTACKS, RETRAININGS, conditions))
     for name, value in classifier.network.state_dict().items():
         assert torch.equal(value, classifier.pretrained[name])
-    assert baselines(classifier, FgsmSettings(epsilon=0.1), RETRAININGS, conditions) == first
+    assert list(baselines(classifier, ATTACKS, RETRAININGS, conditions)) == first
 
 
 def test_a_gradient_that_is_nan_gives_no_baseline(conditions: Conditions) -> None:
@@ -81,4 +83,4 @@ def test_a_gradient_that_is_nan_gives_no_baseline(conditions: Conditions) -> Non
     training = TrainingSettings(epochs=3, batch_size=16, learning_rate=0.05)
     found = pretrain("still", still, still.state_dict(), training, conditions)
     with pytest.raises(UserError, match="input gradients are not finite for 60 of 60 images"):
-        baselines(found, FgsmSettings(epsilon=0.1), RETRAININGS, conditions)
+        list(baselines(found, ATTACKS[:1], RETRAININGS, conditions))

@@ -15,11 +15,13 @@ from advlearn.settings.network import NetworkSettings
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from advlearn.training.fit import make_optimiser
-from advlearn.training.stack import Member, StackedOptimiser, train_stack
+from advlearn.training.stack import StackedOptimiser, train_stack
+from advlearn.training.stack_steps import Member
 from tests.helpers.interrupted import killed_after_each_save
 
 N, SHAPE, CLASSES = 60, (1, 8, 8), 4
-Optimiser = Literal["adam", "sgd"]
+Optimisers = tuple[Literal["adam", "sgd"], ...]
+ADAM: Optimisers = ("adam",) * 3
 
 
 def pool() -> tuple[Tensor, Tensor]:
@@ -34,7 +36,9 @@ def network(name: Literal["mlp", "cnn"], seed: int = 0, dropout: float = 0.0) ->
     return build(settings, SHAPE, CLASSES).double()
 
 
-def members(name: Literal["mlp", "cnn"], dropout: float = 0.0) -> list[Member]:
+def members(
+    name: Literal["mlp", "cnn"], dropout: float = 0.0, optimisers: Optimisers = ADAM
+) -> list[Member]:
     """Trainings of other lengths, batch sizes and rates; the longest is not the first."""
     generator = torch.Generator().manual_seed(1)
     found = []
@@ -42,15 +46,15 @@ def members(name: Literal["mlp", "cnn"], dropout: float = 0.0) -> list[Member]:
         batches = [torch.randint(0, N, (size - step % 2,), generator=generator)
                    if size > 1 else torch.tensor([5]) for step in range(steps)]  # fmt: skip
         start = network(name, seed, dropout).state_dict()
-        found.append(Member(start, batches, rate, last=min(steps, 2)))
+        found.append(Member(start, batches, rate, min(steps, 2), optimisers[seed]))
     return found
 
 
-def alone(name: Literal["mlp", "cnn"], member: Member, optimiser: Optimiser) -> tuple[dict, float]:  # type: ignore[type-arg]
+def alone(name: Literal["mlp", "cnn"], member: Member) -> tuple[dict[str, Tensor], float]:
     """The same training by PyTorch's own optimiser."""
     trained = network(name)
     trained.load_state_dict(member.start)
-    solver = make_optimiser(trained, optimiser, member.learning_rate)
+    solver = make_optimiser(trained, member.optimiser, member.learning_rate)
     images, labels = pool()
     losses = []
     for batch in member.batches:
@@ -63,28 +67,30 @@ def alone(name: Literal["mlp", "cnn"], member: Member, optimiser: Optimiser) -> 
     return trained.state_dict(), total / count
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+@pytest.mark.parametrize("optimisers", [ADAM, ("sgd",) * 3, ("sgd", "adam", "sgd")])
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_side_by_side_is_one_after_the_other(
-    name: Literal["mlp", "cnn"], optimiser: Optimiser
+    name: Literal["mlp", "cnn"], optimisers: Optimisers
 ) -> None:
     """In float64, so that rounding is far below a wrong rate, order, mask or moment."""
-    given = members(name)
-    found = train_stack(network(name), *pool(), given, optimiser, 0)
+    given = members(name, optimisers=optimisers)
+    found = train_stack(network(name), *pool(), given, 0)
     for member, trained in zip(given, found, strict=True):
-        state, loss = alone(name, member, optimiser)
+        state, loss = alone(name, member)
         assert trained.loss == pytest.approx(loss, rel=1e-10)
         for key, value in state.items():
             torch.testing.assert_close(trained.state[key], value, rtol=1e-9, atol=1e-12)
 
 
-def test_one_step_in_single_precision() -> None:
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_one_step_in_single_precision(optimiser: Literal["adam", "sgd"]) -> None:
     images, labels = pool()
-    given = [m._replace(batches=m.batches[:1], last=1) for m in members("cnn")]
+    given = members("cnn", optimisers=(optimiser,) * 3)
+    given = [m._replace(batches=m.batches[:1], last=1) for m in given]
     single = [m._replace(start={k: v.float() for k, v in m.start.items()}) for m in given]
-    found = train_stack(network("cnn").float(), images.float(), labels, single, "adam", 0)
+    found = train_stack(network("cnn").float(), images.float(), labels, single, 0)
     for member, trained in zip(given, found, strict=True):
-        state, _ = alone("cnn", member, "adam")
+        state, _ = alone("cnn", member)
         for key, value in state.items():
             torch.testing.assert_close(trained.state[key].double(), value, rtol=0, atol=1e-5)
 
@@ -92,7 +98,7 @@ def test_one_step_in_single_precision() -> None:
 def test_a_network_is_not_changed_and_members_are_their_own() -> None:
     given = network("mlp")
     before = {key: value.clone() for key, value in given.state_dict().items()}
-    one, two, three = train_stack(given, *pool(), members("mlp"), "adam", 0)
+    one, two, three = train_stack(given, *pool(), members("mlp"), 0)
     assert all(torch.equal(before[key], value) for key, value in given.state_dict().items())
     assert not torch.equal(one.state["1.weight"], two.state["1.weight"])
     assert not torch.equal(two.state["1.weight"], three.state["1.weight"])
@@ -106,6 +112,28 @@ def test_dropout_draws_a_mask_for_each_member() -> None:
     assert not torch.equal(first, second)
     first, second = stack.eval()(torch.ones(2, 8, *SHAPE, dtype=torch.float64))
     assert torch.equal(first, second)
+
+
+def test_each_member_has_a_rate_of_dropout_of_its_own() -> None:
+    given = network("mlp", dropout=0.5)
+    ones = {key: torch.zeros_like(value) for key, value in given.state_dict().items()}
+    last = max(key for key in ones if key.endswith("weight"))
+    # Hidden units of 1, of which the logits are the sum.
+    ones["1.bias"] += 1
+    ones[last] += 1
+    stack = Stack(given, [ones] * 3, [0.0, 0.25, None]).train()
+    torch.manual_seed(0)
+    logits = stack(torch.ones(3, 2000, *SHAPE, dtype=torch.float64)).detach()
+    assert (logits[0] == 12).all()
+    for own, rate in zip(logits[1:], (0.25, 0.5), strict=True):
+        assert abs(float(own.mean()) - 12) < 0.5
+        kept = own[:, 0] * (1 - rate)
+        torch.testing.assert_close(kept, kept.round())
+        assert abs(float(kept.mean()) - 12 * (1 - rate)) < 0.2
+    assert stack.states()[0].keys() == given.state_dict().keys()
+    plain = network("mlp")
+    with pytest.raises(UserError, match="without layers of dropout"):
+        Stack(plain, [plain.state_dict()], [0.1])
 
 
 def test_a_flat_stack_is_a_network_for_attacks() -> None:
@@ -124,17 +152,22 @@ def test_a_flat_stack_is_a_network_for_attacks() -> None:
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_members_that_are_done_stay_as_they_are(name: str) -> None:
-    stack = Stack(network("mlp"), [network("mlp", seed).state_dict() for seed in range(2)])
-    solver = StackedOptimiser(stack, name, [0.1, 0.1])
+    """Those beyond the step, and those that it holds and that make none."""
+    starts = [network("mlp", seed).state_dict() for seed in range(3)]
+    stack = Stack(network("mlp"), starts)
+    solver = StackedOptimiser(stack, [name] * 3, [0.1] * 3)
     images, labels = pool()
-    before = stack.states()[1]
-    for _ in range(2):
+    before = stack.states()
+    for active in ([True, True], [True, False]):
         solver.zero_grad()
-        nn.functional.cross_entropy(stack(images[None])[0], labels).backward()
-        solver.step(1)
-    first, second = stack.states()
-    assert all(torch.equal(before[key], value) for key, value in second.items())
-    assert not torch.equal(first["1.weight"], network("mlp").state_dict()["1.weight"])
+        logits = stack(images.expand(2, *images.shape))
+        nn.functional.cross_entropy(logits[0], labels).backward()
+        solver.step(torch.tensor(active))
+        first, second, third = stack.states()
+        assert not torch.equal(first["1.weight"], before[0]["1.weight"])
+        assert torch.equal(third["1.weight"], before[2]["1.weight"])
+        for key, value in second.items():
+            assert torch.equal(value, before[1][key])
 
 
 def test_a_killed_training_ends_as_one_that_was_not(
@@ -148,7 +181,7 @@ def test_a_killed_training_ends_as_one_that_was_not(
 
     def run(checkpoint: Checkpoint | None) -> object:
         given = members("mlp", 0.3)
-        found = train_stack(network("mlp", dropout=0.3), *pool(), given, "adam", 2, checkpoint)
+        found = train_stack(network("mlp", dropout=0.3), *pool(), given, 2, checkpoint)
         return [
             (each.loss, {key: value.tolist() for key, value in each.state.items()})
             for each in found
@@ -159,6 +192,6 @@ def test_a_killed_training_ends_as_one_that_was_not(
 
 
 def test_a_member_that_diverges_is_an_error() -> None:
-    given = [each._replace(learning_rate=1e200) for each in members("mlp")]
+    given = [each._replace(learning_rate=1e200, optimiser="sgd") for each in members("mlp")]
     with pytest.raises(UserError, match="diverged"):
-        train_stack(network("mlp"), *pool(), given, "sgd", 0)
+        train_stack(network("mlp"), *pool(), given, 0)

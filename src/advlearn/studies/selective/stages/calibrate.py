@@ -62,32 +62,24 @@ def calibrate(
     pairs = len(settings.models) * len(settings.epsilons) * (1 + len(settings.pgd_step_sizes))
     progress = Progress(f"calibrate seed {seed}", pairs, "model-attack pairs")
     retrainings = _retrainings(settings)
-
-    def measured(classifier: Classifier, attack: AttackSettings) -> dict[Answer, Baseline]:
-        found = baselines(classifier, attack, retrainings, conditions)
-        progress.advance()
-        return found
-
+    attacks: list[AttackSettings] = []
+    for epsilon in settings.epsilons:
+        attacks += [FgsmSettings(epsilon=epsilon), *_pgds(settings, epsilon)]
     rows: list[dict[str, Any]] = []
     for number, model in enumerate(settings.models):
         classifier = _classifier(str(number), model, data, torch_device, settings, conditions)
+        found: dict[AttackSettings, dict[Answer, Baseline]] = {}
+        measured = baselines(classifier, attacks, retrainings, conditions)
+        for attack, by_answer in zip(attacks, measured, strict=True):
+            found[attack] = by_answer
+            progress.advance()
         for epsilon in settings.epsilons:
-            fgsm = measured(classifier, FgsmSettings(epsilon=epsilon))
-            for step_size in settings.pgd_step_sizes:
-                attack = PgdSettings(
-                    epsilon=epsilon,
-                    steps=settings.pgd_steps,
-                    step_size=step_size,
-                    random_start=settings.pgd_random_start,
-                )
-                pgd = measured(classifier, attack)
-                universe = {
-                    "model": _describe(model),
-                    "epsilon": epsilon,
-                    "pgd_step": "2.5 epsilon / steps" if step_size is None else step_size,
-                }
+            fgsm = found[FgsmSettings(epsilon=epsilon)]
+            for pgd in _pgds(settings, epsilon):
+                step_size = "2.5 epsilon / steps" if pgd.step_size is None else pgd.step_size
+                universe = {"model": _describe(model), "epsilon": epsilon, "pgd_step": step_size}
                 for answer, by_fgsm in fgsm.items():
-                    quantities = _quantities(classifier.accuracy, by_fgsm, pgd[answer])
+                    quantities = _quantities(classifier.accuracy, by_fgsm, found[pgd][answer])
                     rows += [
                         {
                             **universe,
@@ -100,6 +92,19 @@ def calibrate(
                     ]
     write_csv(out, pd.DataFrame(rows))
     checkpoint.finish()
+
+
+def _pgds(settings: CalibrateSettings, epsilon: float) -> list[PgdSettings]:
+    """PGD with each step size."""
+    return [
+        PgdSettings(
+            epsilon=epsilon,
+            steps=settings.pgd_steps,
+            step_size=step_size,
+            random_start=settings.pgd_random_start,
+        )
+        for step_size in settings.pgd_step_sizes
+    ]
 
 
 def _quantities(clean: float, by_fgsm: Baseline, by_pgd: Baseline) -> dict[str, float]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,11 +18,15 @@ from torch import Tensor, nn
 
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
+from advlearn.attacks.stacked import stacked_correct
+from advlearn.attacks.stacked_robustness import stacked_verdicts
 from advlearn.data.splits import SplitName
 from advlearn.data.store import StoredSplit, load_info, open_split
 from advlearn.learners.batches import forward
+from advlearn.learners.networks.stack import Stack, State
 from advlearn.learners.networks.weights import load_network, load_networks, own_network_digest
 from advlearn.metrics.accuracy import correct
+from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.cluster import NO_CLUSTERING
 from advlearn.studies.selective.cell import read_cells
 from advlearn.studies.selective.settings.jobs import EvaluateJob
@@ -29,6 +35,7 @@ from advlearn.support.determinism import configure_torch
 from advlearn.support.io import read_npy, write_csv, write_npz
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
+from advlearn.training.stack import at_once, pays
 
 SPLITS: tuple[SplitName, ...] = ("validation", "test")
 Verdicts = dict[tuple[str, str], np.ndarray]
@@ -42,6 +49,12 @@ class _EvaluatedSplit:
     clean: StoredSplit
     crafted: np.ndarray
     count: int | None
+
+    @property
+    def pixels_at_once(self) -> int:
+        """Numbers in the images of the largest block."""
+        rows = next(self.clean.blocks(self.count))
+        return len(range(rows.start, rows.stop)) * prod(self.clean.shape[1:])
 
     def read(self, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
         """Clean and crafted images, and labels."""
@@ -84,6 +97,11 @@ def evaluate(
     network.to(torch_device).eval()
     wanted = list(dict.fromkeys(cells["digest"]))
     progress = Progress(f"evaluate {attack} {reduction} seed {seed}", len(wanted), "models")
+    ahead: dict[str, Verdicts] = {}
+    if pays(torch_device, network):
+        every_state = {**states, "classic": classic.state_dict()}
+        models = {digest: every_state[digest] for digest in wanted}
+        ahead = _side_by_side(network, models, splits, settings, seed, checkpoint)
     verdicts: dict[str, Verdicts] = {}
     checks: list[dict[str, Any]] = []
     for digest in wanted:
@@ -93,7 +111,7 @@ def evaluate(
             if digest != "classic":
                 network.load_state_dict(states[digest])
                 model = network
-            found = _verdicts(model, splits, settings, seed)
+            found = ahead.get(digest) or _verdicts(model, splits, settings, seed)[0]
             clean, _, labels = splits["test"].read(slice(settings.evaluation.sanity_images))
             name = _sanity_name(cells, digest)
             rows = _sanity(model, clean, labels, settings, seed) if name else []
@@ -104,11 +122,7 @@ def evaluate(
 
         part = checkpoint.once(digest, judged)
         checks += part["checks"]
-        verdicts[digest] = {
-            tuple(key.split("/")): bits  # type: ignore[misc]
-            for key, bits in part.items()
-            if key != "checks"
-        }
+        verdicts[digest] = _by_key({key: bits for key, bits in part.items() if key != "checks"})
         progress.advance()
     keys = {
         "dataset": info.name,
@@ -148,34 +162,97 @@ def _split(
     return _EvaluatedSplit(clean, crafted, wanted)
 
 
+def _side_by_side(
+    network: nn.Module,
+    models: Mapping[str, State],
+    splits: dict[SplitName, _EvaluatedSplit],
+    settings: EvaluateJob,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> dict[str, Verdicts]:
+    """The verdicts of all models, by name, some at a time side by side."""
+    verdicts: dict[str, Verdicts] = {}
+    device = next(network.parameters()).device
+    size = at_once(max(split.pixels_at_once for split in splits.values()))
+    names = list(models)
+    for group in (names[i : i + size] for i in range(0, len(names), size)):
+
+        def judged(group: list[str] = group) -> SavedState:
+            states = [{k: v.to(device) for k, v in models[name].items()} for name in group]
+            found = _verdicts(Stack(network, states).eval(), splits, settings, seed)
+            return {
+                f"{name}/{split}/{protocol}": bits
+                for name, own in zip(group, found, strict=True)
+                for (split, protocol), bits in own.items()
+            }
+
+        together = checkpoint.once(f"models from {group[0]}", judged)
+        for name in group:
+            begin = f"{name}/"
+            verdicts[name] = _by_key(
+                {k.removeprefix(begin): v for k, v in together.items() if k.startswith(begin)}
+            )
+    return verdicts
+
+
+def _by_key(part: SavedState) -> Verdicts:
+    return {tuple(key.split("/")): bits for key, bits in part.items()}  # type: ignore[misc]
+
+
 def _verdicts(
-    model: nn.Module, splits: dict[SplitName, _EvaluatedSplit], settings: EvaluateJob, seed: int
-) -> Verdicts:
+    models: nn.Module, splits: dict[SplitName, _EvaluatedSplit], settings: EvaluateJob, seed: int
+) -> list[Verdicts]:
+    """The verdicts of one model, or of each model of a stack."""
     found: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
-    torch_device = next(model.parameters()).device
+    torch_device = next(models.parameters()).device
     for name, split in splits.items():
         for rows in split.clean.blocks(split.count):
             clean, crafted, labels = split.read(rows)
-            right = _correct(model, clean, labels)
+            right = _correct(models, clean, labels)
             found[name, "clean"].append(right)
             if "transfer" in settings.evaluation.protocols:
-                found[name, "transfer"].append(_correct(model, crafted, labels))
+                found[name, "transfer"].append(_correct(models, crafted, labels))
             if "whitebox" in settings.evaluation.protocols:
                 # The same random starts for every model: differences between cells are paired.
-                result = robust_verdicts(
-                    model,
+                own_seed = derive_seed(
+                    seed, "evaluate", name, *([rows.start] if rows.start else [])
+                )
+                robust = _robust(
+                    models,
                     clean.to(torch_device),
                     labels.to(torch_device),
                     settings.attack,
-                    derive_seed(seed, "evaluate", name, *([rows.start] if rows.start else [])),
-                    clean=torch.from_numpy(right).to(torch_device),
+                    own_seed,
+                    torch.from_numpy(right).to(torch_device),
                 )
-                found[name, "whitebox"].append(result.robust.cpu().numpy())
-    return {key: np.concatenate(parts) for key, parts in found.items()}
+                found[name, "whitebox"].append(robust)
+    whole = {key: np.concatenate(parts, axis=1) for key, parts in found.items()}
+    m = len(models) if isinstance(models, Stack) else 1
+    return [{key: bits[i] for key, bits in whole.items()} for i in range(m)]
 
 
-def _correct(model: nn.Module, images: Tensor, labels: Tensor) -> np.ndarray:
-    return forward(model, images, partial(correct, model, images, labels))
+def _correct(models: nn.Module, images: Tensor, labels: Tensor) -> np.ndarray:
+    """Bool (models, n)."""
+    if isinstance(models, Stack):
+        return stacked_correct(models, images[None], labels)
+    return forward(models, images, partial(correct, models, images, labels))[None]
+
+
+def _robust(
+    models: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    attack: FgsmSettings | PgdSettings,
+    seed: int,
+    clean: Tensor,
+) -> np.ndarray:
+    """Bool (models, n); ``clean`` is what :func:`_correct` found for the same images."""
+    if isinstance(models, Stack):
+        attacks = [attack] * len(models)
+        found = stacked_verdicts(models, images, labels, attacks, seed, clean=clean)
+    else:
+        found = [robust_verdicts(models, images, labels, attack, seed, clean=clean[0])]
+    return np.stack([each.robust.cpu().numpy() for each in found])
 
 
 def _measures(found: Verdicts, settings: EvaluateJob) -> list[dict[str, Any]]:

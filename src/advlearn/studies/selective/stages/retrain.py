@@ -12,6 +12,7 @@ import torch
 import typer
 from torch import Tensor, nn
 
+from advlearn.attacks.stacked import solver_of
 from advlearn.data.store import load_info, load_split
 from advlearn.learners.networks import build as build_network
 from advlearn.learners.networks.weights import load_networks, save_networks
@@ -23,12 +24,10 @@ from advlearn.support.determinism import configure_torch
 from advlearn.support.io import read_npy, read_npz, write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
-from advlearn.training.adversarial import Craft, online_attack, pooled_steps
+from advlearn.training.adversarial import Craft, online_attack, online_settings, pooled_steps
 from advlearn.training.adversarial import retrain as train
-from advlearn.training.stack import Member, pays, train_stack
-
-_STACK = 64
-"""Models trained side by side."""
+from advlearn.training.stack import at_once, pays, train_stack
+from advlearn.training.stack_steps import Member
 
 
 def retrain(
@@ -67,7 +66,7 @@ def retrain(
     attack = online_attack(settings.attack, settings.retrain.online_steps)
     progress = Progress(f"retrain {selection.stem} seed {seed}", len(sets), "models")
     parts: dict[str, SavedState] = {}
-    if settings.retrain.crafting == "static" and pays(torch_device, network):
+    if pays(torch_device, network):
         parts = _train_side_by_side(
             network, start, images, labels, crafted, sets, settings, seed, checkpoint
         )
@@ -81,7 +80,7 @@ def retrain(
             )
             return _kept(network.state_dict(), loss)
 
-        part = parts.get(digest) or checkpoint.once(_part(digest), model_of)
+        part = parts.get(digest) or checkpoint.once(f"set {digest}", model_of)
         states[digest] = {
             key.removeprefix("state/"): torch.from_numpy(value)
             for key, value in part.items()
@@ -105,29 +104,40 @@ def _train_side_by_side(
     seed: int,
     checkpoint: Checkpoint,
 ) -> dict[str, SavedState]:
-    """The models of all sets, and these in the progress of the job."""
-    pool = torch.cat([images, torch.from_numpy(np.array(crafted)).to(images.device)])
-    how, own_seed = settings.retrain, derive_seed(seed, "retrain")
-    kept = {digest: checkpoint.get(_part(digest)) for digest in sets}
-    parts = {digest: part for digest, part in kept.items() if part is not None}
-    missing = [digest for digest in sets if digest not in parts]
-    for first in range(0, len(missing), _STACK):
-        digests, members = missing[first : first + _STACK], []
-        for digest in digests:
-            chosen = torch.from_numpy(sets[digest].astype(np.int64))
-            batches, last = pooled_steps(len(images), chosen, how, own_seed)
-            members.append(Member(start, batches, how.learning_rate, last))
-        trained = train_stack(
-            network, pool, labels.repeat(2), members, how.optimiser, own_seed, checkpoint
-        )
-        for digest, (state, loss) in zip(digests, trained, strict=True):
-            parts[digest] = _kept(state, loss)
-            checkpoint.put(_part(digest), parts[digest])
+    """The models of all sets, some at a time side by side."""
+    how, own_seed, n = settings.retrain, derive_seed(seed, "retrain"), len(images)
+    attack = None
+    if how.crafting == "online":
+        attack = solver_of(online_settings(settings.attack, how.online_steps))
+    else:
+        images = torch.cat([images, torch.from_numpy(np.array(crafted)).to(images.device)])
+        labels = labels.repeat(2)
+
+    def member(digest: str) -> Member:
+        chosen = torch.from_numpy(sets[digest].astype(np.int64))
+        batches, last = pooled_steps(n, chosen, how, own_seed, n)
+        rate = how.learning_rate
+        return Member(start, batches, rate, last, how.optimiser, attack=attack, seed=own_seed)
+
+    parts: dict[str, SavedState] = {}
+    digests = list(sets)
+    size = at_once(1)
+    for group in (digests[i : i + size] for i in range(0, len(digests), size)):
+
+        def trained(group: list[str] = group) -> SavedState:
+            members = [member(digest) for digest in group]
+            found = train_stack(network, images, labels, members, own_seed, checkpoint)
+            return {
+                f"{digest}/{key}": value
+                for digest, model in zip(group, found, strict=True)
+                for key, value in _kept(*model).items()
+            }
+
+        # One part: the masks of dropout are those of just these models side by side.
+        for key, value in checkpoint.once(f"sets from {group[0]}", trained).items():
+            digest, _, name = key.partition("/")
+            parts.setdefault(digest, {})[name] = value
     return parts
-
-
-def _part(digest: str) -> str:
-    return f"set {digest}"
 
 
 def _kept(state: Mapping[str, Tensor], loss: float) -> SavedState:

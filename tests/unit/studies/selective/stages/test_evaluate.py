@@ -1,17 +1,23 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from advlearn.attacks.stacked_robustness import stacked_verdicts
 from advlearn.data import store
 from advlearn.data.store import load_split
+from advlearn.learners.networks.stack import Stack
 from advlearn.learners.networks.weights import load_networks
+from advlearn.settings.attack import PgdSettings
 from advlearn.settings.network import RetrainSettings
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
+from advlearn.studies.selective.stages import evaluate as stage
 from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.support.io import read_csv, read_npy, read_npz
+from advlearn.training import stack
 from tests.helpers.tiny import TinyRun
 
 
@@ -23,7 +29,7 @@ def evaluated(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(tiny: TinyRun, folder: Path) -> None:
+def run(tiny: TinyRun, folder: Path, attack: PgdSettings | None = None) -> None:
     evaluate(
         data=tiny.data,
         weights=tiny.weights,
@@ -31,7 +37,7 @@ def run(tiny: TinyRun, folder: Path) -> None:
         selection=tiny.selection,
         retrained=folder / "retrained.safetensors",
         settings=EvaluateJob(
-            attack=tiny.attack,
+            attack=attack or tiny.attack,
             evaluation=EvaluationSettings(validation_images=20, sanity_images=30),
         ),
         universe="u",
@@ -52,6 +58,37 @@ def test_blocks_change_nothing_without_random_starts(
     for name in ("pca.csv", "pca.sanity.csv"):
         assert (tmp_path / name).read_bytes() == (evaluated / name).read_bytes()
     assert read_npz(tmp_path / "pca.npz").keys() == read_npz(evaluated / "pca.npz").keys()
+
+
+@pytest.mark.parametrize("attack", [None, PgdSettings(epsilon=0.1, steps=4, restarts=2)])
+def test_side_by_side_as_on_a_gpu(
+    attack: PgdSettings | None,
+    evaluated: Path,
+    tiny: TinyRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same files: no verdict of these images hangs on a rounding."""
+    for name in ("alone", "stack"):
+        (tmp_path / name).mkdir()
+        source = evaluated / "retrained.safetensors"
+        (tmp_path / name / "retrained.safetensors").symlink_to(source)
+    run(tiny, tmp_path / "alone", attack)
+    monkeypatch.setattr(stage, "pays", lambda device, network: True)
+    # Several stacks, and several blocks of images.
+    monkeypatch.setattr(stack, "_MEMBERS", 4)
+    stacks: list[int] = []
+
+    def counted(models: Stack, *args: Any, **known: Any) -> Any:
+        stacks.append(len(models))
+        return stacked_verdicts(models, *args, **known)
+
+    monkeypatch.setattr(stage, "stacked_verdicts", counted)
+    run(tiny, tmp_path / "stack", attack)
+    assert max(stacks) == 4
+    assert sum(stacks) == 2 * read_csv(tiny.selection)["digest"].nunique()
+    for name in ("pca.csv", "pca.sanity.csv", "pca.npz"):
+        assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "stack" / name).read_bytes()
 
 
 def test_every_cell_has_every_measure(evaluated: Path, tiny: TinyRun) -> None:

@@ -22,14 +22,15 @@ from advlearn.studies.selective.settings.jobs import (
     EvaluationSettings,
     PretrainJob,
 )
+from advlearn.studies.selective.stages import evaluate, retrain
 from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.studies.selective.stages.cluster import cluster
 from advlearn.studies.selective.stages.craft import craft
 from advlearn.studies.selective.stages.embed import embed
-from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.studies.selective.stages.pretrain import pretrain
 from advlearn.support import checkpoint
 from advlearn.support.checkpoint import Checkpoint
+from advlearn.training import calibration, stack
 from tests.helpers.interrupted import Killed
 from tests.helpers.resumed import Stage, assert_resumes, contents
 from tests.helpers.tiny import TinyRun
@@ -45,11 +46,26 @@ def test_pretrain(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )  # fmt: skip
 
 
-def test_retrain(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+SIDE_BY_SIDE = pytest.mark.parametrize("side_by_side", [False, True])
+"""One network after the other, or several stacks of networks as on a GPU."""
+
+
+def stacked(module: object, monkeypatch: pytest.MonkeyPatch, side_by_side: bool) -> None:
+    monkeypatch.setattr(module, "pays", lambda device, network: side_by_side)
+    monkeypatch.setattr(stack, "_MEMBERS", 3)
+
+
+@SIDE_BY_SIDE
+def test_retrain(
+    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side_by_side: bool
+) -> None:
+    stacked(retrain, monkeypatch, side_by_side)
     settings = RetrainSettings(batch_size=64, crafting="online")
+    attack = PgdSettings(epsilon=0.1, steps=2)
     assert_resumes(
-        lambda out: tiny.retrain(out, settings), tmp_path, monkeypatch, 20, ".safetensors"
-    )
+        lambda out: tiny.retrain(out, settings, attack=attack),
+        tmp_path, monkeypatch, 10 if side_by_side else 20, ".safetensors",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -145,14 +161,18 @@ def test_embed(every: int, fft_from: int, tmp_path: Path, monkeypatch: pytest.Mo
     )  # fmt: skip
 
 
-def test_evaluate(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@SIDE_BY_SIDE
+def test_evaluate(
+    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side_by_side: bool
+) -> None:
+    stacked(evaluate, monkeypatch, side_by_side)
     retrained = tmp_path / "retrained.safetensors"
     tiny.retrain(retrained, RetrainSettings(batch_size=32))
     settings = EvaluateJob(
         attack=tiny.attack, evaluation=EvaluationSettings(validation_images=20, sanity_images=30)
     )
     assert_resumes(
-        lambda out: evaluate(
+        lambda out: evaluate.evaluate(
             data=tiny.data, weights=tiny.weights, adversarial=tiny.outcomes,
             selection=tiny.selection, retrained=retrained, settings=settings, universe="u",
             attack="fgsm", reduction="pca", seed=0, out=out, device="cpu",
@@ -161,7 +181,11 @@ def test_evaluate(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )  # fmt: skip
 
 
-def test_calibrate(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@SIDE_BY_SIDE
+def test_calibrate(
+    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side_by_side: bool
+) -> None:
+    stacked(calibration, monkeypatch, side_by_side)
     settings = CalibrateSettings(
         models=(tiny.model, tiny.model.model_copy(update={"hidden": (4,), "dropout": 0.5})),
         training=TrainingSettings(epochs=2, batch_size=64, learning_rate=0.01),

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from advlearn.learners.networks.weights import load_networks
+from advlearn.settings.attack import PgdSettings
 from advlearn.settings.network import RetrainSettings
 from advlearn.studies.selective.stages import retrain as stage
 from advlearn.support.io import read_csv, read_npz
+from advlearn.training import stack as stack_module
 from tests.helpers.tiny import TinyRun
 
 
@@ -53,16 +55,26 @@ def test_no_images_and_adversarial_only_keeps_the_pretrained_weights(
         assert torch.equal(states[none][key], value)
 
 
-@pytest.mark.parametrize("schedule", ["interleaved", "mixed", "adversarial_only"])
+@pytest.mark.parametrize(
+    ("schedule", "crafting"),
+    [
+        ("interleaved", "static"),
+        ("mixed", "static"),
+        ("adversarial_only", "static"),
+        ("interleaved", "online"),
+        ("mixed", "online"),
+    ],
+)
 def test_side_by_side_as_on_a_gpu(
-    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: Any
+    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: Any, crafting: Any
 ) -> None:
     """The same models but for rounding, which a few dozen steps of Adam carry further."""
-    settings = RetrainSettings(schedule=schedule, epochs=2, batch_size=32)
-    tiny.retrain(tmp_path / "one" / "pca.safetensors", settings)
+    settings = RetrainSettings(schedule=schedule, crafting=crafting, epochs=2, batch_size=32)
+    attack = None if crafting == "static" else PgdSettings(epsilon=0.1, steps=3)
+    tiny.retrain(tmp_path / "one" / "pca.safetensors", settings, attack=attack)
     monkeypatch.setattr(stage, "pays", lambda device, network: True)
-    monkeypatch.setattr(stage, "_STACK", 4)
-    tiny.retrain(tmp_path / "stack" / "pca.safetensors", settings)
+    monkeypatch.setattr(stack_module, "_MEMBERS", 4)
+    tiny.retrain(tmp_path / "stack" / "pca.safetensors", settings, attack=attack)
     (_, one), (_, stack) = (
         load_networks(tmp_path / name / "pca.safetensors") for name in ("one", "stack")
     )
