@@ -21,6 +21,7 @@ from tests.helpers import scenes
 from tests.helpers.images import labelled_images, small_network
 from tests.unit.attacks.test_batches import CASES, compare, given
 from tests.unit.training import test_stack as stacks
+from tests.unit.training import test_stack_online as online
 
 pytestmark = pytest.mark.gpu
 
@@ -135,20 +136,33 @@ def test_memory_that_runs_out_is_no_end(
     assert found.robust.shape == (256,)
 
 
+@pytest.mark.parametrize("optimisers", [("adam",) * 3, ("sgd", "adam", "sgd")])
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
-@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 def test_networks_side_by_side_are_those_one_after_the_other(
-    name: Any, optimiser: Any, cuda: torch.device
+    name: Any, optimisers: Any, cuda: torch.device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    calls = counted(monkeypatch)
     images, labels = stacks.pool()
-    members = stacks.members(name)
-    architecture = stacks.network(name)
-    found = train_stack(architecture, images.to(cuda), labels.to(cuda), members, optimiser, 0)
+    members = stacks.members(name, optimisers=optimisers)
+    found = train_stack(stacks.network(name), images.to(cuda), labels.to(cuda), members, 0)
     for member, trained in zip(members, found, strict=True):
-        expected, loss = stacks.alone(name, member, optimiser)
+        expected, loss = stacks.alone(name, member)
         assert abs(trained.loss - loss) < 1e-9
         for key, value in expected.items():
             torch.testing.assert_close(trained.state[key].cpu(), value, rtol=0, atol=1e-9)
+    assert calls.count("recorded") == calls.count("begun") >= 1
+
+
+@pytest.mark.parametrize("name", online.ATTACKS)
+def test_online_crafting_side_by_side(name: str, cuda: torch.device) -> None:
+    cases = list(zip(range(3), online.ATTACKS[name], online.WAYS, strict=True))
+    members = [online.member(*case, online.network(case[0])) for case in cases]
+    expected = train_stack(online.network(0), *online.data(), members, 0)
+    images, labels = online.data()
+    found = train_stack(online.network(0), images.to(cuda), labels.to(cuda), members, 0)
+    for one, other in zip(found, expected, strict=True):
+        for key, value in other.state.items():
+            torch.testing.assert_close(one.state[key].cpu(), value, rtol=0, atol=1e-9)
 
 
 def test_the_optimiser_of_one_network_is_that_of_a_cpu(cuda: torch.device) -> None:

@@ -44,8 +44,9 @@ class EmulatedGraph(TorchDispatchMode):
 
     def undo(self) -> None:
         """Take back what the recorded step has done: to record is not to carry out."""
-        for tensor, values in reversed(self._before):
-            tensor.copy_(values)
+        with torch.no_grad():
+            for tensor, values in reversed(self._before):
+                tensor.copy_(values)
         self._before.clear()
 
     def replay(self) -> None:
@@ -58,19 +59,19 @@ class EmulatedGraph(TorchDispatchMode):
 
 
 class EmulatedRecorder:
-    """Attributes count the calls of all recorders."""
+    """Attributes count, over all recorders of the class, the steps that could be recorded."""
 
-    warm_ups = records = replays = 0
+    records = 0
 
     def warm_up(self, step: Callable[[], None]) -> None:
-        type(self).warm_ups += 1
         step()
 
     def record(self, step: Callable[[], None]) -> EmulatedGraph:
-        type(self).records += 1
-        with EmulatedGraph() as graph:
+        # To record draws no random numbers either.
+        with torch.random.fork_rng(devices=[]), EmulatedGraph() as graph:
             step()
         graph.undo()
+        type(self).records += 1
         return graph
 
 

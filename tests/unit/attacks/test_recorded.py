@@ -13,8 +13,10 @@ from advlearn.learners import recording
 from advlearn.learners.recording import WARM_UP, RepeatedStep, recordable
 from advlearn.settings.topk import METHODS, authors, sound
 from advlearn.support import finite
+from advlearn.training.stack import train_stack
 from tests.helpers import scenes
 from tests.helpers.recording import EmulatedRecorder
+from tests.unit.training import test_stack as stacks
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ def test_what_cannot_be_recorded_is_made_as_it_is(recorder: type[EmulatedRecorde
     for _ in range(6):
         repeated()
     assert int(total) == 2**6 - 1
+    assert recorder.records == 0
 
 
 def test_a_result_that_is_bound_anew_is_not_repeated(recorder: type[EmulatedRecorder]) -> None:
@@ -114,3 +117,21 @@ def test_recorded_attacks_on_the_top_k_find_the_same(
     assert found.iterations.equal(expected.iterations)
     for one, other in ((found.l2, expected.l2), (perturbed, images)):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_recorded_trainings_side_by_side_are_the_same(
+    dropout: float, recorder: type[EmulatedRecorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [
+        stacks.members("mlp", dropout)[1]._replace(learning_rate=rate) for rate in (0.01, 0.03)
+    ]
+    images, labels = stacks.pool()
+    network = stacks.network("mlp", dropout=dropout)
+    found = train_stack(network, images, labels, members, 0)
+    assert recorder.records >= 1
+    monkeypatch.setattr(recording, "recorder_of", lambda device: None)
+    for one, other in zip(found, train_stack(network, images, labels, members, 0), strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-12)
+        for key, value in other.state.items():
+            torch.testing.assert_close(one.state[key], value, rtol=0, atol=1e-12)
