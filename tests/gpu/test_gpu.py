@@ -129,9 +129,12 @@ def test_memory_that_runs_out_is_no_end(
     labels = model(images[:8]).argmax(1).repeat(32)
     model.to(cuda)
     settings = PgdSettings(epsilon=0.05, steps=3)
+    images, labels = images.to(cuda), labels.to(cuda)
     total = torch.cuda.get_device_properties(cuda).total_memory
-    torch.cuda.set_per_process_memory_fraction(2e9 / total)
-    found = robust_verdicts(model, images.to(cuda), labels.to(cuda), settings, 0, batch_size=256)
+    torch.cuda.empty_cache()
+    allowed = torch.cuda.memory_reserved(cuda) + 2e9
+    torch.cuda.set_per_process_memory_fraction(allowed / total)
+    found = robust_verdicts(model, images, labels, settings, 0, batch_size=256)
     assert "memory is full" in capsys.readouterr().err
     assert found.robust.shape == (256,)
 

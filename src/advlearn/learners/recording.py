@@ -9,13 +9,14 @@ that were there before it, reads nothing back, and does the same operations ever
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol
 
 import torch
 from torch import nn
 
-WARM_UP = 3
-"""Steps that are made one operation at a time before one is recorded, as PyTorch advises."""
+WARM_UP = 1
+"""Steps that are made one operation at a time before one is recorded: libraries set up then."""
 
 _KNOWN = ("torch", "torchvision", "advlearn")
 """Packages of modules whose forward pass reads nothing back."""
@@ -54,7 +55,7 @@ class CudaRecorder:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)
+        self._stream = _stream(device)
 
     def warm_up(self, step: Callable[[], None]) -> None:
         """As in :class:`Recorder`; not on the default stream, on which nothing can be recorded."""
@@ -70,6 +71,12 @@ class CudaRecorder:
         with torch.cuda.graph(graph, stream=self._stream):
             step()
         return graph
+
+
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One stream a device: libraries keep a workspace for each for good."""
+    return torch.cuda.Stream(device)
 
 
 def recorder_of(device: torch.device) -> Recorder | None:

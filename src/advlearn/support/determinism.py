@@ -26,6 +26,8 @@ def configure_torch(threads: int, device: str) -> torch.device:
     # The same flag as use_deterministic_algorithms(True), which also imports torch's compiler:
     # a second at the start of every job.
     torch.set_deterministic_debug_mode("error")
+    # What is not written is not read (tests hold it): to fill it first costs a launch a tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # Denormal numbers appear in saturated networks and cost a hundred times a normal operation.
     torch.set_flush_denormal(True)
     if device == "auto":

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from advlearn.attacks import topk
+from advlearn.attacks.robustness import robust_verdicts
 from advlearn.learners import recording
 from advlearn.learners.recording import WARM_UP, RepeatedStep, recordable
+from advlearn.settings.attack import PgdSettings
 from advlearn.settings.topk import METHODS, authors, sound
 from advlearn.support import finite
 from advlearn.training.stack import train_stack
+from tests.helpers import images as images_helper
 from tests.helpers import scenes
 from tests.helpers.recording import EmulatedRecorder
 from tests.unit.training import test_stack as stacks
@@ -117,6 +120,23 @@ def test_recorded_attacks_on_the_top_k_find_the_same(
     assert found.iterations.equal(expected.iterations)
     for one, other in ((found.l2, expected.l2), (perturbed, images)):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", [7, 23])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_recorded_verdicts_are_the_same(
+    norm: Any, batch_size: int, recorder: type[EmulatedRecorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = images_helper.small_network("mlp", torch.float64).eval()
+    images, labels = images_helper.labelled_images(model, dtype=torch.float64)
+    settings = PgdSettings(epsilon=0.03 if norm == "linf" else 0.2, norm=norm, steps=11)
+    found = robust_verdicts(model, images, labels, settings, 0, batch_size)
+    assert recorder.records >= 1
+    monkeypatch.setattr(finite, "EVERY_ON_CPU", 1)
+    expected = robust_verdicts(model, images, labels, settings, 0, batch_size)
+    assert 0 < int(expected.robust.sum()) < int(expected.clean.sum())
+    assert found.robust.equal(expected.robust)
+    torch.testing.assert_close(found.adversarial, expected.adversarial, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
