@@ -59,11 +59,12 @@ class Geometry:
         return self.out_channels, height, width
 
     def fits(self) -> bool:
-        """Whether there is a result, and offsets within a program fit into 32 bits."""
+        """Whether there is a result, and a thread and offsets of 32 bits are enough for it."""
         most = max(
             self.channels * self.height * self.width, self.out_channels * prod(self.convolved)
         )
-        return min(self.result) > 0 and most <= _MOST_NUMBERS
+        small = not self.pool or self.stride <= 2
+        return small and min(self.result) > 0 and most <= _MOST_NUMBERS
 
     def sizes(self) -> dict[str, int | bool]:
         """Under the names that the kernels have for them."""
@@ -84,13 +85,22 @@ class Geometry:
         return group, _power(min(most, 36 // self.kernel**2))
 
     def backward_shape(self) -> tuple[int, int, int]:
-        """Channels and tiles of a thread, and the side of a tile."""
+        """Channels and tiles of a thread, and the side of a tile.
+
+        A weight serves (tile / stride)^2 pixels of a tile, and neighbouring pixels share what is
+        read of the gradient: a large tile is better, as far as it divides the sides.
+        """
         tile = 2 * self.stride if self.pool or self.stride == 1 else self.stride
-        # A weight serves (tile / stride)^2 pixels of a tile: where that is one, take more tiles.
-        tiles = _power(16 // tile**2) if tile == self.stride else 1
+        if tile == 2 and self.kernel <= 5 and self._padded(4) <= 1.15 * self._padded(2):
+            tile = 4
+        tiles = 4 if tile == 2 == self.stride else 1
         if self.channels <= _NARROW:
             return self.channels, tiles, tile
-        return _divisor(self.channels, 32 // tile**2 if tiles == 1 else 4), tiles, tile
+        return _divisor(self.channels, 8 if tile == 2 and tiles == 1 else 4), tiles, tile
+
+    def _padded(self, tile: int) -> int:
+        """Pixels of an image whose sides are rounded up to whole tiles."""
+        return -(-self.height // tile) * -(-self.width // tile) * tile**2
 
 
 def _divisor(channels: int, most: int) -> int:
