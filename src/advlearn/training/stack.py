@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
@@ -12,9 +12,10 @@ from torch.nn.functional import cross_entropy
 
 from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.stacked import StackedAscent, columns
+from advlearn.learners.batches import in_batches
 from advlearn.learners.networks.stack import Stack
 from advlearn.problem.evasion import frozen
-from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
 from advlearn.support.finite import deferred
 from advlearn.support.seeds import derive_seed
@@ -49,6 +50,44 @@ def at_once(numbers: int) -> int:
         numbers: in the images that are kept of each network, at most.
     """
     return max(1, min(_MEMBERS, _NUMBERS // max(1, numbers)))
+
+
+def stacked_parts(
+    what: str,
+    names: Sequence[str],
+    size: int,
+    make: Callable[[slice], Sequence[SavedState]],
+    checkpoint: Checkpoint,
+) -> dict[str, SavedState]:
+    """What becomes of many networks, by name, some of them at a time side by side.
+
+    Those of one stack are one part of the progress: resumed in another stack their numbers would be
+    rounded otherwise, and dropout would draw other masks.
+
+    Args:
+        what: names the parts of the progress.
+        names: one a network.
+        size: networks in one stack, at least 1; halved where the device's memory does not suffice.
+        make: what becomes of the networks of one stack, given their places in ``names``.
+        checkpoint: progress of the job.
+    """
+    parts: dict[str, SavedState] = {}
+
+    def work(some: slice) -> None:
+        def made() -> SavedState:
+            return {
+                f"{place}/{key}": value
+                for place, part in enumerate(make(some))
+                for key, value in part.items()
+            }
+
+        own = names[some]
+        for key, value in checkpoint.once(f"{what} {some.start} to {some.stop}", made).items():
+            place, _, own_key = key.partition("/")
+            parts.setdefault(own[int(place)], {})[own_key] = value
+
+    in_batches(len(names), size, work)
+    return parts
 
 
 class StackedOptimiser(torch.optim.Optimizer):
@@ -232,7 +271,8 @@ def train_stack(
         stack, [one.optimiser for one in ranked], [one.learning_rate for one in ranked]
     )
     torch.manual_seed(derive_seed(seed, "dropout"))
-    loop = Loop(stack, solver, (), checkpoint=checkpoint, name="stack")
+    # A resumed job tries a stack again that did not fit: it must not meet the state of its half.
+    loop = Loop(stack, solver, (), checkpoint=checkpoint, name=f"stack of {len(ranked)}")
     sums = loop.tensors
     for name, shape in {"loss": (len(ranked),), "count": (len(ranked),), "unsound": ()}.items():
         sums.setdefault(name, torch.zeros(shape, device=images.device, dtype=torch.float64))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 from advlearn.learners.networks import build
 from advlearn.learners.networks.stack import FlatStack, Stack
 from advlearn.settings.network import NetworkSettings
-from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
 from advlearn.training.fit import make_optimiser
-from advlearn.training.stack import StackedOptimiser, train_stack
+from advlearn.training.stack import StackedOptimiser, stacked_parts, train_stack
 from advlearn.training.stack_steps import Member
 from tests.helpers.interrupted import killed_after_each_save
 
@@ -195,3 +196,32 @@ def test_a_member_that_diverges_is_an_error() -> None:
     given = [each._replace(learning_rate=1e200, optimiser="sgd") for each in members("mlp")]
     with pytest.raises(UserError, match="diverged"):
         train_stack(network("mlp"), *pool(), given, 0)
+
+
+def test_parts_of_a_stack_that_does_not_fit_are_made_in_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"model {i}" for i in range(7)]
+    stacks: list[int] = []
+
+    def make(some: slice) -> list[SavedState]:
+        own = names[some]
+        if len(own) > 2:
+            raise torch.OutOfMemoryError("full")
+        stacks.append(len(own))
+        return [{"loss": 0.5, "a/b": np.full(2, len(name) + some.start)} for name in own]
+
+    def run() -> dict[str, SavedState]:
+        checkpoint = Checkpoint(tmp_path / "out", "advlearn.training.stack", (), ())
+        return stacked_parts("what", names, 5, make, checkpoint)
+
+    found = run()
+    assert stacks == [2, 2, 2, 1]
+    assert list(found) == names
+    assert found["model 5"]["loss"] == 0.5
+    assert found["model 5"]["a/b"].tolist() == [11, 11]
+    assert "on with batches of 2" in capsys.readouterr().err
+    assert killed_after_each_save(run, monkeypatch) == 4
+    assert {name: part["a/b"].tolist() for name, part in run().items()} == {
+        name: part["a/b"].tolist() for name, part in found.items()
+    }
