@@ -161,7 +161,8 @@ def baselines(
         _Measurement(classifier, attack, conditions) for attack in attacks
     )
     ahead: dict[str, SavedState] = {}
-    if pays(conditions.train.images.device, classifier.network):
+    images = conditions.train.images
+    if pays(images.device, classifier.network, images[:2]):
         measurements = list(measurements)
         ahead = _side_by_side(measurements, retrainings)
     for measurement in measurements:

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.stacked import StackedAscent, columns
 from advlearn.learners.batches import in_batches
-from advlearn.learners.networks.stack import Stack
+from advlearn.learners.networks.stack import Stack, stackable
 from advlearn.problem.evasion import frozen
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
@@ -34,13 +34,20 @@ class Trained(NamedTuple):
     loss: float
 
 
-def pays(device: torch.device, network: nn.Module) -> bool:
+def pays(device: torch.device, network: nn.Module, images: Tensor) -> bool:
     """Whether networks like this one are trained and judged side by side on this device.
 
     On a CPU one after the other is as fast. Batch normalisation would see the images that fill the
     batch of a member with fewer images than the others.
+
+    Args:
+        device: where.
+        network: on that device.
+        images: (n, c, h, w), a few like those to come.
     """
-    return device.type == "cuda" and not normalisations(network)
+    if device.type != "cuda" or normalisations(network):
+        return False
+    return stackable(network, images.to(device))
 
 
 def at_once(numbers: int) -> int:
@@ -128,6 +135,9 @@ class StackedOptimiser(torch.optim.Optimizer):
         rates, adam = self._rates[:m] * active, self._adam[:m]
         corrected = None
         for parameter in self.param_groups[0]["params"]:
+            if parameter.grad is None:
+                # The network does not use it, or it is not to be trained.
+                continue
             state = self.state[parameter]
             values, gradient, first = (
                 each[:m] for each in (parameter, parameter.grad, state["first"])

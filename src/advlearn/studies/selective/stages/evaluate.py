@@ -98,7 +98,7 @@ def evaluate(
     wanted = list(dict.fromkeys(cells["digest"]))
     progress = Progress(f"evaluate {attack} {reduction} seed {seed}", len(wanted), "models")
     ahead: dict[str, Verdicts] = {}
-    if pays(torch_device, network):
+    if pays(torch_device, network, splits["test"].read(slice(2))[0]):
         every_state = {**states, "classic": classic.state_dict()}
         models = {digest: every_state[digest] for digest in wanted}
         ahead = _side_by_side(network, models, splits, settings, seed, checkpoint)

@@ -66,7 +66,7 @@ def retrain(
     attack = online_attack(settings.attack, settings.retrain.online_steps)
     progress = Progress(f"retrain {selection.stem} seed {seed}", len(sets), "models")
     parts: dict[str, SavedState] = {}
-    if pays(torch_device, network):
+    if pays(torch_device, network, images[:2]):
         parts = _train_side_by_side(
             network, start, images, labels, crafted, sets, settings, seed, checkpoint
         )
