@@ -30,7 +30,7 @@ from advlearn.training.adversarial import (
     retrain,
 )
 from advlearn.training.clean import train_clean
-from advlearn.training.stack import at_once, pays, train_stack
+from advlearn.training.stack import at_once, pays, stacked_parts, train_stack
 from advlearn.training.stack_steps import Member
 
 PROTOCOLS = ("whitebox", "transfer")
@@ -161,7 +161,8 @@ def baselines(
         _Measurement(classifier, attack, conditions) for attack in attacks
     )
     ahead: dict[str, SavedState] = {}
-    if pays(conditions.train.images.device, classifier.network):
+    images = conditions.train.images
+    if pays(images.device, classifier.network, images[:2]):
         measurements = list(measurements)
         ahead = _side_by_side(measurements, retrainings)
     for measurement in measurements:
@@ -266,13 +267,17 @@ def _side_by_side(
     size = at_once(2 * first.conditions.held_out.images.numel())
     parts: dict[str, SavedState] = {}
     for steps, group in groups.items():
-        for i in range(0, len(group), size):
-            some = group[i : i + size]
-            name = f"{first.classifier.name} side by side {steps} {i}"
-            found = first.conditions.checkpoint.once(name, partial(_retrained, some))
-            for place, each in enumerate(some):
-                name = each.measurement.part(" ".join(_named(each.how)))
-                parts[name] = {key: values[place] for key, values in found.items()}
+
+        def retrained(some: slice, group: list[_Retraining] = group) -> list[SavedState]:
+            return _retrained(group[some])
+
+        parts |= stacked_parts(
+            f"{first.classifier.name} crafting {steps} steps",
+            [each.measurement.part(" ".join(_named(each.how))) for each in group],
+            size,
+            retrained,
+            first.conditions.checkpoint,
+        )
     return parts
 
 
@@ -284,8 +289,8 @@ class _Retraining(NamedTuple):
     online: ProjectedAscent | None
 
 
-def _retrained(some: Sequence[_Retraining]) -> SavedState:
-    """What :meth:`_Measurement.retrained` finds, a list over ``some`` for each number."""
+def _retrained(some: Sequence[_Retraining]) -> list[SavedState]:
+    """What :meth:`_Measurement.retrained` finds for each of ``some``, trained side by side."""
     classifier, conditions = some[0].measurement.classifier, some[0].measurement.conditions
     images, labels = conditions.train
     n, seed = len(images), derive_seed(conditions.seed, "retrain")
@@ -327,11 +332,15 @@ def _retrained(some: Sequence[_Retraining]) -> SavedState:
         derive_seed(conditions.seed, "evaluate", "validation"),
         clean=torch.from_numpy(clean).to(labels.device),
     )
-    return {
-        "clean": clean.mean(1).tolist(),
-        "transfer": stacked_correct(stack, transferred, labels).mean(1).tolist(),
-        "whitebox": [float(each.robust.float().mean()) for each in verdicts],
-    }
+    transfer = stacked_correct(stack, transferred, labels)
+    return [
+        {
+            "clean": float(clean[i].mean()),
+            "transfer": float(transfer[i].mean()),
+            "whitebox": float(each.robust.float().mean()),
+        }
+        for i, each in enumerate(verdicts)
+    ]
 
 
 def _accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
@@ -12,10 +12,11 @@ from torch.nn.functional import cross_entropy
 
 from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.stacked import StackedAscent, columns
-from advlearn.learners.networks.stack import Stack
+from advlearn.learners.batches import in_batches
+from advlearn.learners.networks.stack import Stack, stackable
 from advlearn.learners.recording import RepeatedStep
 from advlearn.problem.evasion import frozen
-from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
 from advlearn.support.finite import deferred
 from advlearn.support.seeds import derive_seed
@@ -34,13 +35,20 @@ class Trained(NamedTuple):
     loss: float
 
 
-def pays(device: torch.device, network: nn.Module) -> bool:
+def pays(device: torch.device, network: nn.Module, images: Tensor) -> bool:
     """Whether networks like this one are trained and judged side by side on this device.
 
     On a CPU one after the other is as fast. Batch normalisation would see the images that fill the
     batch of a member with fewer images than the others.
+
+    Args:
+        device: where.
+        network: on that device.
+        images: (n, c, h, w), a few like those to come.
     """
-    return device.type == "cuda" and not normalisations(network)
+    if device.type != "cuda" or normalisations(network):
+        return False
+    return stackable(network, images.to(device))
 
 
 def at_once(numbers: int) -> int:
@@ -50,6 +58,44 @@ def at_once(numbers: int) -> int:
         numbers: in the images that are kept of each network, at most.
     """
     return max(1, min(_MEMBERS, _NUMBERS // max(1, numbers)))
+
+
+def stacked_parts(
+    what: str,
+    names: Sequence[str],
+    size: int,
+    make: Callable[[slice], Sequence[SavedState]],
+    checkpoint: Checkpoint,
+) -> dict[str, SavedState]:
+    """What becomes of many networks, by name, some of them at a time side by side.
+
+    Those of one stack are one part of the progress: resumed in another stack their numbers would be
+    rounded otherwise, and dropout would draw other masks.
+
+    Args:
+        what: names the parts of the progress.
+        names: one a network.
+        size: networks in one stack, at least 1; halved where the device's memory does not suffice.
+        make: what becomes of the networks of one stack, given their places in ``names``.
+        checkpoint: progress of the job.
+    """
+    parts: dict[str, SavedState] = {}
+
+    def work(some: slice) -> None:
+        def made() -> SavedState:
+            return {
+                f"{place}/{key}": value
+                for place, part in enumerate(make(some))
+                for key, value in part.items()
+            }
+
+        own = names[some]
+        for key, value in checkpoint.once(f"{what} {some.start} to {some.stop}", made).items():
+            place, _, own_key = key.partition("/")
+            parts.setdefault(own[int(place)], {})[own_key] = value
+
+    in_batches(len(names), size, work)
+    return parts
 
 
 class StackedOptimiser(torch.optim.Optimizer):
@@ -90,6 +136,9 @@ class StackedOptimiser(torch.optim.Optimizer):
         rates, adam = self._rates[:m] * active, self._adam[:m]
         corrected = None
         for parameter in self.param_groups[0]["params"]:
+            if parameter.grad is None:
+                # The network does not use it, or it is not to be trained.
+                continue
             state = self.state[parameter]
             values, gradient, first = (
                 each[:m] for each in (parameter, parameter.grad, state["first"])
@@ -270,7 +319,8 @@ def train_stack(
         stack, [one.optimiser for one in ranked], [one.learning_rate for one in ranked]
     )
     torch.manual_seed(derive_seed(seed, "dropout"))
-    loop = Loop(stack, solver, (), checkpoint=checkpoint, name="stack")
+    # A resumed job tries a stack again that did not fit: it must not meet the state of its half.
+    loop = Loop(stack, solver, (), checkpoint=checkpoint, name=f"stack of {len(ranked)}")
     sums = loop.tensors
     for name, shape in {"loss": (len(ranked),), "count": (len(ranked),), "unsound": ()}.items():
         sums.setdefault(name, torch.zeros(shape, device=images.device, dtype=torch.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from advlearn import attacks
 from advlearn.attacks import stacked_robustness
 from advlearn.attacks.robustness import Settings, robust_verdicts
 from advlearn.attacks.stacked import StackedAscent, solver_of, stacked_correct, stacked_images
-from advlearn.attacks.stacked_robustness import stacked_verdicts
+from advlearn.attacks.stacked_robustness import _Run, stacked_verdicts
 from advlearn.learners.networks import build
 from advlearn.learners.networks.stack import Stack
 from advlearn.metrics.accuracy import correct
@@ -20,6 +21,7 @@ from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.network import NetworkSettings
 from advlearn.support.errors import UserError
 from tests.helpers import hostile
+from tests.helpers.waiting import NoWaiting
 
 N, SHAPE, CLASSES = 50, (1, 8, 8), 4
 
@@ -106,6 +108,29 @@ def test_verdicts_are_those_of_each_network_alone(
     # Else nothing is shown: some images withstand the attacks and others do not.
     assert len(set(robust)) > 1
     assert any(0 < some < all_ for some, all_ in robust)
+
+
+@CASES
+def test_crafting_and_steps_of_verdicts_wait_for_nothing(
+    networks: list[nn.Module], settings: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, climb, steps = _Run._step, StackedAscent.climb, 0
+
+    def watched_step(*args: Any) -> None:
+        nonlocal steps
+        steps += 1
+        with NoWaiting():
+            step(*args)
+
+    def watched_climb(*args: Any) -> Tensor:
+        with NoWaiting():
+            return climb(*args)
+
+    monkeypatch.setattr(_Run, "_step", watched_step)
+    monkeypatch.setattr(StackedAscent, "climb", watched_climb)
+    stacked_verdicts(stack_of(networks), *data(), settings, 5)
+    stacked_images(stack_of(networks), *data(), list(map(solver_of, settings)), 5)
+    assert steps
 
 
 def test_a_full_device_changes_no_verdict(

@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from advlearn.learners.networks import build
-from advlearn.learners.networks.stack import FlatStack, Stack
+from advlearn.learners.networks.stack import FlatStack, Stack, stackable
 from advlearn.settings.network import NetworkSettings
-from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
 from advlearn.training.fit import make_optimiser
-from advlearn.training.stack import StackedOptimiser, train_stack
+from advlearn.training.stack import StackedOptimiser, pays, stacked_parts, train_stack
 from advlearn.training.stack_steps import Member
-from tests.helpers.interrupted import killed_after_each_save
+from tests.helpers.interrupted import Killed, killed_after_each_save
 
 N, SHAPE, CLASSES = 60, (1, 8, 8), 4
 Optimisers = tuple[Literal["adam", "sgd"], ...]
@@ -136,6 +137,82 @@ def test_each_member_has_a_rate_of_dropout_of_its_own() -> None:
         Stack(plain, [plain.state_dict()], [0.1])
 
 
+class Shared(nn.Module):
+    """Two layers with the same weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = self.second = nn.Linear(64, 64)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.second(self.first(images.flatten(1)))
+        return logits
+
+
+class Counting(nn.Module):
+    """Replaces a buffer in training; with ``looks`` it also looks at its input."""
+
+    def __init__(self, looks: bool) -> None:
+        super().__init__()
+        self.layer, self.looks = nn.Linear(64, 4), looks
+        self.count: Tensor
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.looks and images.max() > 2:
+            return images.flatten(1)
+        if self.training and not self.looks:
+            self.count = self.count + 1
+        logits: Tensor = self.layer(images.flatten(1))
+        return logits
+
+
+def test_networks_that_do_not_stack_are_noticed() -> None:
+    images = pool()[0].float()[:2]
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    for name in ("mlp", "cnn"):
+        given = network(name, dropout=0.5).float()
+        torch.set_rng_state(before)
+        assert stackable(given, images)
+        assert torch.equal(torch.get_rng_state(), before)
+    for other in (Shared(), Counting(looks=False), Counting(looks=True)):
+        assert not stackable(other, images)
+    assert not pays(torch.device("cpu"), network("mlp").float(), images)
+
+
+class Partly(nn.Module):
+    """A layer that is not to be trained, one that is, and one that is not used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fixed, self.last, self.unused = nn.Linear(64, 8), nn.Linear(8, 4), nn.Linear(2, 2)
+        self.fixed.requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.last(self.fixed(images.flatten(1)))
+        return logits
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_weights_that_are_not_trained_stay_as_they_are(optimiser: str) -> None:
+    torch.manual_seed(0)
+    given = Partly().double()
+    images, labels = pool()
+    batches = [torch.arange(20), torch.arange(20, 60)]
+    start = {key: value.clone() for key, value in given.state_dict().items()}
+    members = [Member(start, batches, 0.1, 1, optimiser)] * 2
+    _, found = train_stack(given, images, labels, members, 0)
+    solver = make_optimiser(given, optimiser, 0.1)
+    for batch in batches:
+        solver.zero_grad()
+        nn.functional.cross_entropy(given(images[batch]), labels[batch]).backward()
+        solver.step()
+    for key, value in given.state_dict().items():
+        torch.testing.assert_close(found.state[key], value, rtol=1e-9, atol=1e-12)
+        assert torch.equal(value, start[key]) == (not key.startswith("last"))
+
+
 def test_a_flat_stack_is_a_network_for_attacks() -> None:
     images, _ = pool()
     networks = [network("cnn", seed).eval() for seed in range(3)]
@@ -195,3 +272,54 @@ def test_a_member_that_diverges_is_an_error() -> None:
     given = [each._replace(learning_rate=1e200, optimiser="sgd") for each in members("mlp")]
     with pytest.raises(UserError, match="diverged"):
         train_stack(network("mlp"), *pool(), given, 0)
+
+
+def test_a_larger_stack_does_not_meet_the_state_of_a_smaller_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a resumed job tries a stack that did not fit, whose half was in hand."""
+    monkeypatch.setenv("ADVLEARN_SAVE_SECONDS", "0")
+    given, checkpoint = (
+        members("mlp"),
+        Checkpoint(tmp_path / "out", "advlearn.training.stack", (), ()),
+    )
+
+    def killed(self: Checkpoint) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", killed)
+        with pytest.raises(Killed):
+            train_stack(network("mlp"), *pool(), given[:2], 0, checkpoint)
+    found = train_stack(network("mlp"), *pool(), given, 0, checkpoint)
+    expected = train_stack(network("mlp"), *pool(), given, 0)
+    assert [each.loss for each in found] == [each.loss for each in expected]
+
+
+def test_parts_of_a_stack_that_does_not_fit_are_made_in_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"model {i}" for i in range(7)]
+    stacks: list[int] = []
+
+    def make(some: slice) -> list[SavedState]:
+        own = names[some]
+        if len(own) > 2:
+            raise torch.OutOfMemoryError("full")
+        stacks.append(len(own))
+        return [{"loss": 0.5, "a/b": np.full(2, len(name) + some.start)} for name in own]
+
+    def run() -> dict[str, SavedState]:
+        checkpoint = Checkpoint(tmp_path / "out", "advlearn.training.stack", (), ())
+        return stacked_parts("what", names, 5, make, checkpoint)
+
+    found = run()
+    assert stacks == [2, 2, 2, 1]
+    assert list(found) == names
+    assert found["model 5"]["loss"] == 0.5
+    assert found["model 5"]["a/b"].tolist() == [11, 11]
+    assert "on with batches of 2" in capsys.readouterr().err
+    assert killed_after_each_save(run, monkeypatch) == 4
+    assert {name: part["a/b"].tolist() for name, part in run().items()} == {
+        name: part["a/b"].tolist() for name, part in found.items()
+    }

@@ -18,10 +18,11 @@ from advlearn.settings.network import NetworkSettings, RetrainSettings
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from advlearn.training.adversarial import online_attack, online_settings, pooled_steps, retrain
-from advlearn.training.stack import train_stack
-from advlearn.training.stack_steps import Member
+from advlearn.training.stack import StackedStep, train_stack
+from advlearn.training.stack_steps import Member, StackSteps
 from tests.helpers import hostile
 from tests.helpers.interrupted import killed_after_each_save
+from tests.helpers.waiting import NoWaiting
 
 N, SHAPE, CLASSES, STEPS, SEED = 40, (1, 6, 6), 3, 3, 7
 
@@ -110,6 +111,60 @@ def test_one_step_in_single_precision(name: str, optimiser: str) -> None:
         retrain(expected, images, labels, None, CHOSEN[i], how, SEED, craft)
         for key, value in expected.state_dict().items():
             torch.testing.assert_close(trained.state[key], value, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_step_waits_for_nothing_and_keeps_its_tensors(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a GPU is always busy, and a step can be recorded as a graph."""
+    shapes, places = set(), set()
+    step = StackedStep.__call__
+
+    def watched(
+        self: StackedStep,
+        positions: Tensor,
+        in_last: Tensor,
+        shifts: Tensor | None,
+        *,
+        crafts: bool,
+    ) -> None:
+        with NoWaiting():
+            step(self, positions, in_last, shifts, crafts=crafts)
+        shapes.add((*positions.shape, crafts))
+        kept = [value for state in self._solver.state.values() for value in state.values()]
+        tensors = [*self._stack.parameters(), *self._stack.buffers(), *kept, *self._sums.values()]
+        places.add(tuple(tensor.data_ptr() for tensor in tensors))
+
+    monkeypatch.setattr(StackedStep, "__call__", watched)
+    cases = zip(range(3), ATTACKS[name], WAYS, strict=True)
+    given = [member(i, attack, how, network(i)) for i, attack, how in cases]
+    train_stack(network(0), *data(), given, 0)
+    assert len(places) == 1
+    assert {width for _, width, _ in shapes} == {16}
+
+
+def test_a_wait_is_noticed() -> None:
+    """Else the test before shows nothing."""
+    values = torch.ones(3)
+    for wait in (lambda: float(values[0]), lambda: values[values > 0], values.nonzero):
+        with pytest.raises(AssertionError, match="waits for the device"), NoWaiting():
+            wait()
+
+
+def test_steps_have_few_shapes() -> None:
+    """Members of 40 lengths: each is trained in full, in at most eight shapes."""
+    start = network(0).state_dict()
+    batches = [torch.arange(5)] * 40
+    given = [Member(start, batches[:length], 0.1, 1) for length in range(1, 41)]
+    steps = StackSteps(given[::-1], data()[0])
+    heights = [len(steps[number].positions) for number in range(len(steps))]
+    assert len(set(heights)) <= 8
+    for number, height in enumerate(heights):
+        there = (steps[number].positions >= 0).any(1)
+        assert int(there.sum()) == 40 - number <= height
+        # Only the first: the others have ended.
+        assert there[: 40 - number].all()
 
 
 def test_after_training_members_differ_by_less_than_seeds_do() -> None:

@@ -46,14 +46,14 @@ class Stack(nn.Module):
         self._architecture = [deepcopy(network)]
         self._keys: dict[str, str] = {}
         self._rates: dict[str, str] = {}
-        trained = {key for key, _ in network.named_parameters()}
+        trained = {key: parameter.requires_grad for key, parameter in network.named_parameters()}
         for key in network.state_dict():
             values = torch.stack([state[key].detach() for state in states])
             # A point separates modules in PyTorch and cannot stand in a name.
             own = key.replace(".", "/")
             self._keys[own] = key
             if key in trained:
-                self.register_parameter(own, nn.Parameter(values))
+                self.register_parameter(own, nn.Parameter(values, requires_grad=trained[key]))
             else:
                 self.register_buffer(own, values)
         self._register_rates(dropout or [None] * len(states))
@@ -143,6 +143,37 @@ class FlatStack(nn.Module):
         """Logits (m n, classes) of images (m n, c, h, w)."""
         logits: Tensor = self.stack(images.unflatten(0, (self._members, -1)))
         return logits.flatten(0, 1)
+
+
+def stackable(network: nn.Module, images: Tensor) -> bool:
+    """Whether a network does the same in a stack as alone, tried on a few images.
+
+    Not every network does: one that looks at the numbers in its input, whose layers share weights,
+    or that puts new tensors in the place of its buffers.
+
+    Args:
+        network: any network; it is not changed, and no number is drawn for good.
+        images: (n, c, h, w) on its device.
+    """
+    names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    if len(names) > len(list(network.parameters())):
+        return False
+    devices = [images.device] if images.device.type == "cuda" else []
+    try:
+        alone, both = deepcopy(network), torch.stack([images, images])
+        with torch.random.fork_rng(devices=devices):
+            stack = Stack(network, [network.state_dict()] * 2)
+            alone.train()(images.clone())
+            stack.train()(both).sum().backward()
+            expected, found = alone.eval()(images.clone()), stack.eval()(both)[1]
+            pairs = [(expected, found), *_paired(alone.state_dict(), stack.states()[1])]
+            return all(torch.allclose(*pair, rtol=1e-3, atol=1e-3) for pair in pairs)
+    except Exception:  # noqa: BLE001 (whatever a user's code raises)
+        return False
+
+
+def _paired(one: State, other: State) -> list[tuple[Tensor, Tensor]]:
+    return [(value, other[key]) for key, value in one.items()]
 
 
 class _Dropout(nn.Module):

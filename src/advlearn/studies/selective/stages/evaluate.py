@@ -35,7 +35,7 @@ from advlearn.support.determinism import configure_torch
 from advlearn.support.io import read_npy, write_csv, write_npz
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
-from advlearn.training.stack import at_once, pays
+from advlearn.training.stack import at_once, pays, stacked_parts
 
 SPLITS: tuple[SplitName, ...] = ("validation", "test")
 Verdicts = dict[tuple[str, str], np.ndarray]
@@ -98,7 +98,7 @@ def evaluate(
     wanted = list(dict.fromkeys(cells["digest"]))
     progress = Progress(f"evaluate {attack} {reduction} seed {seed}", len(wanted), "models")
     ahead: dict[str, Verdicts] = {}
-    if pays(torch_device, network):
+    if pays(torch_device, network, splits["test"].read(slice(2))[0]):
         every_state = {**states, "classic": classic.state_dict()}
         models = {digest: every_state[digest] for digest in wanted}
         ahead = _side_by_side(network, models, splits, settings, seed, checkpoint)
@@ -171,28 +171,16 @@ def _side_by_side(
     checkpoint: Checkpoint,
 ) -> dict[str, Verdicts]:
     """The verdicts of all models, by name, some at a time side by side."""
-    verdicts: dict[str, Verdicts] = {}
-    device = next(network.parameters()).device
+    device, names = next(network.parameters()).device, list(models)
+
+    def judged(some: slice) -> list[SavedState]:
+        states = [{k: v.to(device) for k, v in models[name].items()} for name in names[some]]
+        found = _verdicts(Stack(network, states).eval(), splits, settings, seed)
+        return [{"/".join(key): bits for key, bits in verdicts.items()} for verdicts in found]
+
     size = at_once(max(split.pixels_at_once for split in splits.values()))
-    names = list(models)
-    for group in (names[i : i + size] for i in range(0, len(names), size)):
-
-        def judged(group: list[str] = group) -> SavedState:
-            states = [{k: v.to(device) for k, v in models[name].items()} for name in group]
-            found = _verdicts(Stack(network, states).eval(), splits, settings, seed)
-            return {
-                f"{name}/{split}/{protocol}": bits
-                for name, own in zip(group, found, strict=True)
-                for (split, protocol), bits in own.items()
-            }
-
-        together = checkpoint.once(f"models from {group[0]}", judged)
-        for name in group:
-            begin = f"{name}/"
-            verdicts[name] = _by_key(
-                {k.removeprefix(begin): v for k, v in together.items() if k.startswith(begin)}
-            )
-    return verdicts
+    parts = stacked_parts("models", names, size, judged, checkpoint)
+    return {name: _by_key(part) for name, part in parts.items()}
 
 
 def _by_key(part: SavedState) -> Verdicts:

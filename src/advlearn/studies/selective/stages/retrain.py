@@ -26,7 +26,7 @@ from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
 from advlearn.training.adversarial import Craft, online_attack, online_settings, pooled_steps
 from advlearn.training.adversarial import retrain as train
-from advlearn.training.stack import at_once, pays, train_stack
+from advlearn.training.stack import at_once, pays, stacked_parts, train_stack
 from advlearn.training.stack_steps import Member
 
 
@@ -66,7 +66,7 @@ def retrain(
     attack = online_attack(settings.attack, settings.retrain.online_steps)
     progress = Progress(f"retrain {selection.stem} seed {seed}", len(sets), "models")
     parts: dict[str, SavedState] = {}
-    if pays(torch_device, network):
+    if pays(torch_device, network, images[:2]):
         parts = _train_side_by_side(
             network, start, images, labels, crafted, sets, settings, seed, checkpoint
         )
@@ -119,25 +119,14 @@ def _train_side_by_side(
         rate = how.learning_rate
         return Member(start, batches, rate, last, how.optimiser, attack=attack, seed=own_seed)
 
-    parts: dict[str, SavedState] = {}
     digests = list(sets)
-    size = at_once(1)
-    for group in (digests[i : i + size] for i in range(0, len(digests), size)):
 
-        def trained(group: list[str] = group) -> SavedState:
-            members = [member(digest) for digest in group]
-            found = train_stack(network, images, labels, members, own_seed, checkpoint)
-            return {
-                f"{digest}/{key}": value
-                for digest, model in zip(group, found, strict=True)
-                for key, value in _kept(*model).items()
-            }
+    def trained(some: slice) -> list[SavedState]:
+        members = [member(digest) for digest in digests[some]]
+        found = train_stack(network, images, labels, members, own_seed, checkpoint)
+        return [_kept(*model) for model in found]
 
-        # One part: the masks of dropout are those of just these models side by side.
-        for key, value in checkpoint.once(f"sets from {group[0]}", trained).items():
-            digest, _, name = key.partition("/")
-            parts.setdefault(digest, {})[name] = value
-    return parts
+    return stacked_parts("sets", digests, at_once(1), trained, checkpoint)
 
 
 def _kept(state: Mapping[str, Tensor], loss: float) -> SavedState:

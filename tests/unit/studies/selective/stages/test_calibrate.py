@@ -68,7 +68,7 @@ def test_side_by_side_as_on_a_gpu(
         return read_csv(tmp_path / f"{name}.csv")
 
     alone = run("alone")
-    monkeypatch.setattr(calibration, "pays", lambda device, network: True)
+    monkeypatch.setattr(calibration, "pays", lambda device, network, images: True)
     # Several stacks of each kind.
     monkeypatch.setattr(stack, "_MEMBERS", 10)
     made: list[int] = []

@@ -74,7 +74,7 @@ def test_side_by_side_as_on_a_gpu(
         source = evaluated / "retrained.safetensors"
         (tmp_path / name / "retrained.safetensors").symlink_to(source)
     run(tiny, tmp_path / "alone", attack)
-    monkeypatch.setattr(stage, "pays", lambda device, network: True)
+    monkeypatch.setattr(stage, "pays", lambda device, network, images: True)
     # Several stacks, and several blocks of images.
     monkeypatch.setattr(stack, "_MEMBERS", 4)
     stacks: list[int] = []

@@ -51,7 +51,7 @@ SIDE_BY_SIDE = pytest.mark.parametrize("side_by_side", [False, True])
 
 
 def stacked(module: object, monkeypatch: pytest.MonkeyPatch, side_by_side: bool) -> None:
-    monkeypatch.setattr(module, "pays", lambda device, network: side_by_side)
+    monkeypatch.setattr(module, "pays", lambda device, network, images: side_by_side)
     monkeypatch.setattr(stack, "_MEMBERS", 3)
 
 

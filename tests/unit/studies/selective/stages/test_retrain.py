@@ -72,7 +72,7 @@ def test_side_by_side_as_on_a_gpu(
     settings = RetrainSettings(schedule=schedule, crafting=crafting, epochs=2, batch_size=32)
     attack = None if crafting == "static" else PgdSettings(epsilon=0.1, steps=3)
     tiny.retrain(tmp_path / "one" / "pca.safetensors", settings, attack=attack)
-    monkeypatch.setattr(stage, "pays", lambda device, network: True)
+    monkeypatch.setattr(stage, "pays", lambda device, network, images: True)
     monkeypatch.setattr(stack_module, "_MEMBERS", 4)
     tiny.retrain(tmp_path / "stack" / "pca.safetensors", settings, attack=attack)
     (_, one), (_, stack) = (
