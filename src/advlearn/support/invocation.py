@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,18 @@ def failure_lines(failed: Iterable[FailedJob]) -> list[str]:
     if len(jobs) > _SHOWN:
         lines.append(f"... and {len(jobs) - _SHOWN} more failed jobs")
     return [*lines, RESUMES]
+
+
+def say_at_exit(lines: Iterable[str]) -> None:
+    """Print lines to stderr when the process ends, below what Snakemake says after its hooks."""
+    text = "\n".join(lines)
+
+    def say() -> None:
+        with suppress(OSError):  # what reads the other stream may have gone
+            sys.stdout.flush()
+        print(text, file=sys.stderr, flush=True)
+
+    atexit.register(say)
 
 
 def last_words(log: Path | None) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -134,3 +136,15 @@ def test_of_a_group_the_job_in_hand_has_failed(tmp_path: Path) -> None:
     alone = job(tmp_path, "craft", begun=False, ended=False)
     found = failed_jobs({"group": group, "alone": alone}.values())
     assert [each.name for each in found] == ["Do cluster (cluster)", "Do craft (craft)"]
+
+
+@pytest.mark.parametrize("closed", ["", "os.close(1); "])
+def test_what_is_said_at_the_exit_stands_below_all_else(closed: str) -> None:
+    script = (
+        "import os, sys; from advlearn.support.invocation import say_at_exit; "
+        f"say_at_exit(['one', '  two']); print('later'); {closed}print('last', file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.stderr.splitlines()[:3] == ["last", "one", "  two"]
