@@ -9,6 +9,7 @@ dimensions and in 64, and so does the size of a perturbation.
 from __future__ import annotations
 
 import sys
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -281,8 +282,9 @@ def _csv(settings: CsvSettings) -> _Raw:
     features, classes, truth = list(table.header), np.array([], dtype=str), None
     if settings.label is not None:
         label = settings.label.strip()
-        cells = np.array(table.column(label), dtype=str)
-        classes, truth = np.unique(cells, return_inverse=True)
+        # A letter with an accent may be written in two ways that look alike and mean the same.
+        cells = [unicodedata.normalize("NFC", cell) for cell in table.column(label)]
+        classes, truth = np.unique(np.array(cells, dtype=str), return_inverse=True)
         features.remove(label)
     if not features:
         raise UserError(

@@ -125,6 +125,15 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     assert median_edge(data.points, 3) == pytest.approx(1.0)
 
 
+def test_two_ways_to_write_an_accent_are_one_class(tmp_path: Path) -> None:
+    lines = table().replace("yes", "caf\u00e9").splitlines()
+    lines[1] = lines[1].replace("\u00e9", "e\u0301")
+    data = loaded(3, name="csv", path=csv(tmp_path, "\n".join(lines)), label="kind")
+    assert data.classes == ("caf\u00e9", "no")
+    assert data.truth is not None
+    assert data.truth.tolist() == [0, 1, 1] * 4
+
+
 def test_a_file_without_classes_and_as_it_is(tmp_path: Path) -> None:
     text = "\n".join(line.rsplit(",", 1)[0] for line in table().splitlines())
     data = loaded(3, name="csv", path=csv(tmp_path, text), standardise=False)
