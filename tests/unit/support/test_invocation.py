@@ -53,6 +53,26 @@ def test_a_read_only_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "--directory" in caught.value.remedy
 
 
+@pytest.mark.parametrize("program", ["/bin/snakemake", "/packages/snakemake/__main__.py"])
+@pytest.mark.parametrize("name", ["results", "logs"])
+def test_a_file_or_an_empty_link_in_place_of_a_folder(
+    name: str, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [program, "-n"])
+    invocation.check_notes_folder()
+    (tmp_path / name).symlink_to("nowhere")
+    with pytest.raises(UserError, match=f"{name} is a link to a folder that is not there") as link:
+        invocation.check_notes_folder()
+    assert link.value.where.endswith("-> nowhere")
+    (tmp_path / "nowhere").mkdir()
+    invocation.check_notes_folder()
+    (tmp_path / name).unlink()
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=f"{name} is no folder"):
+        invocation.check_notes_folder()
+
+
 def test_only_snakemake_itself_wants_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr("sys.argv", ["/home/snakemake/advlearn/__main__.py", "explain"])
