@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -47,6 +48,8 @@ def _run(given: list[str]) -> None:
     if name not in stages() and name not in HELPERS:
         print(f"error: unknown stage {name!r}\n{_overview()}", file=sys.stderr)
         sys.exit(2)
+    # Figures need no window system, and matplotlib stops at a user's choice that it does not know.
+    os.environ["MPLBACKEND"] = "agg"
     # A cancelled job unwinds like a failed one, so that its half-written files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Ctrl-C reaches every job: whoever pressed it needs no traceback of each.

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,14 @@ def test_every_stage_explains_its_options(stage: str, capsys: pytest.CaptureFixt
         main([stage, "--help"])
     assert caught.value.code == 0
     assert "--" in capsys.readouterr().out
+
+
+def test_a_backend_of_figures_that_is_unknown_is_nobodys_business() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "advlearn", "figures", "--help"],
+        env={**os.environ, "MPLBACKEND": "Qt4Agg"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_user_errors_have_no_traceback(

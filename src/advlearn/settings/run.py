@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, field_validator
 
-from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.base import LONGEST_NAME, EachOnce, Settings
 from advlearn.settings.data import DataSettings, ImageFacts, SourceSettings
 from advlearn.support.errors import UserError, did_you_mean
 
@@ -29,6 +29,7 @@ class RunSettings(Settings):
     run: str = Field(
         ...,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=LONGEST_NAME,
         description="name of the run: its files are in results/RUN; not raw, not reference",
     )
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
