@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from advlearn.studies import studies
-from advlearn.support import run_checksums, runlock
+from advlearn.support import jobnotes, run_checksums, runlock
 from advlearn.support.errors import BudgetViolation, UserError
 from advlearn.support.terminal import terminal
 
@@ -57,6 +57,7 @@ def _run(given: list[str]) -> None:
     application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     # Only the stage that runs is imported: torch alone costs more than a small stage.
     application.command()(_function(name))
+    jobnotes.begin_work()
     try:
         lock = runlock.join()
         try:
@@ -65,6 +66,7 @@ def _run(given: list[str]) -> None:
             if not ended.code and lock:
                 runlock.record_activity(lock)
                 run_checksums.write_checksums()
+                jobnotes.write_note(lock, name, options)
             raise
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -86,3 +86,19 @@ def test_a_broken_budget_is_an_error_of_its_own(
         main(["craft"])
     assert caught.value.code == 3
     assert "left its budget: image 3: 0.6 > 0.5" in capsys.readouterr().err
+
+
+def test_stages_start_without_what_they_may_not_need() -> None:
+    """Each of these packages is a second at the start of a job."""
+    stages = (
+        "download", "prepare", "embed", "cluster", "select", "collect", "topk_data",
+        "topk_collect", "bilevel_data", "bilevel_path", "bilevel_delta", "bilevel_collect",
+        "tables", "record", "report",
+    )  # fmt: skip
+    code = (
+        "import sys; from advlearn import cli\n"
+        f"for name in {stages}: cli._function(name)\n"
+        "print({'torch', 'sklearn', 'matplotlib', 'scipy.stats', 'cvxpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

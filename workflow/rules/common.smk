@@ -87,6 +87,22 @@ def checked(plan):
     return nothing
 
 
+def on_one_gpu(plan, stage):
+    """The group of a stage's jobs on GPUs: as many as share one are one submission to a cluster."""
+    group = plan.group(stage)
+
+    def joined(wildcards):
+        name = group(wildcards)
+        if name:
+            # Not in a profile: of its `group-components` the step that runs a group knows nothing,
+            # and would run the jobs one after the other. It reads this file.
+            known = workflow.group_settings.group_components
+            workflow.group_settings.group_components = {**known, name: plan.group_size}
+        return name
+
+    return group and joined
+
+
 def manifest(**patterns):
     """Path patterns of rules' outputs by kind, JSON: what a collecting stage reads its files by."""
     return json.dumps({kind: str(pattern) for kind, pattern in patterns.items()})
