@@ -68,7 +68,8 @@ class EmulatedRecorder:
 
     def record(self, step: Callable[[], None]) -> EmulatedGraph:
         # To record draws no random numbers either.
-        with torch.random.fork_rng(devices=[]), EmulatedGraph() as graph:
+        graph = EmulatedGraph()
+        with torch.random.fork_rng(devices=[]), graph:
             step()
         graph.undo()
         type(self).records += 1
