@@ -24,7 +24,7 @@ Step = Callable[[Tensor, Tensor], Tensor]
 _STATE = "projected ascent"
 _ON_CPU = 250
 """Images in one pass: 100 to 250 MNIST-size images of a small CNN fill the cache."""
-_WORTH = 100_000
+_WORTH = 200_000
 """Gradients from which the rewriting of a network pays on a GPU, where it takes 20 ms."""
 
 

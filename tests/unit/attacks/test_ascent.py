@@ -135,7 +135,7 @@ def test_a_network_is_rewritten_for_a_gpu_and_much_work_only(
 ) -> None:
     model, fast = nn.Identity(), nn.Identity()
     monkeypatch.setattr(ascent, "accelerated", lambda *_: fast)
-    solver = attacks.build(PgdSettings(epsilon=0.1, steps=20, restarts=5))
+    solver = attacks.build(PgdSettings(epsilon=0.1, steps=20, restarts=10))
     assert isinstance(solver, ascent.ProjectedAscent)
     # `meta` is no CPU either, and has no pixels.
     assert solver._fast(model, torch.empty(1000, 1, device="meta")) is fast

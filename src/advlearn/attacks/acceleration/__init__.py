@@ -14,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import subprocess
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,9 +60,11 @@ def accelerated(model: nn.Module, sample: Tensor) -> nn.Module:
         fast = rewritten(_folded(model))
         for parameter in fast.parameters():
             parameter.requires_grad_(False)
-        agrees = _same_logits(model, fast, sample)
-        if agrees and sample.device.type != "cpu":
-            agrees = _same_gradients(model, fast, sample)
+        if sample.device.type == "cpu":
+            agrees = _same_logits(model, fast, sample)
+        else:
+            with _float32():
+                agrees = _same_logits(model, fast, sample) and _same_gradients(model, fast, sample)
     except _UNFIT:
         return model
     return fast if agrees else model
@@ -73,6 +77,20 @@ def _folded(model: nn.Module) -> nn.Module:
         with contextlib.suppress(*_NO_GRAPH):
             return fuse(model)
     return copy.deepcopy(model)
+
+
+@contextlib.contextmanager
+def _float32() -> Iterator[None]:
+    """Without TF32, PyTorch's default in convolutions: its rounding would hide what is wrong."""
+    libraries: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [library.allow_tf32 for library in libraries]
+    try:
+        for library in libraries:
+            library.allow_tf32 = False
+        yield
+    finally:
+        for library, allowed in zip(libraries, before, strict=True):
+            library.allow_tf32 = allowed
 
 
 def _same_logits(model: nn.Module, fast: nn.Module, sample: Tensor) -> bool:

@@ -204,7 +204,7 @@ def convolved(
     where = torch.empty_like(output, dtype=torch.uint8) if geometry.pool else None
     group, places = geometry.forward_shape()
     block = _THREADS * places
-    grid = (-(-n * height * width // block), out_channels // group)
+    grid = (-(-n * height * width // block) * (out_channels // group),)
     if n:
         with _launching(images.device):
             kernels.forward[grid](
@@ -237,9 +237,10 @@ def pulled_back(
     group, tiles, tile = geometry.backward_shape()
     block = _THREADS * tiles
     count = n * -(-height // tile) * -(-width // tile)
+    grid = (-(-count // block) * (geometry.channels // group),)
     if n:
         with _launching(gradient.device):
-            kernels.backward[(-(-count // block), geometry.channels // group)](
+            kernels.backward[grid](
                 gradient.contiguous(), output, where, weight.contiguous(), result, n,
                 **geometry.sizes(), TILE=tile, GROUP=group, BLOCK=block, num_warps=_WARPS,
             )  # fmt: skip

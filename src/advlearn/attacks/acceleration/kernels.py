@@ -7,10 +7,10 @@ it off. Each kernel writes every number once and adds in a fixed order, so the s
 same bytes.
 
 A thread computes a few places, side by side in memory with those of its neighbours, of ``GROUP``
-channels (program_id(1) counts the groups), and goes through the other channels one by one: the
-weights are the same for all threads, and what is read of an activation serves all places and
-channels of the thread. Offsets from the first image of a program fit into 32 bits; the offset of
-that image has 64.
+channels, and goes through the other channels one by one: the weights are the same for all threads,
+and what is read of an activation serves all places and channels of the thread. Programs that differ
+in their channels alone are neighbours, since they read the same. Offsets from the first image of a
+program fit into 32 bits; the offset of that image has 64.
 
 Sizes: ``CI``, ``H``, ``W`` of the input, ``CO``, ``OH``, ``OW`` of the convolution's output, ``K``
 side of its window, ``S`` stride, ``P`` padding. ``weight`` is (CO, CI, K, K).
@@ -30,9 +30,9 @@ _POINTERS = ["images", "gradient", "weight", "bias", "output", "where", "result"
 
 
 @triton.jit
-def _places(n, PLACES: tl.constexpr, BLOCK: tl.constexpr):
+def _places(n, PLACES: tl.constexpr, GROUPS: tl.constexpr, BLOCK: tl.constexpr):
     """First image of the program; of each entry: image after it, place in it, whether it exists."""
-    start = tl.program_id(0).to(tl.int64) * BLOCK
+    start = (tl.program_id(0) // GROUPS).to(tl.int64) * BLOCK
     first = start // PLACES
     rest = (start % PLACES).to(tl.int32) + tl.arange(0, BLOCK)
     return first, rest // PLACES, rest % PLACES, rest // PLACES < n - first
@@ -54,11 +54,11 @@ def forward(
     PH: tl.constexpr = OH // SIDE
     PW: tl.constexpr = OW // SIDE
     PATCH: tl.constexpr = (SIDE - 1) * S + K
-    first, image, place, inside = _places(n, PH * PW, BLOCK)
+    first, image, place, inside = _places(n, PH * PW, CO // GROUP, BLOCK)
     top = place // PW * (SIDE * S) - P
     left = place % PW * (SIDE * S) - P
     source = images + first * (CI * H * W)
-    group = tl.program_id(1) * GROUP
+    group = tl.program_id(0) % (CO // GROUP) * GROUP
     totals = ()
     for _ in tl.static_range(GROUP * SIDE * SIDE):
         totals = totals + (tl.zeros((BLOCK,), tl.float32),)
@@ -127,10 +127,10 @@ def backward(
     # The rows of the convolution's output that a tile meets: d from LOW to LOW + SPAN - 1.
     LOW: tl.constexpr = -((K - 1 - P) // S)
     SPAN: tl.constexpr = (TILE - 1 + P) // S - LOW + 1
-    first, image, place, inside = _places(n, TH * TW, BLOCK)
+    first, image, place, inside = _places(n, TH * TW, CI // GROUP, BLOCK)
     row, column = place // TW, place % TW
     base = first * (CO * PH * PW)
-    group = tl.program_id(1) * GROUP
+    group = tl.program_id(0) % (CI // GROUP) * GROUP
     totals = ()
     for _ in tl.static_range(GROUP * TILE * TILE):
         totals = totals + (tl.zeros((BLOCK,), tl.float32),)

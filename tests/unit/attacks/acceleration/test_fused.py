@@ -24,8 +24,9 @@ pytestmark = pytest.mark.gpu
 SHAPES = [
     (1, 4, 28, 28, 3, 2, 1, True, False, 7),
     (1, 8, 28, 28, 3, 1, 1, True, True, 7),
-    (4, 8, 14, 14, 3, 2, 1, True, False, 2),
-    (8, 4, 7, 6, 3, 1, 1, True, True, 2),
+    # Several groups of channels.
+    (12, 20, 6, 5, 3, 2, 1, True, False, 2),
+    (12, 12, 7, 6, 3, 1, 1, True, True, 2),
     (3, 4, 33, 32, 5, 4, 2, True, False, 1),
     (3, 4, 5, 5, 5, 1, 2, False, False, 7),
     (3, 4, 11, 9, 3, 2, 0, True, True, 2),

@@ -145,6 +145,15 @@ def test_a_wrong_gradient_never_passes() -> None:
     assert acceleration._same_gradients(model, model, sample)
 
 
+def test_networks_are_compared_in_float32_and_precision_is_as_before() -> None:
+    with torch.backends.cudnn.flags(allow_tf32=True):
+        with acceleration._float32():
+            assert not torch.backends.cudnn.allow_tf32
+            assert not torch.backends.cuda.matmul.allow_tf32
+        assert torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
+
+
 def residual() -> tuple[nn.Module, Tensor]:
     settings = ResnetSettings(name="resnet", widths=(4, 8))
     return networks.build(settings, (3, 16, 16), 4), torch.rand(2, 3, 16, 16)
