@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -41,6 +41,7 @@ class Work:
         cases: how the cases of its rows begin; all rows by default.
         columns: the goals that judge it, by column; others, such as agreement with the peer, stand
             in the tables of the details.
+        unit: of what is judged; empty for a ratio.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Work:
     file: str
     cases: Sequence[str] = ("",)
     columns: Sequence[str] = field(default=("ratio", "cpu_ratio"))
+    unit: str = ""
 
 
 WORKS = (
@@ -62,7 +64,19 @@ WORKS = (
     Work("convex clustering, digits", "CVXPY with Clarabel", "convex", ("digits",)),
     Work("t-SNE, 55,000 images", "scikit-learn", "tsne"),
     Work("Table 1, one seed", "a plain script", "table1"),
-    Work("graph of 10,000 jobs", "", "dag", ("the workflow",), ("ours_s",)),
+    Work("graph of 10,000 jobs", "", "dag", ("the workflow",), ("ours_s",), "s"),
+    Work("crafting, 55,000 images", "torchattacks", "gpu_crafting"),
+    Work("robust accuracy, undefended networks", "torchattacks", "gpu_robust",
+         ("pooled undefended", "strided undefended")),
+    Work("robust accuracy, defended networks", "torchattacks", "gpu_robust",
+         ("pooled defended", "strided defended")),
+    Work("top-k attacks on scenes", "", "gpu_topk", ("scenes",),
+         ("ours_images_per_s",), "images/s"),
+    Work("top-k attacks on photos, ResNet-50", "one image at a time", "gpu_topk", ("photos",)),
+    Work("training 64 networks, MLP", "", "gpu_training", ("MLP",),
+         ("ours_images_per_s",), "images/s"),
+    Work("training 64 networks, CNN", "", "gpu_training", ("CNN",),
+         ("ours_images_per_s",), "images/s"),
 )  # fmt: skip
 
 
@@ -128,15 +142,25 @@ def _cells(line: Line, number: Callable[[float], str]) -> list[str]:
     if not line.values:
         return [name, "", peer, "not measured yet", "", ""]
     values, bounds = _span(line.values, number), _span(line.bounds, number)
-    shown = [values, bounds] if line.work.peer else [f"{values} s", f"at most {bounds} s"]
+    unit = line.work.unit
+    limit = "at most" if unit == "s" else "at least"
+    shown = [f"{values} {unit}", f"{limit} {bounds} {unit}"] if unit else [values, bounds]
     return [name, line.machine, peer, *shown, _met(line.met)]
 
 
 def _machine(frame: pd.DataFrame) -> str:
     if "processor" not in frame:
         return ""
-    known = frame[["processor", "cores"]].drop_duplicates().itertuples(index=False)
-    return "; ".join(f"{row.processor}, {row.cores} cores" for row in known)
+    columns = ["processor", "cores", *{"card"} & {*frame}]
+    known = frame[columns].drop_duplicates().itertuples(index=False)
+    return "; ".join(map(computer, known))
+
+
+def computer(row: Any) -> str:
+    """The card of a row, or else its processor and cores."""
+    card = getattr(row, "card", "")
+    beside = f"{row.processor}, {row.cores} cores"
+    return f"{card} beside {beside}" if card else beside
 
 
 def _span(values: Sequence[float], number: Callable[[float], str]) -> str:
@@ -148,6 +172,11 @@ def _met(met: Sequence[bool]) -> str:
     if all(met):
         return "yes"
     return f"**{sum(met)} of {len(met)}**" if any(met) else "**no**"
+
+
+def label(line: Line) -> str:
+    """The work, and where it was done if not on a CPU."""
+    return f"{line.work.name} (GPU)" if line.work.file.startswith("gpu_") else line.work.name
 
 
 def draw(lines: Sequence[Line]) -> bytes:
@@ -162,7 +191,7 @@ def draw(lines: Sequence[Line]) -> bytes:
             axis.plot(line.bounds, [place] * len(line.bounds), "|", color=BLACK, ms=11, mew=1.4)
             for value, met in zip(line.values, line.met, strict=True):
                 axis.plot(value, place, "o" if met else "X", ms=5, color=BLUE if met else VERMILION)
-        axis.set_yticks(range(len(compared)), [line.work.name for line in compared])
+        axis.set_yticks(range(len(compared)), [label(line) for line in compared])
         axis.invert_yaxis()
         axis.set_xlabel("times as fast as the peer (bar: goal; cross: goal not reached)")
         log_ticks(axis.xaxis)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advlearn.studies import NAMES
+from tests.workflow import forks
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (
@@ -70,8 +71,8 @@ class Project:
         given = {
             name: value
             for name, value in os.environ.items()
-            # What an outer make, Snakemake or user has set must not reach the tests.
-            if not name.startswith(("MAKE", "MFLAGS", "SNAKEMAKE", "ADVLEARN", "PYTEST"))
+            # What an outer make, Snakemake, user or pytest has set must not reach the commands.
+            if not name.startswith(("MAKE", "MFLAGS", "SNAKEMAKE", "ADVLEARN", "PYTEST", "OMP"))
         }
         given |= {"PYTHONPATH": str(self.root / "src"), "PYTHONUNBUFFERED": "1"}
         return given | (more or {})
@@ -83,13 +84,14 @@ class Project:
         cores: int = 1,
         environment: dict[str, str] | None = None,
     ) -> Finished:
-        """Run Snakemake with a configuration, as the documentation teaches."""
-        snakemake = Path(sys.executable).with_name("snakemake")
-        return self.run(
-            *(snakemake, "--cores", str(cores), "--nocolor", *arguments),
-            *("--configfile", config),
-            environment=environment,
-        )
+        """Run Snakemake with a configuration, as the documentation teaches.
+
+        With an environment of its own it is a whole start of Python, otherwise a fork of one.
+        """
+        words = ["--cores", str(cores), "--nocolor", *arguments, "--configfile", config]
+        if environment is not None:
+            return self.run(forks.SCRIPT, *words, environment=environment)
+        return Finished(*forks.snakemake(words, self.root, self.environment()))
 
     def advlearn(self, stage: str, *options: str | Path) -> Finished:
         """Run a stage without Snakemake."""

@@ -86,9 +86,9 @@ def _files(root: Path) -> dict[str, Path]:
 
 
 def _imports(file: Path, files: dict[str, Path]) -> set[str]:
-    state = file.stat()
+    names, _ = _read(file, _stamp(file))
     reached: set[str] = set()
-    for name in _names(file, (state.st_mtime_ns, state.st_size)):
+    for name in names:
         if name.endswith("."):
             # The fixed part of a name that is completed when the module is imported.
             reached.update(
@@ -106,10 +106,21 @@ def _imports(file: Path, files: dict[str, Path]) -> set[str]:
 
 
 @cache
-def _names(file: Path, _stamp: tuple[int, int]) -> frozenset[str]:
-    """Every dotted name of this package in a file, imported or in a string."""
+def _read(file: Path, _stamp: tuple[int, int]) -> tuple[frozenset[str], hashlib.blake2b]:
+    """What a file can import, and the digest of what in it can change a result: parsed once."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    names = _names(tree)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            del body[0]
+    return names, hashlib.blake2b(ast.dump(tree).encode(), digest_size=16)
+
+
+def _names(tree: ast.AST) -> frozenset[str]:
+    """Every dotted name of this package in a tree, imported or in a string."""
     names: set[str] = set()
-    for node in _walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in _walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -134,28 +145,18 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _digest_of_file(file: Path) -> bytes:
-    state = file.stat()
-    data: tuple[tuple[str, int, int], ...] = ()
+    _, code = _read(file, _stamp(file))
+    total = code.copy()
     if file.name == "__init__.py":
-        data = tuple(
-            (path.name, path.stat().st_mtime_ns, path.stat().st_size)
-            for path in sorted(file.parent.iterdir())
-            if path.is_file() and path.suffix not in {".py", ".pyc", ".pyi", ".typed", ".md"}
-        )
-    return _hash(file, (state.st_mtime_ns, state.st_size), data)
-
-
-@cache
-def _hash(file: Path, _stamp: tuple[int, int], data: tuple[tuple[str, int, int], ...]) -> bytes:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_text(body[0]):
-            del body[0]
-    total = hashlib.blake2b(ast.dump(tree).encode(), digest_size=16)
-    for name, _, _ in data:
-        total.update((file.parent / name).read_bytes())
+        for path in sorted(file.parent.iterdir()):
+            if path.is_file() and path.suffix not in {".py", ".pyc", ".pyi", ".typed", ".md"}:
+                total.update(path.read_bytes())
     return total.digest()
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    state = file.stat()
+    return state.st_mtime_ns, state.st_size
 
 
 def _is_text(node: ast.AST) -> bool:
