@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-_MOST_CHANNELS = 64
-"""Wider convolutions are left to the library, which then uses the GPU well."""
+_MOST_CHANNELS, _MOST_PAIRS = 64, 2048
+"""Channels, and channels before times after: wider ones are what libraries are made for."""
 _MOST_NUMBERS = 1 << 21
 """Numbers of an image or of its result up to which offsets within a program fit into 32 bits."""
 _NARROW = 4
@@ -82,21 +82,24 @@ class Geometry:
         if self.pool:
             return group, 1
         most = 2 if self.channels <= _NARROW else 4
-        return group, _power(min(most, 36 // self.kernel**2))
+        return group, _power(min(most, 64 // self.kernel**2))
 
     def backward_shape(self) -> tuple[int, int, int]:
         """Channels and tiles of a thread, and the side of a tile.
 
         A weight serves (tile / stride)^2 pixels of a tile, and neighbouring pixels share what is
-        read of the gradient: a large tile is better, as far as it divides the sides.
+        read of the gradient: a large tile is better, as far as it divides the sides. Where it
+        would serve one, a thread takes several tiles.
         """
         tile = 2 * self.stride if self.pool or self.stride == 1 else self.stride
         if tile == 2 and self.kernel <= 5 and self._padded(4) <= 1.15 * self._padded(2):
             tile = 4
-        tiles = 4 if tile == 2 == self.stride else 1
+        alone = tile == self.stride
         if self.channels <= _NARROW:
-            return self.channels, tiles, tile
-        return _divisor(self.channels, 8 if tile == 2 and tiles == 1 else 4), tiles, tile
+            group = self.channels
+        else:
+            group = _divisor(self.channels, 8 if tile == 2 and not alone else 4)
+        return group, _power(min(4, 96 // (group * tile**2))) if alone else 1, tile
 
     def _padded(self, tile: int) -> int:
         """Pixels of an image whose sides are rounded up to whole tiles."""
@@ -128,7 +131,8 @@ def suits(module: nn.Module) -> bool:
         and all(pair[0] == pair[1] for pair in (kernel, stride, padding))
         and kernel[0] <= _LARGEST_WINDOW
         and stride[0] <= _LARGEST_STRIDE
-        and all(count <= _MOST_CHANNELS for count in channels)
+        and max(channels) <= _MOST_CHANNELS
+        and prod(channels) <= _MOST_PAIRS
         and all(count <= _NARROW or _divisor(count, 8) >= 4 for count in channels)
     )
 

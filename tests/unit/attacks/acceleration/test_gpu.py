@@ -94,6 +94,7 @@ def test_patterns(model: nn.Module, patterns: list[tuple[bool, bool]]) -> None:
         conv(stride=5),
         conv(kernel=9),
         conv(after=128),
+        conv(64, 64),
         conv(before=17),
         conv().double(),
         nn.ConvTranspose2d(4, 4, 3),
