@@ -118,6 +118,20 @@ def test_without_triton_the_network_is_used_as_it_is(monkeypatch: pytest.MonkeyP
     assert accelerated(model, torch.rand(2, 1, 8, 8)) is model
 
 
+class Branching(Functions):
+    """What it computes depends on the number of images, so that it has no one graph."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images) if len(images) else images
+
+
+@pytest.mark.usefixtures("_as_if_there_was_triton")
+def test_without_a_graph_the_network_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(acceleration._REWRITINGS, "cpu", gpu.rewritten)
+    model = Branching().eval()
+    assert accelerated(model, torch.rand(2, 1, 8, 8)) is model
+
+
 class Wrong(torch.autograd.Function):
     """The identity, with a gradient of twice the size in the first pixel of each image."""
 
