@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from advlearn.support.finite import deferred
 from advlearn.support.seeds import derive_seed
 from advlearn.training.fit import MOMENTUM, diverged, normalisations
 from advlearn.training.loop import Loop
-from advlearn.training.stack_steps import Member, StackSteps
+from advlearn.training.stack_batches import Member, StackBatches
 
 _MEMBERS, _NUMBERS = 64, 1 << 29
 """Networks side by side, and float32 in the images of all of them (2 GiB), at most."""
@@ -32,6 +33,10 @@ class Trained(NamedTuple):
 
     state: dict[str, Tensor]
     loss: float
+
+
+class UnsoundCraftingError(UserError):
+    """Crafting against a stack met numbers that are not finite."""
 
 
 def pays(device: torch.device, network: nn.Module, images: Tensor) -> bool:
@@ -71,6 +76,9 @@ def stacked_parts(
     Those of one stack are one part of the progress: resumed in another stack their numbers would be
     rounded otherwise, and dropout would draw other masks.
 
+    Where crafting meets what is not finite the networks from there on are left out: the caller
+    takes them one after the other, where the error names the images, if it is one.
+
     Args:
         what: names the parts of the progress.
         names: one a network.
@@ -93,7 +101,10 @@ def stacked_parts(
             place, _, own_key = key.partition("/")
             parts.setdefault(own[int(place)], {})[own_key] = value
 
-    in_batches(len(names), size, work)
+    try:
+        in_batches(len(names), size, work)
+    except UnsoundCraftingError as error:
+        print(f"note: {error.what}: on with one network after the other", file=sys.stderr)
     return parts
 
 
@@ -268,8 +279,9 @@ def train_stack(
         What became of each member, in the order of ``members``.
 
     Raises:
-        UserError: the loss or the weights of a member are not finite, or crafting met logits or
-            gradients that are not.
+        UserError: the loss or the weights of a member are not finite.
+        UnsoundCraftingError: crafting met logits or gradients that are not, perhaps of an image
+            that is not trained on in that step.
     """
     # The longest first: those that still train are always the first of the stack.
     ranked = sorted(members, key=lambda member: -len(member.batches))
@@ -287,7 +299,7 @@ def train_stack(
     for name, shape in {"loss": (len(ranked),), "count": (len(ranked),), "unsound": ()}.items():
         sums.setdefault(name, torch.zeros(shape, device=images.device, dtype=torch.float64))
     make_step = StackedStep(stack, solver, images, labels, [one.attack for one in ranked], sums)
-    steps = StackSteps(ranked, images)
+    steps = StackBatches(ranked, images)
     for _ in loop.epochs(1):
         for number in loop.batches(range(len(steps))):
             step = steps[number]
@@ -299,7 +311,7 @@ def train_stack(
             raise diverged(f"the mean loss is {loss}, or weights are not finite")
         found[id(member)] = Trained(state, loss)
     if float(sums["unsound"]):
-        raise UserError(
+        raise UnsoundCraftingError(
             f"logits or input gradients are not finite in {float(sums['unsound']):.0f} of"
             f" {len(steps)} steps of adversarial training",
             where="online crafting, configuration key 'retrain.crafting'",
