@@ -44,7 +44,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-.PHONY: help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test lint clean distclean
+.PHONY: help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test gpu-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -118,6 +118,12 @@ stale-test: $(STAMP)  ## every module edited in turn: does exactly what can chan
 
 slurm-test: $(STAMP)  ## the workflow on a real SLURM of this machine's own, started and stopped for it (root)
 	$(BIN)/python -m pytest tests/slurm
+
+# Without .venv where GPU_PYTHON names another Python with PyTorch, pandas, pydantic, pytest and hypothesis.
+GPU_PYTHON ?= $(BIN)/python
+gpu-test: $(if $(filter $(BIN)/python,$(GPU_PYTHON)),$(STAMP))  ## the tests of a GPU, then its benchmark beside the peers (minutes; skipped without a GPU)
+	$(GPU_PYTHON) -m pytest -q -m gpu tests/gpu tests/unit/attacks/acceleration
+	PYTHONPATH=src:.:$$PYTHONPATH $(GPU_PYTHON) -m benchmarks.gpu
 
 lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(BIN)/ruff check

@@ -59,7 +59,7 @@ def train(
     """A network trained with binary cross-entropy."""
     torch.manual_seed(0)
     shape = (images.shape[1], images.shape[2], images.shape[3])
-    model = networks.build(settings, shape, relevant.shape[1])
+    model = networks.build(settings, shape, relevant.shape[1]).to(images.device)
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
     generator = torch.Generator().manual_seed(0)
     for _ in range(epochs):

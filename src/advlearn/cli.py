@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 import typer
 
 from advlearn.studies import studies
-from advlearn.support import run_checksums, runlock
+from advlearn.support import jobnotes, run_checksums, runlock
 from advlearn.support.errors import BudgetViolation, UserError
 from advlearn.support.terminal import terminal
 
@@ -47,6 +48,8 @@ def _run(given: list[str]) -> None:
     if name not in stages() and name not in HELPERS:
         print(f"error: unknown stage {name!r}\n{_overview()}", file=sys.stderr)
         sys.exit(2)
+    # Figures need no window system, and matplotlib stops at a user's choice that it does not know.
+    os.environ["MPLBACKEND"] = "agg"
     # A cancelled job unwinds like a failed one, so that its half-written files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Ctrl-C reaches every job: whoever pressed it needs no traceback of each.
@@ -54,6 +57,7 @@ def _run(given: list[str]) -> None:
     application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     # Only the stage that runs is imported: torch alone costs more than a small stage.
     application.command()(_function(name))
+    jobnotes.begin_work()
     try:
         lock = runlock.join()
         try:
@@ -62,6 +66,7 @@ def _run(given: list[str]) -> None:
             if not ended.code and lock:
                 runlock.record_activity(lock)
                 run_checksums.write_checksums()
+                jobnotes.write_note(lock, name, options)
             raise
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -66,9 +66,6 @@ class Plan:
         self._published = lock.parent / "config" / "published"
         self.published_folder = relative_path(self._published)
         self._captions = lock.parent / "workflow" / "report"
-        # Only a GPU that was asked for by name is asked of the scheduler: the machine on which the
-        # graph is built need not be the one that computes, so `auto` cannot know.
-        self.gpus = int(self.config.device == "cuda")
         python = _in_prefix(Path(sys.executable).parent)
         source = _in_prefix(package_root().parent)
         # Idle threads of OpenMP spin by default and take the core from other jobs.

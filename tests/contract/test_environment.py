@@ -169,6 +169,9 @@ def test_running_environment_is_the_lock() -> None:
 
 # --- imports --------------------------------------------------------------------------------------
 
+# What comes with every PyTorch for CUDA, and the files that are read only where it is there.
+BESIDE_TORCH = {"triton": {Path("src/advlearn/attacks/acceleration/kernels.py")}}
+
 
 def python_files() -> Iterator[Path]:
     for folder in ("src", "tests", "scripts", "benchmarks"):
@@ -211,6 +214,9 @@ def test_every_import_is_in_the_lock_and_every_import_of_the_package_a_direct_ne
     locked, bench, direct = pins(), pins("requirements-bench.txt"), direct_needs()
     wrong = []
     for name, users in third_party().items():
+        if name in BESIDE_TORCH:
+            assert users == BESIDE_TORCH[name]
+            continue
         providers = {canonical(found) for found in distributions.get(name, [name])}
         allowed = locked.keys() | {
             peer for peer in bench if all(user.parts[0] == "benchmarks" for user in users)

@@ -20,7 +20,7 @@ pytestmark = [
 # The comparisons that are nearest to what rounding allows, without those that take seconds.
 DELICATE = (
     "-k", "not cw and not constants and not abortion",
-    "tests/unit/attacks/test_acceleration.py",
+    "tests/unit/attacks/acceleration/test_cpu.py",
     "tests/unit/attacks/test_ascent.py",
     "tests/unit/attacks/test_foolbox.py",
     "tests/unit/attacks/test_min_effort.py",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from snakemake.api import OutputSettings, ResourceSettings, SnakemakeApi
-from snakemake.settings.types import ConfigSettings, Quietness
 from snakemake_executor_plugin_slurm.partitions import read_partition_file
 
 from advlearn import plan
+from advlearn.support import gpu
 from tests.workflow.project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ def profile(name: str) -> dict[str, Any]:
 def test_what_is_true_everywhere_is_true_on_a_cluster() -> None:
     everywhere = profile("default")
     # One GPU is what a single machine has.
-    assert everywhere.pop("resources") == {"gpu": 1}
+    assert everywhere.pop("resources") == {"gpu_share": gpu.WHOLE}
     slurm = profile("slurm")
     assert {key: slurm[key] for key in everywhere} == everywhere
     assert "resources" not in slurm
@@ -52,22 +53,33 @@ def test_partitions_are_read_by_the_plugin() -> None:
     assert partitions["gpu"].max_gpu >= 1
 
 
+def test_every_stage_with_a_network_is_placed_by_its_work(rules: dict[str, Any]) -> None:
+    """On the CPU here: the rules are those of the smoke run, whose jobs have little work."""
+    for name, rule in rules.items():
+        placed = {"gpu_share", "gres"} & set(rule.resources)
+        assert placed == ({"gpu_share", "gres"} if name in NETWORKS else set()), name
+        assert "gpu" not in rule.resources, "a number would be summed over the jobs of a group"
+        assert callable(rule.params.get("device")) == (name in NETWORKS), name
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("device", "gpus"), [("auto", 0), ("cpu", 0), ("cuda", 1)])
-def test_every_stage_with_a_network_asks_for_a_gpu_when_it_needs_one(
-    device: str, gpus: int
-) -> None:
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(
-                configfiles=[ROOT / "config" / "smoke.yaml"], config={"device": device}
-            ),
-            snakefile=ROOT / "Snakefile",
-            workdir=ROOT,
-        )._workflow
-        asked = {r.name: r.resources["gpu"].value for r in workflow.rules if "gpu" in r.resources}
-    assert asked == dict.fromkeys(NETWORKS, gpus)
+def test_device_cuda_gives_a_gpu_to_the_jobs_that_are_worth_it(tmp_path: Path) -> None:
+    project = Project.copy(tmp_path / "project")
+    cuda = ("--dry-run", "--config", "device=cuda")
+
+    def groups(*arguments: str, config: str) -> Counter[str]:
+        done = project.snakemake(*cuda, *arguments, config=config)
+        assert done.status == 0, done.output
+        return Counter(re.findall(r"Group job gpu_(\w+)", done.output))
+
+    assert groups(config="config/smoke.yaml") == {}
+    jobs = {
+        "pretrain": 5, "calibrate": 2, "craft": 10, "retrain": 20, "evaluate": 15,
+        "topk_pretrain": 15, "topk_attack": 30,
+    }  # fmt: skip
+    for given, size in (((), gpu.UNKNOWN), (("gpu={jobs: 1}",), 1)):
+        found = groups(*given, config="config/config.yaml")
+        assert found == {stage: -(-count // size) for stage, count in jobs.items()}
 
 
 @pytest.mark.slow

@@ -76,8 +76,10 @@ def test_every_stage_has_a_test_module(stages: dict[str, Any]) -> None:
 
 def test_every_rule_runs_its_own_stage_and_nothing_else(stages: dict[str, Any]) -> None:
     for name, rule in stages.items():
+        # A job that may be on a GPU is told its share of it, which is no parameter of its result.
+        share = "ADVLEARN_GPU_SHARE={resources.gpu_share} " if "gpu_share" in rule.resources else ""
         command = rule.shellcmd
-        assert command.startswith(f"python -m advlearn {stage_of(name)} "), name
+        assert command.startswith(f"{share}python -m advlearn {stage_of(name)} "), name
         assert "config[" not in command
         assert "wildcards" not in command, "values reach the shell through params, which are hashed"
 
@@ -147,7 +149,7 @@ def test_every_wildcard_that_names_a_cell_is_a_parameter_or_decides_one(
 def test_every_value_in_a_command_is_quoted_or_harmless(stages: dict[str, Any]) -> None:
     harmless = {
         "seed", "torch_threads", "threads", "device", "reduction", "universe", "attack",
-        "no_clustering", "model", "study", "dataset",
+        "no_clustering", "model", "study", "dataset", "resources.gpu_share",
     }  # fmt: skip
     for name, rule in stages.items():
         for used in re.findall(r"\{([^}]*)\}", rule.shellcmd):

@@ -22,7 +22,9 @@ from tests.helpers.configuration import merged
 
 ROOT = Path(__file__).parents[2]
 FLAG = "--include-single"
-PLAIN = set("seed torch_threads device reduction universe attack model study dataset".split())
+PLAIN = set(
+    "seed torch_threads device reduction universe attack model study dataset gpu_share".split()
+)
 """Values without ``:q``: numbers, values of a fixed list, and names that the settings check."""
 HOSTILE = st.text(
     st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"])
@@ -63,7 +65,8 @@ def expected(template: str, value: object) -> list[str]:
     """What the stage and tee have to be given, one word after the other."""
     whole = [str(each) for each in (value if isinstance(value, list) else [value])]
     words: list[str] = []
-    for word in shlex.split(template)[1:]:
+    given = shlex.split(template)
+    for word in given[given.index("python") + 1 :]:
         used = re.fullmatch(r"\{(.*?)(?::q)?\}", word)
         if not used:
             words.append(word)
@@ -94,7 +97,8 @@ def test_a_shell_hands_every_value_to_its_stage_whole(
     script = [SCRIPT]
     for template in commands.values():
         names = dict.fromkeys(("input", "output", "log"), Values(value))
-        script.append(formatted(template, threads="plain", params=Params(value), **names))
+        plain = {"threads": "plain", "resources": Values("plain")}
+        script.append(formatted(template, params=Params(value), **plain, **names))
         words += expected(template, value)
     done = subprocess.run(
         ["bash", "-c", "\n".join(script)], cwd=tmp_path, capture_output=True, check=False
@@ -111,7 +115,7 @@ def test_a_shell_hands_every_value_to_its_stage_whole(
 def test_what_is_not_quoted_is_known_to_be_plain(commands: dict[str, str]) -> None:
     for rule, template in commands.items():
         for used in re.findall(r"\{([^}]*)\}", template):
-            name = used.removeprefix("params.")
+            name = used.removeprefix("params.").removeprefix("resources.")
             assert used.endswith(":q") or name in PLAIN | {"no_clustering", "threads"}, (rule, used)
         assert "$(" not in template, rule
         assert "`" not in template, rule

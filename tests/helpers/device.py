@@ -21,16 +21,26 @@ class MadeUpMemory:
     """A device with ``bytes_free`` on which a pass needs ``bytes_each`` an image.
 
     Attributes:
+        bytes_held: what this process uses of it.
+        bytes_others: what other processes use.
         measured: how many calls were made to read their need.
     """
 
     bytes_free: int
     bytes_each: int
+    bytes_held: int = 0
+    bytes_others: int = 0
     measured: list[int] = field(default_factory=list)
     images: int = 0
 
     def free(self) -> int:
         return self.bytes_free
+
+    def total(self) -> int:
+        return self.bytes_free + self.bytes_held + self.bytes_others
+
+    def held(self) -> int:
+        return self.bytes_held
 
     def peak(self, call: Callable[[], object]) -> int:
         self.images = 0

@@ -138,5 +138,61 @@ def weightless(settings: Any, shape: Shape, n_classes: int) -> nn.Module:
     return nn.Flatten()
 
 
+def frozen(settings: Any, shape: Shape, n_classes: int) -> nn.Module:
+    return plain(settings, shape, n_classes).requires_grad_(False)
+
+
+def whole(settings: Any, shape: Shape, n_classes: int) -> nn.Module:
+    """Logits that are whole numbers."""
+    return Changed(shape, n_classes, lambda logits: logits.long())
+
+
+def noisy(settings: Any, shape: Shape, n_classes: int) -> nn.Module:
+    """Dropout that does not know of evaluation."""
+    return Changed(shape, n_classes, before=lambda images: nn.functional.dropout(images, 0.5))
+
+
+def sociable(settings: Any, shape: Shape, n_classes: int) -> nn.Module:
+    """Centres a batch, also in evaluation mode."""
+    return Changed(shape, n_classes, before=lambda images: images - images.mean(0))
+
+
+def stuck(settings: Any, shape: Shape, n_classes: int) -> nn.Module:
+    """A buffer that is one number five times: nothing can be loaded into it."""
+    network = plain(settings, shape, n_classes)
+    network.register_buffer("steps", torch.zeros(1).expand(5))
+    return network
+
+
+class WithAuxiliary(Changed):
+    """Returns a second output in training mode, as torchvision's Inception does."""
+
+    def forward(self, x: Tensor) -> Any:
+        logits = super().forward(x)
+        return (logits, logits) if self.training else logits
+
+
+def auxiliary(settings: Any, shape: Shape, n_classes: int) -> nn.Module:
+    return WithAuxiliary(shape, n_classes)
+
+
+class Shared(nn.Module):
+    """Two layers with the same weights."""
+
+    def __init__(self, shape: Shape, n_classes: int) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Linear(prod(shape), prod(shape)) for _ in range(2))
+        self.second.weight = self.first.weight
+        self.last = nn.Linear(prod(shape), n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.last(self.second(self.first(x.flatten(1)).relu()).relu())
+        return logits
+
+
+def shared(settings: Any, shape: Shape, n_classes: int) -> nn.Module:
+    return Shared(shape, n_classes)
+
+
 def no_module(settings: Any, shape: Shape, n_classes: int) -> Any:
     return lambda images: images

@@ -66,25 +66,29 @@ def test_cancelled_run_leaves_an_empty_queue_and_is_completed_by_the_same_comman
     assert not differences(project, local, *made)
 
 
-def test_a_stage_of_device_cuda_asks_for_a_gpu_and_for_its_partition(
-    cluster: Cluster, local: Project, tmp_path: Path
+def test_stages_of_device_cuda_share_a_gpu_and_go_to_its_partition(
+    cluster: Cluster, project: Project
 ) -> None:
-    project = local.moved(tmp_path / "copy")
+    assert project.snakemake(f"{RUN}/data/dataset.json").status == 0
     partitions = ("--slurm-partition-config", "profiles/slurm/partitions.yaml")
-    with Submission(
-        cluster, project, WEIGHTS, *partitions, "--retries", "0", "--config", "device=cuda"
-    ) as run:
+    cuda = ("--config", "device=cuda", "gpu={least_work: 0}", "seeds=[0, 1]")
+    targets = [WEIGHTS, WEIGHTS.replace("seed0", "seed1")]
+    with Submission(cluster, project, *targets, *partitions, "--retries", "0", *cuda) as run:
         status = run.wait(600)
+    # Both in one job, which has a processor for each and one GPU.
     (number,) = run.job_ids()
     job = cluster.job(number)
-    assert job["TresPerJob"] == "gres:gpu:1"
+    assert job["TresPerNode"] == "gres:gpu:1"
+    assert job["NumCPUs"] == "2"
     assert job["Partition"] == "gpu"
     if not torch.cuda.is_available():
-        # The GPU of the test cluster is none; that SLURM showed it to the stage is to be seen.
+        # The GPU of the test cluster is none; that SLURM showed it to the stages is to be seen.
+        # Both began: one after the other, the second would not after the first had failed.
         assert status == 1
-        log = (project.root / LOGS / "pretrain/closest/seed0.log").read_text()
-        assert "no CUDA device is visible" in log
-        assert "CUDA_VISIBLE_DEVICES is 0" in log
+        for seed in (0, 1):
+            log = (project.root / LOGS / f"pretrain/closest/seed{seed}.log").read_text()
+            assert "no CUDA device is visible" in log
+            assert "CUDA_VISIBLE_DEVICES is 0" in log
 
 
 def test_a_failing_job_is_tried_again_and_leaves_its_error_and_its_logs(

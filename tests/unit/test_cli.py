@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,14 @@ def test_every_stage_explains_its_options(stage: str, capsys: pytest.CaptureFixt
         main([stage, "--help"])
     assert caught.value.code == 0
     assert "--" in capsys.readouterr().out
+
+
+def test_a_backend_of_figures_that_is_unknown_is_nobodys_business() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "advlearn", "figures", "--help"],
+        env={**os.environ, "MPLBACKEND": "Qt4Agg"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_user_errors_have_no_traceback(
@@ -75,3 +86,19 @@ def test_a_broken_budget_is_an_error_of_its_own(
         main(["craft"])
     assert caught.value.code == 3
     assert "left its budget: image 3: 0.6 > 0.5" in capsys.readouterr().err
+
+
+def test_stages_start_without_what_they_may_not_need() -> None:
+    """Each of these packages is a second at the start of a job."""
+    stages = (
+        "download", "prepare", "embed", "cluster", "select", "collect", "topk_data",
+        "topk_collect", "bilevel_data", "bilevel_path", "bilevel_delta", "bilevel_collect",
+        "tables", "record", "report",
+    )  # fmt: skip
+    code = (
+        "import sys; from advlearn import cli\n"
+        f"for name in {stages}: cli._function(name)\n"
+        "print({'torch', 'sklearn', 'matplotlib', 'scipy.stats', 'cvxpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -17,10 +17,11 @@ from tests.workflow.test_faults import mounted
 SNAKEMAKES_OWN = ("Complete log(s):", "Elapsed time:", "WorkflowError:", "At least one job")
 
 
-def last_lines(output: str) -> list[str]:
-    """What stands after the command that failed, without what Snakemake always says."""
-    _, _, end = output.rpartition("(command exited with non-zero exit code)\n")
-    return [line for line in end.splitlines() if not line.startswith(SNAKEMAKES_OWN)]
+def after_snakemake(output: str) -> list[str]:
+    """The lines below the last one of Snakemake's own."""
+    lines = output.splitlines()
+    own = [number for number, line in enumerate(lines) if line.startswith(SNAKEMAKES_OWN)]
+    return lines[own[-1] + 1 :]
 
 
 def test_after_a_failed_job_its_reason_and_log_stand_last(project: Project) -> None:
@@ -29,8 +30,9 @@ def test_after_a_failed_job_its_reason_and_log_stand_last(project: Project) -> N
     manifest.write_text("{", encoding="utf-8")
     done = project.snakemake("--until", "prepare")
     assert done.status != 0
-    end = last_lines(done.output)
+    end = after_snakemake(done.output)
     name = str(manifest.relative_to(project.root))
+    assert done.output.count("failed: ") == 1, done.output
     assert any(line.startswith("failed: ") and "(prepare)" in line for line in end), end
     assert any(line.startswith("  reason: ") and "cannot be read" in line for line in end)
     assert any("where:" in line and name in line for line in end)
@@ -61,8 +63,7 @@ def test_a_run_that_is_interrupted_says_how_it_goes_on_without_a_traceback(
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does it: to Snakemake and all its jobs
     assert run.wait(300) != 0
     output = log.read_text(encoding="utf-8")
-    end = [line for line in output.splitlines() if not line.startswith(SNAKEMAKES_OWN)]
-    assert end[-1] == RESUMES
+    assert after_snakemake(output)[-1:] == [RESUMES]
     assert "Traceback" not in output
     assert "KeyboardInterrupt" not in output
 

@@ -14,7 +14,13 @@ from snakemake.exceptions import WorkflowError
 from advlearn.config import complete
 from advlearn.studies.plan import failures
 from advlearn.support.errors import UserError
-from advlearn.support.invocation import check_cores, check_notes_folder, failed_jobs, failure_lines
+from advlearn.support.invocation import (
+    check_cores,
+    check_notes_folder,
+    failed_jobs,
+    failure_lines,
+    say_at_exit,
+)
 from advlearn.support.slurm import check_status_query
 
 # Snakemake looks for it from the folder in which it runs, which need not be the project's.
@@ -81,6 +87,22 @@ def checked(plan):
     return nothing
 
 
+def on_one_gpu(plan, stage):
+    """The group of a stage's jobs on GPUs: as many as share one are one submission to a cluster."""
+    group = plan.group(stage)
+
+    def joined(wildcards):
+        name = group(wildcards)
+        if name:
+            # Not in a profile: of its `group-components` the step that runs a group knows nothing,
+            # and would run the jobs one after the other. It reads this file.
+            known = workflow.group_settings.group_components
+            workflow.group_settings.group_components = {**known, name: plan.group_size}
+        return name
+
+    return group and joined
+
+
 def manifest(**patterns):
     """Path patterns of rules' outputs by kind, JSON: what a collecting stage reads its files by."""
     return json.dumps({kind: str(pattern) for kind, pattern in patterns.items()})
@@ -141,9 +163,9 @@ onsuccess:
 
 
 # Jobs that do not depend on a failed one have run (the profiles have `keep-going`). What went wrong
-# stands last, below the commands that Snakemake prints.
+# stands last, below the commands that Snakemake prints and what it says after this.
 onerror:
+    lines = []
     for file in log:
-        for line in failures(Path(file).read_text(errors="replace"), PLAN.studies):
-            print(line, file=sys.stderr)
-    print(*failure_lines(failed_jobs(workflow.scheduler.failed)), sep="\n", file=sys.stderr)
+        lines += failures(Path(file).read_text(errors="replace"), PLAN.studies)
+    say_at_exit([*lines, *failure_lines(failed_jobs(workflow.scheduler.failed))])

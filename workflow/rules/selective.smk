@@ -21,26 +21,30 @@ rule pretrain:
     log:
         "<logs>/pretrain/{universe}/seed{seed}.log",
     cache: True
+    group:
+        on_one_gpu(SELECTIVE, "pretrain")
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
         mem_mb=3000,
         runtime=60,
-        gpu=PLAN.gpus,
+        gpu_share=SELECTIVE.gpu_share("pretrain"),
+        gres=SELECTIVE.gres("pretrain"),
     params:
         universe=lambda wildcards: wildcards.universe,
         seed=lambda wildcards: wildcards.seed,
         settings=SELECTIVE.job("pretrain"),
         own=SELECTIVE.own_model,
         torch_threads=CONFIG.threads,
-        device=CONFIG.device,
+        device=SELECTIVE.device("pretrain"),
         code=PLAN.code("pretrain"),
         lock=LOCK,
     message:
         "Train the classifier of {wildcards.universe}, seed {wildcards.seed}"
     shell:
-        "python -m advlearn pretrain --data {input.data:q} --settings {params.settings:q}"
+        "ADVLEARN_GPU_SHARE={resources.gpu_share}"
+        " python -m advlearn pretrain --data {input.data:q} --settings {params.settings:q}"
         " --seed {params.seed} --threads {params.torch_threads} --device {params.device}"
         " --out {output.weights:q} 2>&1 | tee {log:q}"
 
@@ -58,24 +62,28 @@ rule calibrate:
         "<run>/benchmarks/calibrate/seed{seed}.tsv"
     # Long and needed only at the end: started first, so that it never runs alone on one core.
     priority: 10
+    group:
+        on_one_gpu(SELECTIVE, "calibrate")
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=PLAN.gpus,
+        gpu_share=SELECTIVE.gpu_share("calibrate"),
+        gres=SELECTIVE.gres("calibrate"),
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=SELECTIVE.job("calibrate"),
         torch_threads=CONFIG.threads,
-        device=CONFIG.device,
+        device=SELECTIVE.device("calibrate"),
         code=PLAN.code("calibrate"),
         lock=LOCK,
     message:
         "Measure the published baselines in every universe, seed {wildcards.seed}"
     shell:
-        "python -m advlearn calibrate --data {input.data:q} --settings {params.settings:q}"
+        "ADVLEARN_GPU_SHARE={resources.gpu_share}"
+        " python -m advlearn calibrate --data {input.data:q} --settings {params.settings:q}"
         " --seed {params.seed} --threads {params.torch_threads} --device {params.device}"
         " --out {output:q} 2>&1 | tee {log:q}"
 
@@ -94,25 +102,29 @@ rule craft:
         "<logs>/craft/{universe}/seed{seed}/{attack}.log",
     benchmark:
         "<run>/benchmarks/craft/{universe}-seed{seed}-{attack}.tsv"
+    group:
+        on_one_gpu(SELECTIVE, "craft")
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
         mem_mb=3000,
         runtime=60,
-        gpu=PLAN.gpus,
+        gpu_share=SELECTIVE.gpu_share("craft"),
+        gres=SELECTIVE.gres("craft"),
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=SELECTIVE.job("craft"),
         own=SELECTIVE.own_model,
         torch_threads=CONFIG.threads,
-        device=CONFIG.device,
+        device=SELECTIVE.device("craft"),
         code=PLAN.code("craft"),
         lock=LOCK,
     message:
         "Craft {wildcards.attack} images in {wildcards.universe}, seed {wildcards.seed}"
     shell:
-        "python -m advlearn craft --data {input.data:q} --weights {input.weights:q}"
+        "ADVLEARN_GPU_SHARE={resources.gpu_share}"
+        " python -m advlearn craft --data {input.data:q} --weights {input.weights:q}"
         " --settings {params.settings:q} --seed {params.seed} --threads {params.torch_threads}"
         " --device {params.device} --out {output.outcomes:q} 2>&1 | tee {log:q}"
 

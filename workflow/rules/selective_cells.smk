@@ -62,27 +62,31 @@ rule retrain:
         "<run>/benchmarks/retrain/{universe}-seed{seed}-{attack}-{reduction}.tsv"
     # The longest chain of jobs: the short ones of study 2 fill what it leaves free.
     priority: 5
+    group:
+        on_one_gpu(SELECTIVE, "retrain")
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=PLAN.gpus,
+        gpu_share=SELECTIVE.gpu_share("retrain"),
+        gres=SELECTIVE.gres("retrain"),
     params:
         seed=lambda wildcards: wildcards.seed,
         model=SELECTIVE.model,
         settings=SELECTIVE.job("retrain"),
         own=SELECTIVE.own_model,
         torch_threads=CONFIG.threads,
-        device=CONFIG.device,
+        device=SELECTIVE.device("retrain"),
         code=PLAN.code("retrain"),
         lock=LOCK,
     message:
         "Retrain all cells of {wildcards.universe}, {wildcards.attack}, {wildcards.reduction},"
         " seed {wildcards.seed}"
     shell:
-        "python -m advlearn retrain --data {input.data:q} --weights {input.weights:q}"
+        "ADVLEARN_GPU_SHARE={resources.gpu_share}"
+        " python -m advlearn retrain --data {input.data:q} --weights {input.weights:q}"
         " --adversarial {input.adversarial:q} --selection {input.selection:q}"
         " --model {params.model:q} --settings {params.settings:q} --seed {params.seed}"
         " --threads {params.torch_threads} --device {params.device}"
@@ -109,13 +113,16 @@ rule evaluate:
         "<run>/benchmarks/evaluate/{universe}-seed{seed}-{attack}-{reduction}.tsv"
     # The longest chain of jobs: the short ones of study 2 fill what it leaves free.
     priority: 5
+    group:
+        on_one_gpu(SELECTIVE, "evaluate")
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=PLAN.gpus,
+        gpu_share=SELECTIVE.gpu_share("evaluate"),
+        gres=SELECTIVE.gres("evaluate"),
     params:
         universe=lambda wildcards: wildcards.universe,
         attack=lambda wildcards: wildcards.attack,
@@ -124,14 +131,15 @@ rule evaluate:
         settings=SELECTIVE.job("evaluate"),
         own=SELECTIVE.own_model,
         torch_threads=CONFIG.threads,
-        device=CONFIG.device,
+        device=SELECTIVE.device("evaluate"),
         code=PLAN.code("evaluate"),
         lock=LOCK,
     message:
         "Evaluate all cells of {wildcards.universe}, {wildcards.attack}, {wildcards.reduction},"
         " seed {wildcards.seed}"
     shell:
-        "python -m advlearn evaluate --data {input.data:q} --weights {input.weights:q}"
+        "ADVLEARN_GPU_SHARE={resources.gpu_share}"
+        " python -m advlearn evaluate --data {input.data:q} --weights {input.weights:q}"
         " --adversarial {input.adversarial:q} --selection {input.selection:q}"
         " --retrained {input.retrained:q} --settings {params.settings:q}"
         " --universe {params.universe} --attack {params.attack} --reduction {params.reduction}"

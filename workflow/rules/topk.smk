@@ -51,13 +51,16 @@ rule topk_pretrain:
         "<logs>/topk_pretrain/{model}/seed{seed}.log",
     benchmark:
         "<run>/benchmarks/topk_pretrain/{model}-seed{seed}.tsv"
+    group:
+        on_one_gpu(TOPK, "topk_pretrain")
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
         mem_mb=TOPK.mem_mb,
         runtime=600,
-        gpu=PLAN.gpus,
+        gpu_share=TOPK.gpu_share("topk_pretrain"),
+        gres=TOPK.gres("topk_pretrain"),
     params:
         seed=lambda wildcards: wildcards.seed,
         model=lambda wildcards: wildcards.model,
@@ -66,13 +69,14 @@ rule topk_pretrain:
         cache="results/raw/imagenet",
         own=TOPK.own_model,
         torch_threads=CONFIG.threads,
-        device=CONFIG.device,
+        device=TOPK.device("topk_pretrain"),
         code=PLAN.code("topk_pretrain"),
         lock=LOCK,
     message:
         "Train the multi-label classifier {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python -m advlearn topk_pretrain --data {input.data:q} --settings {params.settings:q}"
+        "ADVLEARN_GPU_SHARE={resources.gpu_share}"
+        " python -m advlearn topk_pretrain --data {input.data:q} --settings {params.settings:q}"
         " --model {params.model} --seed {params.seed} --sources {params.sources:q}"
         " --cache {params.cache:q} --threads {params.torch_threads} --device {params.device}"
         " --out {output.weights:q} 2>&1 | tee {log:q}"
@@ -91,25 +95,29 @@ rule topk_attack:
         "<logs>/topk_attack/{model}/{job}/seed{seed}.log",
     benchmark:
         "<run>/benchmarks/topk_attack/{model}-{job}-seed{seed}.tsv"
+    group:
+        on_one_gpu(TOPK, "topk_attack")
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
         mem_mb=TOPK.mem_mb,
         runtime=600,
-        gpu=PLAN.gpus,
+        gpu_share=TOPK.gpu_share("topk_attack"),
+        gres=TOPK.gres("topk_attack"),
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=TOPK.job("topk_attack"),
         own=TOPK.own_model,
         torch_threads=CONFIG.threads,
-        device=CONFIG.device,
+        device=TOPK.device("topk_attack"),
         code=PLAN.code("topk_attack"),
         lock=LOCK,
     message:
         "Attack {wildcards.model}: {wildcards.job}, seed {wildcards.seed}"
     shell:
-        "python -m advlearn topk_attack --data {input.data:q} --weights {input.weights:q}"
+        "ADVLEARN_GPU_SHARE={resources.gpu_share}"
+        " python -m advlearn topk_attack --data {input.data:q} --weights {input.weights:q}"
         " --settings {params.settings:q} --seed {params.seed} --threads {params.torch_threads}"
         " --device {params.device} --out {output.outcomes:q} 2>&1 | tee {log:q}"
 
@@ -133,13 +141,16 @@ rule topk_transfer:
         "<logs>/topk_transfer/seed{seed}.log",
     benchmark:
         "<run>/benchmarks/topk_transfer/seed{seed}.tsv"
+    group:
+        on_one_gpu(TOPK, "topk_transfer")
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
     resources:
         mem_mb=4000,
         runtime=120,
-        gpu=PLAN.gpus,
+        gpu_share=TOPK.gpu_share("topk_transfer"),
+        gres=TOPK.gres("topk_transfer"),
     params:
         files=lambda wildcards: manifest(
             weights=rules.topk_pretrain.output.weights,
@@ -151,13 +162,14 @@ rule topk_transfer:
         settings=TOPK.job("topk_transfer"),
         own=TOPK.own_models(),
         torch_threads=CONFIG.threads,
-        device=CONFIG.device,
+        device=TOPK.device("topk_transfer"),
         code=PLAN.code("topk_transfer"),
         lock=LOCK,
     message:
         "Show every classifier the images made for the others, seed {wildcards.seed}"
     shell:
-        "python -m advlearn topk_transfer --data {input.data:q} --files {params.files:q}"
+        "ADVLEARN_GPU_SHARE={resources.gpu_share}"
+        " python -m advlearn topk_transfer --data {input.data:q} --files {params.files:q}"
         " --settings {params.settings:q} --seed {params.seed} --threads {params.torch_threads}"
         " --device {params.device} --out {output:q} 2>&1 | tee {log:q}"
 

@@ -141,10 +141,12 @@ class CarliniWagner(MinEffortAttack):
                 change, first, second = change[alive], first[alive], second[alive]
                 logits, ascent = logits[alive], ascent[alive]
             hit = problem.reached(logits, labels[rows])
-            found[rows[hit]] = True
+            found[rows] |= hit
             size = torch.linalg.vector_norm((image - clean[rows]).flatten(1), dim=1)
             better = hit & (size < length[rows])
-            nearest[rows[better]], length[rows[better]] = image[better], size[better]
+            # Not by rows that are better: how many there are, a GPU would have to be asked.
+            nearest[rows] = torch.where(broadcast_like(better, image), image, nearest[rows])
+            length[rows] = torch.where(better, size, length[rows])
             slope = 2 * image * (1 - image)
             gradient = (2 * shift - broadcast_like(const, ascent) * ascent) * slope
             first.mul_(_FIRST_MOMENT).add_(gradient, alpha=1 - _FIRST_MOMENT)

@@ -18,6 +18,7 @@ from advlearn.deviations import margin, negative_margin
 from advlearn.learners.batches import images_at_once, in_batches
 from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MinEffortProblem, frozen
+from advlearn.support.finite import deferred, look_every
 
 _NORMS = {"l2": L2Ball(1.0), "linf": LinfBall(1.0)}
 _ON_CPU = 250
@@ -91,7 +92,7 @@ class MinEffortAttack(ABC):
             found = problem.reached(logits, label).clone()
             left = (~found).nonzero().squeeze(1)
             if len(left):
-                nearest, hit = self._attack(problem, clean[left], label[left], logits[left])
+                nearest, hit = self._checked(problem, clean[left], label[left], logits[left])
                 adversarial[part][left[hit]] = nearest[hit]
                 found[left] = hit
             reached[part] = found
@@ -103,6 +104,17 @@ class MinEffortAttack(ABC):
             in_batches(len(images), size, solve)
         distance = problem.distance(images, adversarial).masked_fill(~reached, torch.inf)
         return MinEffortOutcome(adversarial, reached, distance)
+
+    def _checked(
+        self, problem: MinEffortProblem[Tensor], clean: Tensor, labels: Tensor, logits: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As :meth:`_attack`; on a GPU numbers are looked at once, at the end."""
+        if look_every(clean.device) > 1:
+            with deferred() as checks:
+                found = self._attack(problem, clean, labels, logits)
+            if checks.hold():
+                return found
+        return self._attack(problem, clean, labels, logits)
 
     @abstractmethod
     def _attack(

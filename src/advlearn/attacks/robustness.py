@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from advlearn import attacks
 from advlearn.attacks.acceleration import accelerated
-from advlearn.attacks.ascent import ProjectedAscent, Step, check_inputs
+from advlearn.attacks.ascent import ProjectedAscent, check_inputs
 from advlearn.attacks.min_effort import broadcast_like
+from advlearn.budgets import LinfBall
 from advlearn.learners.batches import halving, images_at_once, in_batches
+from advlearn.learners.recording import RepeatedStep
 from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
@@ -245,43 +248,80 @@ class _Run:
                 step = self._solver.stepper(slots["clean"])
 
     def _every_few_steps(self, size: int, every: int) -> bool:
-        """The same for a GPU: nothing is read between two looks; a decided image stands still.
+        """The same for a GPU: nothing is read between two looks, and a step is recorded.
 
-        Returns whether all checks hold; else the images in the slots are not decided.
+        A decided image stands still until its slot is filled or closed. Returns whether all checks
+        hold; else the images in the slots are not decided.
         """
         with deferred():
             logits = logits_of(self._problem.learner, self._images[:1])
         check_classes(self._labels, logits.shape[1])
-        slots = self._admit(size)
-        fooled = torch.zeros_like(slots["active"], dtype=torch.bool)
-        slots |= {"fooled": fooled, "over": fooled.clone()}
-        step = self._solver.stepper(slots["clean"])
+        slots = self._open(self._admit(size))
         while len(slots["active"]):
-            with deferred() as checks:
+            holds = torch.ones((), dtype=torch.bool, device=self._images.device)
+            step = RepeatedStep(
+                partial(self._step, slots, holds), holds.device, self._problem.learner
+            )
+            live = most = len(slots["active"])
+            # Slots are closed in their places: other shapes would have to be recorded anew.
+            while live > most // 2:
                 for _ in range(every):
-                    self._step(slots, step)
-            if not checks.hold():
-                return False
-            free = slots["over"].nonzero().squeeze(1)
-            if len(free):
-                decided = slots["active"][free]
-                self._robust[decided] = ~slots["fooled"][free]
-                self._adversarial[decided] = slots["iterate"][free]
-                self._refill(slots, free)
-                step = self._solver.stepper(slots["clean"])
+                    step()
+                self._gradients += every * most
+                if not bool(holds):
+                    return False
+                free = (slots["over"] & ~slots["closed"]).nonzero().squeeze(1)
+                if len(free):
+                    decided = slots["active"][free]
+                    self._robust[decided] = ~slots["fooled"][free]
+                    self._adversarial[decided] = slots["iterate"][free]
+                    live -= self._replace(slots, free)
+                    self._active = slots["active"][~slots["closed"]]
+            left = ~slots["closed"]
+            slots = {name: rows[left] for name, rows in slots.items()}
         return True
 
-    def _step(self, slots: Slots, step: Step) -> None:
-        """One step of the images that are not decided, which are marked as soon as they are."""
+    @staticmethod
+    def _open(slots: Slots) -> Slots:
+        """Slots with the marks of images that are decided."""
+        no = torch.zeros_like(slots["active"], dtype=torch.bool)
+        return slots | {"fooled": no, "over": no.clone(), "closed": no.clone()}
+
+    def _step(self, slots: Slots, holds: Tensor) -> None:
+        """One step of the images that are not decided, which are marked as soon as they are.
+
+        All of it is left in the tensors of ``slots``; ``holds`` is cleared if a check fails.
+        """
         iterate, over = slots["iterate"], slots["over"]
-        logits, gradient = self._problem.linearise(iterate, slots["label"])
-        self._gradients += len(iterate)
-        fooled = logits.argmax(1) != slots["label"]
-        slots["fooled"] |= fooled & ~over
-        over |= fooled | (slots["done"] >= self._solver.steps)
-        moved = step(iterate.clone(), gradient)
-        slots["iterate"] = torch.where(broadcast_like(over, iterate), iterate, moved)
-        slots["done"] += ~over
+        with deferred() as checks:
+            logits, gradient = self._problem.linearise(iterate, slots["label"])
+            fooled = logits.argmax(1) != slots["label"]
+            slots["fooled"] |= fooled & ~over
+            over |= fooled | (slots["done"] >= self._solver.steps)
+            still = broadcast_like(over, iterate)
+            step = self._solver.stepper(slots["clean"])
+            if isinstance(self._solver.budget, LinfBall):
+                # Without a gradient an iterate of this ball stays as it is, to the last digit.
+                step(iterate, gradient.masked_fill(still, 0))
+            else:
+                moved = step(iterate.clone(), gradient)
+                torch.where(still, iterate, moved, out=iterate)
+            slots["done"] += ~over
+        checks.into(holds)
+
+    def _replace(self, slots: Slots, free: Tensor) -> int:
+        """Put images of the queue into the slots ``free``; how many of these are closed instead."""
+        newcomers = self._queue[: len(free)]
+        self._queue = self._queue[len(newcomers) :]
+        filled, closed = free[: len(newcomers)], free[len(newcomers) :]
+        slots["active"][filled] = newcomers
+        slots["label"][filled] = self._labels[newcomers]
+        slots["clean"][filled] = self._images[newcomers]
+        slots["iterate"][filled] = self._starts[newcomers]
+        for name in ("done", "fooled", "over"):
+            slots[name][filled] = 0
+        slots["closed"][closed] = True
+        return len(closed)
 
     def _admit(self, count: int) -> Slots:
         """Slots for the first images of the queue."""
@@ -305,8 +345,7 @@ class _Run:
             slots["label"][filled] = self._labels[newcomers]
             slots["clean"][filled] = self._images[newcomers]
             slots["iterate"][filled] = self._starts[newcomers]
-            for name in slots.keys() & {"done", "fooled", "over"}:
-                slots[name][filled] = 0
+            slots["done"][filled] = 0
         if len(newcomers) < len(free):
             keep = torch.ones_like(slots["active"], dtype=torch.bool)
             keep[free[len(newcomers) :]] = False

@@ -62,9 +62,8 @@ class L2Ball(Budget):
 
     def project(self, clean: Tensor, candidate: Tensor) -> Tensor:
         """Shorten the perturbation to ``epsilon`` where it is longer, then clip to the box."""
-        shift = candidate - clean
-        factor = (self.epsilon / _lengths(shift)).clamp_(max=1)
-        return shift.mul_(factor).add_(clean).clamp_(self.box.low, self.box.high)
+        shift = shortened(candidate - clean, self.epsilon)
+        return shift.add_(clean).clamp_(self.box.low, self.box.high)
 
     def random_shift(
         self, shape: torch.Size, dtype: torch.dtype, generator: torch.Generator
@@ -101,6 +100,16 @@ class L2Ball(Budget):
         """Four units in the last place in every coordinate: 4 eps sqrt(d) times the scale."""
         dimension = math.prod(clean.shape[1:])
         return 4 * torch.finfo(clean.dtype).eps * math.sqrt(dimension) * _scale(self)
+
+
+def shortened(shift: Tensor, radius: float | Tensor) -> Tensor:
+    """Perturbations of Euclidean length at most ``radius``; overwrites ``shift``.
+
+    Args:
+        shift: perturbations (n, ...).
+        radius: one for all, or one an image in a shape (n, 1, ...) that divides ``shift``.
+    """
+    return shift.mul_((radius / _lengths(shift)).clamp_(max=1))
 
 
 def linf_bounds(clean: Tensor, epsilon: float | Tensor, box: Box) -> tuple[Tensor, Tensor]:

@@ -67,8 +67,7 @@ class Rules:
                 ) from error
             return RuleJob(
                 rule=rule.name,
-                # python -m advlearn STAGE, as every rule here.
-                stage=rule.shellcmd.split()[3] if rule.shellcmd else rule.name,
+                stage=_stage_of(rule.shellcmd) if rule.shellcmd else rule.name,
                 wildcards={str(name): str(value) for name, value in wildcards.items()},
                 inputs=tuple(dict.fromkeys(map(str, inputs))),
                 outputs=tuple(map(str, outputs)),
@@ -77,6 +76,11 @@ class Rules:
                 log=next(iter(map(str, rule.expand_log(wildcards))), None),
             )
         return None
+
+
+def _stage_of(command: str) -> str:
+    """The stage of a command, which is ``python -m advlearn STAGE`` in every rule here."""
+    return command.partition("python -m advlearn ")[2].split()[0]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ dimensions and in 64, and so does the size of a perturbation.
 from __future__ import annotations
 
 import sys
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,9 @@ from advlearn.settings.points import (
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_npz, write_npz
 from advlearn.support.seeds import derive_seed
+
+_LEAST, _MOST = 1e-100, 1e100
+"""Size of the largest number of a column: sums of squares stay far from 0 and from overflow."""
 
 
 @dataclass(frozen=True)
@@ -281,8 +285,9 @@ def _csv(settings: CsvSettings) -> _Raw:
     features, classes, truth = list(table.header), np.array([], dtype=str), None
     if settings.label is not None:
         label = settings.label.strip()
-        cells = np.array(table.column(label), dtype=str)
-        classes, truth = np.unique(cells, return_inverse=True)
+        # A letter with an accent may be written in two ways that look alike and mean the same.
+        cells = [unicodedata.normalize("NFC", cell) for cell in table.column(label)]
+        classes, truth = np.unique(np.array(cells, dtype=str), return_inverse=True)
         features.remove(label)
     if not features:
         raise UserError(
@@ -290,6 +295,14 @@ def _csv(settings: CsvSettings) -> _Raw:
         )
     columns = [table.numbers(name) for name in features]
     for name, values in zip(features, columns, strict=True):
+        size = float(np.abs(values).max(initial=0.0))
+        if size and not _LEAST < size < _MOST:
+            raise UserError(
+                f"the largest number of the column {name!r} has the size {size:g}, whose square"
+                f" is too {'large' if size > 1 else 'small'} to be computed with",
+                where=str(table.path),
+                remedy="give the column in another unit",
+            )
         if len(values) > 1 and values[0] in (0, 1) and (np.diff(values) == 1).all():
             print(
                 f"[{table.path.name}] the column {name!r} counts the rows and is used like every"

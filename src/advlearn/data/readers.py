@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from advlearn.data.catalogue import Dataset
 from advlearn.data.cifar import read_batches
@@ -106,6 +105,9 @@ def _read_digits(dataset: Dataset, files: Mapping[str, Path]) -> Official:
 
     Pixels 0..16 become 0..255 (nearest). The draw is fixed: it depends on no seed.
     """
+    # Of all data sets only this one pays for the import: a second.
+    from sklearn.datasets import load_digits
+
     images, labels = load_digits(return_X_y=True)
     pixels = np.rint(images * (255 / 16)).astype(np.uint8).reshape(-1, *dataset.shape)
     classes = labels.astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
@@ -22,8 +23,9 @@ def read_text(path: Path) -> str:
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        ValueError: it is in another encoding, or no text at all.
+        ValueError: it is a pipe or a device, in another encoding, or no text at all.
     """
+    check_file(path)
     content = path.read_bytes()
     for start, kind in _NO_TEXT.items():
         if content.startswith(start):
@@ -38,6 +40,16 @@ def read_text(path: Path) -> str:
             f"line {line} is not in UTF-8: byte 0x{error.object[error.start]:02x}"
             " (latin-1 or Windows-1252?); save it in UTF-8"
         ) from error
+
+
+def check_file(path: Path) -> None:
+    """Refuse a pipe or a device: who reads it may wait for ever, or read what comes once only.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ValueError("it is a pipe or a device and no file: save its content in a file")
 
 
 def split_lines(text: str) -> list[str]:
@@ -62,6 +74,7 @@ def check_names(names: Sequence[str], kind: str) -> None:
     """
     if "" in names:
         raise ValueError(f"{kind} {names.index('') + 1} of {len(names)} has no name")
-    twice = repeated(names)
+    # An accent may be a part of its letter or stand behind it: the two look alike.
+    twice = repeated(unicodedata.normalize("NFC", name) for name in names)
     if twice:
         raise ValueError(f"the {kind} {twice[0]!r} is given twice")

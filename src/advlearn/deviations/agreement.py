@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from advlearn.deviations.checks import labels_of
 from advlearn.deviations.moves import geometric_sizes, transfer_tables
@@ -139,6 +138,9 @@ def _merge(labels: np.ndarray, times: int, generator: np.random.Generator) -> np
 def _taus(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> dict[str, tuple[float | None, int]]:
+    # Other stages need the names above alone, and not the second that this import takes.
+    from scipy.stats import kendalltau
+
     values = {
         name: np.array([deviation(*pair) for pair in pairs]).round(_DIGITS)
         for name, deviation in DEVIATIONS.items()

@@ -9,7 +9,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics.cluster import pair_confusion_matrix
 
 from advlearn.deviations import delta as forms
 from advlearn.deviations.partitions import delta_squared
@@ -128,6 +127,8 @@ def _contingency(generator: np.random.Generator) -> Iterator[_Case]:
 
 
 def _pairs(generator: np.random.Generator) -> Iterator[_Case]:
+    from sklearn.metrics.cluster import pair_confusion_matrix
+
     while True:
         table = _table(generator, 1, square=False)
         if table.any():

@@ -22,8 +22,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
-from sklearn.metrics.cluster import expected_mutual_information
 
 from advlearn.support.errors import UserError
 
@@ -137,6 +135,9 @@ def one_minus_ami(before: ArrayLike, after: ArrayLike) -> float:
     Normalised by the mean of both entropies. 1 where one of the two is a single cluster. Memory
     and time grow with K K'.
     """
+    # A second, which only this deviation needs.
+    from sklearn.metrics.cluster import expected_mutual_information
+
     table = contingency(before, after)
     if _same(table):
         return 0.0
@@ -165,6 +166,8 @@ def matching_error(before: ArrayLike, after: ArrayLike) -> float:
     Clusters are matched one to one by the Hungarian method, O((K + K')^3) in time and O(K K') in
     memory; those left over where K differs from K' match nothing.
     """
+    from scipy.optimize import linear_sum_assignment
+
     table = contingency(before, after)
     overlap = _dense(table)
     kept = overlap[linear_sum_assignment(overlap, maximize=True)].sum()

@@ -2,9 +2,9 @@
 
 On a CPU that is a number of the caller's, small enough for the cache; more is not faster. A GPU is
 slow in small batches, because each operation has to be launched: there a pass is made on a few
-images, its need of memory is read, and what is free is shared out. No result depends on it beyond
-the rounding of the network; sizes are powers of two, so that the same GPU has the same rounding
-whatever little of its memory is in use.
+images, its need of memory is read, and what is free is shared out, or this job's share of all where
+several are on one GPU. No result depends on it beyond the rounding of the network; sizes are powers
+of two, so that the same GPU has the same rounding whatever little of its memory is in use.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from advlearn.support import gpu
 from advlearn.support.errors import UserError
 
 SAMPLE = 16
@@ -25,7 +26,7 @@ CEILING = 16_384
 """Most images in one pass: a GPU is as fast with fewer long before."""
 
 _SHARE = 0.7
-"""Share of the free memory that is used: the allocator cuts it into pieces that do not all fit."""
+"""Share of the room that is used: the allocator cuts it into pieces that do not all fit."""
 _KEPT = 48
 """What an attack keeps of an image beside the pass, in images: iterate, bounds, gradients."""
 # Measured once a network: adversarial training attacks the same one at every step.
@@ -39,6 +40,14 @@ class Memory(Protocol):
 
     def free(self) -> int:
         """Bytes that can still be allocated."""
+        ...
+
+    def total(self) -> int:
+        """Bytes of the device."""
+        ...
+
+    def held(self) -> int:
+        """Bytes of them that this process uses."""
         ...
 
     def peak(self, call: Callable[[], object]) -> int:
@@ -61,6 +70,14 @@ class CudaMemory:
         left, _ = torch.cuda.mem_get_info(self._device)
         reserved = torch.cuda.memory_reserved(self._device)
         return int(left + reserved - torch.cuda.memory_allocated(self._device))
+
+    def total(self) -> int:
+        """What the device has, in use or not."""
+        return int(torch.cuda.get_device_properties(self._device).total_memory)
+
+    def held(self) -> int:
+        """What the tensors of this process take."""
+        return int(torch.cuda.memory_allocated(self._device))
 
     def peak(self, call: Callable[[], object]) -> int:
         """As in :class:`Memory`; ``call`` is made twice."""
@@ -122,7 +139,7 @@ def images_at_once(
 
         kept = _KEPT * few[0].numel() * few.element_size()
         needs[kind] = max(1, halving(len(few), need) + kept)
-    fits = max(1, min(CEILING, int(_SHARE * memory.free()) // needs[kind]))
+    fits = max(1, min(CEILING, int(_SHARE * _room(memory)) // needs[kind]))
     return 1 << (fits.bit_length() - 1)
 
 
@@ -193,6 +210,15 @@ def in_batches(n: int, size: int, work: Callable[[slice], object], first: int = 
             done = part.stop
 
     halving(min(size, n), go_on)
+
+
+def _room(memory: Memory) -> int:
+    """Bytes that this job may still take.
+
+    What others have taken by now bounds it only where they took more than their shares: a job's
+    batches do not depend on which jobs began before it.
+    """
+    return min(memory.free(), int(gpu.share() * memory.total()) - memory.held())
 
 
 def _pass(network: nn.Module, images: Tensor, gradient: bool) -> None:

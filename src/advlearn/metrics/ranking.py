@@ -57,13 +57,13 @@ def measures(logits: Tensor, relevant: Tensor, k: int) -> Tensor:
     gain = 1 / (rank + 1).log2()
     found = hits.sum(1)
     at_least_one = possible.clamp(min=1)
-    precision_at_hits = (hits * hits.cumsum(1) / rank).sum(1)
+    precision_at_hits = (hits * _running_sum(hits) / rank).sum(1)
     return torch.stack(
         [
             (found == possible).double(),
             found / k,
             precision_at_hits / at_least_one,
-            (hits * gain).sum(1) / gain.cumsum(0)[at_least_one - 1],
+            (hits * gain).sum(1) / _running_sum(gain[None])[0, at_least_one - 1],
         ],
         dim=1,
     )
@@ -98,6 +98,17 @@ def ndcg_at_k(logits: Tensor, relevant: Tensor, k: int) -> Tensor:
     A hit at rank i gains 1 / log2(i + 1). Arguments and errors as for :func:`measures`.
     """
     return measures(logits, relevant, k)[:, 3]
+
+
+def _running_sum(rows: Tensor) -> Tensor:
+    """Sums of the first entries of each row, (m, k)."""
+    if rows.device.type == "cpu":
+        return rows.cumsum(1)
+    # PyTorch has no deterministic running sum for a GPU; k is small.
+    sums = [rows[:, 0]]
+    for column in rows[:, 1:].unbind(1):
+        sums.append(sums[-1] + column)
+    return torch.stack(sums, dim=1)
 
 
 def _check(logits: Tensor, k: int) -> None:

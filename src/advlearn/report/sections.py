@@ -45,6 +45,20 @@ def choices_section(tidy: Tidy) -> Section:
     )
 
 
+def shared_images(shared: Mapping[str, int], what: str = "images") -> str:
+    """A sentence on the images that two splits have in common; empty where there are none.
+
+    Args:
+        shared: for ``train and test`` the number of test images that are training images, too.
+        what: what is counted.
+    """
+    counts = []
+    for pair, count in shared.items():
+        first, second = pair.split(" and ")
+        counts.append(f"{count:,} of the {second} split in the {first} split")
+    return f"Two splits share {what}, byte for byte: {', '.join(counts)}." if counts else ""
+
+
 def record_section(anchor: str, title: str, text: str, content: Mapping[str, Any]) -> Section:
     """A section that shows a record; ``anchor`` is its id."""
     return Section(id=anchor, title=title, text=text, html=_wrapped(record_rows(content)))

@@ -50,9 +50,11 @@ _TEX = {
     "≥": r"$\geq$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "`": r"\textasciigrave{}",
+    '"': r'\texttt{"}',
 }
 # Two of these beside each other are set as one other sign.
-_LIGATURE = re.compile(r"([-`'])(?=\1)|([?!])(?=`)")
+_LIGATURE = re.compile(r"([-'])(?=\1)")
 # After a line's end LaTeX takes these for an argument of the command that ended it.
 _ARGUMENT = ("[", "*")
 
@@ -65,6 +67,9 @@ _MARKED = re.compile(
     """,
     re.VERBOSE,
 )
+
+# What begins a row of a table, a heading, a quotation, a list or a rule at the head of a line.
+_BLOCK = re.compile(r"^(?:\d+(?=[.)](?:\s|$))|(?=\| |#+(?:\s|$)|>|[-+](?:\s|$)|[-=]+$))")
 
 
 def write_table(table: Table, stem: Path) -> list[Path]:
@@ -103,7 +108,7 @@ def markdown(table: Table) -> str:
         if group.title:
             lines += [f"**{escape_markdown(group.title)}**", ""]
         lines += [*pipe_table(table.columns, group.rows), ""]
-    lines += [f"- {escape_markdown(note)}" for note in table.notes]
+    lines += [f"- {_paragraph(note)}" for note in table.notes]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -233,9 +238,8 @@ def escape_markdown(text: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    """Escaped text that begins a line, where a bar and a blank would begin a row of a table."""
-    escaped = escape_markdown(text)
-    return f"\\{escaped}" if escaped.startswith("| ") else escaped
+    """Escaped text that begins a line and is no heading, quotation, list or row of a table."""
+    return _BLOCK.sub(r"\g<0>\\", escape_markdown(text).strip())
 
 
 def _pipe(text: str) -> str:
@@ -247,7 +251,9 @@ def _html(text: str) -> str:
 
 
 def _latex_line(cells: Sequence[str]) -> str:
-    return " & ".join([*map(_after_line, cells[:1]), *map(escape_latex, cells[1:])]) + r" \\"
+    row = " & ".join([*map(_after_line, cells[:1]), *map(escape_latex, cells[1:])])
+    # Names of classes stand in cells, and in LaTeX's default encoding of fonts a bar is a dash.
+    return row.replace("|", r"\textbar{}") + r" \\"
 
 
 def _after_line(text: str) -> str:

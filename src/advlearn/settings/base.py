@@ -120,6 +120,10 @@ _YAML_MISSES = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", re.ASCII)
 """Floating numbers of YAML 1.2 and JSON that have an exponent: not all are numbers in YAML 1.1."""
 
 
+LONGEST_NAME = 200
+"""Bytes of a name that becomes a folder or a part of a file's name, which may have 255 in all."""
+
+
 def check_plain_names(named: dict[str, _Value], what: str = "name") -> dict[str, _Value]:
     """Check that names can stand in tables and paths.
 
@@ -128,9 +132,12 @@ def check_plain_names(named: dict[str, _Value], what: str = "name") -> dict[str,
         what: what the names are called in the error.
 
     Raises:
-        ValueError: a name has other characters than letters, digits and underscores.
+        ValueError: a name has other characters than letters, digits and underscores, or is longer
+            than the names of files may be.
     """
     for name in named:
+        if len(name.encode()) > LONGEST_NAME:
+            raise ValueError(f"{what} {name[:20]!r}...: use at most {LONGEST_NAME} bytes")
         if not name.replace("_", "").isalnum():
             raise ValueError(f"{what} {name!r}: use letters, digits and underscores")
     return named

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, field_validator
 
-from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.base import LONGEST_NAME, EachOnce, Settings
 from advlearn.settings.data import DataSettings, ImageFacts, SourceSettings
 from advlearn.support.errors import UserError, did_you_mean
 
@@ -23,12 +24,46 @@ class Wildcards(Protocol):
     def __getattr__(self, name: str) -> str: ...
 
 
+class GpuSettings(Settings):
+    """Which jobs use a GPU, and how many of them share one."""
+
+    jobs: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="jobs on one GPU at once, which share its memory; null = one for every 4 GiB"
+        " that the GPU of this machine has, at most 16; 4 where there is none to ask",
+    )
+    gres: str = Field(
+        "gpu:1",
+        pattern=r"^gpu(:[A-Za-z0-9_.]+)?:1$",
+        description="what a job, or jobs that share a GPU, ask of SLURM; gpu:a100:1 names a model",
+    )
+    least_work: float = Field(
+        100_000,
+        ge=0,
+        description="a job with less work than this stays on the CPU; the unit is a gradient of a"
+        " small convolutional network on an image of 28 x 28 pixels; 0 = every job with a network"
+        " uses the GPU",
+    )
+
+
+def work_of_gradient(shape: Sequence[int]) -> float:
+    """A gradient of a small convolutional network on one image, in the unit of ``least_work``.
+
+    Args:
+        shape: (channels, height, width) of the image.
+    """
+    return prod(shape) / (28 * 28)
+
+
 class RunSettings(Settings):
     """The configuration of a run without the blocks of its studies."""
 
     run: str = Field(
         ...,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=LONGEST_NAME,
         description="name of the run: its files are in results/RUN; not raw, not reference",
     )
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
@@ -39,7 +74,11 @@ class RunSettings(Settings):
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
-        description="where torch computes; with `cuda` every job with a network asks for a GPU",
+        description="where torch computes; jobs with little work stay on the CPU, and with `cuda`"
+        " the others ask for a GPU",
+    )
+    gpu: GpuSettings = Field(
+        GpuSettings(), description="which jobs use a GPU, and how many of them share one"
     )
     sources: SourceSettings = SourceSettings()
     data: DataSettings = DataSettings()

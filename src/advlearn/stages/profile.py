@@ -6,57 +6,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
+from advlearn.report.timing import (
+    Job,
+    Usage,
+    gpu_waits,
+    grouped,
+    read_jobs,
+    started,
+    starts,
+    usage,
+)
 from advlearn.report.writers import plain_text
 from advlearn.support.errors import UserError
-from advlearn.support.io import read_csv
+from advlearn.support.jobnotes import Note, read_notes
 
 _MUCH = 0.2
 """Share of the time from which something is worth a sentence."""
-_PAUSE = 60.0
-"""Seconds without any job after which the run was stopped and called again."""
-
-
-class Job(NamedTuple):
-    """One job of a run.
-
-    Attributes:
-        stage: rule that it belongs to.
-        name: what it made, from the name of its benchmark file.
-        begin: seconds since the epoch.
-        end: likewise.
-    """
-
-    stage: str
-    name: str
-    begin: float
-    end: float
-
-    @property
-    def seconds(self) -> float:
-        """By the clock, its start included."""
-        return self.end - self.begin
-
-
-class Usage(NamedTuple):
-    """How the machine was used while jobs ran.
-
-    Attributes:
-        span: seconds in which at least one job ran, or was about to.
-        most: jobs that ran at the same time at most.
-        waiting: seconds for each of ``most`` places in which none did, summed.
-        alone: seconds in which one job alone ran, by job.
-    """
-
-    span: float
-    most: int
-    waiting: float
-    alone: Mapping[Job, float]
 
 
 def profile(
@@ -68,38 +38,20 @@ def profile(
     Raises:
         UserError: the run has no benchmark files.
     """
-    jobs = read_jobs(run / "benchmarks")
-    starts = {stage: start_seconds(stage) for stage in dict.fromkeys(job.stage for job in jobs)}
-    header, rows, sentences = profile_table(jobs, starts)
-    print(plain_text(f"Time of the run {run.name}", (header, rows), sentences).lstrip("\n"))
-
-
-def read_jobs(folder: Path) -> list[Job]:
-    """The timed jobs of a run: how long each took, and that it ended when its file was written.
-
-    Raises:
-        UserError: there are none, or a file is no benchmark of Snakemake.
-    """
-    jobs = []
-    for path in sorted(folder.rglob("*.tsv")):
-        try:
-            seconds = float(read_csv(path, sep="\t", na_filter=False)["s"].iloc[0])
-        except (KeyError, IndexError, ValueError) as error:
-            raise UserError(
-                f"this is no benchmark file: {error}",
-                where=str(path),
-                remedy="delete it",
-            ) from error
-        end = path.stat().st_mtime
-        stage, name = path.relative_to(folder).parts[0], path.stem
-        jobs.append(Job(stage, name, end - seconds, end))
+    folder = run / "benchmarks"
+    jobs = read_jobs(folder)
     if not jobs:
         raise UserError(
             "the run has no timed jobs",
             where=str(folder),
             remedy="name a run that was made here, for example: make profile RUN=demo",
         )
-    return jobs
+    notes = read_notes(run.name)
+    noted = starts(notes)
+    # What a job did not note, as in a run that was copied here, is measured now.
+    begun = {stage: noted.get(stage) or start_seconds(stage) for stage in grouped(jobs)}
+    header, rows, sentences = profile_table(jobs, begun, notes)
+    print(plain_text(f"Time of the run {run.name}", (header, rows), sentences).lstrip("\n"))
 
 
 def start_seconds(stage: str) -> float:
@@ -111,57 +63,38 @@ def start_seconds(stage: str) -> float:
     return time.perf_counter() - began
 
 
-def usage(jobs: Sequence[Job]) -> Usage:
-    """How many jobs ran when; pauses of a minute in which none did are left out."""
-    events = sorted([(job.begin, 1, job) for job in jobs] + [(job.end, -1, job) for job in jobs],
-                    key=lambda event: event[:2])  # fmt: skip
-    running: list[Job] = []
-    stretches: list[tuple[float, int]] = []
-    alone: dict[Job, float] = {}
-    for (now, change, job), (then, _, _) in pairwise(events):
-        running.append(job) if change == 1 else running.remove(job)
-        length = then - now
-        if running or length < _PAUSE:
-            stretches.append((length, len(running)))
-        if len(running) == 1 and length:
-            alone[running[0]] = alone.get(running[0], 0.0) + length
-    most = max(count for _, count in stretches)
-    waiting = sum(length * (most - count) for length, count in stretches)
-    return Usage(sum(length for length, _ in stretches), most, waiting, alone)
-
-
 def profile_table(
-    jobs: Sequence[Job], starts: Mapping[str, float]
+    jobs: Sequence[Job], begun: Mapping[str, float], notes: Sequence[Note] = ()
 ) -> tuple[list[str], list[list[str]], list[str]]:
     """Header, a row a stage with the dearest first, and sentences on what to change.
 
     Args:
-        jobs: the jobs of a run.
-        starts: seconds that one start of each stage takes.
+        jobs: the jobs of a run, at least one.
+        begun: seconds that one start of each stage takes.
+        notes: what the jobs noted of themselves.
     """
     found = usage(jobs)
     total = sum(job.seconds for job in jobs)
-    by_stage: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_stage.setdefault(job.stage, []).append(job)
     lines = []
-    for stage, own in by_stage.items():
-        seconds = sum(job.seconds for job in own)
-        # A job that took less than a start takes now was all start.
-        start = sum(min(starts[stage], job.seconds) for job in own)
+    for stage, own in grouped(jobs).items():
+        seconds, start = sum(job.seconds for job in own), started(own, begun[stage])
         lines.append((seconds, start, max(own, key=lambda job: job.seconds), stage, len(own)))
     lines.sort(key=lambda line: -line[0])
     rows = [
         [
             stage, str(count), f"{seconds - start:.1f}", f"{start:.1f}",
-            f"{seconds / total:.0%}", f"{longest.seconds:.1f}",
+            f"{found.beside[stage]:.1f}", f"{seconds / total:.0%}", f"{longest.seconds:.1f}",
         ]
         for seconds, start, longest, stage, count in lines
     ]  # fmt: skip
-    started = sum(start for _, start, _, _, _ in lines)
-    rows.append(["all", str(len(jobs)), f"{total - started:.1f}", f"{started:.1f}", "100%", ""])
-    header = ["stage", "jobs", "work (s)", "start (s)", "share", "longest job (s)"]
-    return header, rows, _advice(found, lines[0][3], lines[0][0] / total, started / total)
+    all_starts = sum(start for _, start, _, _, _ in lines)
+    rows.append([
+        "all", str(len(jobs)), f"{total - all_starts:.1f}", f"{all_starts:.1f}",
+        f"{found.waiting:.1f}", "100%", "",
+    ])  # fmt: skip
+    header = ["stage", "jobs", "work (s)", "start (s)", "waiting (s)", "share", "longest job (s)"]
+    sentences = _advice(found, lines[0][3], lines[0][0] / total, all_starts / total)
+    return header, rows, [*sentences, *_gpu_advice(found, *gpu_waits(notes, jobs))]
 
 
 def _advice(found: Usage, dearest: str, share: float, start_share: float) -> list[str]:
@@ -187,3 +120,16 @@ def _advice(found: Usage, dearest: str, share: float, start_share: float) -> lis
     if waited <= _MUCH:
         sentences.append("More cores (CORES=N) make the run shorter.")
     return sentences
+
+
+def _gpu_advice(found: Usage, waited: float, most: int) -> list[str]:
+    if not most:
+        return []
+    told = f"Of the jobs that ran on a GPU at most {most} did so at a time."
+    if waited <= _MUCH * found.span:
+        return [told]
+    return [
+        told,
+        f"Others waited {waited:.0f} s for it while there were places for them: let more share it"
+        " (gpu.jobs), keep more on the CPU (gpu.least_work), or give it more GPUs.",
+    ]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
 
 from advlearn.data.fetch import read_manifest
+from advlearn.report.timing import by_stage, read_jobs
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.codedigest import package_root
-from advlearn.support.io import read_csv, write_json, write_text
+from advlearn.support.io import write_json, write_text
+from advlearn.support.jobnotes import read_notes
 from advlearn.support.provenance import lock_digest, machine, now, source, versions
 
 
@@ -40,6 +42,7 @@ def record(
     code = json.loads(digests)
     raw = [read_manifest(manifest) for manifest in manifests or []]
     _, _, study = out.stem.partition("-")
+    times = by_stage(read_jobs(run / "benchmarks"), read_notes(run.name))
     write_json(
         out,
         {
@@ -57,26 +60,8 @@ def record(
             "threads": settings["threads"],
             "device": settings["device"],
             # Not every stage is timed: Snakemake times no job whose result may be cached.
-            "stages": {**dict.fromkeys(code), **_jobs(run / "benchmarks")},
+            "stages": {**dict.fromkeys(code), **times},
         },
     )
     beside = out.with_name(out.name.replace("run", "config", 1)).with_suffix(".yaml")
     write_text(beside, yaml.safe_dump(settings, sort_keys=False))
-
-
-def _jobs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Jobs, seconds and peak memory of each stage, from Snakemake's benchmark files."""
-    found: dict[str, dict[str, Any]] = {}
-    for stage in sorted(path for path in folder.glob("*") if path.is_dir()):
-        rows = [read_csv(path, sep="\t", na_filter=False) for path in sorted(stage.rglob("*.tsv"))]
-        seconds = [float(row["s"].iloc[0]) for row in rows]
-        memory = [str(row["max_rss"].iloc[0]) for row in rows]
-        measured = [float(value) for value in memory if value.replace(".", "", 1).isdigit()]
-        found[stage.name] = {
-            "jobs": len(rows),
-            "seconds": round(sum(seconds), 1),
-            "longest_seconds": round(max(seconds), 1) if seconds else None,
-            # A job shorter than the sampling interval has no measurement.
-            "peak_mib": max(measured) if measured else None,
-        }
-    return found

@@ -14,6 +14,7 @@ from advlearn.report.captions import FOLDER, caption
 from advlearn.report.page import Page
 from advlearn.report.pictures import picture
 from advlearn.report.table import Table
+from advlearn.report.timing import rows_of_record
 from advlearn.report.writers import html as table_as_html
 from advlearn.report.writers import table_html
 from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
@@ -40,6 +41,7 @@ def report(
         UserError: a table, a figure, a tidy file or a column is missing, or the record is no JSON.
     """
     content = _record(record)
+    made_with = {key: value for key, value in content.items() if key != "stages"}
     found = chosen_studies(tidy, study)
     runs = [open_tidy(each, tidy, published) for each in found]
     pages: list[Page] = [each.load(each.page)(run) for each, run in zip(found, runs, strict=True)]
@@ -63,7 +65,8 @@ def report(
     html = environment.get_template("report.html.j2").render(
         title=f"{title}: run {pages[0].run}",
         studies=studies,
-        record=table_html(*sections.record_rows(content)),
+        times=table_html(*rows_of_record(content)),
+        record=table_html(*sections.record_rows(made_with)),
     )
     write_text(choices, sections.choices_markdown(runs))
     write_text(out, html)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Generic, TypeVar
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards
 from advlearn.studies.base import Study
+from advlearn.support import gpu
 from advlearn.support.errors import UserError
 
 OwnSettings = TypeVar("OwnSettings", bound=StudySettings)
@@ -59,6 +61,68 @@ class StudyPlan(Generic[OwnSettings]):
             return text
 
         return parameters
+
+    def work(self, stage: str, wildcards: Wildcards) -> float:
+        """What a job of a stage with a network has to compute, from the settings alone.
+
+        Returns:
+            An estimate in the unit of `gpu.least_work`; without limit by default.
+        """
+        return math.inf
+
+    def fills_a_gpu(self, stage: str) -> bool:
+        """Whether the jobs of a stage want a GPU's whole memory, so that none is beside them."""
+        return False
+
+    def device(self, stage: str) -> Callable[[Wildcards], str]:
+        """Where torch computes in the jobs of a stage: those with little work stay on the CPU.
+
+        A job on a GPU takes seconds more to begin, and others may be waiting for the GPU.
+        """
+
+        def chosen(wildcards: Wildcards) -> str:
+            little = self.work(stage, wildcards) < self.run.gpu.least_work
+            return "cpu" if little else self.run.device
+
+        return chosen
+
+    def gres(self, stage: str) -> Callable[[Wildcards], str | None]:
+        """What the jobs of a stage ask of SLURM: a GPU only where one was asked for by name.
+
+        `auto` asks for none: the machine on which the graph is built need not be the one that
+        computes. The request is a text, which a group of jobs makes once; a number would be summed.
+        """
+        device = self.device(stage)
+        return lambda wildcards: self.run.gpu.gres if device(wildcards) == "cuda" else None
+
+    def gpu_share(self, stage: str) -> Callable[[Wildcards], int]:
+        """How much of a GPU each job of a stage takes, of `gpu.WHOLE`; 0 on the CPU."""
+        device = self.device(stage)
+
+        def share(wildcards: Wildcards) -> int:
+            wanted = device(wildcards)
+            memory = () if wanted == "cpu" else gpu.memories()
+            if wanted == "cpu" or (wanted == "auto" and not memory):
+                return 0
+            beside = 1 if self.fills_a_gpu(stage) else gpu.jobs_at_once(self.run.gpu.jobs, memory)
+            return gpu.WHOLE // beside
+
+        return share
+
+    @property
+    def group_size(self) -> int:
+        """Jobs of a group: those that share a GPU of a cluster, whose memory nobody can ask yet."""
+        return gpu.jobs_at_once(self.run.gpu.jobs, ())
+
+    def group(self, stage: str) -> Callable[[Wildcards], str | None] | None:
+        """The group in which jobs on a GPU travel with others of their stage, by its name.
+
+        On the machine itself groups have no effect.
+        """
+        if self.run.device != "cuda" or self.fills_a_gpu(stage):
+            return None
+        device = self.device(stage)
+        return lambda wildcards: f"gpu_{stage}" if device(wildcards) == "cuda" else None
 
 
 def failures(log: str, studies: Sequence[Study]) -> list[str]:

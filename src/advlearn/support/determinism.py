@@ -6,6 +6,7 @@ import os
 
 import torch
 
+from advlearn.support import gpu, jobnotes
 from advlearn.support.errors import UserError
 
 
@@ -13,7 +14,8 @@ def configure_torch(threads: int, device: str) -> torch.device:
     """Fix torch's thread count, ask for deterministic algorithms and return the device.
 
     The thread count changes the order of sums and so the last digits of results: it comes from the
-    configuration, never from the number of cores of the machine.
+    configuration, never from the number of cores of the machine. Of several GPUs the one with the
+    fewest jobs becomes the current one.
 
     Args:
         threads: torch threads of this process, at least 1.
@@ -26,6 +28,8 @@ def configure_torch(threads: int, device: str) -> torch.device:
     # The same flag as use_deterministic_algorithms(True), which also imports torch's compiler:
     # a second at the start of every job.
     torch.set_deterministic_debug_mode("error")
+    # What is not written is not read (tests hold it): to fill it first costs a launch a tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # Denormal numbers appear in saturated networks and cost a hundred times a normal operation.
     torch.set_flush_denormal(True)
     if device == "auto":
@@ -38,7 +42,13 @@ def configure_torch(threads: int, device: str) -> torch.device:
                 f"{os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')})",
                 remedy="set 'device: cpu' or 'auto', or run on a machine with a GPU",
             )
+        if (devices := torch.cuda.device_count()) > 1:
+            torch.cuda.set_device(gpu.least_used(devices))
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cudnn.benchmark = False
+        # Opens the device, which is part of the start.
+        jobnotes.begin_work(torch.cuda.get_device_name())
+    else:
+        jobnotes.begin_work()
     return torch.device(device)

@@ -93,7 +93,7 @@ def check_finite(
     # A sum is not finite if a term is not; where it is large for another reason, all are looked at.
     checks = _CHECKS.get()
     if checks is not None and not isinstance(values, np.ndarray):
-        checks.require(values.sum().isfinite())
+        checks.require_finite(values.sum())
         return
     with np.errstate(over="ignore", invalid="ignore"):
         if math.isfinite(float(values.sum())):
@@ -111,19 +111,38 @@ class Checks:
 
     def __init__(self) -> None:
         self._holds: Tensor | None = None
+        # 0 as long as every number was finite.
+        self._trace: Tensor | None = None
 
     def require(self, condition: Tensor) -> None:
         """Add a condition, a bool tensor with one entry."""
         self._holds = condition if self._holds is None else self._holds & condition
 
-    @property
+    def require_finite(self, value: Tensor) -> None:
+        """Require that one number is finite: a single operation, as there are many such checks."""
+        if self._trace is None:
+            self._trace = value * 0
+        else:
+            # Zero times what is not finite is not a number.
+            self._trace.add_(value, alpha=0)
+
     def condition(self) -> Tensor | None:
-        """All conditions in one, a bool tensor with one entry on their device; None: no check."""
+        """All conditions in one, a bool tensor with one entry; None: there was none."""
+        if self._trace is not None:
+            self.require(self._trace == 0)
+            self._trace = None
         return self._holds
+
+    def into(self, holds: Tensor) -> None:
+        """Clear ``holds``, a bool tensor with one entry, if a condition does not hold."""
+        condition = self.condition()
+        if condition is not None:
+            holds.logical_and_(condition)
 
     def hold(self) -> bool:
         """Whether all conditions hold: waits for the device."""
-        return self._holds is None or bool(self._holds)
+        condition = self.condition()
+        return condition is None or bool(condition)
 
 
 _CHECKS: ContextVar[Checks | None] = ContextVar("deferred checks", default=None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,17 +64,40 @@ def check_writable(folders: Iterable[Path]) -> None:
             )
 
 
+def check_folders(folders: Iterable[Path]) -> None:
+    """Refuse what is no folder and stands where one is to be made.
+
+    Raises:
+        UserError: it is a file, or a link to a place that is not there.
+    """
+    for folder in folders:
+        if folder.is_symlink() and not folder.exists():
+            raise UserError(
+                f"{folder} is a link to a folder that is not there",
+                where=f"{folder.absolute()} -> {folder.readlink()}",
+                remedy="make that folder (is its disk mounted?), or remove the link",
+            )
+        if folder.exists() and not folder.is_dir():
+            raise UserError(
+                f"{folder} is no folder",
+                where=str(folder.absolute()),
+                remedy="move the file away: the workflow makes a folder of this name",
+            )
+
+
 def check_notes_folder() -> None:
     """Refuse a current folder in which Snakemake cannot keep its notes, also in a dry run.
 
     Helpers that read the rules without Snakemake's command line write nothing and may do so.
 
     Raises:
-        UserError: the folder is read-only for this user.
+        UserError: the folder is read-only for this user, or its folders of results, logs or notes
+            cannot be made.
     """
     program = Path(sys.argv[0])  # .../bin/snakemake or .../snakemake/__main__.py
     if "snakemake" in (program.name, program.parent.name):
         check_writable([Path.cwd(), Path(".snakemake")])
+        check_folders([Path("results"), Path("logs")])
 
 
 def check_run(target: str, run: str, files: str) -> None:
@@ -130,6 +155,18 @@ def failure_lines(failed: Iterable[FailedJob]) -> list[str]:
     if len(jobs) > _SHOWN:
         lines.append(f"... and {len(jobs) - _SHOWN} more failed jobs")
     return [*lines, RESUMES]
+
+
+def say_at_exit(lines: Iterable[str]) -> None:
+    """Print lines to stderr when the process ends, below what Snakemake says after its hooks."""
+    text = "\n".join(lines)
+
+    def say() -> None:
+        with suppress(OSError):  # what reads the other stream may have gone
+            sys.stdout.flush()
+        print(text, file=sys.stderr, flush=True)
+
+    atexit.register(say)
 
 
 def last_words(log: Path | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from advlearn.support.errors import UserError
 
@@ -28,7 +29,7 @@ def shown(text: object, longest: int | None = None) -> str:
     return line if longest is None or len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def check_printable(names: tuple[str, ...], what: str, *, where: str) -> None:
+def check_printable(names: Sequence[str], what: str, *, where: str) -> None:
     """Refuse names that no table can hold: with NUL, half a character pair, or other controls.
 
     Tabs and line breaks are borne.
@@ -37,6 +38,8 @@ def check_printable(names: tuple[str, ...], what: str, *, where: str) -> None:
         UserError: the first such name, and which character it is.
     """
     for number, name in enumerate(names):
+        if name.isprintable():
+            continue
         for character in name:
             if _visible(character) == _UNKNOWN != character:
                 raise UserError(

@@ -15,6 +15,7 @@ from advlearn.attacks.ascent import ProjectedAscent
 from advlearn.attacks.stacked import StackedAscent, columns
 from advlearn.learners.batches import in_batches
 from advlearn.learners.networks.stack import Stack, stackable
+from advlearn.learners.recording import RepeatedStep
 from advlearn.problem.evasion import frozen
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
@@ -22,7 +23,7 @@ from advlearn.support.finite import deferred
 from advlearn.support.seeds import derive_seed
 from advlearn.training.fit import MOMENTUM, diverged, normalisations
 from advlearn.training.loop import Loop
-from advlearn.training.stack_batches import Member, StackBatches
+from advlearn.training.stack_batches import Member, StackBatches, StepInputs
 
 _MEMBERS, _NUMBERS = 64, 1 << 29
 """Networks side by side, and float32 in the images of all of them (2 GiB), at most."""
@@ -249,9 +250,46 @@ class StackedStep:
         with frozen(ascent.network), deferred() as checks:
             starts = clean if shifts is None else ascent.project(clean, clean + shifts)
             crafted = ascent.climb(clean, labels, starts)
-        if checks.condition is not None:
-            self._sums["unsound"].add_(~checks.condition)
+        condition = checks.condition()
+        if condition is not None:
+            self._sums["unsound"].add_(~condition)
         return crafted
+
+
+class _Repeated:
+    """Steps from tensors of their own, one set a shape, so that a GPU can record them.
+
+    Args:
+        make: makes a step.
+        device: on which.
+        network: the architecture.
+    """
+
+    def __init__(self, make: StackedStep, device: torch.device, network: nn.Module) -> None:
+        self._make, self._device, self._network = make, device, network
+        self._members = 0
+        self._known: dict[tuple[bool, bool], tuple[StepInputs, RepeatedStep]] = {}
+
+    def __call__(self, step: StepInputs) -> None:
+        if len(step.positions) != self._members:
+            # Members leave and none comes back: what was recorded is not needed again.
+            self._members = len(step.positions)
+            self._known.clear()
+        key = step.crafts, step.shifts is None
+        if key not in self._known:
+            shifts = None if step.shifts is None else step.shifts.clone()
+            own = StepInputs(step.positions.clone(), step.in_last.clone(), step.crafts, shifts)
+
+            def make() -> None:
+                self._make(own.positions, own.in_last, own.shifts, crafts=own.crafts)
+
+            self._known[key] = own, RepeatedStep(make, self._device, self._network)
+        own, repeated = self._known[key]
+        own.positions.copy_(step.positions)
+        own.in_last.copy_(step.in_last)
+        if own.shifts is not None and step.shifts is not None:
+            own.shifts.copy_(step.shifts)
+        repeated()
 
 
 def train_stack(
@@ -298,12 +336,12 @@ def train_stack(
     sums = loop.tensors
     for name, shape in {"loss": (len(ranked),), "count": (len(ranked),), "unsound": ()}.items():
         sums.setdefault(name, torch.zeros(shape, device=images.device, dtype=torch.float64))
-    make_step = StackedStep(stack, solver, images, labels, [one.attack for one in ranked], sums)
+    make = StackedStep(stack, solver, images, labels, [one.attack for one in ranked], sums)
+    repeated = _Repeated(make, images.device, network)
     steps = StackBatches(ranked, images)
     for _ in loop.epochs(1):
         for number in loop.batches(range(len(steps))):
-            step = steps[number]
-            make_step(step.positions, step.in_last, step.shifts, crafts=step.crafts)
+            repeated(steps[number])
     means = (sums["loss"] / sums["count"].clamp(min=1)).tolist()
     found = {}
     for member, state, loss in zip(ranked, stack.states(), means, strict=True):

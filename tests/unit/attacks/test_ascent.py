@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import attacks, budgets
+from advlearn.attacks import ascent
 from advlearn.deviations import cross_entropy
 from advlearn.settings.attack import FgsmSettings, Norm, PgdSettings
 from advlearn.support.errors import BudgetViolation, UserError
@@ -127,3 +128,16 @@ def test_wrong_inputs_are_refused(conv: nn.Module, batch: Batch) -> None:
         attacks.build(FgsmSettings()).run(conv, (images * 255).byte(), labels, 0)
     with pytest.raises(UserError, match="one label"):
         attacks.build(FgsmSettings()).run(conv, images, labels[:-1], 0)
+
+
+def test_a_network_is_rewritten_for_a_gpu_and_much_work_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, fast = nn.Identity(), nn.Identity()
+    monkeypatch.setattr(ascent, "accelerated", lambda *_: fast)
+    solver = attacks.build(PgdSettings(epsilon=0.1, steps=20, restarts=10))
+    assert isinstance(solver, ascent.ProjectedAscent)
+    # `meta` is no CPU either, and has no pixels.
+    assert solver._fast(model, torch.empty(1000, 1, device="meta")) is fast
+    assert solver._fast(model, torch.empty(999, 1, device="meta")) is model
+    assert solver._fast(model, torch.empty(1000, 1)) is model

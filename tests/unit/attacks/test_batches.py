@@ -65,11 +65,11 @@ def multilabel(method: Method) -> Run:
     def run(model: nn.Module, images: Tensor, labels: Tensor) -> Found:
         settings = authors(method, learning_rate=0.02, iterations=12)
         logits = topk.clean_logits(model, images, settings)
-        perturbed = torch.full_like(images, torch.nan)
+        perturbed = torch.full_like(images, torch.nan, device="cpu")
 
         def sink(positions: list[int], adversarial: Tensor) -> None:
             assert bool(perturbed[positions].isnan().all()), "an image was handed on twice"
-            perturbed[positions] = adversarial
+            perturbed[positions] = adversarial.cpu()
 
         found = topk.run(model, images, scenes.targets_of(logits), settings, sink=sink)
         return [logits, found.success, found.iterations, found.l2, found.linf, perturbed]

@@ -125,6 +125,40 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     assert median_edge(data.points, 3) == pytest.approx(1.0)
 
 
+def test_two_ways_to_write_an_accent_are_one_class(tmp_path: Path) -> None:
+    lines = table().replace("yes", "caf\u00e9").splitlines()
+    lines[1] = lines[1].replace("\u00e9", "e\u0301")
+    data = loaded(3, name="csv", path=csv(tmp_path, "\n".join(lines)), label="kind")
+    assert data.classes == ("caf\u00e9", "no")
+    assert data.truth is not None
+    assert data.truth.tolist() == [0, 1, 1] * 4
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        ("-1e308", "1e308", "too large"),
+        ("1.7e308", "1.6e308", "too large"),
+        ("1e308", "1e308", "too large"),
+        ("1e-200", "2e-200", "too small"),
+        ("0", "4.9e-324", "too small"),
+    ],
+)
+def test_numbers_without_a_square_are_refused(
+    tmp_path: Path, low: str, high: str, said: str, standardise: bool
+) -> None:
+    """Their z-scores would be 0 or NaN, or the column would count as constant."""
+    lines = table().splitlines()
+    lines[1:] = [
+        line.replace(",7,", f",{high if number % 2 else low},")
+        for number, line in enumerate(lines[1:])
+    ]
+    path = csv(tmp_path, "\n".join(lines))
+    with pytest.raises(UserError, match=f"column 'site' .* {said}"):
+        loaded(3, name="csv", path=path, label="kind", standardise=standardise)
+
+
 def test_a_file_without_classes_and_as_it_is(tmp_path: Path) -> None:
     text = "\n".join(line.rsplit(",", 1)[0] for line in table().splitlines())
     data = loaded(3, name="csv", path=csv(tmp_path, text), standardise=False)

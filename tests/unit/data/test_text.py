@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def test_what_is_no_text_says_what_it_is(content: bytes, said: str, tmp_path: Pa
         read_text(tmp_path / "x")
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="a pipe or a device"):
+        read_text(tmp_path / "pipe")
+
+
 def test_lines_end_as_on_any_system() -> None:
     assert split_lines("a\nb\r\nc\rd") == ["a", "b", "c", "d"]
     assert split_lines("one\u2028line\x0c\n") == ["one\u2028line\x0c"]
@@ -50,3 +57,5 @@ def test_names_say_something_and_say_it_once() -> None:
         check_names(["a", ""], "class")
     with pytest.raises(ValueError, match="the class 'a' is given twice"):
         check_names(["a", "b", "a"], "class")
+    with pytest.raises(ValueError, match="the class 'caf\u00e9' is given twice"):
+        check_names(["caf\u00e9", "cafe\u0301"], "class")  # a letter, and a letter with its accent

@@ -17,6 +17,7 @@ from advlearn.learners.batches import (
     in_batches,
     memory_of,
 )
+from advlearn.support import gpu
 from advlearn.support.errors import UserError
 from tests.helpers.device import MadeUpMemory, Narrow
 
@@ -70,6 +71,25 @@ def test_the_need_is_read_on_a_few_images(monkeypatch: pytest.MonkeyPatch) -> No
     assert memory.measured == [SAMPLE]
     images_at_once(model, IMAGES, on_cpu=100, gradient=False)
     assert memory.measured == [SAMPLE, SAMPLE]
+
+
+def test_jobs_that_share_a_device_do_not_fill_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = size(MadeUpMemory(10**8, 10**5), monkeypatch)
+    monkeypatch.setenv(gpu.VARIABLE, str(gpu.WHOLE // 8))
+    shared = size(MadeUpMemory(10**8, 10**5), monkeypatch)
+    assert shared == alone // 8
+    # Eight of them leave room, whoever began first: all have the same batches.
+    taken = [int(0.7 * 10**8 / 8) * jobs for jobs in range(8)]
+    sizes = {size(MadeUpMemory(10**8 - n, 10**5, 0, n), monkeypatch) for n in taken}
+    assert sizes == {shared}
+    # What the job itself holds is part of its share.
+    assert size(MadeUpMemory(9 * 10**7, 10**5, 10**7), monkeypatch) < shared
+
+
+def test_a_device_that_others_have_filled_bounds_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(gpu.VARIABLE, str(gpu.WHOLE // 2))
+    assert size(MadeUpMemory(10**6, 10**5, 0, 99 * 10**6), monkeypatch) == 4
+    assert size(MadeUpMemory(10**6, 10**5, 99 * 10**6, 0), monkeypatch) == 1
 
 
 def test_what_is_asked_for_wins(monkeypatch: pytest.MonkeyPatch) -> None:

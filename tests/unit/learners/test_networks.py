@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from advlearn.learners.networks import build
+from advlearn.learners.networks.trial import try_out
 from advlearn.learners.networks.weights import load_network, load_networks, save_networks
 from advlearn.settings.network import NetworkSettings
 from advlearn.support.errors import UserError
+from tests.helpers import hostile
 
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 32, 32), (2, 5, 7)]
 
@@ -86,3 +88,19 @@ def test_truncated_weights_are_a_clear_error(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(UserError, match="cannot read network weights"):
         load_networks(path)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_network_that_was_tried_is_as_before(training: bool) -> None:
+    network = hostile.normed(None, (1, 4, 4), 3).train(training)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    drawn = torch.get_rng_state()
+    try_out(network, "ours:normed", (1, 4, 4), 3)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(module.training == training for module in network.modules())
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_half_precision_is_no_mixing_of_images() -> None:
+    network = hostile.Changed((1, 8, 8), 10, lambda logits: logits.half())
+    try_out(network, "ours:half", (1, 8, 8), 10)

@@ -13,3 +13,12 @@ def test_record_is_flattened() -> None:
         ["jobs.0.stage", "craft"],
         ["run", "demo"],
     ]
+
+
+def test_shared_images_are_a_sentence_or_nothing() -> None:
+    assert sections.shared_images({}) == ""
+    shared = {"train and test": 1200, "validation and test": 1}
+    assert sections.shared_images(shared, "photos") == (
+        "Two splits share photos, byte for byte: 1,200 of the test split in the train split,"
+        " 1 of the test split in the validation split."
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from advlearn.report.labels import LONGEST, Labels
 from advlearn.report.panels import grid, label_sides, legend, legend_entries
@@ -63,14 +65,14 @@ def test_csv_comes_back_exactly(tmp_path_factory: pytest.TempPathFactory, names:
 def test_latex_has_balanced_braces_and_no_bare_special(name: str) -> None:
     text = escape_latex(name)
     assert shown(name).isprintable() or not name.isprintable()
-    bare = re.sub(r"\\(?:[&%$#_{}]|text[a-z]+\{\})", "", text)
+    bare = re.sub(r"\\(?:[&%$#_{}]|text[a-z]+\{\"?\})", "", text)
     bare = re.sub(r"\$(?:-|\^2|\\[A-Za-z]+)\$", "", bare)  # signs of ours
     depth = 0
     for brace in re.findall(r"[{}]", bare):
         depth += 1 if brace == "{" else -1
         assert depth >= 0
     assert depth == 0
-    assert not re.search(r"[\\&%$#_~^\n\r]", bare)
+    assert not re.search(r"[\\&%$#_~^`\"\n\r]", bare)
     assert not re.search(r"--|``|''", bare.replace("–", "")) or "–" in name
 
 
@@ -81,6 +83,29 @@ def test_no_row_of_latex_begins_with_an_argument(names: list[str]) -> None:
     assert not [line for line in lines if line.lstrip().startswith(("[", "*"))]
     rows = [line for line in lines if line.endswith(r"& 0.5 \\")]
     assert len(rows) == len(names)
+
+
+@pytest.mark.parametrize("name", ["a|b", "||", "`x`", '"q"', "a | b"])
+def test_signs_that_latex_fonts_lack_are_named(name: str) -> None:
+    """In the default encoding of fonts they would be dashes and curly quotes."""
+    row = next(line for line in latex(table_of([name]), "label").splitlines() if "0.5" in line)
+    assert not re.search(r"[|`]|(?<!texttt\{)\"", row)
+    assert row.count(r"\textbar{}") == name.count("|")
+
+
+LINES = [
+    *HOSTILE, "1. a", "12) a", "# a", "###### a", "- a", "+ a", "+", "> a", ">a", "---", "===",
+    "- - -", "| a", "    code", "http://a.b/c", "a <b>", "![", "[^1]", "a\\", "\\|", "``a`b``",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in LINES if name.strip() and name.isprintable()])
+def test_a_reader_of_markdown_shows_the_name_everywhere(name: str) -> None:
+    reader = MarkdownIt("gfm-like", {"linkify": False})
+    page = reader.render(markdown(table_of([name])))
+    places = r"<h2>(.*?)</h2>\s*<p>(.*?)</p>.*?<td[^>]*>(.*?)</td>.*?<li>(.*?)</li>"
+    (found,) = re.findall(places, page, flags=re.DOTALL)
+    assert {unescape(text) for text in found} == {name.strip()}
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=4))

@@ -1,66 +1,33 @@
-"""Where the time of a run went."""
+"""What the helper profile prints of a run."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
+from advlearn.report.timing import Job
 from advlearn.stages import profile as stage
-from advlearn.stages.profile import Job, profile, profile_table, read_jobs, usage
+from advlearn.stages.profile import profile, profile_table
 from advlearn.support.errors import UserError
+from advlearn.support.jobnotes import Note
+from tests.helpers.benchmark_files import write_job
 
 
-def write_job(folder: Path, path: str, seconds: float, end: float) -> None:
-    file = folder / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\tNA\n", encoding="utf-8")
-    os.utime(file, (end, end))
-
-
-def test_jobs_are_read_with_their_times(tmp_path: Path) -> None:
-    write_job(tmp_path, "craft/a-seed0.tsv", 4.0, 1010.0)
-    write_job(tmp_path, "topk_data/topk_data.tsv", 1.0, 1002.0)
-    assert read_jobs(tmp_path) == [
-        Job("craft", "a-seed0", 1006.0, 1010.0),
-        Job("topk_data", "topk_data", 1001.0, 1002.0),
-    ]
-
-
-def test_a_run_without_jobs_and_a_file_that_is_none(tmp_path: Path) -> None:
+def test_a_run_without_jobs(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no timed jobs"):
-        read_jobs(tmp_path / "nowhere")
-    write_job(tmp_path, "craft/a.tsv", 4.0, 10.0)
-    (tmp_path / "craft" / "a.tsv").write_text("s\n", encoding="utf-8")
-    with pytest.raises(UserError, match="no benchmark file"):
-        read_jobs(tmp_path)
+        profile(run=tmp_path / "nowhere")
 
 
-def test_two_places_one_of_them_waiting() -> None:
-    """0 to 10 one job alone, 10 to 20 two of them, then a pause that does not count."""
-    long, short, later = Job("a", "x", 0, 20), Job("b", "y", 10, 20), Job("b", "z", 500, 505)
-    found = usage([later, long, short])
-    assert found.most == 2
-    assert found.span == 25
-    assert found.waiting == 10 + 5
-    assert found.alone == {long: 10, later: 5}
-
-
-def test_a_job_that_begins_as_another_ends_is_not_beside_it() -> None:
-    found = usage([Job("a", "x", 0, 10), Job("a", "y", 10, 20)])
-    assert (found.most, found.waiting) == (1, 0)
-
-
-def test_the_table_splits_work_and_starts() -> None:
+def test_the_table_splits_work_starts_and_waiting() -> None:
     jobs = [Job("a", "x", 0, 20), Job("b", "y", 10, 11), Job("b", "z", 12, 15)]
     header, rows, sentences = profile_table(jobs, {"a": 2.0, "b": 2.0})
     assert header[0] == "stage"
     assert rows == [
-        ["a", "1", "18.0", "2.0", "83%", "20.0"],
+        ["a", "1", "18.0", "2.0", "16.0", "83%", "20.0"],
         # The job of one second was all start.
-        ["b", "2", "1.0", "3.0", "17%", "3.0"],
-        ["all", "3", "19.0", "5.0", "100%", ""],
+        ["b", "2", "1.0", "3.0", "0.0", "17%", "3.0"],
+        ["all", "3", "19.0", "5.0", "16.0", "100%", ""],
     ]
     text = " ".join(sentences)
     assert "at most 2 at a time; 40% of these places were waiting" in text
@@ -68,6 +35,7 @@ def test_the_table_splits_work_and_starts() -> None:
     assert "Starts take 21%" in text
     assert "a x ran alone for 16 s" in text
     assert "More cores" not in text
+    assert "GPU" not in text
 
 
 def test_full_places_want_more_cores() -> None:
@@ -77,15 +45,29 @@ def test_full_places_want_more_cores() -> None:
     assert not any("alone" in sentence or "Starts" in sentence for sentence in sentences)
 
 
-def test_the_command_measures_starts_and_prints(
+@pytest.mark.parametrize(("others_end", "advised"), [(5, True), (20, False)])
+def test_a_gpu_that_jobs_wait_for_wants_to_be_shared(others_end: float, advised: bool) -> None:
+    jobs = [Job("a", "x", 0, 10), Job("a", "y", 10.5, 20), Job("b", "z", 0, others_end)]
+    notes = [Note("a", 0, 1, 10, "H100"), Note("a", 10.5, 1, 20, "H100")]
+    _, _, sentences = profile_table(jobs, {"a": 0.1, "b": 0.1}, notes)
+    text = " ".join(sentences)
+    assert "on a GPU at most 1 did so at a time" in text
+    assert ("waited 5 s for it" in text) == advised
+    assert ("gpu.jobs" in text) == advised
+
+
+def test_the_command_takes_noted_starts_and_measures_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_job(tmp_path / "demo" / "benchmarks", "bilevel_data/iris.tsv", 4.0, 10.0)
+    write_job(tmp_path / "demo" / "benchmarks", "craft/a.tsv", 3.0, 10.0)
     monkeypatch.setattr(stage, "start_seconds", lambda name: 0.5)
+    monkeypatch.setattr(stage, "read_notes", lambda run: [Note("craft", 7, 2.0, 10, "cpu")])
     profile(run=tmp_path / "demo")
     printed = capsys.readouterr().out
     assert printed.startswith("Time of the run demo\n")
-    assert "bilevel_data  1     3.5" in printed
+    assert "bilevel_data  1     3.5       0.5" in printed
+    assert "craft         1     1.0       2.0" in printed
 
 
 def test_a_start_is_measured() -> None:

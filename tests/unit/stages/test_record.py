@@ -54,12 +54,15 @@ def test_record_names_what_made_the_run(tmp_path: Path) -> None:
     assert found["raw"] == {"mnist": {"images": "ab" * 32}}
     assert found["tidy"] == {"a.csv": sha256_of(run / "tidy" / "a.csv")}
     assert set(found["source"]) == {"commit", "changed"}
-    assert found["stages"]["craft"] == {
+    craft = found["stages"]["craft"]
+    assert {key: craft[key] for key in ("jobs", "seconds", "longest_seconds", "peak_mib")} == {
         "jobs": 2,
         "seconds": 4.0,
         "longest_seconds": 2.5,
         "peak_mib": 300.25,
     }
+    assert craft["waiting_seconds"] >= 0
+    assert craft["devices"] is craft["start_seconds"] is None, "the jobs noted nothing"
     assert found["stages"]["pretrain"] is None, "a stage that was not timed"
     assert found["stages"]["select"]["peak_mib"] is None, "unknown is null, never a guess"
     assert found["versions"]["torch"]

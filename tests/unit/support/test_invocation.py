@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -49,6 +51,26 @@ def test_a_read_only_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         check_writable([tmp_path])
     assert str(tmp_path) in caught.value.where
     assert "--directory" in caught.value.remedy
+
+
+@pytest.mark.parametrize("program", ["/bin/snakemake", "/packages/snakemake/__main__.py"])
+@pytest.mark.parametrize("name", ["results", "logs"])
+def test_a_file_or_an_empty_link_in_place_of_a_folder(
+    name: str, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [program, "-n"])
+    invocation.check_notes_folder()
+    (tmp_path / name).symlink_to("nowhere")
+    with pytest.raises(UserError, match=f"{name} is a link to a folder that is not there") as link:
+        invocation.check_notes_folder()
+    assert link.value.where.endswith("-> nowhere")
+    (tmp_path / "nowhere").mkdir()
+    invocation.check_notes_folder()
+    (tmp_path / name).unlink()
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=f"{name} is no folder"):
+        invocation.check_notes_folder()
 
 
 def test_only_snakemake_itself_wants_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,3 +156,15 @@ def test_of_a_group_the_job_in_hand_has_failed(tmp_path: Path) -> None:
     alone = job(tmp_path, "craft", begun=False, ended=False)
     found = failed_jobs({"group": group, "alone": alone}.values())
     assert [each.name for each in found] == ["Do cluster (cluster)", "Do craft (craft)"]
+
+
+@pytest.mark.parametrize("closed", ["", "os.close(1); "])
+def test_what_is_said_at_the_exit_stands_below_all_else(closed: str) -> None:
+    script = (
+        "import os, sys; from advlearn.support.invocation import say_at_exit; "
+        f"say_at_exit(['one', '  two']); print('later'); {closed}print('last', file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.stderr.splitlines()[:3] == ["last", "one", "  two"]

@@ -94,6 +94,7 @@ def run(
             images,
             positions,
             targets,
+            learner=fast,
             variable=variable,
             success=settings.success,
             keep=settings.keep,

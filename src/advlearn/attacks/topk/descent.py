@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advlearn.attacks.topk.engine import State
+from advlearn.attacks.topk.slots import State
 from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball

@@ -12,20 +12,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from advlearn.attacks.topk.slots import (
+    State,
+    compacted,
+    keep_everywhere,
+    keep_nearest,
+    marked,
+    refill,
+    replace,
+    write,
+)
 from advlearn.attacks.topk.targets import Goal, TopkTargets, build_goal, reached
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball, LinfBall
 from advlearn.learners.batches import halving
+from advlearn.learners.recording import RepeatedStep
 from advlearn.support.errors import BudgetViolation, UserError
 from advlearn.support.finite import NotFiniteError, deferred, look_every
-
-State = dict[str, Tensor]
-"""One row an image: the loop's own tensors and the solver's, moved and compacted together."""
 
 Sink = Callable[[list[int], Tensor], None]
 """``(positions, images (m, ...))`` of attacks that are over, called with each image once."""
@@ -61,7 +70,11 @@ class TopkOutcome:
 
 
 class Solver(Protocol):
-    """What differs between the attacks."""
+    """What differs between the attacks.
+
+    On a GPU a step is recorded (:mod:`advlearn.learners.recording`): ``advance`` leaves the next
+    iterates in the tensors of the state.
+    """
 
     def start(self, images: Tensor) -> State:
         """The solver's own tensors for new images, given as the network sees them first."""
@@ -89,6 +102,7 @@ def attack(
     positions: Sequence[int],
     targets: TopkTargets,
     *,
+    learner: nn.Module,
     variable: TanhVariable,
     success: str,
     keep: str,
@@ -98,6 +112,8 @@ def attack(
     sink: Sink | None,
 ) -> TopkOutcome:
     """Attack ``images[positions]``; row i of ``targets`` belongs to ``positions[i]``.
+
+    ``learner`` is the network that ``solver`` attacks.
 
     Raises:
         UserError: an image is not in [0, 1], the network's logits or gradients are not finite, or
@@ -112,6 +128,7 @@ def attack(
         images,
         positions,
         targets.to(device),
+        learner,
         variable,
         success,
         keep,
@@ -135,6 +152,7 @@ class _Loop:
         images: Any,
         positions: Sequence[int],
         targets: TopkTargets,
+        learner: nn.Module,
         variable: TanhVariable,
         success: str,
         keep: str,
@@ -142,7 +160,7 @@ class _Loop:
         found: TopkOutcome,
         sink: Sink | None,
     ) -> None:
-        self._solver, self._variable = solver, variable
+        self._solver, self._learner, self._variable = solver, learner, variable
         self._images, self._positions, self._targets = images, positions, targets
         self._success, self._keep, self._iterations = success, keep, iterations
         self._found, self._sink = found, sink
@@ -170,7 +188,7 @@ class _Loop:
                 if goal.floor is not None:
                     goal.floor[fresh] = self._floor(goal.targets[fresh], logits[fresh])
             hit = reached(logits, goal)
-            _keep(state, image, logits, hit)
+            keep_nearest(state, image, logits, hit)
             over = self._over(state, logits, goal)
             state["step"] += 1
             state["seconds"] += (time.perf_counter() - started) / len(over)
@@ -178,48 +196,61 @@ class _Loop:
             if len(free):
                 self._finish({key: value[free] for key, value in state.items()},
                              image[free], logits[free])  # fmt: skip
-                _refill(state, free, self._admit(len(free)))
+                refill(state, free, self._admit(len(free)))
 
     def _every_few_steps(self, size: int, every: int) -> bool:
-        """The same for a GPU: nothing is read between two looks.
+        """The same for a GPU: nothing is read between two looks, and a step is recorded.
 
-        An image whose attack is over goes on until the next look, and what it was is kept. Returns
-        whether all checks hold; else the images in the slots are not over.
+        An image whose attack is over goes on until its slot is filled or closed, and what it was
+        is kept. Returns whether all checks hold; else the images in the slots are not over.
         """
         self._queue = self._left.nonzero().squeeze(1)
-        state = _marked(self._admit(size))
-        while len(state["row"]):
-            started = time.perf_counter()
-            with deferred() as checks:
+        state = marked(self._admit(size))
+        while state:
+            holds = torch.ones((), dtype=torch.bool, device=state["row"].device)
+            step = RepeatedStep(partial(self._step, state, holds), holds.device, self._learner)
+            fresh, slots = True, len(state["row"])
+            live = slots
+            # Slots are closed in their places: other shapes would have to be recorded anew.
+            while live > slots // 2:
+                started = time.perf_counter()
                 for number in range(every):
-                    self._step(state, fresh=number == 0)
-            if not checks.hold():
-                return False
-            state["seconds"] += (time.perf_counter() - started) / len(state["row"])
-            free = state["over"].nonzero().squeeze(1)
-            if len(free):
-                done = {key: value[free] for key, value in state.items()}
-                self._finish(done, done["last"], done["last_logits"])
-                _refill(state, free, _marked(self._admit(len(free))))
+                    # Newcomers come at looks alone.
+                    self._step(state, holds, fresh=True) if fresh and not number else step()
+                if not bool(holds):
+                    return False
+                state["seconds"] += (time.perf_counter() - started) / live
+                free = (state["over"] & ~state["closed"]).nonzero().squeeze(1)
+                if len(free):
+                    done = {key: value[free] for key, value in state.items()}
+                    self._finish(done, done["last"], done["last_logits"])
+                newcomers = marked(self._admit(len(free)))
+                fresh = bool(newcomers)
+                live -= replace(state, free, newcomers)
+            state = compacted(state, ~state["closed"]) if live else {}
         return True
 
-    def _step(self, state: State, fresh: bool) -> None:
-        """One step; ``fresh``: some images may be at their first."""
-        goal, image = self._goal(state), self._solver.image(state)
-        logits = self._solver.advance(state, image, goal)
-        if fresh:
-            first = (state["step"] == 0)[:, None]
-            torch.where(first, logits, state["clean_logits"], out=state["clean_logits"])
-            if goal.floor is not None:
-                floor = self._floor(goal.targets, logits)
-                torch.where(first, floor, goal.floor, out=goal.floor)
-        _keep_everywhere(state, image, logits, reached(logits, goal) & ~state["over"])
-        over = self._over(state, logits, goal)
-        state["step"] += ~state["over"]
-        ends = over & ~state["over"]
-        _write(state, "last", ends, image)
-        _write(state, "last_logits", ends, logits)
-        state["over"] |= over
+    def _step(self, state: State, holds: Tensor, fresh: bool = False) -> None:
+        """One step, left in the tensors of ``state``; ``fresh``: some images are at their first.
+
+        ``holds`` is cleared if a check of the step fails.
+        """
+        with deferred() as checks:
+            goal, image = self._goal(state), self._solver.image(state)
+            logits = self._solver.advance(state, image, goal)
+            if fresh:
+                first = state["step"] == 0
+                write(state, "clean_logits", first, logits)
+                if goal.floor is not None:
+                    write(state, "floor", first, self._floor(goal.targets, logits))
+            keep_everywhere(state, image, logits, reached(logits, goal) & ~state["over"])
+            over = self._over(state, logits, goal)
+            state["step"] += ~state["over"]
+            ends = over & ~state["over"]
+            write(state, "last", ends, image)
+            write(state, "last_logits", ends, logits)
+            state["over"] |= over
+        checks.into(holds)
 
     def _goal(self, state: State) -> Goal:
         return Goal(
@@ -288,61 +319,6 @@ class _Loop:
         self._left[rows] = False
         if self._sink is not None:
             self._sink(names, image)
-
-
-def _keep(state: State, image: Tensor, logits: Tensor, hit: Tensor) -> None:
-    """Remember the success that is nearest to the clean image."""
-    hits = hit.nonzero().squeeze(1)
-    if len(hits) == 0:
-        return
-    distance = L2Ball(1.0).distance(state["clean"][hits], image[hits])
-    nearer = distance < state["kept_l2"][hits]
-    better = hits[nearer]
-    state["found"][better] = True
-    state["kept"][better] = image[better]
-    state["kept_logits"][better] = logits[better]
-    state["kept_l2"][better] = distance[nearer]
-    state["kept_step"][better] = state["step"][better]
-
-
-def _marked(state: State) -> State:
-    """The state with marks of the images that are over, and what each was at its end."""
-    if state:
-        state |= {
-            "over": torch.zeros_like(state["found"]),
-            "last": torch.empty_like(state["clean"]),
-            "last_logits": torch.empty_like(state["clean_logits"]),
-        }
-    return state
-
-
-def _keep_everywhere(state: State, image: Tensor, logits: Tensor, hit: Tensor) -> None:
-    """:func:`_keep` without waiting for the device: all rows are gone through."""
-    distance = L2Ball(1.0).distance(state["clean"], image)
-    better = hit & (distance < state["kept_l2"])
-    state["found"] |= better
-    _write(state, "kept", better, image)
-    _write(state, "kept_logits", better, logits)
-    _write(state, "kept_l2", better, distance)
-    _write(state, "kept_step", better, state["step"])
-
-
-def _write(state: State, name: str, where: Tensor, values: Tensor) -> None:
-    """Replace the rows of ``state[name]`` that are marked in ``where``, bool (m,)."""
-    chosen = where.reshape(-1, *([1] * (values.ndim - 1)))
-    state[name] = torch.where(chosen, values, state[name])
-
-
-def _refill(state: State, free: Tensor, newcomers: State) -> None:
-    """Put newcomers into the free slots, and close those that stay free."""
-    count = len(newcomers["row"]) if newcomers else 0
-    for key in newcomers:
-        state[key][free[:count]] = newcomers[key]
-    if count < len(free):
-        keep = torch.ones(len(state["row"]), dtype=torch.bool, device=free.device)
-        keep[free[count:]] = False
-        for key in state:
-            state[key] = state[key][keep]
 
 
 def _empty(n: int, n_labels: int) -> TopkOutcome:

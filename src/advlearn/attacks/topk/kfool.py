@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn.attacks.jacobian import logit, logits_with_pullback
-from advlearn.attacks.topk.engine import State
+from advlearn.attacks.topk.slots import State
 from advlearn.attacks.topk.targets import Goal
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.metrics.ranking import ranking, top_k_mask
@@ -57,7 +57,7 @@ class KFool:
         logits, pull = logits_with_pullback(self.learner, image)
         best = logits.masked_fill(~goal.targets.relevant, -torch.inf).argmax(1)
         anchor = torch.where(state["step"] == 0, best, state["anchor"])
-        state["anchor"] = anchor
+        state["anchor"].copy_(anchor)
         first = ranking(logits)[:, : goal.targets.k + 1]
         slope = self.variable.slope(image).flatten(1)
 
@@ -82,7 +82,7 @@ class KFool:
         moved = state["variable"] + (direction * size[:, None]).view_as(image)
         if self.variable.limit is not None:
             moved.clamp_(-self.variable.limit, self.variable.limit)
-        state["variable"] = moved
+        state["variable"].copy_(moved)
         return logits
 
     def exhausted(self, state: State, logits: Tensor, goal: Goal) -> Tensor:

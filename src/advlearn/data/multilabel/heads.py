@@ -12,6 +12,7 @@ import mmap
 from collections.abc import Callable
 from pathlib import Path
 
+from advlearn.data.text import check_file
 from advlearn.support.errors import UserError
 
 KEY = "configuration key 'topk.photos.root'"
@@ -62,6 +63,7 @@ def _coco(root: Path) -> int:
 
 def _count_categories(path: Path) -> int:
     try:
+        check_file(path)
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as m:
             # The official files have them at the end.
             start = m.rfind(_CATEGORIES)
@@ -80,12 +82,15 @@ def _nuswide(root: Path) -> int:
     counts = []
     for part, name in (("trainval", "Train"), ("test", "Test")):
         path = root / "classification_labels" / f"classification_{part}.csv"
+        images = root / "ImageList" / f"{name}Imagelist.txt"
         try:
+            check_file(path)
+            check_file(images)
             with path.open(encoding="utf-8-sig", newline="") as stream:
                 header = next(csv.reader(stream), [])
             if len(header) < 2:
                 raise ValueError("its header names no class")
-            with (root / "ImageList" / f"{name}Imagelist.txt").open(encoding="utf-8") as stream:
+            with images.open(encoding="utf-8") as stream:
                 stream.readline()
         except (OSError, ValueError, csv.Error) as error:
             raise _unreadable(path, error) from error

@@ -16,6 +16,7 @@ from advlearn.settings.multilabel import PhotosSettings
 from advlearn.support.errors import UserError
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
+from advlearn.support.text import check_printable
 
 MISSING, UNLABELLED = "missing file", "no label"
 _BLOCK = 256
@@ -57,7 +58,9 @@ class Listing:
         try:
             check_names(self.class_names, "class")
             for part in (self.train, self.test):
-                twice = repeated(photo.name for photo in part)
+                names = [photo.name for photo in part]
+                check_printable(names, "photo", where=f"lists of {self.root}")
+                twice = repeated(names)
                 if twice:
                     raise ValueError(f"the photo {twice[0]} is listed twice in one part")
             both = {photo.name for photo in self.train} & {photo.name for photo in self.test}
@@ -170,6 +173,14 @@ def _as_listed(part: Sequence[Photo], chosen: Sequence[Photo]) -> list[Photo]:
     return [photo for photo in part if photo.name in names]
 
 
+def _is_file(path: Path) -> bool:
+    """Whether a file is there and can be looked up; a name may be longer than files can have."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 class _Drawing:
     """Photos that were looked at, and what was seen."""
 
@@ -181,7 +192,7 @@ class _Drawing:
 
     def usable(self, part: str, photos: Sequence[Photo], wanted: int | None) -> list[Photo]:
         """The first ``wanted`` photos that can be used, in the order of their hashes."""
-        present = [photo for photo in photos if (self.root / photo.name).is_file()]
+        present = [photo for photo in photos if _is_file(self.root / photo.name)]
         if not present:
             raise UserError(
                 f"none of the {len(photos)} photos that the lists name for the official {part} "

@@ -48,7 +48,8 @@ class MultiLabelInfo:
         skipped: number of images left out by reason.
         cardinality: mean number of labels an image by split.
         changed: number of photos by what is done to them on the way to 8-bit RGB.
-        shared: number of images that two splits have in common, see ``splits.count_shared``.
+        shared: number of images that two splits have in common, see ``splits.count_shared``; of
+            scenes those that they are composed of.
         storage: ``arrays`` (images.npy) or ``photos`` (decoded from ``root``).
         root: folder of the photos; none for arrays.
         mode: how photos become squares, see ``photos.decode``; none for arrays.

@@ -7,11 +7,13 @@
 
 A class counts as shown when an object of it is not marked difficult. Photos may be missing from a
 partial devkit, lists may not: a class without its list could not be told from an absent one. A line
-that says the same again counts once, lines that contradict each other are an error.
+that says the same again counts once, lines that contradict each other are an error. Photos that a
+shortened list of a part lacks and lists of classes name are counted in the log.
 """
 
 from __future__ import annotations
 
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -67,17 +69,32 @@ def _part(folder: Path, part: str) -> list[Photo]:
     if (folder / "Annotations").is_dir():
         shown = {name: _annotated(folder / "Annotations" / f"{name}.xml") for name in names}
     else:
-        shown = {name: set() for name in names}
-        for index, label in enumerate(CLASSES):
-            path = main / f"{label}_{part}.txt"
-            values = _values(path)
-            unlisted = next((name for name in names if name not in values), None)
-            if unlisted is not None:
-                raise _damaged(path, f"it lacks {unlisted}, which {part}.txt names")
-            for name in names:
-                if values[name] == 1:
-                    shown[name].add(index)
+        shown = _listed(main, part, names)
     return [Photo(f"JPEGImages/{name}.jpg", tuple(sorted(shown[name]))) for name in names]
+
+
+def _listed(main: Path, part: str, names: list[str]) -> dict[str, set[int]]:
+    """Classes that each photo of a part shows, from the lists of the classes."""
+    shown: dict[str, set[int]] = {name: set() for name in names}
+    unlisted: dict[str, str] = {}
+    for index, label in enumerate(CLASSES):
+        path = main / f"{label}_{part}.txt"
+        values = _values(path)
+        lacking = next((name for name in names if name not in values), None)
+        if lacking is not None:
+            raise _damaged(path, f"it lacks {lacking}, which {part}.txt names")
+        for name in names:
+            if values[name] == 1:
+                shown[name].add(index)
+        unlisted = dict.fromkeys(values.keys() - shown.keys(), path.name) | unlisted
+    if unlisted:
+        first = min(unlisted)
+        print(
+            f"[{part}.txt] lists of classes name {len(unlisted)} photos that it does not; they are"
+            f" left out (the first: {first} in {unlisted[first]})",
+            file=sys.stderr,
+        )
+    return shown
 
 
 def _values(path: Path) -> dict[str, int]:

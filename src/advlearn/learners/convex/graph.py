@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from sklearn.neighbors import NearestNeighbors
 
 from advlearn.support.errors import UserError
 
@@ -166,6 +165,9 @@ def knn_graph(points: np.ndarray, k: int = 10, phi: float = 0.5) -> Graph:
     k = min(k, n - 1)
     if not k:
         return Graph(n, np.empty((0, 2)), np.empty(0))
+    # A second, which nobody pays who has a graph already.
+    from sklearn.neighbors import NearestNeighbors
+
     near = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
     pairs = np.stack([np.repeat(np.arange(n), k), near.ravel()], axis=1)
     pairs.sort(axis=1)

@@ -34,8 +34,9 @@ def save_networks(
     architecture = settings.model_dump(mode="json")
     if "weights" in architecture:
         architecture["weights"] = None
+    # Weights that layers share are written twice: safetensors refuses tensors in common memory.
     tensors = {
-        f"{name}/{key}": value.detach().cpu().contiguous()
+        f"{name}/{key}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, state in states.items()
         for key, value in state.items()
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advlearn.settings.run import Wildcards
 from advlearn.studies.plan import StudyPlan
+from advlearn.studies.selective import work
 from advlearn.studies.selective.settings.study import SelectiveSettings
 from advlearn.support.codedigest import own_function_digest
 
@@ -31,6 +32,10 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
     def clusterers(self, wildcards: Wildcards) -> tuple[str, ...]:
         """Names of the clusterers of one line of the grid."""
         return self.settings.line_of(wildcards).clusterers
+
+    def work(self, stage: str, wildcards: Wildcards) -> float:
+        """As in `StudyPlan`."""
+        return work.OF_STAGE[stage](self.settings, self.images, wildcards)
 
     def model(self, wildcards: Wildcards) -> str:
         """Architecture of a universe, JSON."""

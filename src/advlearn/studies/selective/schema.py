@@ -36,6 +36,7 @@ class SelectiveRecord(Settings):
     universes: dict[str, dict[str, Any]]
     primary: Primary
     images: dict[str, int] = Field(default_factory=dict)
+    shared: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
 

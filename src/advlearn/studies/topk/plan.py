@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from advlearn.settings.data import SourceSettings
 from advlearn.settings.run import Wildcards
 from advlearn.settings.topk import ON_CPU
 from advlearn.studies.plan import StudyPlan
+from advlearn.studies.topk import work
 from advlearn.studies.topk.settings.study import TopkSettings
 from advlearn.support.codedigest import own_function_digest
 
@@ -32,6 +35,16 @@ class TopkPlan(StudyPlan[TopkSettings]):
     def shown(self) -> dict[str, object]:
         """Wildcards of the attack whose images are shown."""
         return {"model": self.settings.primary, "job": "transfer", "seed": self.seeds[0]}
+
+    def work(self, stage: str, wildcards: Wildcards) -> float:
+        """As in `StudyPlan`."""
+        if self.settings.dataset != "scenes":
+            return math.inf
+        return work.OF_STAGE[stage](self.settings, self.images, wildcards)
+
+    def fills_a_gpu(self, stage: str) -> bool:
+        """Photos do: training holds a batch of them in a large network."""
+        return self.settings.dataset != "scenes"
 
     def raw(self) -> str:
         """Folder of downloaded photos, shared by all runs."""

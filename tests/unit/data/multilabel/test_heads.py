@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,22 @@ def test_lists_that_are_missing(nuswide: Path, name: str) -> None:
     (nuswide / name).unlink()
     with pytest.raises(UserError, match="cannot be read"):
         count_classes("nuswide", nuswide)
+
+
+@pytest.mark.parametrize(
+    ("layout", "name"),
+    [
+        ("nuswide", "ImageList/TestImagelist.txt"),
+        ("nuswide", "classification_labels/classification_test.csv"),
+        ("coco2014", "annotations/instances_val2014.json"),
+    ],
+)
+def test_pipes_are_not_waited_for(coco: Path, nuswide: Path, layout: str, name: str) -> None:
+    root = {"nuswide": nuswide, "coco2014": coco}[layout]
+    (root / name).unlink()
+    os.mkfifo(root / name)
+    with pytest.raises(UserError, match="a pipe or a device"):
+        count_classes(layout, root)
 
 
 def test_a_header_without_classes(nuswide: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,12 @@ def test_more_photos_than_there_are(changes: dict[str, int], kind: str, listing:
         draw_photos(listing, settings(**changes))
 
 
+def test_a_name_longer_than_files_have_is_a_missing_file(listing: Listing) -> None:
+    longer = replace(listing, train=[*listing.train, *_photos("p" * 300 + ".png")])
+    skipped = dict(draw_photos(longer, settings()).skipped)
+    assert skipped["p" * 300 + ".png"] == "missing file"
+
+
 def test_lists_of_photos_that_are_all_missing(listing: Listing) -> None:
     for photo in listing.test:
         (listing.root / photo.name).unlink()
@@ -147,6 +154,14 @@ def _photos(*names: str) -> list[Photo]:
             "the class 'a' is given twice",
         ),
         (lambda root: Listing(root, ("a", ""), _photos("x"), _photos("z")), "class 2 of 2"),
+        (
+            lambda root: Listing(root, ("a",), _photos("x", "y\0.png"), _photos("z")),
+            "photo 1 has the control character U\\+0000",
+        ),
+        (
+            lambda root: Listing(root, ("a",), _photos("x"), _photos("\ud800.png")),
+            "photo 0 has the control character U\\+D800",
+        ),
     ],
 )
 def test_a_listing_holds_each_class_and_photo_once(

@@ -107,6 +107,26 @@ def test_a_photo_that_is_listed_again_counts_once(
     assert "[train.txt] 4 lines say the same again" in capsys.readouterr().err
 
 
+def test_photos_of_class_lists_that_no_part_lists_are_counted(
+    make_voc: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_voc()
+    before = read(root)
+    assert "left out" not in capsys.readouterr().err
+    main = root / "ImageSets" / "Main"
+    for name in ("cat_train.txt", "dog_train.txt"):
+        path = main / name
+        path.write_text(f"{path.read_text()}y  1\nx -1\n")
+    assert read(root) == before
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("[train.txt] lists of classes name 2 photos that it does not;")
+    assert "x in cat_train.txt" in line
+    path = main / "val.txt"
+    path.write_text(path.read_text().splitlines()[0])  # a shortened list, as of a partial copy
+    assert len(read(root).test) == 1
+    assert "[val.txt] lists of classes name 1 photos" in capsys.readouterr().err
+
+
 def test_a_photo_of_both_parts_is_refused(make_voc: Callable[..., Path]) -> None:
     root = make_voc(True)
     path = root / "ImageSets" / "Main" / "val.txt"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advlearn.report.page import Page, Section
-from advlearn.report.sections import choices_section, record_section
+from advlearn.report.sections import choices_section, record_section, shared_images
 from advlearn.report.writers import table_html
 from advlearn.studies.selective.paper.published_tables import SAY, without_published
 from advlearn.studies.selective.paper.sections import calibration, sanity
@@ -27,7 +27,7 @@ def page(run: SelectiveTidy) -> Page:
         study="selective",
         title="Cluster-selective adversarial training",
         run=study.run,
-        subtitle=SAY.subtitle(study.dataset, images, seeds, beside),
+        subtitle=SAY.subtitle(study.dataset, images, seeds, beside, shared_images(study.shared)),
         warning=" ".join(without_published(run)),
         headline=headline_rows(run),
         sentences=sentences(run),

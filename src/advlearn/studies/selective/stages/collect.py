@@ -76,6 +76,7 @@ def collect(
             "run": settings.run,
             "dataset": info.name,
             "images": counts,
+            **({"shared": dict(info.shared)} if info.shared else {}),
             "seeds": list(settings.seeds),
             "primary": {"universe": settings.primary, "protocol": settings.protocol},
             "universes": settings.universes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advlearn.report.page import Page
-from advlearn.report.sections import choices_section, record_section
+from advlearn.report.sections import choices_section, record_section, shared_images
 from advlearn.studies.topk.paper.notes import SAY
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.verdict import headline_rows, sentences, verdict_rows, warning
@@ -15,6 +15,8 @@ def page(run: TopkTidy) -> Page:
     data = study.dataset
     images = ", ".join(f"{count} {split}" for split, count in study.sizes.items())
     seeds = ", ".join(map(str, study.seeds))
+    what = "images that scenes are composed of" if data["name"] == "scenes" else "images"
+    shared = shared_images(data.get("shared", {}), what)
     return Page(
         study="topk",
         title="Imperceptible top-k multi-label attacks",
@@ -23,7 +25,7 @@ def page(run: TopkTidy) -> Page:
             f"Data set {data['name']}{f' ({images} images)' if images else ''},"
             f" {len(study.class_names)} labels; primary model {study.primary_model}; preset"
             f" {study.preset}; at most {study.images} attacked images a choice of labels; seeds"
-            f" {seeds}. {SAY.no_published()}"
+            f" {seeds}. {' '.join(filter(None, [shared, SAY.no_published()]))}"
         ),
         warning=warning(run),
         headline=headline_rows(run),

@@ -189,6 +189,7 @@ def _examples(
 
 
 def _study(info: MultiLabelInfo, settings: TopkCollectSettings) -> dict[str, Any]:
+    seldom = {"changed": info.changed, "shared": info.shared}
     return {
         "run": settings.run,
         "seeds": list(settings.seeds),
@@ -203,6 +204,8 @@ def _study(info: MultiLabelInfo, settings: TopkCollectSettings) -> dict[str, Any
             "found": dict(info.found),
             "skipped": dict(info.skipped),
             "cardinality": dict(info.cardinality),
+            # Most data sets have none of these, and their records say nothing of them.
+            **{name: dict(counts) for name, counts in seldom.items() if counts},
         },
         "class_names": list(info.class_names),
         "versions": versions(),

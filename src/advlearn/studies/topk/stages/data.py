@@ -44,7 +44,8 @@ def topk_data(
     official training part. Every photo of a split is decoded once; those that are missing, without
     labels or cannot be used are left out, counted, and listed in skipped.csv. What is done to a
     photo on the way to 8-bit RGB, and photos that two splits have in common, are counted in
-    ``out`` and printed.
+    ``out`` and printed. Of scenes ``out`` counts the images that they are composed of and that two
+    splits have in common.
 
     Written beside ``out``: images.csv, images.npy and skipped.csv (see
     ``advlearn.data.multilabel.store``).
@@ -116,6 +117,7 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
             for split in SPLITS
         },
         found={str(split): count for split, count in counts.items()},
+        shared=info.shared,
     )
 
 

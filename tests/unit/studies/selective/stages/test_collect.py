@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -6,14 +7,15 @@ import pandas as pd
 import pytest
 
 from advlearn.settings.network import RetrainSettings, TrainingSettings
-from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.paper.page import page
+from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
 from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.studies.selective.stages.collect import collect
 from advlearn.studies.selective.stages.evaluate import evaluate
-from advlearn.support.io import read_csv, read_json, read_npy, read_npz, write_npy
+from advlearn.support.io import read_csv, read_json, read_npy, read_npz, write_json, write_npy
 from advlearn.support.manifest import Manifest
 from tests.helpers.tiny import TinyRun
 
@@ -112,6 +114,22 @@ def test_tables_and_figures_can_read_it(tidy: Path) -> None:
     assert loaded.study.images == {"train": 150, "validation": 50, "test": 60}
     for name in loaded.schema.tables:
         assert len(loaded[name]), name
+
+
+def test_images_of_two_splits_reach_the_report(tidy: Path, tiny: TinyRun, tmp_path: Path) -> None:
+    assert "shared" not in read_json(tidy / SCHEMA.record)
+    assert "share" not in page(SelectiveTidy(tidy, ROOT / "config" / "published")).subtitle
+    data = shutil.copytree(tiny.data.parent, tmp_path / "data") / tiny.data.name
+    write_json(data, {**read_json(data), "shared": {"train and test": 7}})
+    collect(
+        files=files(tiny.folder),
+        data=data,
+        choices=ROOT / "config" / "published" / "selective" / "selective_choices.csv",
+        settings=settings(),
+        out=tmp_path / "tidy" / "selective_metrics.csv",
+    )
+    run = SelectiveTidy(tmp_path / "tidy", ROOT / "config" / "published")
+    assert page(run).subtitle.endswith("byte for byte: 7 of the test split in the train split.")
 
 
 def test_metrics_are_the_evaluations(tidy: Path, tiny: TinyRun) -> None:

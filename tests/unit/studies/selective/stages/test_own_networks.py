@@ -95,7 +95,7 @@ def own(tiny: TinyRun, folder: Path, name: str) -> OwnRun:
     return run
 
 
-@pytest.mark.parametrize("name", ["plain", "rowsums", "normed"])
+@pytest.mark.parametrize("name", ["plain", "rowsums", "normed", "shared"])
 @pytest.mark.parametrize("schedule", ["interleaved", "adversarial_only", "mixed"])
 def test_networks_with_a_gradient_come_to_their_accuracies(
     tiny: TinyRun, tmp_path: Path, name: str, schedule: str
@@ -169,6 +169,12 @@ def test_batches_of_one_are_refused_before_batch_normalisation_is_trained(
         ("other_size", "cannot be applied to images"),
         ("weightless", "has no weights"),
         ("no_module", "no torch.nn.Module"),
+        ("frozen", "has frozen weights only"),
+        ("whole", r"logits of the type torch\.int64"),
+        ("noisy", "other logits for the same images each time"),
+        ("sociable", "mixes the images of a batch"),
+        ("stuck", "cannot take back its own weights"),
+        ("auxiliary", "returns tuple for 2 images in training mode"),
     ],
 )
 def test_a_network_that_does_not_fit_is_refused_before_it_is_trained(

@@ -11,6 +11,7 @@ import pytest
 
 from advlearn.data.multilabel.store import load_multilabel
 from advlearn.metrics.ranking import MEASURES
+from advlearn.studies.topk.paper.page import page
 from advlearn.studies.topk.schema import SCHEMA
 from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkCell, TopkCollectSettings
 from advlearn.studies.topk.stages import collect as stage
@@ -22,6 +23,7 @@ from advlearn.support.io import (
     read_npz,
     read_parquet,
     write_csv,
+    write_json,
     write_parquet,
 )
 from tests.helpers.tiny_topk import TinyTopk, topk_files
@@ -81,6 +83,37 @@ def test_tables_and_figures_can_read_it(tidy: Path, topk: TinyTopk) -> None:
         assert len(loaded[name])
     assert len(loaded.arrays("topk_examples")["clean"]) == topk.study.examples
     assert loaded.study.primary_model == "cnn"
+
+
+@pytest.mark.parametrize(("name", "what"), [("scenes", "scenes are composed of"), ("mine", "")])
+def test_images_of_two_splits_reach_the_report(
+    tidy: Path, topk: TinyTopk, tmp_path: Path, name: str, what: str
+) -> None:
+    assert not {"shared", "changed"} & set(read_json(tidy / SCHEMA.record)["dataset"])
+    assert "share" not in page(open_topk(tidy)).subtitle
+    found = {"shared": {"train and test": 7}, "changed": {"CMYK": 3}}
+    record = read_json(tidy / SCHEMA.record)
+    for file in tidy.iterdir():
+        shutil.copy(file, tmp_path)
+    record["dataset"] |= {"name": name, **found}
+    write_json(tmp_path / SCHEMA.record, record)
+    said = page(open_topk(tmp_path)).subtitle
+    assert f"{what}, byte for byte: 7 of the test split in the train split." in said
+
+
+def test_what_is_seldom_is_recorded_where_it_is(topk: TinyTopk, tmp_path: Path) -> None:
+    data = shutil.copytree(topk.data.parent, tmp_path / "data") / topk.data.name
+    found = {"shared": {"train and test": 7}, "changed": {"CMYK": 3}}
+    write_json(data, {**read_json(data), **found})
+    stage.topk_collect(
+        files=topk_files(topk.folder),
+        data=data,
+        choices=CHOICES,
+        settings=topk.collected(),
+        out=tmp_path / "tidy" / "topk_metrics.csv",
+    )
+    dataset = read_json(tmp_path / "tidy" / SCHEMA.record)["dataset"]
+    assert {name: dataset[name] for name in found} == found
 
 
 def test_tables_have_the_columns_of_the_schema_in_its_order(tidy: Path) -> None:

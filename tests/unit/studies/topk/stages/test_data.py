@@ -10,7 +10,7 @@ from PIL import Image
 from advlearn.data.multilabel.store import load_multilabel
 from advlearn.data.multilabel.voc import CLASSES
 from advlearn.data.splits import SPLITS
-from advlearn.data.store import load_split
+from advlearn.data.store import load_info, load_split
 from advlearn.settings.data import DataSettings, SourceSettings
 from advlearn.settings.multilabel import PhotosSettings, ScenesSettings
 from advlearn.stages.download import download
@@ -75,6 +75,28 @@ def test_own_images_in_floating_point_are_said_to_be_rounded(
     scenes = SCENES.model_copy(update={"train_images": 4, "labels": (2, 3)})
     topk_data(data=data, settings=TopkDataJob(data=scenes), out=tmp_path / "topk" / "dataset.json")
     assert "[topk_data] test: images in floating point are rounded" in capsys.readouterr().err
+
+
+def test_scenes_say_how_many_of_their_images_two_splits_share(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (72, 8, 8), dtype=np.uint8)
+    images[60:63] = images[:3]
+    np.savez(
+        tmp_path / "own.npz",
+        train_images=images[:60],
+        train_labels=np.arange(60) % 4,
+        test_images=images[60:],
+        test_labels=np.arange(12) % 4,
+    )
+    manifest, data = tmp_path / "raw" / "manifest.json", tmp_path / "data" / "dataset.json"
+    download(dataset="arrays", settings=SourceSettings(root=tmp_path / "own.npz"), out=manifest)
+    wanted = DataSettings(dataset="arrays", validation_images=12)
+    prepare(manifest=manifest, settings=wanted, out=data)
+    scenes = SCENES.model_copy(update={"train_images": 4, "labels": (2, 3)})
+    out = tmp_path / "topk" / "dataset.json"
+    topk_data(data=data, settings=TopkDataJob(data=scenes), out=out)
+    shared = load_multilabel(out).info.shared
+    assert shared == load_info(data).shared
+    assert sum(shared.values()) == 3
 
 
 def test_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

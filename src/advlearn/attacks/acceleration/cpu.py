@@ -1,92 +1,42 @@
-"""An equivalent network whose input gradient is cheaper to compute on a CPU.
+"""The same function with an input gradient that is cheaper on a CPU.
 
-Attacks spend all their time in one forward and one backward pass a step. Four exact rewritings,
-each of which computes the same function (up to the order of sums):
+Three exact rewritings:
 
-- batch normalisation, a fixed scale and shift in evaluation mode, goes into the weights of the
-  convolution before it (``torch.fx``);
 - channels_last weights and activations: max-pooling is vectorised over channels;
 - max-pooling before ReLU instead of after: ReLU is monotone, so the two commute, and ReLU then
   touches a quarter of the numbers;
 - the gradient of the first convolution, which has one or three input channels, as one matrix
   product and k*k shifted sums: libraries are slow where a channel dimension is that narrow.
-
-docs/performance.md has the measurements.
 """
 
 from __future__ import annotations
 
-import contextlib
-import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
-from torch.fx.proxy import TraceError
 
 # Convolutions with at most this many input channels get the matrix-product gradient.
 _NARROW = 4
-# What tracing a network raises that has no graph of its own.
-_NO_GRAPH = (
-    TraceError,
-    RuntimeError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    LookupError,
-    NameError,
-)
 
 
-def accelerated(model: nn.Module, sample: Tensor) -> nn.Module:
-    """An equivalent of ``model`` for input gradients, or ``model`` itself.
-
-    The equivalent is a copy and reads the parameters as they are now. It is used only where its
-    logits on ``sample`` agree with the model's; a network that cannot be copied, or that does not
-    stand a rewriting, is used as it is.
-
-    Args:
-        model: network in evaluation mode.
-        sample: a few images (n, c, h, w).
-    """
-    if sample.device.type != "cpu" or sample.ndim != 4 or sample.dtype != torch.float32:
-        return model
-    try:
-        fast = _rewritten(_folded(model))
-        for parameter in fast.parameters():
-            parameter.requires_grad_(False)
-        fast = fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        with torch.no_grad():
-            expected, found = model(sample), fast(sample)
-        agrees = torch.allclose(expected, found, rtol=1e-4, atol=1e-4)
-    except (RuntimeError, TypeError, AttributeError):
-        # Such as a `view` that needs contiguous activations.
-        return model
-    return fast if agrees else model
+def rewritten(model: nn.Module) -> nn.Module:
+    """``model`` in its cheaper form; its own modules are taken apart."""
+    return _replaced(model).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def _folded(model: nn.Module) -> nn.Module:
-    """A copy without the batch normalisations that follow a convolution directly."""
-    if any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
-        # A forward pass that depends on values or sizes has no graph, and stays as it is.
-        with contextlib.suppress(*_NO_GRAPH):
-            return fuse(model)
-    return copy.deepcopy(model)
-
-
-def _rewritten(module: nn.Module) -> nn.Module:
+def _replaced(module: nn.Module) -> nn.Module:
     if type(module) is nn.Sequential:
-        children = [_rewritten(child) for child in module]
+        children = [_replaced(child) for child in module]
         for first in range(len(children) - 1):
             pair = children[first], children[first + 1]
             if type(pair[0]) is nn.ReLU and type(pair[1]) is nn.MaxPool2d:
                 children[first], children[first + 1] = pair[1], pair[0]
         return nn.Sequential(*children)
     if type(module) is nn.Conv2d and _suits(module):
-        return _NarrowConv2d(module)
+        return NarrowConv2d(module)
     for name, child in module.named_children():
-        setattr(module, name, _rewritten(child))
+        setattr(module, name, _replaced(child))
     return module
 
 
@@ -100,13 +50,20 @@ def _suits(convolution: nn.Conv2d) -> bool:
     )
 
 
-class _NarrowConv2d(nn.Module):
+class NarrowConv2d(nn.Module):
+    """A convolution of few input channels whose gradient is a matrix product.
+
+    Args:
+        convolution: the same with the library's gradient, of which the weights are used.
+    """
+
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
         self.weight, self.bias = convolution.weight, convolution.bias
         self.stride, self.padding = convolution.stride, convolution.padding
 
     def forward(self, images: Tensor) -> Tensor:
+        """(n, c, h, w) to (n, c', h', w')."""
         outputs: Tensor = _NarrowConvolution.apply(  # type: ignore[no-untyped-call]
             images, self.weight, self.bias, self.stride, self.padding
         )

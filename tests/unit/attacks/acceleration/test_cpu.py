@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlearn.attacks.acceleration import _folded, _NarrowConv2d, accelerated
+from advlearn.attacks.acceleration import _folded, accelerated
+from advlearn.attacks.acceleration.cpu import NarrowConv2d
 from advlearn.learners import networks
 from advlearn.settings.network import ResnetSettings
 from tests.helpers.networks import layers
@@ -28,7 +29,7 @@ def test_narrow_convolution_has_the_gradient_of_torch(
     torch.manual_seed(0)
     plain = nn.Conv2d(channels, 6, kernel, stride=stride, padding=padding).double()
     images = torch.rand(4, channels, 11, 10, dtype=torch.float64)
-    narrow = _NarrowConv2d(plain)
+    narrow = NarrowConv2d(plain)
     torch.testing.assert_close(narrow(images), plain(images))
     torch.testing.assert_close(gradient(narrow, images), gradient(plain, images))
 
@@ -69,7 +70,7 @@ def test_own_networks_keep_logits_and_gradients() -> None:
     model, images = Own().eval(), torch.rand(5, 3, 8, 8)
     fast = accelerated(model, images)
     assert fast is not model
-    assert isinstance(fast.first, _NarrowConv2d)
+    assert isinstance(fast.first, NarrowConv2d)
     torch.testing.assert_close(fast(images), model(images))
     torch.testing.assert_close(gradient(fast, images), gradient(model, images))
 
