@@ -41,7 +41,7 @@ from advlearn.settings.topk import TopkAttackSettings, authors, sound
 from advlearn.support.determinism import configure_torch
 from advlearn.training.adversarial import online_attack, pooled_steps, retrain
 from advlearn.training.stack import train_stack
-from advlearn.training.stack_steps import Member
+from advlearn.training.stack_batches import Member
 from benchmarks import common, plain_topk
 from benchmarks.robust_accuracy import NETWORKS, STEPS, network, peer_verdicts
 from benchmarks.robust_accuracy import train as train_classifier

@@ -31,7 +31,7 @@ from advlearn.training.adversarial import (
 )
 from advlearn.training.clean import train_clean
 from advlearn.training.stack import at_once, pays, stacked_parts, train_stack
-from advlearn.training.stack_steps import Member
+from advlearn.training.stack_batches import Member
 
 PROTOCOLS = ("whitebox", "transfer")
 """The attack is made against the model itself, or against the one before adversarial training."""

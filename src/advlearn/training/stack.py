@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from advlearn.support.finite import deferred
 from advlearn.support.seeds import derive_seed
 from advlearn.training.fit import MOMENTUM, diverged, normalisations
 from advlearn.training.loop import Loop
-from advlearn.training.stack_steps import Member, StackStep, StackSteps
+from advlearn.training.stack_batches import Member, StackBatches, StepInputs
 
 _MEMBERS, _NUMBERS = 64, 1 << 29
 """Networks side by side, and float32 in the images of all of them (2 GiB), at most."""
@@ -33,6 +34,10 @@ class Trained(NamedTuple):
 
     state: dict[str, Tensor]
     loss: float
+
+
+class UnsoundCraftingError(UserError):
+    """Crafting against a stack met numbers that are not finite."""
 
 
 def pays(device: torch.device, network: nn.Module, images: Tensor) -> bool:
@@ -72,6 +77,9 @@ def stacked_parts(
     Those of one stack are one part of the progress: resumed in another stack their numbers would be
     rounded otherwise, and dropout would draw other masks.
 
+    Where crafting meets what is not finite the networks from there on are left out: the caller
+    takes them one after the other, where the error names the images, if it is one.
+
     Args:
         what: names the parts of the progress.
         names: one a network.
@@ -94,7 +102,10 @@ def stacked_parts(
             place, _, own_key = key.partition("/")
             parts.setdefault(own[int(place)], {})[own_key] = value
 
-    in_batches(len(names), size, work)
+    try:
+        in_batches(len(names), size, work)
+    except UnsoundCraftingError as error:
+        print(f"note: {error.what}: on with one network after the other", file=sys.stderr)
     return parts
 
 
@@ -257,9 +268,9 @@ class _Repeated:
     def __init__(self, make: StackedStep, device: torch.device, network: nn.Module) -> None:
         self._make, self._device, self._network = make, device, network
         self._members = 0
-        self._known: dict[tuple[bool, bool], tuple[StackStep, RepeatedStep]] = {}
+        self._known: dict[tuple[bool, bool], tuple[StepInputs, RepeatedStep]] = {}
 
-    def __call__(self, step: StackStep) -> None:
+    def __call__(self, step: StepInputs) -> None:
         if len(step.positions) != self._members:
             # Members leave and none comes back: what was recorded is not needed again.
             self._members = len(step.positions)
@@ -267,7 +278,7 @@ class _Repeated:
         key = step.crafts, step.shifts is None
         if key not in self._known:
             shifts = None if step.shifts is None else step.shifts.clone()
-            own = StackStep(step.positions.clone(), step.in_last.clone(), step.crafts, shifts)
+            own = StepInputs(step.positions.clone(), step.in_last.clone(), step.crafts, shifts)
 
             def make() -> None:
                 self._make(own.positions, own.in_last, own.shifts, crafts=own.crafts)
@@ -306,8 +317,9 @@ def train_stack(
         What became of each member, in the order of ``members``.
 
     Raises:
-        UserError: the loss or the weights of a member are not finite, or crafting met logits or
-            gradients that are not.
+        UserError: the loss or the weights of a member are not finite.
+        UnsoundCraftingError: crafting met logits or gradients that are not, perhaps of an image
+            that is not trained on in that step.
     """
     # The longest first: those that still train are always the first of the stack.
     ranked = sorted(members, key=lambda member: -len(member.batches))
@@ -326,7 +338,7 @@ def train_stack(
         sums.setdefault(name, torch.zeros(shape, device=images.device, dtype=torch.float64))
     make = StackedStep(stack, solver, images, labels, [one.attack for one in ranked], sums)
     repeated = _Repeated(make, images.device, network)
-    steps = StackSteps(ranked, images)
+    steps = StackBatches(ranked, images)
     for _ in loop.epochs(1):
         for number in loop.batches(range(len(steps))):
             repeated(steps[number])
@@ -337,7 +349,7 @@ def train_stack(
             raise diverged(f"the mean loss is {loss}, or weights are not finite")
         found[id(member)] = Trained(state, loss)
     if float(sums["unsound"]):
-        raise UserError(
+        raise UnsoundCraftingError(
             f"logits or input gradients are not finite in {float(sums['unsound']):.0f} of"
             f" {len(steps)} steps of adversarial training",
             where="online crafting, configuration key 'retrain.crafting'",

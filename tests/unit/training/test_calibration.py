@@ -8,6 +8,7 @@ from advlearn.settings.attack import AttackSettings, FgsmSettings, PgdSettings
 from advlearn.settings.network import RetrainSettings, TrainingSettings
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
+from advlearn.training import calibration
 from advlearn.training.calibration import (
     PROTOCOLS,
     Answer,
@@ -24,6 +25,7 @@ RETRAININGS = [
     for start in ("pretrained", "scratch")
 ]
 
+ONLINE = RetrainSettings(crafting="online", batch_size=16)
 ATTACKS: list[AttackSettings] = [FgsmSettings(epsilon=0.1), PgdSettings(epsilon=0.2, steps=2)]
 
 
@@ -78,9 +80,13 @@ def test_the_network_keeps_its_pretrained_weights(
     assert list(baselines(classifier, ATTACKS, RETRAININGS, conditions)) == first
 
 
-def test_a_gradient_that_is_nan_gives_no_baseline(conditions: Conditions) -> None:
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_gradient_that_is_nan_gives_no_baseline(
+    conditions: Conditions, monkeypatch: pytest.MonkeyPatch, side_by_side: bool
+) -> None:
+    monkeypatch.setattr(calibration, "pays", lambda device, network, images: side_by_side)
     still = hostile.still(None, (1, 4, 4), 2)
     training = TrainingSettings(epochs=3, batch_size=16, learning_rate=0.05)
     found = pretrain("still", still, still.state_dict(), training, conditions)
     with pytest.raises(UserError, match="input gradients are not finite for 60 of 60 images"):
-        list(baselines(found, ATTACKS[:1], RETRAININGS, conditions))
+        list(baselines(found, ATTACKS[:1], [*RETRAININGS[1:], ONLINE], conditions))

@@ -16,8 +16,14 @@ from advlearn.settings.network import NetworkSettings
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
 from advlearn.training.fit import make_optimiser
-from advlearn.training.stack import StackedOptimiser, pays, stacked_parts, train_stack
-from advlearn.training.stack_steps import Member
+from advlearn.training.stack import (
+    StackedOptimiser,
+    UnsoundCraftingError,
+    pays,
+    stacked_parts,
+    train_stack,
+)
+from advlearn.training.stack_batches import Member
 from tests.helpers.interrupted import Killed, killed_after_each_save
 
 N, SHAPE, CLASSES = 60, (1, 8, 8), 4
@@ -272,6 +278,20 @@ def test_a_member_that_diverges_is_an_error() -> None:
     given = [each._replace(learning_rate=1e200, optimiser="sgd") for each in members("mlp")]
     with pytest.raises(UserError, match="diverged"):
         train_stack(network("mlp"), *pool(), given, 0)
+
+
+def test_what_is_not_finite_in_a_stack_is_left_to_the_caller(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ["one", "two", "three"]
+
+    def make(some: slice) -> list[SavedState]:
+        if "two" in names[some]:
+            raise UnsoundCraftingError("not finite", where="here", remedy="none")
+        return [{"loss": 0.5} for _ in names[some]]
+
+    assert list(stacked_parts("what", names, 1, make, Checkpoint.off())) == ["one"]
+    assert "not finite: on with one network after the other" in capsys.readouterr().err
 
 
 def test_a_larger_stack_does_not_meet_the_state_of_a_smaller_one(

@@ -16,10 +16,9 @@ from advlearn.learners.networks import build
 from advlearn.settings.attack import AttackSettings, FgsmSettings, PgdSettings
 from advlearn.settings.network import NetworkSettings, RetrainSettings
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.support.errors import UserError
 from advlearn.training.adversarial import online_attack, online_settings, pooled_steps, retrain
-from advlearn.training.stack import StackedStep, train_stack
-from advlearn.training.stack_steps import Member, StackSteps
+from advlearn.training.stack import StackedStep, UnsoundCraftingError, train_stack
+from advlearn.training.stack_batches import Member, StackBatches
 from tests.helpers import hostile
 from tests.helpers.interrupted import killed_after_each_save
 from tests.helpers.waiting import NoWaiting
@@ -157,7 +156,7 @@ def test_steps_have_few_shapes() -> None:
     start = network(0).state_dict()
     batches = [torch.arange(5)] * 40
     given = [Member(start, batches[:length], 0.1, 1) for length in range(1, 41)]
-    steps = StackSteps(given[::-1], data()[0])
+    steps = StackBatches(given[::-1], data()[0])
     heights = [len(steps[number].positions) for number in range(len(steps))]
     assert len(set(heights)) <= 8
     for number, height in enumerate(heights):
@@ -226,5 +225,5 @@ def test_a_killed_training_ends_as_one_that_was_not(
 def test_gradients_that_are_not_finite_are_an_error() -> None:
     still = hostile.still(None, SHAPE, CLASSES).double()
     given = [member(i, FGSM[i], WAYS[0], still) for i in range(2)]
-    with pytest.raises(UserError, match="input gradients are not finite in"):
+    with pytest.raises(UnsoundCraftingError, match="input gradients are not finite in"):
         train_stack(still, *data(), given, 0)

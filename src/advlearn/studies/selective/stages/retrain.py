@@ -27,7 +27,7 @@ from advlearn.support.seeds import derive_seed
 from advlearn.training.adversarial import Craft, online_attack, online_settings, pooled_steps
 from advlearn.training.adversarial import retrain as train
 from advlearn.training.stack import at_once, pays, stacked_parts, train_stack
-from advlearn.training.stack_steps import Member
+from advlearn.training.stack_batches import Member
 
 
 def retrain(

@@ -48,12 +48,12 @@ class Member(NamedTuple):
     seed: int = 0
 
 
-class StackStep(NamedTuple):
+class StepInputs(NamedTuple):
     """What one step is made from, on the device.
 
     Attributes:
-        positions: int64 (m, images) as in :class:`Member`, -1: no image.
-            The number of images is that of all steps.
+        positions: int64 (m, images) as in :class:`Member`, -1: no image. The number of images is
+            the same for all steps.
         in_last: float32 (m,), 1 where the step is of the last epoch of the member.
         crafts: whether images are crafted.
         shifts: (m, images, c, h, w), what the random starts of these add; None: nothing.
@@ -65,7 +65,7 @@ class StackStep(NamedTuple):
     shifts: Tensor | None
 
 
-class StackSteps:
+class StackBatches:
     """The steps of all members.
 
     Args:
@@ -85,7 +85,7 @@ class StackSteps:
     def __len__(self) -> int:
         return int(self._lengths.max(initial=0))
 
-    def __getitem__(self, number: int) -> StackStep:
+    def __getitem__(self, number: int) -> StepInputs:
         """Step ``number``; some members at its end may have no image."""
         if not self._start <= number < self._start + len(self._made):
             self._make(number - number % _STEPS_AT_ONCE)
@@ -93,7 +93,7 @@ class StackSteps:
         made = self._made[i, :m]
         crafts = bool((made >= len(self._images)).any())
         shifts = self._shifts(number, made) if crafts else None
-        return StackStep(self._on_device[i, :m], self._last[i, :m], crafts, shifts)
+        return StepInputs(self._on_device[i, :m], self._last[i, :m], crafts, shifts)
 
     def _height(self, number: int) -> int:
         active = int((self._lengths > number).sum())
