@@ -18,24 +18,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from advlearn import attacks
 from advlearn.attacks import topk
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.budgets import LinfBall
-from advlearn.data.multilabel.scenes import compose
 from advlearn.learners import networks
 from advlearn.settings.attack import PgdSettings
-from advlearn.settings.multilabel import ScenesSettings
 from advlearn.settings.network import ImagenetResnetSettings, NetworkSettings, RetrainSettings
 from advlearn.settings.topk import TopkAttackSettings, authors, sound
 from advlearn.support.determinism import configure_torch
@@ -43,8 +38,23 @@ from advlearn.training.adversarial import online_attack, pooled_steps, retrain
 from advlearn.training.stack import train_stack
 from advlearn.training.stack_batches import Member
 from benchmarks import common, plain_topk
-from benchmarks.robust_accuracy import NETWORKS, STEPS, network, peer_verdicts
-from benchmarks.robust_accuracy import train as train_classifier
+from benchmarks.gpu_common import (
+    Sizes,
+    accuracy,
+    alike,
+    as_it_comes,
+    best_batch,
+    columns,
+    digits,
+    finished,
+    matrix_rate,
+    operations,
+    scenes,
+    seconds,
+    share,
+    trained,
+)
+from benchmarks.robust_accuracy import NETWORKS, STEPS, peer_verdicts
 from benchmarks.topk import NETWORKS as SCENE_NETWORKS
 from benchmarks.topk import K
 from benchmarks.topk import train as train_on_scenes
@@ -55,151 +65,100 @@ EPSILON = 0.3
 SETTINGS = PgdSettings(epsilon=EPSILON, steps=STEPS, random_start=False)
 
 
-class Sizes:
-    """How much work there is; ``small`` to try the script on a CPU."""
-
-    def __init__(self, small: bool) -> None:
-        self.craft, self.test, self.train = (64, 32, 200) if small else (55_000, 10_000, 24_000)
-        self.scenes, self.train_scenes, self.photos = (8, 100, 2) if small else (600, 10_000, 128)
-        self.photo_side, self.one_by_one = (64, 1) if small else (300, 8)
-        self.on_cpu = 4 if small else 100
-        self.members, self.trained_on = (4, 500) if small else (64, 55_000)
-        self.batches = (16, 32) if small else (5000, 10_000, 27_500, 55_000)
-        self.rounds = 1 if small else 3
-
-
-def digits(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Images float32 (n, 1, 28, 28) in [0, 1] and their classes."""
-    found = load_digits()
-    generator = torch.Generator().manual_seed(0)
-    chosen = torch.randint(len(found.target), (n,), generator=generator)
-    small = torch.from_numpy(found.images).float()[:, None] / 16
-    large = nn.functional.interpolate(small, size=24, mode="bilinear", align_corners=False)
-    padded = nn.functional.pad(large, (4, 4, 4, 4))
-    down, right = torch.randint(5, (2, n, 1), generator=generator)
-    rows, columns = (start + torch.arange(28) for start in (down, right))
-    images = padded[chosen[:, None, None], 0, rows[:, :, None], columns[:, None, :]][:, None]
-    labels = torch.from_numpy(found.target)[chosen].long()
-    return images.contiguous().to(device), labels.to(device)
-
-
-@contextmanager
-def as_it_comes() -> Iterator[None]:
-    """Within the block PyTorch may choose algorithms that do not repeat themselves.
-
-    The peers ask for nothing else; TF32 stays off for both sides.
-    """
-    mode = torch.get_deterministic_debug_mode()
-    torch.set_deterministic_debug_mode("default")
-    try:
-        yield
-    finally:
-        torch.set_deterministic_debug_mode(mode)
-
-
-def finished(work: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
-    """``work`` that ends when the device has ended it."""
-
-    def call() -> Any:
-        result = work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return result
-
-    return call
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """Of one call, after one that is not counted."""
-    work()
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def crafting(sizes: Sizes, device: torch.device) -> Rows:
     """PGD-20 on the images of a training set."""
+    images, labels = digits(sizes.craft, device)
+    return [crafted(name, images, labels, sizes, device) for name in NETWORKS]
+
+
+def crafted(
+    name: str, images: Tensor, labels: Tensor, sizes: Sizes, device: torch.device
+) -> dict[str, Any]:
+    """The images of one network, beside those of torchattacks."""
     from torchattacks import PGD
 
-    images, labels = digits(sizes.craft, device)
-    rows: Rows = []
-    for name in NETWORKS:
-        model = trained(name, 0.0, sizes, device)
-        peer = PGD(model, EPSILON, SETTINGS.resolved_step_size, STEPS, random_start=False)
+    model = trained(name, 0.0, sizes, device)
+    peer = PGD(model, EPSILON, SETTINGS.resolved_step_size, STEPS, random_start=False)
+    solver = attacks.build(SETTINGS)
 
-        def beside(size: int, model: nn.Module = model, peer: Any = peer) -> Tensor:
-            parts = zip(images.split(size), labels.split(size), strict=True)
-            with as_it_comes():
-                return torch.cat([peer(x, y) for x, y in parts])
+    def beside(size: int) -> Tensor:
+        parts = zip(images.split(size), labels.split(size), strict=True)
+        with as_it_comes():
+            return torch.cat([peer(x, y) for x, y in parts])
 
-        best = best_batch(beside, len(images), sizes, device)
-        solver = attacks.build(SETTINGS)
-        timing = common.in_turn(
-            finished(lambda: solver.run(model, images, labels, 0), device),  # noqa: B023
-            finished(lambda: beside(best), device),  # noqa: B023
-            sizes.rounds,
-        )
-        ours, theirs = timing.ours, timing.peer
-        same = alike(ours, theirs)
-        # Signs turn by rounding: how much, the peer with other batches tells.
-        itself = alike(theirs, beside(best // 3))
-        rows.append(
-            {
-                "benchmark": "gpu_crafting",
-                "case": name,
-                **columns(timing),
-                "images": len(images),
-                "peer_batch_size": best,
-                "same_pixels": share(same),
-                "same_images": share(same.flatten(1).all(1)),
-                "peer_same_pixels": share(itself),
-                "peer_same_images": share(itself.flatten(1).all(1)),
-                "ours_accuracy": accuracy(model, ours, labels),
-                "peer_accuracy": accuracy(model, theirs, labels),
-            }
-        )
-    return rows
+    best = best_batch(beside, len(images), sizes, device)
+    timing = common.in_turn(
+        finished(lambda: solver.run(model, images, labels, 0), device),
+        finished(lambda: beside(best), device),
+        sizes.rounds,
+    )
+    ours, theirs = timing.ours, timing.peer
+    same = alike(ours, theirs)
+    # Signs turn by rounding: how much, the peer with other batches tells.
+    itself = alike(theirs, beside(best // 3))
+    return {
+        "benchmark": "gpu_crafting",
+        "case": name,
+        **columns(timing),
+        "images": len(images),
+        "peer_batch_size": best,
+        "same_pixels": share(same),
+        "same_images": share(same.flatten(1).all(1)),
+        "peer_same_pixels": share(itself),
+        "peer_same_images": share(itself.flatten(1).all(1)),
+        "ours_accuracy": accuracy(model, ours, labels),
+        "peer_accuracy": accuracy(model, theirs, labels),
+    }
 
 
 def robust(sizes: Sizes, device: torch.device) -> Rows:
     """Which test images withstand PGD-20."""
     images, labels = digits(sizes.test, device)
-    rows: Rows = []
-    for name in NETWORKS:
-        for defence, radius in (("undefended", 0.0), ("defended", EPSILON)):
-            model = trained(name, radius, sizes, device)
+    defences = ("undefended", 0.0), ("defended", EPSILON)
+    return [
+        judged(f"{name} {defence}", trained(name, radius, sizes, device),
+               images, labels, sizes, device)
+        for name in NETWORKS for defence, radius in defences
+    ]  # fmt: skip
 
-            def beside(size: int, model: nn.Module = model) -> Tensor:
-                with as_it_comes():
-                    return peer_verdicts(model, images, labels, SETTINGS, size)
 
-            best = best_batch(beside, len(images), sizes, device)
-            timing = common.in_turn(
-                finished(lambda: robust_verdicts(model, images, labels, SETTINGS, 0), device),  # noqa: B023
-                finished(lambda: beside(best), device),  # noqa: B023
-                sizes.rounds,
-            )
-            ours, peer = timing.ours, timing.peer
-            fooled = ~ours.robust
-            LinfBall(EPSILON).check(images, ours.adversarial)
-            with torch.no_grad():
-                wrong = model(ours.adversarial).argmax(1) != labels
-            rows.append(
-                {
-                    "benchmark": "gpu_robust",
-                    "case": f"{name} {defence}",
-                    **columns(timing),
-                    "images": len(images),
-                    "peer_batch_size": best,
-                    "disagreements": int((ours.robust != peer).sum()),
-                    "unsound": int((fooled & ~wrong).sum()),
-                    "missed": int((ours.robust & ~peer).sum()),
-                    "ours_robust": float(ours.robust.double().mean()),
-                    "peer_robust": float(peer.double().mean()),
-                    "gradient_share": ours.gradients / (STEPS * len(images)),
-                }
-            )
-    return rows
+def judged(
+    case: str,
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    sizes: Sizes,
+    device: torch.device,
+) -> dict[str, Any]:
+    """The verdicts on one network, beside those of torchattacks."""
+
+    def beside(size: int) -> Tensor:
+        with as_it_comes():
+            return peer_verdicts(model, images, labels, SETTINGS, size)
+
+    best = best_batch(beside, len(images), sizes, device)
+    timing = common.in_turn(
+        finished(lambda: robust_verdicts(model, images, labels, SETTINGS, 0), device),
+        finished(lambda: beside(best), device),
+        sizes.rounds,
+    )
+    ours, peer = timing.ours, timing.peer
+    LinfBall(EPSILON).check(images, ours.adversarial)
+    with torch.no_grad():
+        wrong = model(ours.adversarial).argmax(1) != labels
+    return {
+        "benchmark": "gpu_robust",
+        "case": case,
+        **columns(timing),
+        "images": len(images),
+        "peer_batch_size": best,
+        "disagreements": int((ours.robust != peer).sum()),
+        "unsound": int((~ours.robust & ~wrong).sum()),
+        "missed": int((ours.robust & ~peer).sum()),
+        "ours_robust": share(ours.robust),
+        "peer_robust": share(peer),
+        "gradient_share": ours.gradients / (STEPS * len(images)),
+    }
 
 
 def scenes_and_photos(sizes: Sizes, device: torch.device) -> Rows:
@@ -286,51 +245,60 @@ def attacked(
 def training(sizes: Sizes, device: torch.device) -> Rows:
     """One training for each of many selections, as the cells of a table."""
     images, labels = digits(sizes.trained_on, device)
-    crafted = attacks.build(SETTINGS).run(trained("strided", 0.0, sizes, device), images, labels, 0)
-    pool = torch.cat([images, crafted])
+    model = trained("strided", 0.0, sizes, device)
+    adversarial = attacks.build(SETTINGS).run(model, images, labels, 0)
+    networks_of_cells: dict[str, NetworkSettings] = {
+        "MLP": NetworkSettings(name="mlp", hidden=(128,), dropout=0.5),
+        "CNN": NetworkSettings(name="cnn", channels=(16, 32), hidden=()),
+    }
+    return [
+        cells(case, settings, images, labels, adversarial, sizes, device)
+        for case, settings in networks_of_cells.items()
+    ]
+
+
+def cells(
+    case: str,
+    settings: NetworkSettings,
+    images: Tensor,
+    labels: Tensor,
+    adversarial: Tensor,
+    sizes: Sizes,
+    device: torch.device,
+) -> dict[str, Any]:
+    """All trainings side by side, beside the first of them alone."""
     how = RetrainSettings(schedule="interleaved", crafting="static", epochs=1, batch_size=128)
-    rows: Rows = []
-    for case, settings in (
-        ("MLP", NetworkSettings(name="mlp", hidden=(128,), dropout=0.5)),
-        ("CNN", NetworkSettings(name="cnn", channels=(16, 32), hidden=())),
-    ):
-        torch.manual_seed(0)
-        model = networks.build(settings, (1, 28, 28), 10).to(device)
-        start = {key: value.clone() for key, value in model.state_dict().items()}
-        chosen = [
-            torch.arange(number + 1, len(images), number % 9 + 2) for number in range(sizes.members)
-        ]
-        members = []
-        for positions in chosen:
-            steps, last = pooled_steps(len(images), positions, how, 0, len(images))
-            members.append(Member(start, steps, how.learning_rate, last))
-        count = sum(len(step) for member in members for step in member.batches)
+    pool, both = torch.cat([images, adversarial]), labels.repeat(2)
+    torch.manual_seed(0)
+    model = networks.build(settings, (1, 28, 28), 10).to(device)
+    start = {key: value.clone() for key, value in model.state_dict().items()}
+    chosen = [torch.arange(i + 1, len(images), i % 9 + 2) for i in range(sizes.members)]
+    members = []
+    for positions in chosen:
+        steps, last = pooled_steps(len(images), positions, how, 0, len(images))
+        members.append(Member(start, steps, how.learning_rate, last))
+    count = sum(len(step) for member in members for step in member.batches)
 
-        def together() -> object:
-            return train_stack(model, pool, labels.repeat(2), members, 0)  # noqa: B023
+    def alone() -> int:
+        model.load_state_dict(start)
+        positions = chosen[0].to(device)
+        attack = online_attack(SETTINGS, 1)
+        retrain(model, images, labels, adversarial[positions], positions, how, 0, attack)
+        return len(images) + len(positions)
 
-        def alone() -> int:
-            model.load_state_dict(start)  # noqa: B023
-            positions = chosen[0].to(device)  # noqa: B023
-            attack = online_attack(SETTINGS, 1)
-            retrain(model, images, labels, crafted[positions], positions, how, 0, attack)  # noqa: B023
-            return len(images) + len(positions)
-
-        finished(together, device)()
-        timing = common.in_turn(finished(together, device), finished(alone, device), 1)
-        rows.append(
-            {
-                "benchmark": "gpu_training",
-                "case": case,
-                "members": len(members),
-                "ours_s": timing.ours_s,
-                "images": count,
-                "ours_images_per_s": count / timing.ours_s,
-                "peer_images_per_s": timing.peer / timing.peer_s,
-                "ratio": count / timing.ours_s * timing.peer_s / timing.peer,
-            }
-        )
-    return rows
+    together = finished(lambda: train_stack(model, pool, both, members, 0), device)
+    together()
+    timing = common.in_turn(together, finished(alone, device), 1)
+    return {
+        "benchmark": "gpu_training",
+        "case": case,
+        "members": len(members),
+        "ours_s": timing.ours_s,
+        "images": count,
+        "ours_images_per_s": count / timing.ours_s,
+        "peer_images_per_s": timing.peer / timing.peer_s,
+        "ratio": count / timing.ours_s * timing.peer_s / timing.peer,
+    }
 
 
 PARTS: dict[str, Callable[[Sizes, torch.device], Rows]] = {
@@ -339,87 +307,6 @@ PARTS: dict[str, Callable[[Sizes, torch.device], Rows]] = {
     "topk": scenes_and_photos,
     "training": training,
 }
-
-
-_TRAINED: dict[tuple[str, float], nn.Module] = {}
-
-
-def trained(name: str, radius: float, sizes: Sizes, device: torch.device) -> nn.Module:
-    """A classifier trained on clean images, or with ``radius`` on adversarial ones."""
-    if (name, radius) not in _TRAINED:
-        images, labels = digits(sizes.train, device)
-        model = network(name, 1, 28, 10).to(device)
-        started = time.perf_counter()
-        _TRAINED[name, radius] = train_classifier(model, images, labels, 2, radius)
-        print(f"trained {name} {radius}: {time.perf_counter() - started:.1f} s", file=sys.stderr)
-    return _TRAINED[name, radius]
-
-
-def best_batch(
-    work: Callable[[int], object], count: int, sizes: Sizes, device: torch.device
-) -> int:
-    """The batch size with which ``work`` on ``count`` images takes least time."""
-    tries = {
-        size: seconds(finished(lambda: work(size), device))  # noqa: B023
-        for size in sizes.batches
-        if size <= count
-    }
-    return min(tries, key=lambda size: tries[size])
-
-
-def columns(timing: common.Timing) -> dict[str, float]:
-    """What all comparisons tell."""
-    return {
-        "ours_s": timing.ours_s,
-        "peer_s": timing.peer_s,
-        "ratio": timing.ratio,
-        "rounds": timing.rounds,
-    }
-
-
-def alike(one: Tensor, other: Tensor) -> Tensor:
-    """Which pixels are the same to 1e-6."""
-    return (one - other).abs() <= 1e-6
-
-
-def share(flags: Tensor) -> float:
-    """How many of ``flags`` are true."""
-    return float(flags.double().mean())
-
-
-def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of the images that ``model`` classifies rightly."""
-    with torch.no_grad():
-        parts = zip(images.split(5000), labels.split(5000), strict=True)
-        right = torch.cat([model(x).argmax(1) == y for x, y in parts])
-    return float(right.double().mean())
-
-
-def scenes(count: int, split: Any) -> tuple[Tensor, Tensor]:
-    """Scenes of digits and their relevant labels, on the CPU."""
-    images, labels = digits(5000, torch.device("cpu"))
-    pixels = (images * 255).round().byte().numpy()
-    composed, relevant = compose(pixels, labels.numpy(), 10, ScenesSettings(), split, count)
-    return torch.from_numpy(composed).float() / 255, torch.from_numpy(np.asarray(relevant))
-
-
-def operations(model: nn.Module, image: Tensor) -> float:
-    """Floating-point operations of a forward pass of one image and of its input gradient."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    point = image.clone().requires_grad_(True)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    with FlopCounterMode(display=False) as counter:
-        model(point).sum().backward()
-    return float(counter.get_total_flops())
-
-
-def matrix_rate(device: torch.device, side: int) -> float:
-    """TFLOP/s of a product of two random float32 matrices, without TF32."""
-    a, b = torch.rand((2, side, side), device=device)
-    best = min(seconds(finished(lambda: a @ b, device)) for _ in range(5))
-    return 2 * side**3 / best / 1e12
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
