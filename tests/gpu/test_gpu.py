@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn.attacks import topk
+from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.learners import recording
 from advlearn.learners.recording import CudaRecorder, RepeatedStep
@@ -166,6 +167,22 @@ def test_online_crafting_side_by_side(name: str, cuda: torch.device) -> None:
     for one, other in zip(found, expected, strict=True):
         for key, value in other.state.items():
             torch.testing.assert_close(one.state[key].cpu(), value, rtol=0, atol=1e-9)
+
+
+def test_an_equivalent_network_is_found_once_for_each_state(cuda: torch.device) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Flatten(),
+                          nn.Linear(16 * 64, 3)).eval().to(cuda)  # fmt: skip
+    images = torch.rand(16, 1, 8, 8, device=cuda)
+    found = accelerated(model, images)
+    assert found is not model
+    assert accelerated(model, images) is found
+    model.load_state_dict({key: -value for key, value in model.state_dict().items()})
+    other = accelerated(model, images)
+    assert other is not found
+    torch.testing.assert_close(other(images), model(images), rtol=1e-4, atol=1e-5)
+    del model[1]
+    torch.testing.assert_close(accelerated(model, images)(images), model(images))
 
 
 def test_the_optimiser_of_one_network_is_that_of_a_cpu(cuda: torch.device) -> None:
