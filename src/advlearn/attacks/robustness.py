@@ -22,7 +22,7 @@ from advlearn.attacks.ascent import ProjectedAscent, check_inputs
 from advlearn.attacks.min_effort import broadcast_like
 from advlearn.budgets import LinfBall
 from advlearn.learners.batches import halving, images_at_once, in_batches
-from advlearn.learners.recording import RepeatedStep
+from advlearn.learners.recording import WORTH, RepeatedStep
 from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
 from advlearn.settings.attack import FgsmSettings, PgdSettings
@@ -260,7 +260,7 @@ class _Run:
         while len(slots["active"]):
             holds = torch.ones((), dtype=torch.bool, device=self._images.device)
             step = RepeatedStep(
-                partial(self._step, slots, holds), holds.device, self._problem.learner
+                partial(self._step, slots, holds), holds.device, self._problem.learner, WORTH
             )
             live = most = len(slots["active"])
             # Slots are closed in their places: other shapes would have to be recorded anew.

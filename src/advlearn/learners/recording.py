@@ -17,6 +17,8 @@ from torch import nn
 
 WARM_UP = 1
 """Steps that are made one operation at a time before one is recorded: libraries set up then."""
+WORTH = 12
+"""Steps that to record one takes as long as, about ten milliseconds on one H200."""
 
 _KNOWN = ("torch", "torchvision", "advlearn")
 """Packages of modules whose forward pass reads nothing back."""
@@ -92,10 +94,18 @@ class RepeatedStep:
         device: on which the step computes.
         network: the network of the step. One with code of a user's own is never recorded: what
             its forward pass does cannot be known.
+        after: steps that are made before one is recorded. Where most loops end within
+            :data:`WORTH` steps, these are made first.
     """
 
-    def __init__(self, step: Callable[[], None], device: torch.device, network: nn.Module) -> None:
-        self._step = step
+    def __init__(
+        self,
+        step: Callable[[], None],
+        device: torch.device,
+        network: nn.Module,
+        after: int = WARM_UP,
+    ) -> None:
+        self._step, self._after = step, after
         self._recorder = recorder_of(device) if recordable(network) else None
         self._made = 0
         self._graph: Graph | None = None
@@ -110,7 +120,7 @@ class RepeatedStep:
             self._graph.replay()
         elif self._recorder is None:
             self._step()
-        elif self._made < WARM_UP:
+        elif self._made < self._after:
             self._recorder.warm_up(self._step)
             self._made += 1
         else:

@@ -129,7 +129,7 @@ def test_recorded_verdicts_are_the_same(
 ) -> None:
     model = images_helper.small_network("mlp", torch.float64).eval()
     images, labels = images_helper.labelled_images(model, dtype=torch.float64)
-    settings = PgdSettings(epsilon=0.03 if norm == "linf" else 0.2, norm=norm, steps=11)
+    settings = PgdSettings(epsilon=0.03 if norm == "linf" else 0.2, norm=norm, steps=21)
     found = robust_verdicts(model, images, labels, settings, 0, batch_size)
     assert recorder.records >= 1
     monkeypatch.setattr(finite, "EVERY_ON_CPU", 1)

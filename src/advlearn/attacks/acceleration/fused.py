@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from advlearn.attacks.acceleration import dense
-
 _MOST_CHANNELS, _MOST_PAIRS = 64, 2048
 """Channels, and channels before times after: wider ones are what libraries are made for."""
 _MOST_NUMBERS = 1 << 21
@@ -22,8 +20,6 @@ _NARROW = 4
 """Channels that one thread takes whatever their number."""
 _LARGEST_WINDOW, _LARGEST_STRIDE = 7, 4
 _WARPS = 4
-PRODUCTS = True
-"""Whether convolutions of many channels are products on tensor cores."""
 _THREADS = 32 * _WARPS
 
 
@@ -215,9 +211,6 @@ def convolved(
     grid = (-(-n * height * width // block) * (out_channels // group),)
     if n:
         with _launching(images.device):
-            if PRODUCTS and dense.forward_suits(geometry):
-                dense.convolve(images.contiguous(), weight, bias, output, geometry)
-                return output, where
             kernels.forward[grid](
                 images.contiguous(), weight.contiguous(), bias, output, where, n,
                 **geometry.sizes(), GROUP=group, BLOCK=block, num_warps=_WARPS,
@@ -251,9 +244,6 @@ def pulled_back(
     grid = (-(-count // block) * (geometry.channels // group),)
     if n:
         with _launching(gradient.device):
-            if PRODUCTS and dense.backward_suits(geometry):
-                dense.pull_back(gradient.contiguous(), output, where, weight, result, geometry)
-                return result
             kernels.backward[grid](
                 gradient.contiguous(), output, where, weight.contiguous(), result, n,
                 **geometry.sizes(), TILE=tile, GROUP=group, BLOCK=block, num_warps=_WARPS,

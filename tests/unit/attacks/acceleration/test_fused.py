@@ -33,7 +33,7 @@ SHAPES = [
     (4, 4, 7, 5, 1, 2, 0, False, False, 7),
     (2, 4, 5, 6, 2, 3, 1, True, False, 2),
     (1, 4, 5, 5, 2, 1, 3, True, False, 1),
-    # Products of matrices, one way or both.
+    # The widths of the networks of the studies.
     (16, 32, 14, 13, 3, 2, 1, True, False, 3),
     (16, 16, 9, 7, 3, 1, 1, True, True, 2),
     (32, 16, 7, 6, 5, 2, 2, False, False, 2),
