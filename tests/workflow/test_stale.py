@@ -22,7 +22,8 @@ def test_no_job_has_loaded_code_that_its_stage_is_not_known_to_use(smoke: Projec
     frame = {"advlearn", "advlearn.__main__", "advlearn.cli", "advlearn.studies"}
     frame |= {f"advlearn.studies.{name}" for name in ("base", *NAMES)}
     frame |= {f"advlearn.studies.{name}.study" for name in NAMES}
-    frame |= {f"advlearn.support{name}" for name in ("", ".errors", ".runlock", ".terminal")}
+    support = ("", ".errors", ".jobnotes", ".runlock", ".terminal")
+    frame |= {f"advlearn.support{name}" for name in support}
     seen = set()
     for trace in (smoke.root / TRACES).iterdir():
         rule, *loaded = trace.read_text(encoding="utf-8").splitlines()

@@ -5,6 +5,7 @@ Times differ from run to run: they are in the record of a run and on its page, i
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -132,7 +133,7 @@ def gpu_waits(notes: Iterable[Note], jobs: Sequence[Job]) -> tuple[float, int]:
     on_gpu = [note for note in notes if note.device != CPU]
     if not on_gpu or not jobs:
         return 0.0, 0
-    begins = [note.begin for note in on_gpu]
+    begins = sorted(note.begin for note in on_gpu)
     places = usage(jobs).most
     most = max(len(own) for _, own in _stretches([(n.begin, n.end, n) for n in on_gpu]))
     items: list[Job | Note] = [*jobs, *on_gpu]
@@ -143,7 +144,9 @@ def gpu_waits(notes: Iterable[Note], jobs: Sequence[Job]) -> tuple[float, int]:
         if len(here) < most or len(running) - len(here) >= places:
             continue
         next_end = min(note.end for note in here)
-        waited += length * any(0 <= begin - next_end < _TAKEN_UP for begin in begins)
+        following = bisect_left(begins, next_end)
+        if following < len(begins) and begins[following] - next_end < _TAKEN_UP:
+            waited += length
     return waited, most
 
 
