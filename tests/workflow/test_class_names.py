@@ -35,14 +35,14 @@ topk:
 def write_arrays(path: Path) -> None:
     """Ten classes of images that are easy to tell apart: a bright row or column each."""
     rng = np.random.default_rng(0)
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for part, count in (("train", 500), ("test", 60)):
         labels = np.arange(count) % 10
         images = rng.integers(0, 60, (count, 8, 8), dtype=np.uint8)
         for image, label in zip(images, labels, strict=True):
             image[(label, slice(None)) if label < 5 else (slice(None), label - 5)] += 180
         arrays |= {f"{part}_images": images, f"{part}_labels": labels}
-    np.savez(path, class_names=np.array(NAMES), **arrays)
+    np.savez(path, class_names=np.array(NAMES), **arrays)  # type: ignore[arg-type]
 
 
 def test_names_of_any_signs_stand_in_what_study_2_makes(project: Project) -> None:
