@@ -130,7 +130,7 @@ def test_rows_say_type_default_and_range() -> None:
         "| `threads` | whole number | `1` | at least 1 |",
         "| `sources.timeout_s` | number | `10.0` | above 0; at most 600 |",
         "| `data.train_images` | whole number or null | `null` | at least 1 |",
-        "| `seeds` | list of whole numbers | required | each at least 0; at least 1 entry |",
+        "| `seeds` | list of whole numbers | required | each at least 0; below 1e+18; ",
         "| `selective.embed.tsne.perplexity` | number | `30.0` | 1 to 1,000 |",
         "| `topk.scenes.side` | list of whole numbers | `[16, 24]` | 2 entries |",
         "| `topk.attack.iterations` | whole number | `100` | 1 to 100,000 |",

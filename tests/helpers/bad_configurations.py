@@ -144,6 +144,8 @@ BAD: dict[str, Bad] = {
     "a pair of one digit": bad("bilevel.onepoint.pairs", [[1, 1]], "two different digits"),
     # Names.
     "a run's name with a folder": bad("run", "../elsewhere", "match pattern"),
+    "a seed that no table can hold": bad("seeds", [10**18], "less than 1000000000000000000"),
+    "a seed that is yes": bad("seeds", [True], "valid integer"),
     "a run's name that no folder can have": bad("run", "r" * 300, "at most 200 characters"),
     "a name that no folder can have": bad(
         "topk.label_sets", {"猫" * 100: [1]}, "use at most 200 bytes"

@@ -26,15 +26,21 @@ def project(project: Project) -> Project:
     return project
 
 
-def started(project: Project, log: Path, *configs: str) -> subprocess.Popen[bytes]:
+def started(
+    project: Project,
+    log: Path,
+    *configs: str,
+    options: tuple[str, ...] = ("--until", "prepare"),
+    environment: dict[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
     command = (
-        sys.executable, "-m", "snakemake", "--cores", "1", "--nocolor", "--until", "prepare",
+        sys.executable, "-m", "snakemake", "--cores", "1", "--nocolor", *options,
         "--configfile", *configs,
     )  # fmt: skip
     with log.open("wb") as stream:
         return subprocess.Popen(
-            command, cwd=project.root, env=project.environment(), stdin=subprocess.DEVNULL,
-            stdout=stream, stderr=subprocess.STDOUT,
+            command, cwd=project.root, env=project.environment(environment),
+            stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
 
@@ -112,6 +118,29 @@ def test_a_killed_run_is_not_in_the_way_of_another_name(project: Project) -> Non
         first.wait()
     second = started(project, project.root / "second.log", SMOKE, OTHER)
     assert second.wait(300) == 0, (project.root / "second.log").read_text(encoding="utf-8")
+
+
+def test_two_runs_at_once_share_the_cache_between_workflows(project: Project) -> None:
+    """Both find nothing in it, or one what the other is putting there; each has whole weights."""
+    cache = project.root / "cache"
+    cache.mkdir()
+    options = ("selective", "--cache", "--until", "pretrain")
+    runs = {
+        name: started(
+            project, project.root / f"{name}.log", *configs,
+            options=options, environment={"SNAKEMAKE_OUTPUT_CACHE": str(cache)},
+        )
+        for name, configs in (("smoke", (SMOKE,)), ("other", (SMOKE, OTHER)))
+    }  # fmt: skip
+    for name, run in runs.items():
+        assert run.wait(300) == 0, (project.root / f"{name}.log").read_text(encoding="utf-8")
+    weights = "models/closest/seed*/classifier.safetensors"
+    found = {name: project.bytes_of(f"results/{name}/{weights}") for name in runs}
+    assert list(found["smoke"].values()) == list(found["other"].values())
+    assert len(found["smoke"]) == 2
+    # Weights and losses of two seeds, stored once, and nothing half-made.
+    assert len([path for path in cache.iterdir() if path.is_file()]) == len(list(cache.iterdir()))
+    assert len(list(cache.iterdir())) == 4
 
 
 def test_the_cache_between_workflows_does_not_stand_for_raw_files(project: Project) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from advlearn.settings.keys import keys_at
 from advlearn.support.errors import UserError, did_you_mean
@@ -53,6 +53,13 @@ NAME_KEY = "x-name"
 
 EachOnce = AfterValidator(_each_once)
 """In ``Annotated``: a list in which no value stands twice; the same work would be done twice."""
+
+
+Seed = Annotated[int, Field(ge=0, lt=10**18, strict=True)]
+"""A seed: a whole number that the columns of tables can hold, and neither ``yes`` nor text."""
+
+Seeds = Annotated[tuple[Seed, ...], EachOnce]
+"""Seeds, none of them twice."""
 
 
 def at_home(path: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import EachOnce, Settings, UserPath, WrongKey
+from advlearn.settings.base import EachOnce, Seed, Settings, UserPath, WrongKey
 
 Source = Literal["mirror", "official", "package"]
 """A kind of place that a raw file can come from."""
@@ -87,6 +87,6 @@ class DataSettings(Settings):
         description="images set aside from the official training set, never trained on; every "
         "choice is made on them and none on the test split",
     )
-    split_seed: int = Field(
-        0, ge=0, description="seed of the draw of the splits; the same for all runs to be compared"
+    split_seed: Seed = Field(
+        0, description="seed of the draw of the splits; the same for all runs to be compared"
     )

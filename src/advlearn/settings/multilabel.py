@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import Settings, UserPath, WrongKey
+from advlearn.settings.base import Seed, Settings, UserPath, WrongKey
 
 
 class ScenesSettings(Settings):
@@ -23,7 +23,7 @@ class ScenesSettings(Settings):
     train_images: int = Field(20_000, ge=1, description="scenes to train on")
     validation_images: int = Field(2_000, ge=1, description="scenes for every choice")
     test_images: int = Field(10_000, ge=1, description="scenes to attack")
-    seed: int = Field(0, ge=0, description="decides the scenes; the same for all run seeds")
+    seed: Seed = Field(0, description="decides the scenes; the same for all run seeds")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -58,7 +58,7 @@ class PhotosOptions(Settings):
         500, ge=1, description="photos set aside from the training split for every choice"
     )
     test_images: int | None = Field(None, ge=1, description="photos to attack; null = all")
-    split_seed: int = Field(0, ge=0, description="decides which photos are set aside")
+    split_seed: Seed = Field(0, description="decides which photos are set aside")
 
 
 class PhotosSettings(PhotosOptions):

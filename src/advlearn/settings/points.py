@@ -6,10 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import EachOnce, Settings, UserPath, WrongKey
-
-_Seed = Annotated[int, Field(ge=0)]
-
+from advlearn.settings.base import EachOnce, Seed, Settings, UserPath, WrongKey
 
 BUNDLED = {"iris": 150, "wine": 178, "breast_cancer": 569}
 """Points of the measurements that come with scikit-learn."""
@@ -24,7 +21,7 @@ class BundledSettings(Settings):
     points: int | None = Field(
         None, ge=3, description="points drawn, class by class; null = all of them"
     )
-    seed: _Seed = Field(0, description="decides which points; the same for all run seeds")
+    seed: Seed = Field(0, description="decides which points; the same for all run seeds")
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
@@ -42,7 +39,7 @@ class DigitsSettings(Settings):
     points: int | None = Field(
         None, ge=3, description="points drawn, class by class; null = all of them"
     )
-    seed: _Seed = Field(0, description="decides which points; the same for all run seeds")
+    seed: Seed = Field(0, description="decides which points; the same for all run seeds")
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
@@ -56,7 +53,7 @@ class MoonsSettings(Settings):
     name: Literal["moons", "circles"] = Field(..., description="which shape")
     points: int = Field(200, ge=4, le=100_000, description="points in all")
     noise: float = Field(0.05, ge=0, description="standard deviation of the noise, as drawn")
-    seed: _Seed = Field(0, description="decides the noise; the same for all run seeds")
+    seed: Seed = Field(0, description="decides the noise; the same for all run seeds")
 
 
 class BlobsSettings(Settings):
@@ -67,7 +64,7 @@ class BlobsSettings(Settings):
     clusters: int = Field(3, ge=1, le=100, description="corners of the polygon")
     separation: float = Field(8.0, gt=0, description="distance of neighbouring centres")
     spread: float = Field(1.0, gt=0, description="standard deviation of a cluster")
-    seed: _Seed = Field(0, description="decides the points; the same for all run seeds")
+    seed: Seed = Field(0, description="decides the points; the same for all run seeds")
 
     @model_validator(mode="after")
     def _a_point_a_cluster(self) -> Self:
@@ -88,7 +85,7 @@ class CsvSettings(Settings):
     points: int | None = Field(
         None, ge=3, description="points drawn, class by class; null = all of them"
     )
-    seed: _Seed = Field(0, description="decides which points; the same for all run seeds")
+    seed: Seed = Field(0, description="decides which points; the same for all run seeds")
 
 
 def _check_count(points: int | None, there: int) -> None:

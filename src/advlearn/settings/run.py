@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, field_validator
 
-from advlearn.settings.base import LONGEST_NAME, EachOnce, Settings
+from advlearn.settings.base import LONGEST_NAME, Seeds, Settings
 from advlearn.settings.data import DataSettings, ImageFacts, SourceSettings
 from advlearn.support.errors import UserError, did_you_mean
 
@@ -66,9 +66,7 @@ class RunSettings(Settings):
         max_length=LONGEST_NAME,
         description="name of the run: its files are in results/RUN; not raw, not reference",
     )
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
-        ..., min_length=1, description="run seeds; every cell has each"
-    )
+    seeds: Seeds = Field(..., min_length=1, description="run seeds; every cell has each")
     threads: int = Field(
         1, ge=1, description="torch threads of a job: part of the result, never the core count"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, field_validator
 
-from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.base import EachOnce, Seeds, Settings
 from advlearn.studies.bilevel.settings.path import GraphSettings
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class OnepointSettings(Settings):
         le=1,
         description="the moved digit stays as near to another as this share of the digits is",
     )
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
+    seeds: Seeds = Field(
         (0, 1, 2), min_length=1, description="seeds of directions and of the noise beside them"
     )
 

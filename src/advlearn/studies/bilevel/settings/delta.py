@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from advlearn.settings.base import EachOnce, Settings, WrongKey
+from advlearn.settings.base import EachOnce, Seeds, Settings, WrongKey
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
@@ -50,7 +50,7 @@ class BilevelDeltaSettings(Settings):
     partitions: int = Field(
         40, ge=2, le=10_000, description="changed partitions of each scenario and seed"
     )
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
+    seeds: Seeds = Field(
         (0, 1, 2, 3, 4), min_length=1, description="seeds; the first one draws cases and moves"
     )
 

@@ -7,7 +7,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from advlearn.data.table_head import check_table
-from advlearn.settings.base import EachOnce, Settings, WrongKey, check_plain_names, without_null
+from advlearn.settings.base import (
+    EachOnce,
+    Seed,
+    Settings,
+    WrongKey,
+    check_plain_names,
+    without_null,
+)
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.points import CsvSettings, PointSet
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
@@ -24,7 +31,6 @@ from advlearn.support.errors import did_you_mean
 Experiment = Literal["trajectories", "certify", "attack", "blackbox"]
 
 _Names = Annotated[tuple[str, ...], EachOnce]
-_Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), EachOnce]
 
 
 class ExperimentsSettings(Settings):
@@ -45,7 +51,9 @@ class ExperimentsSettings(Settings):
 class BilevelSettings(StudySettings):
     """Study 3: bilevel models for adversarial learning and convex clustering (Zheng & Li 2025)."""
 
-    seeds: _Seeds | None = Field(None, description="seeds of this study; null: those of the run")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), EachOnce] | None = Field(
+        None, description="seeds of this study; null: those of the run"
+    )
     datasets: dict[str, PointSet] = Field(
         ...,
         min_length=1,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, field_validator
 
 from advlearn.settings.attack import check_radius
-from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.base import EachOnce, Seeds, Settings
 from advlearn.settings.network import NetworkSettings, TrainingSettings
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 class CalibrateSettings(Settings):
     """The product of all lists is enumerated; each combination is a universe."""
 
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] = Field(
-        (0,), min_length=1, description="seeds of the calibration"
-    )
+    seeds: Seeds = Field((0,), min_length=1, description="seeds of the calibration")
     models: Annotated[tuple[NetworkSettings, ...], EachOnce] = Field(
         (NetworkSettings(),), min_length=1, description="architectures tried"
     )

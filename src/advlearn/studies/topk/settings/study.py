@@ -10,6 +10,7 @@ from advlearn.data.multilabel.heads import count_classes
 from advlearn.settings.base import (
     NAME_KEY,
     EachOnce,
+    Seeds,
     Settings,
     WrongKey,
     check_plain_names,
@@ -52,9 +53,7 @@ class TopkSettings(StudySettings):
     )
     scenes: ScenesSettings = Field(ScenesSettings(), description="read by 'dataset: scenes'")
     photos: PhotosOptions = Field(PhotosOptions(), description="read by the other data sets")
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], EachOnce] | None = Field(
-        None, description="seeds of this study; null: those of the run"
-    )
+    seeds: Seeds | None = Field(None, description="seeds of this study; null: those of the run")
     models: dict[str, TopkModelSettings] = Field(
         ...,
         min_length=1,
