@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 CONFIDENCE = 0.95
 BOUNDS = ["mean", "ci_low", "ci_high"]
@@ -28,7 +28,7 @@ def half_width(spread: pd.Series, n: pd.Series, *, further: bool = False) -> pd.
             published single run is to be compared with this one.
     """
     count = n.to_numpy(float)
-    quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, np.where(count > 1, count - 1, np.nan))
+    quantile = stdtrit(np.where(count > 1, count - 1, np.nan), 0.5 + CONFIDENCE / 2)
     width = quantile * spread.to_numpy(float)
     scale = np.sqrt(1 + 1 / np.maximum(count, 1)) if further else 1 / np.sqrt(np.maximum(count, 1))
     return pd.Series(width * scale, index=n.index)
@@ -138,7 +138,7 @@ def wilson(successes: Any, trials: Any) -> pd.DataFrame:
     """
     hits, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
     n = np.where(n > 0, n, np.nan)
-    z = stats.norm.ppf(0.5 + CONFIDENCE / 2)
+    z = ndtri(0.5 + CONFIDENCE / 2)
     share = hits / n
     scale = 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale

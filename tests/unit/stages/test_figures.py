@@ -7,19 +7,18 @@ import pytest
 from advlearn.stages.figures import figures
 from advlearn.studies import study
 from advlearn.support.errors import UserError
-from tests.helpers.selective_run import PUBLISHED, write_run
+from tests.helpers.selective_run import PUBLISHED
 
 
 @pytest.mark.slow
-def test_every_figure_in_three_forms(tmp_path: Path) -> None:
-    tidy = write_run(tmp_path / "tidy", seeds=[0, 1], cluster_numbers=[1, 2])
-    figures(tidy=tidy, out=tmp_path / "out", published=PUBLISHED)
+@pytest.mark.xdist_group("drawn")
+def test_every_figure_in_three_forms(made: Path) -> None:
     names = {
         f"{name}{suffix}"
         for name in study("selective").figures
         for suffix in (".pdf", ".svg", ".png")
     }
-    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    assert {path.name for path in (made / "paper" / "figures").iterdir()} == names
 
 
 def test_empty_folder(tmp_path: Path) -> None:
