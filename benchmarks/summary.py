@@ -138,7 +138,7 @@ def table(lines: Sequence[Line], number: Callable[[float], str]) -> pd.DataFrame
 
 
 def _cells(line: Line, number: Callable[[float], str]) -> list[str]:
-    name, peer = line.work.name, line.work.peer or "–"
+    name, peer = label(line), line.work.peer or "–"
     if not line.values:
         return [name, "", peer, "not measured yet", "", ""]
     values, bounds = _span(line.values, number), _span(line.bounds, number)

@@ -1,0 +1,51 @@
+"""The benchmark of a GPU, as far as a CPU can tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks import gpu, gpu_common, report
+
+
+def test_without_a_gpu_it_says_so_and_ends_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    gpu.main(["--out", str(tmp_path)])
+    assert "skipped" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_digits_are_images_with_their_classes() -> None:
+    images, labels = gpu_common.digits(300, torch.device("cpu"))
+    assert images.shape == (300, 1, 28, 28)
+    assert float(images.min()) == 0
+    assert float(images.max()) == 1
+    assert sorted(labels.unique().tolist()) == list(range(10))
+    # Shifted, so that hardly two of them are equal.
+    assert len(images.flatten(1).unique(dim=0)) > 295
+
+
+def test_trainings_side_by_side_are_counted() -> None:
+    sizes = gpu_common.Sizes(small=True)
+    sizes.members, sizes.trained_on, sizes.train = 2, 60, 100
+    rows = gpu.training(sizes, torch.device("cpu"))
+    assert [row["case"] for row in rows] == ["MLP", "CNN"]
+    # Member 0 has every second image from the second on, member 1 every third from the third on.
+    assert {row["images"] for row in rows} == {60 + 30 + 60 + 20}
+
+
+@pytest.mark.parametrize(("case", "rate", "met"), [("MLP", 3.9e6, False), ("CNN", 6.1e5, True)])
+def test_goals_of_trainings(case: str, rate: float, met: bool) -> None:
+    (goal,) = report.gpu_training_goals(pd.Series({"case": case, "ours_images_per_s": rate}))
+    assert goal.met(pd.Series({"ours_images_per_s": rate})) is met
+
+
+@pytest.mark.parametrize(("case", "least"), [("pooled undefended", 4), ("pooled defended", 1.5)])
+def test_goals_of_robust_accuracy(case: str, least: float) -> None:
+    goals = report.gpu_robust_goals(pd.Series({"case": case}))
+    assert {goal.column: goal.bound for goal in goals} == {"ratio": least, "unsound": 0}
