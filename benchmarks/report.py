@@ -15,113 +15,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from benchmarks import summary
+from benchmarks import goals, summary
+from benchmarks.goals import Goal, Row, faster, number
 from benchmarks.summary import computer
 
-Row = pd.Series
 MARKERS = re.compile(r"<!-- (\w+):begin -->\n(.*?)<!-- \1:end -->", re.DOTALL)
 ANY_MARKER = re.compile(r"<!-- (\w+):(begin|end) -->")
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A bound on one column of a row.
-
-    Attributes:
-        column: what is measured.
-        bound: the number to reach.
-        at_least: whether larger is better.
-        what: the goal in words, ``{}`` where the number stands.
-    """
-
-    column: str
-    bound: float
-    at_least: bool
-    what: str
-
-    def met(self, row: Row) -> bool:
-        """Whether the row reaches the bound; a missing number never does."""
-        value = float(row[self.column])
-        return value >= self.bound if self.at_least else value <= self.bound
-
-    def words(self) -> str:
-        """Such as ``at least 4 times the peer``."""
-        return self.what.format(number(self.bound))
-
-
-def _faster(times: float) -> Goal:
-    return Goal("ratio", times, True, "at least {} times as fast")
-
-
-def robust_accuracy_goals(row: Row) -> list[Goal]:
-    """A defended model keeps most images for all steps, so less can be saved on it.
-
-    Both sides use the same number of threads, so that CPU time compares them whatever else runs.
-    """
-    times = 2 if str(row["case"]).endswith(" defended") else 4
-    goals = [Goal("cpu_ratio", times, True, "at least {} times as fast")]
-    return [*goals, Goal("unsound", 0, False, "{} unsound verdicts")]
-
-
-def ward_goals(row: Row) -> list[Goal]:
-    """Only the case ``time`` has a peer."""
-    if row["case"] != "time":
-        return []
-    return [_faster(100), Goal("lowest_rand_index", 1, True, "partitions agree (Rand index {})")]
-
-
-def convex_goals(row: Row) -> list[Goal]:
-    """Many dimensions are dear for the peer; ours alone has a time of its own."""
-    if row["case"] == "large":
-        return [Goal("ours_s", 60, False, "at most {} s")]
-    return [_faster(100 if row["case"] == "digits" else 1), Goal("gap", 1e-8, False, "gap {}")]
-
-
-def tsne_goals(row: Row) -> list[Goal]:
-    """Speed, and trustworthiness no more than 0.01 below the peer's."""
-    return [
-        _faster(5),
-        Goal("difference", -0.01, True, "trustworthiness difference at least {}"),
-    ]
-
-
-def topk_goals(row: Row) -> list[Goal]:
-    """A large network leaves less to save beside its own arithmetic than a small one."""
-    goals = [_faster(1.7 if str(row["case"]).startswith("photos ") else 10)]
-    return [*goals, Goal("disagreements", 0, False, "{} disagreements about success")]
-
-
-def dag_goals(row: Row) -> list[Goal]:
-    """The empty workflow shows what Snakemake itself costs, and has no goal."""
-    if row["case"] != "the workflow":
-        return []
-    return [
-        Goal("ours_s", 60, False, "at most {} s"),
-        Goal("peak_mb", 2000, False, "at most {} MB"),
-    ]
-
-
-def gpu_robust_goals(row: Row) -> list[Goal]:
-    """As on a CPU; a GPU that is full gains less from images that leave."""
-    times = 1.5 if str(row["case"]).endswith(" defended") else 4
-    return [_faster(times), Goal("unsound", 0, False, "{} unsound verdicts")]
-
-
-def gpu_topk_goals(row: Row) -> list[Goal]:
-    """Scenes are many small images; photos are bound by arithmetic."""
-    if row["case"] == "photos":
-        return [_faster(5), Goal("tflop_share", 0.4, True, "at least {} of the card's rate")]
-    return [Goal("ours_images_per_s", 500, True, "at least {} images/s")]
-
-
-def gpu_training_goals(row: Row) -> list[Goal]:
-    """Images of all networks together."""
-    least = 4_000_000 if row["case"] == "MLP" else 600_000
-    return [Goal("ours_images_per_s", least, True, "at least {} images/s")]
 
 
 @dataclass(frozen=True)
@@ -157,7 +59,7 @@ SECTIONS = {
             "peer_robust": "peer's",
             "peer_batch_size": "peer's batch",
         },
-        robust_accuracy_goals,
+        goals.robust_accuracy_goals,
     ),
     "topk": Section(
         "topk",
@@ -171,7 +73,7 @@ SECTIONS = {
             "peer_images_per_s": "peer's",
             "disagreements": "disagreements",
         },
-        topk_goals,
+        goals.topk_goals,
     ),
     "ward": Section(
         "ward",
@@ -182,7 +84,7 @@ SECTIONS = {
             "lowest_rand_index": "lowest Rand index",
             "grown_mb": "memory grown (MB)",
         },
-        ward_goals,
+        goals.ward_goals,
     ),
     "convex": Section(
         "convex",
@@ -199,7 +101,7 @@ SECTIONS = {
             "bytes_an_edge": "bytes an edge",
             "load": "load of the machine",
         },
-        convex_goals,
+        goals.convex_goals,
     ),
     "tsne": Section(
         "tsne",
@@ -213,7 +115,7 @@ SECTIONS = {
             "ours_divergence": "KL divergence, ours",
             "peer_divergence": "peer's",
         },
-        tsne_goals,
+        goals.tsne_goals,
     ),
     "table1": Section(
         "table1",
@@ -227,7 +129,7 @@ SECTIONS = {
             "ours_adversarial_accuracy": "mean adversarial accuracy, ours",
             "peer_adversarial_accuracy": "peer's",
         },
-        lambda row: [_faster(4)],
+        lambda row: [faster(4)],
     ),
     "table1_parts": Section(
         "table1_parts",
@@ -245,7 +147,7 @@ SECTIONS = {
             "peer_same_pixels": "peer's own same pixels",
             "peer_same_images": "peer's own same images",
         },
-        lambda row: [_faster(2)],
+        lambda row: [faster(2)],
     ),
     "gpu_robust": Section(
         "gpu_robust",
@@ -261,7 +163,7 @@ SECTIONS = {
             "ours_robust": "robust accuracy, ours",
             "peer_robust": "peer's",
         },
-        gpu_robust_goals,
+        goals.gpu_robust_goals,
     ),
     "gpu_topk": Section(
         "gpu_topk",
@@ -278,7 +180,7 @@ SECTIONS = {
             "beside_cpu": "images beside a CPU",
             "other_flags": "other success there",
         },
-        gpu_topk_goals,
+        goals.gpu_topk_goals,
     ),
     "gpu_training": Section(
         "gpu_training",
@@ -291,7 +193,7 @@ SECTIONS = {
             "peer_images_per_s": "one network alone",
             "ratio": "times as fast",
         },
-        gpu_training_goals,
+        goals.gpu_training_goals,
     ),
     "dry_run": Section(
         "dry_run",
@@ -308,7 +210,7 @@ SECTIONS = {
             "peak_mb": "peak memory (MB)",
             "load": "load of the machine",
         },
-        dag_goals,
+        goals.dag_goals,
     ),
     "memory": Section(
         "memory",
@@ -324,18 +226,6 @@ SECTIONS = {
 }
 
 
-def number(value: Any) -> str:
-    """A cell: integers whole, floats with three significant digits, nothing for a missing one."""
-    if value is None or value is pd.NA or value != value:
-        return ""
-    if isinstance(value, str):
-        return value
-    as_float = float(value)
-    if as_float == int(as_float) or abs(as_float) >= 1000:
-        return f"{as_float:,.0f}"
-    return f"{as_float:.3g}"
-
-
 def markdown(frame: pd.DataFrame) -> str:
     """A table of texts and numbers; a column of texts is aligned left, one of numbers right."""
     # By dtype in order, since two columns may have one title, such as "peer's".
@@ -349,12 +239,12 @@ def section_table(section: Section, frame: pd.DataFrame) -> str:
     """The table of one benchmark, with its goals if it has any, and the machine below it."""
     present = [name for name in section.columns if name in frame and not frame[name].isna().all()]
     shown = frame[present].rename(columns=section.columns)
-    goals = [section.goals(row) for _, row in frame.iterrows()]
-    if any(goals):
-        shown["goal"] = ["; ".join(goal.words() for goal in each) for each in goals]
+    wanted = [section.goals(row) for _, row in frame.iterrows()]
+    if any(wanted):
+        shown["goal"] = ["; ".join(goal.words() for goal in each) for each in wanted]
         shown["met"] = [
             "; ".join("yes" if goal.met(row) else "**no**" for goal in each)
-            for each, (_, row) in zip(goals, frame.iterrows(), strict=True)
+            for each, (_, row) in zip(wanted, frame.iterrows(), strict=True)
         ]
     return markdown(shown) + machine(frame)
 

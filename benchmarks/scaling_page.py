@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 
 from advlearn.report import style
 from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from benchmarks.report import MARKERS, machine, markdown, number
+from benchmarks.goals import number
+from benchmarks.report import MARKERS, machine, markdown
 from benchmarks.scaling_fit import Curve, fit
 from benchmarks.scaling_stages import IMAGES as SIZES
 from benchmarks.scaling_wide import FEATURES

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import report, summary
+from benchmarks import goals, report, summary
 
 ROOT = Path(__file__).parents[3]
 
@@ -105,8 +105,8 @@ def test_scenes_and_photos_have_their_own_goals_and_disagreements_fail() -> None
 
 def test_a_missing_number_does_not_meet_a_goal() -> None:
     row = pd.Series({"ratio": float("nan")})
-    assert not report.Goal("ratio", 4, True, "{}").met(row)
-    assert not report.Goal("ratio", 4, False, "{}").met(row)
+    assert not goals.Goal("ratio", 4, True, "{}").met(row)
+    assert not goals.Goal("ratio", 4, False, "{}").met(row)
 
 
 def test_rows_without_a_peer_have_no_goal_and_empty_cells() -> None:
@@ -174,7 +174,7 @@ def test_every_row_with_a_ratio_is_in_the_summary() -> None:
     ],
 )
 def test_cells(value: object, shown: str) -> None:
-    assert report.number(value) == shown
+    assert goals.number(value) == shown
 
 
 def test_the_page_has_every_table_and_agrees_with_the_results() -> None:
