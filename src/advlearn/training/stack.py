@@ -352,7 +352,7 @@ def train_stack(
         raise UnsoundCraftingError(
             f"logits or input gradients are not finite in {float(sums['unsound']):.0f} of"
             f" {len(steps)} steps of adversarial training",
-            where="online crafting, configuration key 'selective.universes.UNIVERSE.retrain.crafting'",
+            where="configuration key 'selective.universes.UNIVERSE.retrain.crafting', value online",
             remedy="look for a root or a division at 0 in a network of your own, and use a smaller"
             " learning rate",
         )
