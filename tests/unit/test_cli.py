@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -14,6 +15,15 @@ def test_overview_lists_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
     text = capsys.readouterr().out
     assert all(f"  {name} " in text for name in stages() | HELPERS)
+
+
+def test_garbage_is_collected_again_once_a_stage_is_imported() -> None:
+    with pytest.raises(SystemExit):
+        main(["prepare", "--help"])
+    assert gc.isenabled()
+    with pytest.raises(ModuleNotFoundError):
+        cli._function("nosuch")
+    assert gc.isenabled()
 
 
 def test_unknown_stage_gives_the_list_and_status_two(capsys: pytest.CaptureFixture[str]) -> None:

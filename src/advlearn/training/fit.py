@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 
@@ -20,11 +21,30 @@ MOMENTUM = 0.9
 """Of stochastic gradient descent."""
 
 
+class _Adam(torch.optim.Adam):
+    """PyTorch's Adam, whose steps do not import the compiler."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+
+
+class _Sgd(torch.optim.SGD):
+    """PyTorch's SGD, whose steps do not import the compiler."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.SGD.step))
+
+
+# An optimiser imports PyTorch's compiler, a second of every job that trains, only to say that it
+# must not be compiled. Nothing is compiled here; a method marked so is taken as it is.
+for _name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+    _plain = inspect.unwrap(getattr(torch.optim.Optimizer, _name))
+    setattr(_plain, "__dynamo_disable", _plain)
+
+
 def make_optimiser(network: nn.Module, name: str, learning_rate: float) -> torch.optim.Optimizer:
     """Adam, or stochastic gradient descent with momentum 0.9."""
     if name == "adam":
-        return torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
-    return torch.optim.SGD(network.parameters(), lr=learning_rate, momentum=MOMENTUM)
+        return _Adam(network.parameters(), lr=learning_rate, fused=True)
+    return _Sgd(network.parameters(), lr=learning_rate, momentum=MOMENTUM)
 
 
 def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:

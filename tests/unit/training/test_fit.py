@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +19,7 @@ from advlearn.support import finite
 from advlearn.support.errors import UserError
 from advlearn.training.adversarial import online_attack, retrain
 from advlearn.training.clean import train_clean
-from advlearn.training.fit import check_batch_size, shuffled, training_mode
+from advlearn.training.fit import check_batch_size, make_optimiser, shuffled, training_mode
 from advlearn.training.multilabel import all_scores, fit
 from tests.helpers.device import Waits
 
@@ -185,3 +189,43 @@ def test_no_training_step_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) 
     # 10 steps more: a look at each, or two looks more in all.
     assert waits(1, 80) - waits(1, 40) == 10
     assert waits(5, 80) - waits(5, 40) == 2
+
+
+PYTORCH: dict[str, Callable[[nn.Module], torch.optim.Optimizer]] = {
+    "adam": lambda network: torch.optim.Adam(network.parameters(), lr=0.01, fused=True),
+    "sgd": lambda network: torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("name", PYTORCH)
+def test_an_optimiser_takes_the_steps_of_pytorchs_own(name: str) -> None:
+    def trained(make: Callable[[nn.Module], torch.optim.Optimizer]) -> list[Tensor]:
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 3))
+        optimiser, x = make(network), torch.rand(30, 6)
+        for _ in range(20):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(network(x), torch.arange(30) % 3).backward()
+            optimiser.step()
+        return [parameter.detach() for parameter in network.parameters()]
+
+    own = trained(lambda network: make_optimiser(network, name, 0.01))
+    assert all(map(torch.equal, own, trained(PYTORCH[name])))
+
+
+def test_training_does_not_import_pytorchs_compiler() -> None:
+    """It takes a second, of which many a job has no more."""
+    code = """
+import sys
+import torch
+from advlearn.training.fit import make_optimiser
+for name in ("adam", "sgd"):
+    network = torch.nn.Linear(2, 2)
+    optimiser = make_optimiser(network, name, 0.1)
+    optimiser.zero_grad()
+    network(torch.ones(3, 2)).sum().backward()
+    optimiser.step()
+    optimiser.load_state_dict(optimiser.state_dict())
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
