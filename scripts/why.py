@@ -69,7 +69,9 @@ def jobs(output: str) -> Counter[tuple[str, str]]:
             rule, reason = head[1] or "", ""
         elif said := re.match(r"\s*reason: (.*)", line, re.IGNORECASE):
             reason = in_words(said[1])
-        elif command := re.match(r"\s*Shell command: python -m advlearn (\w+)(.*)", line):
+        elif command := re.match(
+            r"\s*Shell command: (?:\w+=\S* )?python -m advlearn (\w+)(.*)", line
+        ):
             study = re.search(r" --study (\w+)", command[2])
             rule = f"{study[1]}_{command[1]}" if study else command[1]
         if rule and reason:

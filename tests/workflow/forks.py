@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -91,7 +92,11 @@ def _become(request: dict[str, Any]) -> NoReturn:
         if not isinstance(status, int):  # as the interpreter does it at its end
             print(status, file=sys.stderr)
             status = 1
+    except BaseException:  # noqa: BLE001 (shown, as the interpreter does it)
+        traceback.print_exc()
     finally:
+        # What a process does at its end: the summary of a failed run is printed there.
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)  # never back into the loop of the server

@@ -41,7 +41,9 @@ def memories() -> tuple[int, ...]:
         return ()
     query = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(query, check=True, capture_output=True, text=True, timeout=20).stdout
+        told = subprocess.run(
+            query, check=True, capture_output=True, encoding="utf-8", errors="replace", timeout=20
+        ).stdout
         return tuple(int(line) for line in told.splitlines() if line.strip())
     except (OSError, ValueError, subprocess.SubprocessError):
         return ()

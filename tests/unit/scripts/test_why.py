@@ -20,7 +20,7 @@ localrule paper:
 [Thu Jan  1 00:00:00 1970]
 Job 17: Craft fgsm images in closest, seed 1
 Reason: Params have changed since last execution: before: '{"epsilon":0.1}' now: '{"epsilon":0.2}'
-Shell command: python -m advlearn craft --data a --out b 2>&1 | tee c
+Shell command: ADVLEARN_GPU_SHARE=625 python -m advlearn craft --data a --out b 2>&1 | tee c
 
 Job 18: Make the tables of study selective
 Reason: Params have changed since last execution: before: '0123456789abcdef' now: 'fedcba9876543210'
