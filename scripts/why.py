@@ -31,6 +31,7 @@ REASONS = (
     ("Rules with neither input nor output files are always executed", "it runs every time"),
 )
 
+_COMMAND = re.compile(r"\s*Shell command: (?:\w+=\S* )?python -m advlearn (\w+)(.*)")
 _DIGEST = re.compile("[0-9a-f]{16}")
 
 
