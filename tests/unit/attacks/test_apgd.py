@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import attacks, budgets
-from advlearn.attacks.apgd import Apgd, check_points
+from advlearn.attacks.apgd import Apgd, _adapt, check_points
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.deviations import build, negative_margin, targeted_dlr
 from advlearn.settings.attack import ApgdSettings, Norm
@@ -83,7 +83,9 @@ def in_the_papers_words(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.03), ("l2", 0.15)])
+@pytest.mark.parametrize(
+    ("norm", "epsilon"), [("linf", 0.002), ("linf", 0.03), ("l2", 0.02), ("l2", 0.15)]
+)
 def test_every_image_goes_the_way_of_the_paper(norm: Norm, epsilon: float) -> None:
     model = small_network("conv", torch.float64).eval()
     images, labels = labelled_images(model, dtype=torch.float64)
@@ -100,13 +102,38 @@ def test_every_image_goes_the_way_of_the_paper(norm: Norm, epsilon: float) -> No
                 model, solver.budget, one, label, starts[i : i + 1], 60
             )
             gradients += passes
-        torch.testing.assert_close(found[i : i + 1], expected, rtol=0, atol=1e-9)
+        torch.testing.assert_close(found[i : i + 1], expected, rtol=0, atol=1e-6)
     verdicts = robust_verdicts(
         model, images, labels, ApgdSettings(epsilon=epsilon, norm=norm, steps=60), 3, batch_size=7
     )
     assert verdicts.gradients == gradients
     assert verdicts.queries == 0
     assert 0 < int(verdicts.robust.sum()) < int(verdicts.clean.sum())
+
+
+def test_a_step_is_halved_by_either_condition() -> None:
+    # Too few rises; enough; enough, but no better than at the last check; so, but just halved.
+    rows = {
+        "rises": torch.tensor([7, 8, 8, 8]),
+        "halved": torch.tensor([False, False, False, True]),
+        "at_check": torch.tensor([1.0, 1.0, 3.0, 3.0]),
+        "value": torch.full((4,), 3.0),
+        "now": torch.full((4,), 2.0),
+        "length": torch.full((4,), 0.4),
+        "iterate": torch.zeros(4, 1),
+        "best": torch.ones(4, 1),
+        "gradient": torch.zeros(4, 1),
+        "best_gradient": torch.full((4, 1), 5.0),
+    }
+    _adapt(rows, 10)
+    halved = torch.tensor([True, False, True, False])
+    assert torch.equal(rows["halved"], halved)
+    assert torch.equal(rows["length"], torch.where(halved, 0.2, 0.4))
+    assert torch.equal(rows["now"], torch.where(halved, 3.0, 2.0))
+    assert torch.equal(rows["iterate"][:, 0], torch.where(halved, 1.0, 0.0))
+    assert torch.equal(rows["gradient"][:, 0], torch.where(halved, 5.0, 0.0))
+    assert torch.equal(rows["at_check"], torch.full((4,), 3.0))
+    assert not bool(rows["rises"].any())
 
 
 def test_a_run_begins_on_the_surface() -> None:

@@ -134,6 +134,40 @@ def test_a_query_changes_one_window(conv: nn.Module, batch: Batch) -> None:
     assert number == 40
 
 
+def test_a_query_of_the_l2_ball_moves_mass_from_one_window_into_another() -> None:
+    clean = torch.full((3, 2, 20, 20), 0.5, dtype=torch.float64)
+    solver = square(epsilon=0.3, norm="l2", queries=100)
+    best = solver.starts(clean, 0, 0)
+    signs = torch.tensor([1.0, -1.0], dtype=torch.float64).reshape(2, 1, 1)
+    # Apart, one upon the other, and overlapping.
+    for first, second in (((0.1, 0.2), (0.9, 0.8)), ((0.4, 0.4), (0.4, 0.4)), ((0, 0), (0.1, 0))):
+        number = 30
+        side = solver.window(number, clean.shape)
+        after = solver._moved_mass(clean, best, number, [*first, *second, 0.7], signs) - clean
+        before = best - clean
+        into, out = torch.zeros((2, 20, 20), dtype=torch.bool)
+        for mask, (row, column) in ((into, first), (out, second)):
+            top, left = (int(at * (21 - side)) for at in (row, column))
+            mask[top : top + side, left : left + side] = True
+        # No box is in the way: the length stays, and so does what lies in neither window.
+        torch.testing.assert_close(
+            solver.budget.distance(clean, clean + after), clean.new_full((3,), 0.3)
+        )
+        rest = ~(into | out)
+        torch.testing.assert_close(after[:, :, rest], before[:, :, rest])
+        assert not bool(after[:, :, out & ~into].any())
+        torch.testing.assert_close(
+            after[:, :, into].square().sum(2), before[:, :, into | out].square().sum(2)
+        )
+        # What was there and the peaks of the query's signs have equal parts in the window.
+        old = before[:, :, into].reshape(3, 2, side, side)
+        new = old / old.square().sum((2, 3), keepdim=True).sqrt() + signs * _peaks(side, old.dtype)
+        found = after[:, :, into].reshape(new.shape)
+        scale = (found * new).sum((2, 3), keepdim=True) / new.square().sum((2, 3), keepdim=True)
+        torch.testing.assert_close(found, scale * new)
+        assert bool((scale > 0).all())
+
+
 def test_images_without_rows_and_columns_are_refused() -> None:
     network = nn.Linear(6, 3)
     images = torch.rand((4, 6))
