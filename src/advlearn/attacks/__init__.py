@@ -18,6 +18,8 @@ __all__ = ["ATTACKS", "Attack", "build"]
 ATTACKS: dict[str, str] = {
     "fgsm": "advlearn.attacks.fgsm",
     "pgd": "advlearn.attacks.pgd",
+    "apgd": "advlearn.attacks.apgd",
+    "square": "advlearn.attacks.square",
 }
 """Registered attacks and the modules that build them; imported only when asked for."""
 

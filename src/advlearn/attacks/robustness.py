@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from advlearn import attacks
 from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.ascent import ProjectedAscent, check_inputs
+from advlearn.attacks.best_point import BestPointAttack, Standing, still_correct
 from advlearn.attacks.min_effort import broadcast_like
 from advlearn.budgets import LinfBall
 from advlearn.learners.batches import halving, images_at_once, in_batches
 from advlearn.learners.recording import WORTH, RepeatedStep
 from advlearn.metrics.logits import check_classes, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
-from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.settings.attack import EvaluationSettings, FgsmSettings, PgdSettings
 from advlearn.support.errors import UserError
 from advlearn.support.finite import deferred, look_every
 from advlearn.support.seeds import derive_seed
@@ -47,22 +48,25 @@ class RobustVerdicts:
         clean: bool (n,), classified correctly without attack.
         robust: bool (n,), classified correctly without and at every iterate of the attack.
         adversarial: (n, ...), the image that decided: the clean one where it is already
-            misclassified, the first iterate that fools the model, else the last iterate.
+            misclassified, the first iterate that fools the model, else the last iterate or, of
+            APGD and Square Attack, the best point.
         gradients: number of (image, step) pairs whose gradient was computed; on a GPU a decided
             image stays in the batch for some steps.
+        queries: number of (image, query) pairs of attacks that use no gradient.
     """
 
     clean: Tensor
     robust: Tensor
     adversarial: Tensor
     gradients: int
+    queries: int = 0
 
 
 def robust_verdicts(
     model: nn.Module,
     images: Tensor,
     labels: Tensor,
-    settings: Settings,
+    settings: EvaluationSettings,
     seed: int,
     batch_size: int | None = None,
     clean: Tensor | None = None,
@@ -95,15 +99,15 @@ def worst_case_verdicts(
     model: nn.Module,
     images: Tensor,
     labels: Tensor,
-    settings: Sequence[Settings],
+    settings: Sequence[EvaluationSettings],
     seed: int,
     batch_size: int | None = None,
     clean: Tensor | None = None,
 ) -> RobustVerdicts:
     """An image is robust if it withstands each of several attacks, each run on the survivors.
 
-    The usual list is PGD with restarts on the cross-entropy and on the difference-of-logits ratio:
-    one gradient may vanish or mislead where the other does not (Croce and Hein 2020).
+    The usual list is :func:`advlearn.settings.attack.strong_attacks`: one gradient may vanish or
+    mislead where another does not, and Square Attack needs none (Croce and Hein 2020).
 
     Args:
         model: as for :func:`robust_verdicts`, like all others but
@@ -134,49 +138,40 @@ def worst_case_verdicts(
             f" {len(images)} images",
             remedy="pass a bool tensor of shape (n,), or leave it out",
         )
-    adversarial = images.clone()
-    gradients = 0
     with frozen(model):
         fast = accelerated(model, images[:16])
         size = images_at_once(fast, images, on_cpu=ON_CPU, gradient=True, asked=batch_size)
         if clean is None:
-            clean = _correct(fast, images, labels, size)
-        robust = clean.clone()
+            clean = still_correct(fast, images, labels, size)
+        standing = Standing(clean.clone(), images.clone())
         for number, solver in enumerate(solvers):
             # The first attack has the seed itself: then its starts are those of attack.run.
             own_seed = seed if number == 0 else derive_seed(seed, "attack", number)
+            if isinstance(solver, BestPointAttack):
+                solver.pursue(fast, images, labels, standing, own_seed, size)
+                continue
             problem = MaxEffectProblem(solver.budget, solver.deviation, fast)
             for restart in range(solver.restarts):
-                survivors = robust.nonzero().squeeze(1)
+                survivors = standing.robust.nonzero().squeeze(1)
                 if len(survivors) == 0:
                     break
                 starts = solver.starts(images, own_seed, restart)
-                run = _Run(solver, problem, images, labels, starts, robust, adversarial)
-                gradients += run.attack(survivors, size)
-    solvers[0].budget.check(images, adversarial)
-    return RobustVerdicts(clean, robust, adversarial, gradients)
+                run = _Run(solver, problem, images, labels, starts, standing)
+                standing.gradients += run.attack(survivors, size)
+    solvers[0].budget.check(images, standing.adversarial)
+    return RobustVerdicts(
+        clean, standing.robust, standing.adversarial, standing.gradients, standing.queries
+    )
 
 
-def _solver(settings: Settings) -> ProjectedAscent:
+def _solver(settings: EvaluationSettings) -> ProjectedAscent | BestPointAttack:
     solver = attacks.build(settings)
-    assert isinstance(solver, ProjectedAscent)
+    assert isinstance(solver, ProjectedAscent | BestPointAttack)
     return solver
 
 
-def _correct(model: nn.Module, images: Tensor, labels: Tensor, size: int) -> Tensor:
-    right = torch.zeros_like(labels, dtype=torch.bool)
-
-    def judge(part: slice) -> None:
-        logits = logits_of(model, images[part])
-        check_classes(labels[part], logits.shape[1])
-        right[part] = logits.argmax(1) == labels[part]
-
-    in_batches(len(images), size, judge)
-    return right
-
-
 class _Run:
-    """One run of one attack; writes into ``robust`` and ``adversarial``.
+    """One run of projected ascent; writes into ``standing``.
 
     Each row of the batch is a slot: when its image is decided, the next image of the queue moves
     in; without a queue the slot is closed. Where the device's memory does not suffice, the images
@@ -190,12 +185,11 @@ class _Run:
         images: Tensor,
         labels: Tensor,
         starts: Tensor,
-        robust: Tensor,
-        adversarial: Tensor,
+        standing: Standing,
     ) -> None:
         self._solver, self._problem = solver, problem
         self._images, self._labels, self._starts = images, labels, starts
-        self._robust, self._adversarial = robust, adversarial
+        self._robust, self._adversarial = standing.robust, standing.adversarial
         self._queue = self._active = torch.empty(0, dtype=torch.int64, device=images.device)
         # Images with all their steps done; they need one forward pass more, and no gradient.
         self._finished: list[tuple[Tensor, Tensor]] = []

@@ -1,7 +1,8 @@
 """An evaluation that distrusts itself: checks that fail where an attack or its use is broken.
 
 After the checks of AutoAttack and of Carlini et al. (2019), "On evaluating adversarial
-robustness": attacks without effect, gradients that vanish, perturbations that leave the budget.
+robustness": attacks without effect, gradients that vanish, perturbations that leave the budget, and
+an attack that another one of the same budget beats which should be no stronger.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from advlearn import attacks, budgets, deviations
 from advlearn.attacks.robustness import ON_CPU, robust_verdicts
 from advlearn.learners.batches import images_at_once, in_batches
 from advlearn.problem.evasion import MaxEffectProblem, frozen
-from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.settings.attack import (
+    ApgdSettings,
+    EvaluationSettings,
+    FgsmSettings,
+    PgdSettings,
+    SquareSettings,
+)
 from advlearn.support.errors import BudgetViolation, UserError
 
 
@@ -70,12 +77,7 @@ def sanity_checks(
         UserError: no images, or a network whose logits or gradients are not finite: no check of
             its numbers could mean anything.
     """
-    if not len(images):
-        raise UserError(
-            "an evaluation is checked on at least one image",
-            where=f"images of shape {tuple(images.shape)}",
-            remedy="give a few hundred images",
-        )
+    _check_some(images)
 
     def accuracy(multiple: float) -> tuple[float, float]:
         # The step follows the radius, else a small radius is attacked with steps across the ball.
@@ -124,6 +126,71 @@ def sanity_checks(
         )
     )
     return checks
+
+
+def strength_checks(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    settings: FgsmSettings | PgdSettings | ApgdSettings,
+    seed: int,
+    queries: int = 1000,
+    batch_size: int | None = None,
+) -> list[SanityCheck]:
+    """Compare one attack on one model with others of the same norm and radius.
+
+    - ``iterative_not_weaker``: the robust accuracy of an iterative attack (the given one, or PGD
+      where that is FGSM) is at most that of FGSM, whose one step is among those it could take.
+    - ``white_box_not_weaker``: the robust accuracy of the given attack, which knows the gradient,
+      is at most that of Square Attack, which does not.
+
+    Either fails where gradients are masked (Athalye, Carlini and Wagner 2018, "Obfuscated
+    gradients give a false sense of security", section 3.1), and where the attack is too weak. One
+    percent is allowed, as in :func:`sanity_checks`.
+
+    Args:
+        model: network (n, ...) -> logits (n, k).
+        images: clean images (n, channels, height, width), n >= 1; a few hundred are enough.
+        labels: int64 (n,).
+        settings: the attack.
+        seed: seed of all attacks.
+        queries: of Square Attack.
+        batch_size: images in one pass; by default by the device.
+
+    Raises:
+        UserError: no images, or as for :func:`advlearn.attacks.robustness.robust_verdicts`.
+    """
+    _check_some(images)
+
+    def accuracy(attack: EvaluationSettings) -> float:
+        found = robust_verdicts(model, images, labels, attack, seed, batch_size)
+        return float(found.robust.double().mean())
+
+    norm, epsilon = settings.norm, settings.epsilon
+    given = accuracy(settings)
+    if isinstance(settings, FgsmSettings):
+        one_step, iterative = given, accuracy(PgdSettings(norm=norm, epsilon=epsilon))
+    else:
+        one_step, iterative = accuracy(FgsmSettings(norm=norm, epsilon=epsilon)), given
+    black_box = accuracy(SquareSettings(norm=norm, epsilon=epsilon, queries=queries))
+    return [
+        _not_weaker("iterative_not_weaker", iterative, f"FGSM's {one_step:.4f}", one_step),
+        _not_weaker("white_box_not_weaker", given, f"Square Attack's {black_box:.4f}", black_box),
+    ]
+
+
+def _not_weaker(check: str, value: float, whose: str, other: float) -> SanityCheck:
+    expected = f"robust accuracy at most 0.01 above {whose}"
+    return SanityCheck(check, expected, value, value - other <= 0.01)
+
+
+def _check_some(images: Tensor) -> None:
+    if not len(images):
+        raise UserError(
+            "an evaluation is checked on at least one image",
+            where=f"images of shape {tuple(images.shape)}",
+            remedy="give a few hundred images",
+        )
 
 
 def _share_without_gradient(

@@ -74,6 +74,19 @@ class Budget(ABC):
         shift = self.random_shift(clean.shape, clean.dtype, generator)
         return self.project(clean, shift.to(clean.device).add_(clean))
 
+    def random_border(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """A random point of each ball's surface, then clipped to the box.
+
+        A point of :meth:`random_start`'s before clipping, moved outwards to the surface: for the L2
+        ball uniform there. Drawn as it is.
+        """
+        shift = self.random_shift(clean.shape, clean.dtype, generator)
+        length = self.distance(torch.zeros_like(shift), shift)
+        # A ball of radius 0 has no surface: its points stay where they are.
+        outwards = torch.where(length > 0, self.epsilon / length, 0).to(shift.dtype)
+        shift.mul_(outwards.reshape(-1, *([1] * (shift.ndim - 1))))
+        return self.project(clean, shift.to(clean.device).add_(clean))
+
     @abstractmethod
     def random_shift(
         self, shape: torch.Size, dtype: torch.dtype, generator: torch.Generator

@@ -14,9 +14,24 @@ from typing import TYPE_CHECKING, Any
 from advlearn.support.errors import unknown_name
 
 if TYPE_CHECKING:
-    from advlearn.deviations.logits import Deviation, cross_entropy, dlr, margin, negative_margin
+    from advlearn.deviations.logits import (
+        Deviation,
+        cross_entropy,
+        dlr,
+        margin,
+        negative_margin,
+        targeted_dlr,
+    )
 
-__all__ = ["Deviation", "build", "cross_entropy", "dlr", "margin", "negative_margin"]
+__all__ = [
+    "Deviation",
+    "build",
+    "cross_entropy",
+    "dlr",
+    "margin",
+    "negative_margin",
+    "targeted_dlr",
+]
 
 _LOGITS = "advlearn.deviations.logits"
 _NAMES = ("cross_entropy", "dlr", "negative_margin")

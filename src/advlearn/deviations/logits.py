@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from advlearn.settings.attack import TARGETED_DLR_CLASSES
 from advlearn.support.errors import UserError
 
 Deviation = Callable[[Tensor, Tensor], Tensor]
@@ -51,3 +52,27 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
         )
     top = logits.topk(3, dim=1).values
     return -margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
+
+
+def targeted_dlr(logits: Tensor, goals: Tensor) -> Tensor:
+    """Targeted difference-of-logits ratio, (n,) (Croce and Hein 2020, equation 7).
+
+    ``-(z_y - z_t) / (z_(1) - (z_(3) + z_(4)) / 2)`` with the sorted logits as for :func:`dlr`; an
+    attacker who is sent to one class t after the other finds what the nearest class hides.
+
+    Args:
+        logits: (n, k).
+        goals: int64 (n, 2), the label y and the target t of each image.
+
+    Raises:
+        UserError: fewer than four classes.
+    """
+    if logits.shape[1] < TARGETED_DLR_CLASSES:
+        raise UserError(
+            "the targeted difference-of-logits ratio needs at least four classes",
+            where=f"key 'deviation', value 'targeted_dlr', with {logits.shape[1]} classes",
+            remedy="use deviation 'cross_entropy', 'negative_margin' or, from 3 classes, 'dlr'",
+        )
+    top = logits.topk(4, dim=1).values
+    label, target = logits.gather(1, goals).unbind(1)
+    return (target - label) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)

@@ -1,7 +1,8 @@
 """Settings of the attacks on images; the key ``name`` says which attack they belong to.
 
-FGSM and PGD have a radius and are what study 1 is configured with. Carlini and Wagner's attack and
-DeepFool look for the shortest perturbation and have none: they are for use from Python.
+FGSM and PGD have a radius and are what study 1 is configured with. APGD and Square Attack have one,
+too; they judge networks and are for use from Python, like Carlini and Wagner's attack and DeepFool,
+which look for the shortest perturbation and have no radius.
 """
 
 from __future__ import annotations
@@ -19,10 +20,19 @@ from advlearn.support.errors import UserError, told_apart, unknown_name
 Norm = Literal["linf", "l2"]
 DeviationName = Literal["cross_entropy", "dlr", "negative_margin"]
 
+ApgdDeviationName = Literal["cross_entropy", "dlr", "negative_margin", "targeted_dlr"]
+
 DLR_CLASSES = 3
 """Classes that the difference-of-logits ratio needs at least."""
 
+TARGETED_DLR_CLASSES = 4
+"""Classes that the targeted difference-of-logits ratio needs at least."""
+
 ATTACK_NAMES: tuple[str, ...] = ("fgsm", "pgd")
+"""Attacks that a configuration may name: networks are trained with them."""
+
+EVALUATION_ATTACKS: tuple[str, ...] = ("apgd", "square")
+"""Attacks with a radius that judge networks; no configuration names them."""
 
 
 def check_radius(epsilon: float, norm: Norm, n_pixels: int | None = None) -> str:
@@ -132,7 +142,90 @@ class PgdSettings(Settings):
         return 2.5 * self.epsilon / self.steps if self.step_size is None else self.step_size
 
 
-def _check_epsilon(settings: FgsmSettings | PgdSettings) -> None:
+class ApgdSettings(Settings):
+    """Auto-PGD (Croce and Hein 2020): projected ascent that chooses the length of its steps."""
+
+    name: Literal["apgd"] = Field(default="apgd", description="Which attack these settings are of.")
+    epsilon: float = Field(
+        default=0.3,
+        ge=0,
+        description="Radius of the perturbation ball; pixels are in [0, 1].",
+    )
+    norm: Norm = Field(default="linf", description="Norm of the perturbation ball.")
+    steps: int = Field(default=100, ge=1, le=100_000, description="Gradient steps of each run.")
+    restarts: int = Field(
+        default=1, ge=1, le=1000, description="Independent runs; with targets, for each of them."
+    )
+    deviation: ApgdDeviationName = Field(
+        default="cross_entropy",
+        description="What the attack makes as large as it can. targeted_dlr: the difference-of-"
+        "logits ratio towards one class after the other; it needs four classes.",
+    )
+    targets: int | None = Field(
+        default=9,
+        ge=1,
+        description="Of targeted_dlr: most classes that are aimed at, those with the largest clean"
+        " logits first; null means all but the label.",
+    )
+
+    @model_validator(mode="after")
+    def _within_the_box(self) -> Self:
+        _check_epsilon(self)
+        return self
+
+
+class SquareSettings(Settings):
+    """Square Attack (Andriushchenko et al. 2020): random search with patches, no gradient."""
+
+    name: Literal["square"] = Field(
+        default="square", description="Which attack these settings are of."
+    )
+    epsilon: float = Field(
+        default=0.3,
+        ge=0,
+        description="Radius of the perturbation ball; pixels are in [0, 1].",
+    )
+    norm: Norm = Field(default="linf", description="Norm of the perturbation ball.")
+    queries: int = Field(
+        default=5000, ge=1, le=1_000_000, description="Changes that each run tries."
+    )
+    restarts: int = Field(default=1, ge=1, le=1000, description="Independent runs.")
+    share: float = Field(
+        default=0.8, gt=0, le=1, description="Share of an image's pixels in the first patches."
+    )
+
+    @model_validator(mode="after")
+    def _within_the_box(self) -> Self:
+        _check_epsilon(self)
+        return self
+
+
+EvaluationSettings = FgsmSettings | PgdSettings | ApgdSettings | SquareSettings
+"""Settings of any attack with a radius: what networks are judged with."""
+
+
+def strong_attacks(norm: Norm, epsilon: float, n_classes: int) -> tuple[EvaluationSettings, ...]:
+    """The attacks whose worst case says how robust a network is, the cheapest first.
+
+    APGD on the cross-entropy, APGD on the targeted difference-of-logits ratio and Square Attack:
+    AutoAttack (Croce and Hein 2020) without FAB.
+
+    Args:
+        norm: of the ball.
+        epsilon: its radius.
+        n_classes: of the network; with three the ratio has no target, with two it is the margin.
+    """
+    second: ApgdDeviationName = "targeted_dlr"
+    if n_classes < TARGETED_DLR_CLASSES:
+        second = "dlr" if n_classes >= DLR_CLASSES else "negative_margin"
+    return (
+        ApgdSettings(norm=norm, epsilon=epsilon),
+        ApgdSettings(norm=norm, epsilon=epsilon, deviation=second),
+        SquareSettings(norm=norm, epsilon=epsilon),
+    )
+
+
+def _check_epsilon(settings: EvaluationSettings) -> None:
     wrong = check_radius(settings.epsilon, settings.norm)
     if wrong:
         raise WrongKey("epsilon", wrong)
@@ -181,8 +274,14 @@ LIBRARY_ATTACKS: tuple[str, ...] = ("cw", "deepfool")
 """Attacks without a radius: modules of :mod:`advlearn.attacks` that no configuration names."""
 
 
-def _has_a_radius(values: Any) -> Any:
+def _trains(values: Any) -> Any:
     name = values.get("name") if isinstance(values, Mapping) else None
+    if name in EVALUATION_ATTACKS:
+        raise ValueError(
+            f"attack {name!r} judges networks and does not train them, which study 1 needs: use one"
+            f" of {str(ATTACK_NAMES)[1:-1]}; from Python it is advlearn.attacks.{name}"
+            " (docs/own-attack.md)"
+        )
     if name in LIBRARY_ATTACKS:
         raise ValueError(
             f"attack {name!r} looks for the shortest perturbation and has no radius, at which"
@@ -193,7 +292,7 @@ def _has_a_radius(values: Any) -> Any:
 
 
 AttackSettings = Annotated[
-    FgsmSettings | PgdSettings, Field(discriminator="name"), BeforeValidator(_has_a_radius)
+    FgsmSettings | PgdSettings, Field(discriminator="name"), BeforeValidator(_trains)
 ]
 
 _ADAPTER: TypeAdapter[FgsmSettings | PgdSettings] = TypeAdapter(AttackSettings)

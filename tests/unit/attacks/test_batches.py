@@ -16,7 +16,13 @@ from advlearn.attacks.cw import CarliniWagner
 from advlearn.attacks.deepfool import DeepFool
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
-from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.settings.attack import (
+    ApgdSettings,
+    EvaluationSettings,
+    FgsmSettings,
+    PgdSettings,
+    SquareSettings,
+)
 from advlearn.settings.topk import METHODS, Method, authors, sound
 from advlearn.support import finite
 from advlearn.support.checkpoint import Checkpoint
@@ -31,6 +37,8 @@ Found = list[Tensor]
 Run = Callable[[nn.Module, Tensor, Tensor], Found]
 
 PGD = PgdSettings(epsilon=0.05, steps=4, restarts=2)
+APGD = ApgdSettings(epsilon=0.02, steps=6, restarts=2)
+SQUARE = SquareSettings(epsilon=0.02, queries=11, restarts=2)
 
 
 def verdicts(model: nn.Module, images: Tensor, labels: Tensor) -> Found:
@@ -51,6 +59,14 @@ RUNS: dict[str, Run] = {
     "pgd": lambda m, x, y: [attacks.build(PGD).run(m, x, y, 1)],
     "pgd l2": lambda m, x, y: [
         attacks.build(PgdSettings(epsilon=0.3, norm="l2", steps=3)).run(m, x, y, 1)
+    ],
+    "apgd": lambda m, x, y: [attacks.build(APGD).run(m, x, y, 1)],
+    "apgd l2": lambda m, x, y: [
+        attacks.build(ApgdSettings(epsilon=0.1, norm="l2", steps=7)).run(m, x, y, 1)
+    ],
+    "square": lambda m, x, y: [attacks.build(SQUARE).run(m, x, y, 1)],
+    "square l2": lambda m, x, y: [
+        attacks.build(SquareSettings(epsilon=0.1, norm="l2", queries=9)).run(m, x, y, 1)
     ],
     "verdicts": verdicts,
     "cw": min_effort(CarliniWagner(steps=8, searches=2, initial_const=1.0)),
@@ -78,7 +94,7 @@ def multilabel(method: Method) -> Run:
 
 
 # What makes its steps without looking; the comparator `projected` sorts images by its radii.
-QUEUES = ["pgd", "pgd l2", "verdicts"]
+QUEUES = ["pgd", "pgd l2", "apgd", "apgd l2", "square", "square l2", "verdicts"]
 QUEUES += [f"topk {method}" for method in METHODS if method != "projected"]
 CASES: dict[str, Run] = RUNS | {f"topk {method}": multilabel(method) for method in METHODS}
 
@@ -204,11 +220,12 @@ def test_every_kind_of_success_every_few_steps(
     torch.testing.assert_close(found.clean_logits, expected.clean_logits)
 
 
+@pytest.mark.parametrize("settings", [PGD, APGD, SQUARE], ids=lambda settings: settings.name)
 def test_a_killed_attack_resumes_with_batches_of_another_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: EvaluationSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, images, labels = given("pgd")
-    solver = attacks.build(PGD)
+    solver = attacks.build(settings)
     expected = solver.run(model, images, labels, 1)
     sizes = iter([2, 7, 3, 5, 1, 4] * 20)
     found: list[Tensor] = []

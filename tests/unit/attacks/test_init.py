@@ -6,22 +6,22 @@ import sys
 import pytest
 
 from advlearn import attacks
-from advlearn.settings.attack import ATTACK_NAMES
+from advlearn.settings.attack import ATTACK_NAMES, EVALUATION_ATTACKS
 from advlearn.support.errors import UserError
 
 
 class Unknown:
-    name = "apgdd"
+    name = "pdg"
 
 
 def test_unknown_attack_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match="unknown attack 'apgdd'") as caught:
+    with pytest.raises(UserError, match="unknown attack 'pdg'") as caught:
         attacks.build(Unknown())
-    assert "fgsm, pgd" in caught.value.remedy
+    assert "apgd, fgsm, pgd, square" in caught.value.remedy
 
 
 def test_registry_and_settings_name_the_same_attacks() -> None:
-    assert sorted(attacks.ATTACKS) == sorted(ATTACK_NAMES)
+    assert sorted(attacks.ATTACKS) == sorted(ATTACK_NAMES + EVALUATION_ATTACKS)
 
 
 def test_the_registry_and_the_settings_need_no_torch() -> None:

@@ -26,7 +26,14 @@ from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex import knn_graph
 from advlearn.metrics.accuracy import correct
 from advlearn.problem import BilevelProblem
-from advlearn.settings.attack import CwSettings, DeepFoolSettings, FgsmSettings, PgdSettings
+from advlearn.settings.attack import (
+    ApgdSettings,
+    CwSettings,
+    DeepFoolSettings,
+    FgsmSettings,
+    PgdSettings,
+    SquareSettings,
+)
 from advlearn.settings.topk import METHODS, TopkAttackSettings
 from tests.helpers import hostile
 
@@ -63,6 +70,14 @@ RUNS: dict[str, Run] = {
     "pgd l2": lambda m, x, y: attacks.build(
         PgdSettings(epsilon=1, norm="l2", steps=2, restarts=2)
     ).run(m, x, y, 0),
+    "apgd": lambda m, x, y: attacks.build(ApgdSettings(epsilon=0.1, steps=6)).run(m, x, y, 0),
+    "apgd l2": lambda m, x, y: attacks.build(
+        ApgdSettings(epsilon=1, norm="l2", steps=6, deviation="dlr", restarts=2)
+    ).run(m, x, y, 0),
+    "square": lambda m, x, y: attacks.build(SquareSettings(epsilon=0.1, queries=6)).run(m, x, y, 0),
+    "square l2": lambda m, x, y: attacks.build(SquareSettings(epsilon=1, norm="l2", queries=6)).run(
+        m, x, y, 0
+    ),
     "verdicts": lambda m, x, y: robust_verdicts(m, x, y, PGD, 0, batch_size=3),
     "sanity": lambda m, x, y: sanity_checks(m, x, y, PGD, 0),
     "cw": lambda m, x, y: cw.build(CwSettings(steps=8)).solve(m, x, y),
@@ -112,6 +127,7 @@ def test_budgets_write_into_nothing(norm: str, numbers: list[float], expanded: b
     budget.distance(clean, gradient)
     budget.distance(clean.double(), gradient.double())
     budget.random_start(clean, torch.Generator().manual_seed(0))
+    budget.random_border(clean, torch.Generator().manual_seed(0))
     assert torch.equal(gradient, kept)
     assert torch.equal(clean, images)
 

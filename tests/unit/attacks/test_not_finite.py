@@ -13,16 +13,23 @@ from torch import Tensor, nn
 from advlearn import attacks
 from advlearn.attacks import cw, deepfool, topk
 from advlearn.attacks.robustness import robust_verdicts, worst_case_verdicts
-from advlearn.attacks.sanity import sanity_checks
+from advlearn.attacks.sanity import sanity_checks, strength_checks
 from advlearn.budgets import L2Ball
-from advlearn.settings.attack import CwSettings, DeepFoolSettings, FgsmSettings, PgdSettings
+from advlearn.settings.attack import (
+    ApgdSettings,
+    CwSettings,
+    DeepFoolSettings,
+    FgsmSettings,
+    PgdSettings,
+    SquareSettings,
+)
 from advlearn.settings.topk import TopkAttackSettings
 from advlearn.support import finite
 from advlearn.support.errors import UserError
 from tests.helpers import hostile
 from tests.helpers.networks import layers
 
-SHAPE, N = (1, 8, 8), 12
+SHAPE, N, CLASSES = (1, 8, 8), 12, 4
 Run = Callable[[nn.Module, Tensor, Tensor], Any]
 
 PGD = PgdSettings(epsilon=0.1, steps=3)
@@ -34,6 +41,11 @@ RADIUS: dict[str, Any] = {
     "pgd restarts": PgdSettings(epsilon=0.1, steps=2, restarts=2),
     "pgd dlr": PgdSettings(epsilon=0.1, steps=2, deviation="dlr"),
     "pgd margin": PgdSettings(epsilon=0.1, steps=2, deviation="negative_margin"),
+    "apgd": ApgdSettings(epsilon=0.1, steps=6),
+    "apgd l2": ApgdSettings(epsilon=1, norm="l2", steps=3, restarts=2),
+    "apgd targeted": ApgdSettings(epsilon=0.1, steps=2, deviation="targeted_dlr", targets=None),
+    "square": SquareSettings(epsilon=0.1, queries=6),
+    "square l2": SquareSettings(epsilon=1, norm="l2", queries=6),
 }
 
 
@@ -45,7 +57,7 @@ def on_top_k(method: Any) -> Run:
     settings = TopkAttackSettings(method=method, iterations=12, clean_map="arctanh")
 
     def run(model: nn.Module, x: Tensor, y: Tensor) -> Any:
-        relevant = nn.functional.one_hot(y, 3).bool()
+        relevant = nn.functional.one_hot(y, CLASSES).bool()
         relevant[:, 0] = True
         return topk.run(model, x, topk.TopkTargets(relevant, relevant, 1), settings, 5)
 
@@ -63,7 +75,11 @@ RUNS: dict[str, Run] = {
     "verdicts fgsm": lambda m, x, y: robust_verdicts(m, x, y, RADIUS["fgsm"], 0),
     "verdicts pgd": lambda m, x, y: robust_verdicts(m, x, y, PGD, 0, batch_size=5),
     "worst case": lambda m, x, y: worst_case_verdicts(m, x, y, [RADIUS["fgsm"], PGD], 0),
+    "worst case strong": lambda m, x, y: worst_case_verdicts(
+        m, x, y, [RADIUS["apgd"], RADIUS["square"]], 0
+    ),
     "sanity": lambda m, x, y: sanity_checks(m, x, y, PGD, 0),
+    "strength": lambda m, x, y: strength_checks(m, x, y, PGD, 0, queries=6),
     **{
         f"topk {method}": on_top_k(method)
         for method in ("tkmia", "tkml_ap_u", "ml_cw_u_a", "kfool", "projected")
@@ -71,12 +87,15 @@ RUNS: dict[str, Run] = {
 }
 # FGSM does not look at what it makes; Carlini and Wagner's variable has no black pixel.
 EXEMPT = {("brittle", "fg"), ("dark", "cw")}
+EXEMPT |= {(kind, "sq") for kind in ("still", "dark", "cut_off")}
+# Square Attack needs no gradient, so that none can be wrong.
+CLIMBERS = [name for name in RUNS if not name.startswith("square")]
 SINGLE = [name for name in RUNS if not name.startswith("topk")]
 
 
 def network(name: str) -> nn.Module:
     torch.manual_seed(3)
-    built: nn.Module = getattr(hostile, name)(None, SHAPE, 3)
+    built: nn.Module = getattr(hostile, name)(None, SHAPE, CLASSES)
     return built.eval()
 
 
@@ -94,7 +113,7 @@ def test_the_same_classifier_with_a_gradient_is_attacked(name: str) -> None:
     RUNS[name](model, *batch(model))
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", CLIMBERS)
 def test_a_gradient_that_is_nan(name: str) -> None:
     model = network("still")
     with pytest.raises(UserError, match=r"input gradients are not finite for \d+ of \d+ images"):
@@ -102,7 +121,7 @@ def test_a_gradient_that_is_nan(name: str) -> None:
 
 
 # Carlini and Wagner's variable has no image with a black pixel.
-@pytest.mark.parametrize("name", [name for name in RUNS if not name.startswith("cw")])
+@pytest.mark.parametrize("name", [name for name in CLIMBERS if not name.startswith("cw")])
 def test_a_gradient_that_is_nan_for_one_image(name: str) -> None:
     model = network("dark")
     images, labels = batch(model)
@@ -128,7 +147,7 @@ def test_log_probabilities_of_minus_infinity(name: str) -> None:
         RUNS[name](model, *batch(model))
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", CLIMBERS)
 def test_a_network_without_a_gradient(name: str) -> None:
     model = network("cut_off")
     with pytest.raises(UserError, match="no gradient with respect to its input"):
@@ -150,8 +169,8 @@ def test_logits_of_a_wrong_shape(name: str, shape: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda labels: labels + 3, "outside the network's 3 classes"),
-        (lambda labels: labels - 3, "the first class is 0"),
+        (lambda labels: labels + CLASSES, "outside the network's 4 classes"),
+        (lambda labels: labels - CLASSES, "the first class is 0"),
         (lambda labels: labels.double(), "whole numbers"),
         (lambda labels: labels[1:], "one label for each image"),
     ],
@@ -198,15 +217,15 @@ def test_labels_are_looked_at_before_a_loss(name: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(finite, "EVERY_ON_CPU", 4)
     model = network("plain")
     images, labels = batch(model)
-    with pytest.raises(UserError, match="outside the network's 3 classes"):
-        RUNS[name](model, images, labels + 3)
+    with pytest.raises(UserError, match="outside the network's 4 classes"):
+        RUNS[name](model, images, labels + CLASSES)
 
 
 def test_targets_of_another_number_of_labels() -> None:
     images, _ = batch(network("plain"))
     mask = torch.ones((N, 5), dtype=torch.bool)
     settings = TopkAttackSettings(method="tkmia", iterations=2)
-    with pytest.raises(UserError, match=r"shape \(1, 3\) for 1 images"):
+    with pytest.raises(UserError, match=r"shape \(1, 4\) for 1 images"):
         topk.run(network("plain"), images, topk.TopkTargets(mask, mask, 1), settings, 5)
     with pytest.raises(UserError, match="bool masks"):
         topk.TopkTargets(mask.long(), mask, 1)

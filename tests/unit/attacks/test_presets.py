@@ -21,7 +21,15 @@ from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex.graph import knn_graph
 from advlearn.learners.partitioners import build as partitioner
 from advlearn.problem import BilevelProblem
-from advlearn.settings.attack import CwSettings, DeepFoolSettings, FgsmSettings, PgdSettings
+from advlearn.settings.attack import (
+    ApgdSettings,
+    CwSettings,
+    DeepFoolSettings,
+    EvaluationSettings,
+    FgsmSettings,
+    PgdSettings,
+    SquareSettings,
+)
 from advlearn.settings.network import RetrainSettings
 from advlearn.settings.topk import sound
 from advlearn.support.errors import UserError
@@ -31,7 +39,7 @@ from tests.helpers.images import labelled_images, small_network
 Run = Callable[[Any], bool]
 
 
-def inside(settings: FgsmSettings | PgdSettings) -> Run:
+def inside(settings: EvaluationSettings) -> Run:
     """Max effect against a frozen network: more loss, inside the ball."""
 
     def run(build: Any) -> bool:
@@ -135,6 +143,8 @@ def clusters_merged(build: Any) -> bool:
 RUNS: dict[str, Run] = {
     "fgsm": inside(FgsmSettings(epsilon=0.05)),
     "pgd": inside(PgdSettings(epsilon=0.05, steps=5)),
+    "apgd": inside(ApgdSettings(epsilon=0.05, steps=5)),
+    "square": inside(SquareSettings(epsilon=0.05, queries=40)),
     "cw": shortest(CwSettings(steps=40, step_size=0.05, initial_const=1.0)),
     "deepfool": shortest(DeepFoolSettings(candidates=3)),
     "tkmia": out_of_the_top_k,

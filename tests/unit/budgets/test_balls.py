@@ -66,6 +66,20 @@ def test_random_starts_fill_the_ball() -> None:
 
 
 @pytest.mark.parametrize("ball", BALLS)
+@given(epsilon=st.floats(0, 2), seed=st.integers(0, 1000))
+@settings(max_examples=40)
+def test_random_borders_are_inside_and_as_far_out_as_the_box_lets(
+    ball: type[Budget], epsilon: float, seed: int
+) -> None:
+    clean = images(seed)
+    for budget in (ball(epsilon), ball(epsilon, Box(-9, 9))):
+        start = budget.random_border(clean, torch.Generator().manual_seed(seed))
+        budget.check(clean, start)
+    far = budget.distance(clean, start)
+    torch.testing.assert_close(far, torch.full_like(far, epsilon), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("ball", BALLS)
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=40)
 def test_maximiser_has_norm_one_and_attains_the_dual_norm(ball: type[Budget], seed: int) -> None:

@@ -5,7 +5,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advlearn.deviations import build, cross_entropy, dlr, margin, negative_margin
+from advlearn.deviations import (
+    build,
+    cross_entropy,
+    dlr,
+    margin,
+    negative_margin,
+    targeted_dlr,
+)
 from advlearn.support.errors import UserError
 
 LOGITS = torch.tensor([[3.0, 1.0, 0.0, -1.0], [0.5, 2.0, 1.5, 0.0]])
@@ -53,6 +60,20 @@ def test_dlr_needs_three_classes() -> None:
     with pytest.raises(UserError, match="three classes") as caught:
         dlr(LOGITS[:, :2], torch.tensor([0, 1]))
     assert "negative_margin" in caught.value.remedy
+
+
+def test_targeted_dlr_by_hand_and_without_shift_and_scale() -> None:
+    goals = torch.tensor([[0, 2], [2, 1]])
+    # (0 - 3) / (3 - (0 - 1) / 2) and (2 - 1.5) / (2 - (0.5 + 0) / 2)
+    expected = torch.tensor([-3 / 3.5, 0.5 / 1.75])
+    torch.testing.assert_close(targeted_dlr(LOGITS, goals), expected)
+    torch.testing.assert_close(targeted_dlr(3 * LOGITS + 7, goals), expected)
+
+
+def test_targeted_dlr_needs_four_classes() -> None:
+    with pytest.raises(UserError, match="four classes") as caught:
+        targeted_dlr(LOGITS[:, :3], torch.tensor([[0, 1], [2, 1]]))
+    assert "'dlr'" in caught.value.remedy
 
 
 def test_unknown_deviation() -> None:

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from advlearn.settings.attack import LIBRARY_ATTACKS, FgsmSettings, PgdSettings, attack_from_json
+from advlearn.settings.attack import (
+    EVALUATION_ATTACKS,
+    LIBRARY_ATTACKS,
+    ApgdSettings,
+    FgsmSettings,
+    PgdSettings,
+    SquareSettings,
+    attack_from_json,
+)
 from advlearn.support.errors import UserError
 
 SOURCES = Path(__file__).resolve().parents[3] / "src" / "advlearn"
@@ -36,6 +44,45 @@ def test_an_attack_without_radius_is_refused_with_the_reason(name: str) -> None:
         attack_from_json(f'{{"name": "{name}"}}')
     assert f"advlearn.attacks.{name}" in str(caught.value)
     assert (SOURCES / "attacks" / f"{name}.py").is_file()
+
+
+@pytest.mark.parametrize("name", EVALUATION_ATTACKS)
+def test_an_attack_that_judges_is_refused_where_one_trains(name: str) -> None:
+    with pytest.raises(UserError, match="judges networks") as caught:
+        attack_from_json(f'{{"name": "{name}"}}')
+    assert f"advlearn.attacks.{name}" in str(caught.value)
+    assert (SOURCES / "attacks" / f"{name}.py").is_file()
+
+
+def test_settings_of_judges_survive_json() -> None:
+    apgd = ApgdSettings(epsilon=0.1, norm="l2", deviation="targeted_dlr", targets=None)
+    assert ApgdSettings.from_json(apgd.to_json()) == apgd
+    square = SquareSettings(epsilon=0.1, queries=7, share=0.3)
+    assert SquareSettings.from_json(square.to_json()) == square
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (ApgdSettings, {"epsilon": 1.5}),
+        (ApgdSettings, {"epsilon": -0.1}),
+        (ApgdSettings, {"steps": 0}),
+        (ApgdSettings, {"restarts": 0}),
+        (ApgdSettings, {"targets": 0}),
+        (ApgdSettings, {"deviation": "hinge"}),
+        (ApgdSettings, {"step_size": 0.1}),
+        (SquareSettings, {"epsilon": 1.5}),
+        (SquareSettings, {"queries": 0}),
+        (SquareSettings, {"share": 0.0}),
+        (SquareSettings, {"share": 1.1}),
+        (SquareSettings, {"norm": "l1"}),
+    ],
+)
+def test_judges_with_values_out_of_range(
+    kind: type[ApgdSettings | SquareSettings], wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError):
+        kind.model_validate(wrong)
 
 
 @pytest.mark.parametrize(

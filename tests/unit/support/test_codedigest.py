@@ -34,7 +34,7 @@ def edit(file: Path) -> None:
 
 # What is imported by a name that is only known when the program runs.
 BY_NAME = {
-    "advlearn.attacks": ("attacks.fgsm", "attacks.pgd"),
+    "advlearn.attacks": tuple(f"attacks.{name}" for name in ("apgd", "fgsm", "pgd", "square")),
     "advlearn.budgets": ("budgets.balls", "budgets.base"),
     "advlearn.deviations": ("deviations.logits",),
     "advlearn.embeddings": tuple(f"embeddings.{name}" for name in ("identity", "pca", "tsne")),
