@@ -305,15 +305,10 @@ class _Run:
 
     def _replace(self, slots: Slots, free: Tensor) -> int:
         """Put images of the queue into the slots ``free``; how many of these are closed instead."""
-        newcomers = self._queue[: len(free)]
-        self._queue = self._queue[len(newcomers) :]
-        filled, closed = free[: len(newcomers)], free[len(newcomers) :]
-        slots["active"][filled] = newcomers
-        slots["label"][filled] = self._labels[newcomers]
-        slots["clean"][filled] = self._images[newcomers]
-        slots["iterate"][filled] = self._starts[newcomers]
-        for name in ("done", "fooled", "over"):
-            slots[name][filled] = 0
+        filled = self._move_in(slots, free)
+        closed = free[len(filled) :]
+        for name in ("fooled", "over"):
+            slots[name][filled] = False
         slots["closed"][closed] = True
         return len(closed)
 
@@ -329,20 +324,25 @@ class _Run:
             "done": torch.zeros_like(active),
         }
 
-    def _refill(self, slots: Slots, free: Tensor) -> None:
-        """Put images of the queue into the slots ``free``, and close those that stay free."""
+    def _move_in(self, slots: Slots, free: Tensor) -> Tensor:
+        """Put images of the queue into the slots ``free``; which of these are filled then."""
         newcomers = self._queue[: len(free)]
+        filled = free[: len(newcomers)]
         if len(newcomers):
-            filled = free[: len(newcomers)]
-            slots["active"][filled] = newcomers
             self._queue = self._queue[len(newcomers) :]
+            slots["active"][filled] = newcomers
             slots["label"][filled] = self._labels[newcomers]
             slots["clean"][filled] = self._images[newcomers]
             slots["iterate"][filled] = self._starts[newcomers]
             slots["done"][filled] = 0
-        if len(newcomers) < len(free):
+        return filled
+
+    def _refill(self, slots: Slots, free: Tensor) -> None:
+        """Put images of the queue into the slots ``free``, and close those that stay free."""
+        filled = self._move_in(slots, free)
+        if len(filled) < len(free):
             keep = torch.ones_like(slots["active"], dtype=torch.bool)
-            keep[free[len(newcomers) :]] = False
+            keep[free[len(filled) :]] = False
             for name, rows in slots.items():
                 slots[name] = rows[keep]
             self._active = slots["active"]

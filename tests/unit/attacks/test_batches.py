@@ -202,6 +202,21 @@ def test_waiting_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(waits.between.values()) >= 7
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_is_read_that_was_not_written(
+    case: str, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, images, labels = given(case)
+    expected = CASES[case](model, images, labels)
+    monkeypatch.setattr(finite, "EVERY_ON_CPU", every)
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    torch.set_deterministic_debug_mode("error")
+    assert bool(torch.empty(1).isnan())
+    compare(CASES[case](model, images, labels), expected)
+
+
 @pytest.mark.parametrize("success", ["removed", "strict"])
 @pytest.mark.parametrize("preset", [authors, sound])
 @pytest.mark.slow
