@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 from pydantic import Field
+from snakemake.utils import update_config
 
 from advlearn.config import Config, load_file
 from advlearn.settings.base import Settings
@@ -21,6 +22,9 @@ from advlearn.settings.topk import PRESETS
 from scripts import configuration
 
 ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "config").glob("*.yaml")) + sorted(
+    (ROOT / "config/scenarios").glob("*.yaml")
+)
 
 # Groups of settings, whose keys are described one by one, and three lists of names. To be emptied.
 NOT_YET_DESCRIBED = {
@@ -244,3 +248,27 @@ def test_errors_name_keys_by_their_whole_path() -> None:
         for match in named.finditer(path.read_text(encoding="utf-8"))
     ]
     assert not found
+
+
+def as_texts(value: Any) -> Any:
+    """Values as Snakemake hands mappings and lists of ``--config`` over: whole numbers are text."""
+    if isinstance(value, dict):
+        return {key: as_texts(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [as_texts(part) for part in value]
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_values_of_the_command_line_are_those_of_a_file(path: Path) -> None:
+    values = full_run()
+    update_config(values, yaml.safe_load(path.read_text(encoding="utf-8")))
+    texts = as_texts(values)
+    assert texts["seeds"][0] == "0"
+    read, written = Config.model_validate(texts), Config.model_validate(values)
+    laid_over = {"topk": {"attack", "by_method"}}  # kept as they are, read in attack_of
+    assert read.model_dump(exclude=laid_over) == written.model_dump(exclude=laid_over)
+    for method in written.topk.methods:
+        assert read.topk.attack_of(method) == written.topk.attack_of(method)

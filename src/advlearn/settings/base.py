@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from advlearn.settings.keys import keys_at
 from advlearn.support.errors import UserError, did_you_mean
@@ -55,8 +55,13 @@ EachOnce = AfterValidator(_each_once)
 """In ``Annotated``: a list in which no value stands twice; the same work would be done twice."""
 
 
-Seed = Annotated[int, Field(ge=0, lt=10**18, strict=True)]
-"""A seed: a whole number that the columns of tables can hold, and neither ``yes`` nor text."""
+def _digits(value: object) -> object:
+    # Snakemake hands the lists of ``--config 'seeds=[0, 1]'`` over as text.
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value) else value
+
+
+Seed = Annotated[int, Field(ge=0, lt=10**18, strict=True), BeforeValidator(_digits)]
+"""A seed: a whole number that the columns of tables can hold, and neither ``yes`` nor words."""
 
 Seeds = Annotated[tuple[Seed, ...], EachOnce]
 """Seeds, none of them twice."""
