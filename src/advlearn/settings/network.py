@@ -224,7 +224,7 @@ class RetrainSettings(Settings):
     adversarial_steps: int | None = Field(
         None,
         ge=1,
-        le=1_000_000,
+        le=100_000,
         description=(
             "adversarial steps, whatever the number of selected images, drawn epoch by epoch; "
             "mixed: as many adversarial images as fill these steps; null: follows their number"
