@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ def cell_of(
     return frame
 
 
-def seeds_by_number(run: SelectiveTidy, universe: str, **values: object) -> pd.DataFrame:
+def seeds_by_number(run: SelectiveTidy, universe: str, **values: Any) -> pd.DataFrame:
     rows = cell_of(run, universe, rule="random", metric=ADVERSARIAL, **values)
     return rows.pivot_table(index="n_clusters", columns="seed", values="value", aggfunc="mean")
 
@@ -90,7 +91,8 @@ def test_lines_are_means_dots_are_seeds_hollow_marks_are_published(
     assert data(axis, "published all")[:, 1] == pytest.approx(
         {"fgsm": 0.3016, "pgd": 0.2888}[attack]
     )
-    levels = [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == ":"]
+    dotted = [line for line in axis.lines if line.get_linestyle() == ":"]
+    levels = [float(np.asarray(line.get_ydata())[0]) for line in dotted]
     assert levels == pytest.approx([everything.mean()])
 
 
@@ -166,9 +168,9 @@ def test_tradeoff_shows_every_selection_and_the_published_ones(full: SelectiveTi
     assert data(axis, "published all").ravel() == pytest.approx([0.9699, 0.3016])
     for rule in ("classic", "none", "all"):
         rows = cell_of(full, "closest", attack="fgsm", clusterer="single", rule=rule)
-        means = rows.groupby("metric")["value"].mean()
+        mean = rows.groupby("metric")["value"].mean()
         assert data(axis, f"mean {rule}").ravel() == pytest.approx(
-            [means["clean_accuracy"], means[ADVERSARIAL]]
+            [mean["clean_accuracy"], mean[ADVERSARIAL]]
         )
     # Universes in no set have panels of their own, without the published points.
     assert [axis.get_title().split(",")[0] for axis in figure.axes] == [

@@ -43,7 +43,9 @@ def draw(tidy: SelectiveTidy) -> Figure:
     }
     frame = _where(frame, one)
     sizes = _where(tidy["selective_metrics"], {**one, "rule": "random"}).set_index(_MAP)
-    panels = [(key, part) for key, part in frame.groupby(_MAP, sort=True)]
+    panels = [
+        ((str(a), str(b), str(c)), part) for (a, b, c), part in frame.groupby(_MAP, sort=True)
+    ]
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
     figure, grid_of_axes = grid(

@@ -132,15 +132,16 @@ def _draw_panel(axis: Axes, panel: _Panel) -> None:
                 zorder=2,
                 label=f"{'random' if random else 'other'} {name}",
             )
-    for name, part in panel.published.groupby("algorithm"):
-        look = CLUSTERERS.look(str(name))
+    for algorithm, part in panel.published.groupby("algorithm"):
+        name = str(algorithm)
+        look = CLUSTERERS.look(name)
         hollow_marks(axis, part[_CLEAN], part[_ADVERSARIAL], look, f"published {name}")
     # The classic star is the smallest and lies on top, so that no other mark hides it.
     for place, (rule, look) in enumerate(reversed(BASELINES.looks().items())):
         part = panel.seeds[panel.seeds["rule"] == rule]
-        algorithm = _ALGORITHM_OF.get(rule)
-        if algorithm in panel.levels.index:
-            given = panel.levels.loc[algorithm]
+        line = _ALGORITHM_OF.get(rule)
+        if line in panel.levels.index:
+            given = panel.levels.loc[line]
             hollow_marks(axis, [given[_CLEAN]], [given[_ADVERSARIAL]], look, f"published {rule}")
         if len(part):
             mean = part[_BOTH].mean()
