@@ -323,3 +323,12 @@ def _choices(folder: Path, universes: Sequence[str]) -> None:
         )
     ]
     write_table(folder, "choices", pd.DataFrame(rows))
+
+
+def with_study(run: SelectiveTidy, **changes: Any) -> SelectiveTidy:
+    """The run with other entries in its record."""
+    changed = SelectiveTidy(run.folder, run.published_folder.parent)
+    changed._tables.update(run._tables)
+    changed._arrays.update(run._arrays)
+    changed.__dict__["study"] = run.study.model_copy(update=changes)
+    return changed

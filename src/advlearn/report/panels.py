@@ -13,6 +13,7 @@ from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from numpy.typing import ArrayLike
 
 from advlearn.report.labels import GREY, Look
 from advlearn.report.style import COLUMN_WIDTH, PAGE_HEIGHT
@@ -21,6 +22,9 @@ Share = Literal["none", "row", "col", "all"]
 
 FEW = 10
 """Below this number of images a mark is hollow."""
+_SEED: dict[str, Any] = {
+    "marker": "o", "ls": "none", "ms": 2.0, "alpha": 0.55, "color": GREY, "markeredgewidth": 0,
+}  # fmt: skip
 FRAME, QUIET = "#BBBBBB", "#555555"
 
 
@@ -32,11 +36,12 @@ def grid(
     head: float,
     share: Share = "none",
     y: Share = "none",
+    width: float = COLUMN_WIDTH,
     **options: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure of column width, at most a page high, and its panels (rows, columns).
+    """A figure as wide as a column or the page, at most a page high, and its panels.
 
-    Column width always, so that no figure has to be shrunk on the page.
+    One of two widths always, so that no figure has to be shrunk on the page.
 
     Args:
         rows: rows of panels.
@@ -45,9 +50,10 @@ def grid(
         head: inches for legend and labels.
         share: panels that share their horizontal axis.
         y: panels that share their vertical axis.
+        width: inches; that of a column or of the page.
         **options: of matplotlib's ``subplots``.
     """
-    figure = Figure(figsize=(COLUMN_WIDTH, min(head + height * rows, PAGE_HEIGHT)))
+    figure = Figure(figsize=(width, min(head + height * rows, PAGE_HEIGHT)))
     panels = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=y, **options)
     return figure, panels
 
@@ -112,6 +118,24 @@ def draw_lines(
 def few_entry() -> Line2D:
     """Key of the hollow marks."""
     return hollow_entry(f"n < {FEW}")
+
+
+def seed_dots(axis: Axes, x: ArrayLike, y: ArrayLike, colour: str) -> None:
+    """One small mark a seed."""
+    axis.plot(x, y, label="seeds", zorder=1.8, **{**_SEED, "color": colour})
+
+
+def seed_entry() -> Line2D:
+    """Key of the small marks."""
+    return Line2D([], [], label="one seed", **_SEED)
+
+
+def hollow_marks(axis: Axes, x: ArrayLike, y: ArrayLike, look: Look, label: str) -> None:
+    """Published values, in the colour and form of what they are compared with."""
+    axis.plot(
+        x, y, look.marker, color=look.colour, ms=4, markerfacecolor="white", markeredgewidth=0.9,
+        zorder=3, label=label,
+    )  # fmt: skip
 
 
 def hollow_entry(label: str) -> Line2D:

@@ -25,6 +25,7 @@ _STYLE = Path(resources.__path__[0], "advlearn.mplstyle")
 _LACKING = re.compile(r"Glyph (\d+) .* missing from font")
 
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
+PAGE_WIDTH = 7.0  # inches, both columns
 PAGE_HEIGHT = 9.0  # inches that a figure may take of it
 
 # Dates and versions would make two runs differ.

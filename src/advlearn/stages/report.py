@@ -12,7 +12,7 @@ import typer
 from advlearn.report import resources, sections
 from advlearn.report.captions import FOLDER, caption
 from advlearn.report.page import Page
-from advlearn.report.pictures import picture
+from advlearn.report.pictures import inches, picture
 from advlearn.report.table import Table
 from advlearn.report.timing import rows_of_record
 from advlearn.report.writers import html as table_as_html
@@ -76,7 +76,7 @@ def _table(name: str, table: Table) -> dict[str, str]:
     return {"name": name, "title": table.title, "html": table_as_html(table)}
 
 
-def _figure(folder: Path, captions: Path, study: str, name: str) -> dict[str, str]:
+def _figure(folder: Path, captions: Path, study: str, name: str) -> dict[str, str | float | None]:
     content = picture(folder / name)
     if content is None:
         raise UserError(
@@ -85,7 +85,13 @@ def _figure(folder: Path, captions: Path, study: str, name: str) -> dict[str, st
             remedy="run the stage 'figures' first",
         )
     title, text = caption(captions, study, name)
-    return {"name": name, "title": title, "caption": text, "picture": content}
+    return {
+        "name": name,
+        "title": title,
+        "caption": text,
+        "picture": content,
+        "inches": inches(folder / name),
+    }
 
 
 def _record(path: Path | None) -> dict[str, Any]:

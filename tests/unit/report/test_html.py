@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from advlearn.report.pictures import picture
+from advlearn.report.pictures import inches, picture
 from advlearn.report.table import Group, Table
 from advlearn.report.writers import html, table_html
 
@@ -51,3 +51,11 @@ def test_picture(tmp_path: Path) -> None:
     assert str(picture(tmp_path / "f")).startswith("data:image/svg+xml;base64,")
     (tmp_path / "f.svg").write_bytes(b" " * 800_000)
     assert picture(tmp_path / "f") == "data:image/png;base64,cG5n"
+
+
+def test_width_of_a_picture(tmp_path: Path) -> None:
+    assert inches(tmp_path / "f") is None
+    (tmp_path / "f.svg").write_text('<?xml version="1.0"?>\n<svg width="504pt" height="36pt">')
+    assert inches(tmp_path / "f") == 7
+    (tmp_path / "f.svg").write_text("<svg/>")
+    assert inches(tmp_path / "f") is None

@@ -2,169 +2,215 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from advlearn.report.intervals import over_seeds
-from advlearn.report.labels import GREY, LONGEST, Look
-from advlearn.report.panels import grid, hollow_entry, label_sides, legend, legend_entries, limits
+from advlearn.report.labels import BLACK, Look
+from advlearn.report.panels import (
+    annotate,
+    grid,
+    hollow_entry,
+    hollow_marks,
+    label_sides,
+    legend,
+    legend_entries,
+    limits,
+    seed_dots,
+    seed_entry,
+)
 from advlearn.studies.selective.paper.cells import (
     baseline_rows,
     baselines,
-    curves,
+    cells,
     one_random_cluster,
 )
 from advlearn.studies.selective.paper.cluster_tables import ALGORITHMS
-from advlearn.studies.selective.paper.labels import CLUSTERERS, METRICS, PROTOCOLS, REDUCTIONS
-from advlearn.studies.selective.paper.universe_protocol import (
-    UniverseProtocol,
-    pairs_of,
-    primary_pair,
-    universe_protocols,
-)
+from advlearn.studies.selective.paper.labels import CLUSTERERS, METRICS, REDUCTIONS
+from advlearn.studies.selective.paper.plausible import plausible_set
 from advlearn.studies.selective.schema import SelectiveTidy
-from advlearn.support.text import shown
 
-_BAND = 0.18
-_SHIFT = 0.12
-"""Clusters by which curves that would lie on one another are moved apart."""
+_SHIFT = 0.24
+"""Clusters by which curves stand beside one another, so that no mark hides another."""
+_MOST_TICKS = 10
+
+
+class _Lines(NamedTuple):
+    """What a figure shows.
+
+    Attributes:
+        kind: column that names a curve.
+        looks: how the curves are drawn.
+        points: one random cluster, predicted: kind, n_clusters, metric, seed, value.
+        everything: adversarial training on all images, predicted: metric, seed, value.
+        published: kind, n_clusters, metric, published.
+        level: published accuracy of adversarial training by metric.
+    """
+
+    kind: str
+    looks: Mapping[str, Look]
+    points: pd.DataFrame
+    everything: pd.DataFrame
+    published: pd.DataFrame
+    level: Mapping[str, float]
 
 
 def draw_clusters(tidy: SelectiveTidy, published_name: str, attack: str) -> Figure:
-    """Figures 1 and 2: clean, adversarial and average accuracy of k-means and agglomerative.
+    """Figures 1 and 2: k-means against agglomerative clustering after PCA.
 
     Args:
         tidy: the run.
         published_name: table of the published points.
         attack: ``fgsm`` or ``pgd``.
     """
-    lines = curves(one_random_cluster(tidy, attack))
-    lines = lines[lines["reduction"] == "pca"]
-    beside = tidy.study.belongs_beside(primary_pair(tidy).universe)
-    published = tidy.published(published_name) if beside else None
-    return _draw(tidy, lines, "algorithm", CLUSTERERS.looks(ALGORITHMS), attack, published)
+    rows = one_random_cluster(tidy, attack)
+    rows = rows[(rows["reduction"] == "pca") & rows["algorithm"].isin(ALGORITHMS)]
+    looks = CLUSTERERS.looks(ALGORITHMS)
+    metrics = ("adversarial_accuracy", "clean_accuracy", "average_accuracy")
+    return _draw(tidy, rows, "algorithm", looks, metrics, attack, _published(tidy, published_name))
 
 
-def draw_reductions(tidy: SelectiveTidy, attack: str, clusterer: str) -> Figure:
-    """Figure 3: clean, adversarial and average accuracy with and without reduction.
+def draw_reductions(
+    tidy: SelectiveTidy, published_name: str, attack: str, clusterer: str
+) -> Figure:
+    """Figure 3: one clusterer without reduction, after PCA and after t-SNE.
 
     Args:
         tidy: the run.
+        published_name: table that prints the points of the curve after PCA.
         attack: attack of the curves.
         clusterer: clusterer of the curves.
     """
-    lines = curves(one_random_cluster(tidy, attack))
-    lines = lines[lines["algorithm"] == clusterer]
-    looks = REDUCTIONS.looks(lines["reduction"].unique())
-    if "none" in looks:
-        looks["none"] = looks["none"]._replace(label="none")
-    return _draw(tidy, lines, "reduction", looks, attack, None)
+    rows = one_random_cluster(tidy, attack)
+    rows = rows[rows["algorithm"] == clusterer]
+    published = _published(tidy, published_name)
+    published = published[published["algorithm"] == clusterer].assign(reduction="pca")
+    looks = REDUCTIONS.looks(rows["reduction"].unique())
+    metrics = ("adversarial_accuracy", "clean_accuracy")
+    return _draw(tidy, rows, "reduction", looks, metrics, attack, published)
+
+
+def _published(tidy: SelectiveTidy, name: str) -> pd.DataFrame:
+    """The published points, none where they are of other data or another network."""
+    frame = tidy.published(name)
+    beside = [tidy.study.belongs_beside(pair.universe) for pair in plausible_set(tidy).weights]
+    return frame if all(beside) else frame.head(0)
 
 
 def _draw(
     tidy: SelectiveTidy,
-    lines: pd.DataFrame,
+    rows: pd.DataFrame,
     kind: str,
     looks: Mapping[str, Look],
+    metrics: Sequence[str],
     attack: str,
-    published: pd.DataFrame | None,
+    published: pd.DataFrame,
 ) -> Figure:
-    """One block of rows a universe, one row of it a metric, one column a protocol.
-
-    A panel has one curve a value of the column ``kind``.
-    """
-    everything = baselines(baseline_rows(tidy)).query("attack == @attack and rule == 'all'")
-    everything = over_seeds(everything, ["universe", "protocol", "metric"])
-    ran, first = set(pairs_of(lines)), primary_pair(tidy)
-    pairs = [pair for pair in universe_protocols(tidy) if pair in ran or pair == first]
-    universes = list(dict.fromkeys(pair.universe for pair in pairs))
-    protocols = list(dict.fromkeys(pair.protocol for pair in pairs))
-    count = len(METRICS)
-    figure, panels = grid(len(universes) * count, len(protocols), height=1.2, head=0.8, share="all")
-    for place, universe in enumerate(universes):
-        block = panels[place * count : (place + 1) * count]
-        # One paper, one setting: its points stand only in the universe compared with it.
-        points = published if universe == first.universe else None
-        titles = []
-        for column, protocol in enumerate(protocols):
-            pair = UniverseProtocol(universe, protocol)
-            mark = "*" if pair == first and len(pairs) > 1 else ""
-            titles.append(f"{shown(universe, LONGEST)}, {PROTOCOLS(protocol)}{mark}")
-            for axis, metric in zip(block[:, column], METRICS, strict=True):
-                levels = _of_metric(pair.of(everything), metric)["mean"]
-                given = None if points is None else _of_metric(points, metric)
-                _panel(axis, _of_metric(pair.of(lines), metric), kind, looks, levels, given)
-        names = [METRICS(metric).replace(" ", "\n") for metric in METRICS]
-        label_sides(figure, block, titles=titles, rows=names)
-    label_sides(figure, panels, x="clusters")
-    handles: list[Artist] = [*legend_entries(looks.values())]
-    if published is not None:
+    """The first metric in a large panel, the others in companions below it."""
+    plausible = plausible_set(tidy)
+    selected = cells(rows).rename(columns={"clusterer": "algorithm"})
+    without = baselines(baseline_rows(tidy)).query("attack == @attack and rule == 'all'")
+    found = _Lines(
+        kind,
+        looks,
+        plausible.mean(selected, [kind, "n_clusters", "metric"]),
+        plausible.mean(without, ["metric"]),
+        published,
+        _published_level(tidy, attack) if len(published) else {},
+    )
+    heights = [2.3, *[1.0] * (len(metrics) - 1)]
+    figure, panels = grid(
+        len(metrics),
+        1,
+        height=sum(heights) / len(heights),
+        head=0.75,
+        share="all",
+        gridspec_kw={"height_ratios": heights},
+    )
+    for axis, metric in zip(panels[:, 0], metrics, strict=True):
+        _panel(axis, found, metric)
+    label_sides(figure, panels, rows=[METRICS(name).replace(" ", "\n") for name in metrics])
+    panels[0, 0].set_title(f"{plausible.label}, {_count(found.points)}", loc="left", fontsize=6.5)
+    _horizontal(panels[-1, 0], found)
+    handles = legend_entries(looks.values(), marker="none")
+    if len(found.points):
+        handles.append(seed_entry())
+    if len(published):
         handles.append(hollow_entry("published"))
-    if len(everything):
-        handles.append(Line2D([], [], color="black", ls=":", lw=0.9, label="all images"))
-    if lines["ci_low"].notna().any():
-        handles.append(Patch(color=GREY, alpha=_BAND * 2, lw=0, label="95 % interval"))
     legend(figure, handles)
     return figure
 
 
-def _of_metric(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
-    return frame[frame["metric"] == metric]
+def _published_level(tidy: SelectiveTidy, attack: str) -> dict[str, float]:
+    frame = tidy.published("selective_baselines")
+    frame = frame[frame["algorithm"] == "adversarial_training"]
+    frame = frame[frame["attack"].isna() | (frame["attack"] == attack)]
+    return dict(zip(frame["metric"], frame["published"].astype(float), strict=True))
 
 
-def _panel(
-    axis: Axes,
-    lines: pd.DataFrame,
-    kind: str,
-    looks: Mapping[str, Look],
-    everything: pd.Series,
-    published: pd.DataFrame | None,
-) -> None:
-    values: list[float] = []
-    tried = set(lines.loc[lines[kind].isin(looks), "n_clusters"])
-    shift = {name: _SHIFT * (i - (len(looks) - 1) / 2) for i, name in enumerate(looks)}
-    for name, look in looks.items():
-        curve = lines[lines[kind] == name].sort_values("n_clusters")
-        if curve.empty:
-            continue
-        low, high = (curve[bound].clip(0, 1) for bound in ("ci_low", "ci_high"))
-        x = curve["n_clusters"] + shift[name]
-        axis.fill_between(x, low, high, color=look.colour, alpha=_BAND, lw=0)
-        axis.plot(x, curve["mean"], look.line, color=look.colour, marker=look.marker)
-        values += [*curve["mean"], *low, *high]
-    for name, look in looks.items():
-        if published is None:
-            break
-        given = published[published[kind] == name].sort_values("n_clusters")
-        if tried:
-            given = given[given["n_clusters"].isin(tried)]
-        axis.plot(
-            given["n_clusters"] + shift[name],
-            given["published"],
-            color=look.colour,
-            marker=look.marker,
-            markerfacecolor="white",
-            markeredgewidth=0.8,
-            ls=look.line,
-            lw=0.5,
-            alpha=0.9,
+def _count(points: pd.DataFrame) -> str:
+    seeds = points["seed"].nunique()
+    return "1 seed" if seeds == 1 else f"{seeds} seeds"
+
+
+def _tried(found: _Lines) -> list[int]:
+    frame = found.points if len(found.points) else found.published
+    return sorted({int(n) for n in frame.loc[frame[found.kind].isin(found.looks), "n_clusters"]})
+
+
+def _beside(tried: Sequence[int]) -> int:
+    """Where training on all images stands: one step before the first number of clusters."""
+    return min(tried, default=1) - 1
+
+
+def _panel(axis: Axes, found: _Lines, metric: str) -> None:
+    points, everything, published = (
+        frame[frame["metric"] == metric]
+        for frame in (found.points, found.everything, found.published)
+    )
+    tried = _tried(found)
+    beside, values = _beside(tried), [*points["value"], *everything["value"]]
+    for number, (name, look) in enumerate(found.looks.items()):
+        shift = _SHIFT * (number - (len(found.looks) - 1) / 2)
+        part = points[points[found.kind] == name]
+        seed_dots(axis, part["n_clusters"] + shift, part["value"], look.colour)
+        mean = part.groupby("n_clusters")["value"].mean()
+        axis.plot(mean.index + shift, mean, look.line, color=look.colour, label=f"mean {name}")
+        given = published[(published[found.kind] == name) & published["n_clusters"].isin(tried)]
+        hollow_marks(
+            axis, given["n_clusters"] + shift, given["published"], look, f"published {name}"
         )
-        values += list(given["published"])
-    for level in everything:
-        axis.axhline(float(level), color="black", ls=":", lw=0.9)
-        values.append(float(level))
-    if not tried:
-        axis.set_title("not run", fontsize=6.5, loc="right", style="italic")
+        values += [*given["published"]]
+    seed_dots(axis, [beside] * len(everything), everything["value"], BLACK)
+    if len(everything):
+        level = float(everything["value"].mean())
+        axis.axhline(level, color=BLACK, ls=":", lw=0.9)
+        axis.text(
+            1.01, level, "all\nimages", transform=axis.get_yaxis_transform(), va="center", size=6.5
+        )
+    if metric in found.level:
+        look = Look(BLACK, "D", "none", "all images")
+        hollow_marks(axis, [beside], [found.level[metric]], look, "published all")
+        values.append(found.level[metric])
+    if points.empty:
+        annotate(axis, "not run")
     axis.set_ylim(*limits(values))
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
     axis.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     axis.ticklabel_format(axis="y", useOffset=False)
-    if tried:
-        axis.set_xlim(min(tried) - 0.4, max(tried) + 0.4)
+
+
+def _horizontal(axis: Axes, found: _Lines) -> None:
+    tried = _tried(found)
+    beside = _beside(tried)
+    ticks: list[float] = list(tried)
+    if len(tried) > _MOST_TICKS or (tried and np.ptp(tried) > 2 * _MOST_TICKS):
+        chosen = MaxNLocator(nbins=_MOST_TICKS - 2, integer=True).tick_values(tried[0], tried[-1])
+        ticks = [value for value in chosen if tried[0] <= value <= tried[-1]]
+    axis.set_xticks([beside, *ticks], ["all", *(f"{value:g}" for value in ticks)])
+    axis.set_xlim(beside - 0.5, max(tried, default=1) + 0.5)
+    axis.set_xlabel("clusters")

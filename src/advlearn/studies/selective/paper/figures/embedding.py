@@ -7,9 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
-from advlearn.report.labels import BLUE, GREEN, GREY, LONGEST, ORANGE, PURPLE, SKY, VERMILION
+from advlearn.report.labels import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from advlearn.report.panels import frame_only, grid, legend
+from advlearn.report.placing import drop_covered
 from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, REDUCTIONS
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -18,7 +20,10 @@ from advlearn.support.text import shown
 # Beyond the seven of Okabe and Ito, with a darker yellow; number and mark tell all apart anyway.
 _EXTRA = ("#C9B900", "#B58B5A", "#5E3C99", "#8FC97A")
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, *_EXTRA)
-_NAMED = 10
+_LEAST = 0.01  # share of the images from which a cluster is named
+_LINE = 30
+_KEY = "number, share of the images"
+_MAP = ["reduction", "clusterer", "setting"]
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
 
 
@@ -29,38 +34,75 @@ def draw(tidy: SelectiveTidy) -> Figure:
         figure = Figure(figsize=(COLUMN_WIDTH, 1.0))
         figure.text(0.5, 0.5, "this run has no two-dimensional map", ha="center", va="center")
         return figure
-    first = frame.iloc[0]
     # One universe, seed and attack: the maps of others look alike and tell nothing new.
-    frame = frame[
-        (frame["universe"] == _prefer(frame["universe"], tidy.study.primary.universe))
-        & (frame["seed"] == first["seed"])
-        & (frame["attack"] == first["attack"])
+    first = frame.iloc[0]
+    one = {
+        "universe": _prefer(frame["universe"], tidy.study.primary.universe),
+        "seed": first["seed"],
+        "attack": first["attack"],
+    }
+    frame = _where(frame, one)
+    sizes = _where(tidy["selective_metrics"], {**one, "rule": "random"}).set_index(_MAP)
+    panels = [
+        ((str(a), str(b), str(c)), part) for (a, b, c), part in frame.groupby(_MAP, sort=True)
     ]
-    keys = ["reduction", "clusterer", "setting"]
-    panels = [(key, part) for key, part in frame.groupby(keys, sort=True)]
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
-    figure, axes = grid(rows, columns, height=COLUMN_WIDTH / columns * 0.92 + 0.3, head=0.4)
-    axes = axes.ravel()
-    for axis, ((reduction, clusterer, setting), part) in zip(axes, panels, strict=False):
-        _panel(axis, part)
-        space = f"{CLUSTERERS.short(clusterer)}, {REDUCTIONS(reduction)}"
-        lines = [shown(each, 2 * LONGEST) for each in str(setting).split(",")]
-        axis.set_title("\n".join([space, *lines]), fontsize=6.5)
-    for axis in axes[len(panels) :]:
-        axis.set_visible(False)
-    chosen = Line2D([], [], ls="none", marker="o", color=GREY, label="the chosen cluster")
-    chosen.set(markeredgecolor="black", markeredgewidth=0.7)
-    handles = [Line2D([], [], ls="none", marker="o", color=GREY, label="a cluster"), chosen]
-    if (frame["cluster"] < 0).any():
-        handles.append(Line2D([], [], ls="none", marker="x", color=GREY, label="noise"))
-    legend(figure, handles)
+    figure, grid_of_axes = grid(
+        rows, columns, height=COLUMN_WIDTH / columns * 0.92 + 0.35, head=0.4
+    )
+    axes = list(grid_of_axes.ravel())
+    numbers = []
+    for axis, (key, part) in zip(axes, panels, strict=False):
+        numbers.append((axis, _panel(axis, part)))
+        axis.set_title("\n".join(_title(key, part, _chosen(sizes, key))), fontsize=6.5)
+    _key(figure, axes[len(panels) :], noise=bool((frame["cluster"] < 0).any()))
     what = f"{ATTACKS.short(first['attack'])} images, seed {first['seed']}"
     figure.supxlabel(what, fontsize=6.5)
+    for axis, texts in numbers:
+        drop_covered(axis, texts)
     return figure
 
 
-def _panel(axis: Axes, part: pd.DataFrame) -> None:
+def _where(frame: pd.DataFrame, values: dict[str, object]) -> pd.DataFrame:
+    for name, value in values.items():
+        frame = frame[frame[name] == value]
+    return frame
+
+
+def _title(key: tuple[str, str, str], part: pd.DataFrame, chosen: str) -> list[str]:
+    reduction, clusterer, setting = key
+    lines = [shown(each, _LINE) for each in str(setting).split(",")]
+    noise = (part["cluster"] < 0).mean()
+    if noise:
+        lines.append(f"noise: {noise:.0%}".replace("%", " %"))
+    return [f"{CLUSTERERS.short(clusterer)}, {REDUCTIONS.short(reduction)}", *lines, chosen]
+
+
+def _chosen(sizes: pd.DataFrame, key: tuple[str, str, str]) -> str:
+    """Number and size of the cluster chosen at random."""
+    if key not in sizes.index:
+        return "no cluster chosen"
+    cell = sizes.loc[[key]].iloc[0]
+    return f"chosen: {cell['cluster']:.0f}, {cell['n_selected']:,.0f} images"
+
+
+def _key(figure: Figure, free: list[Axes], *, noise: bool) -> None:
+    """The legend: in the panel that is left over, else above all."""
+    chosen = Line2D([], [], ls="none", marker="o", color=GREY, label="the chosen cluster")
+    chosen.set(markeredgecolor="black", markeredgewidth=0.7)
+    handles = [Line2D([], [], ls="none", marker="o", color=GREY, label="a cluster"), chosen]
+    if noise:
+        handles.append(Line2D([], [], ls="none", marker="x", color=GREY, label="noise"))
+    if not free:
+        legend(figure, handles)
+    for axis in free:
+        axis.set_axis_off()
+        axis.legend(handles=handles, loc="center", title=_KEY, title_fontsize=6.5)
+
+
+def _panel(axis: Axes, part: pd.DataFrame) -> list[Text]:
+    """Draw a map; the names of its clusters, the chosen one and the largest first."""
     noise = part[part["cluster"] < 0]
     axis.scatter(noise["x"], noise["y"], s=4, c=GREY, marker="x", lw=0.4, rasterized=True)
     # The chosen cluster is drawn last, on top.
@@ -78,21 +120,27 @@ def _panel(axis: Axes, part: pd.DataFrame) -> None:
             alpha=1.0 if chosen else 0.55,
             rasterized=True,
         )
-    for number, chosen in zip(order.index.astype(int), order, strict=True):
+    texts: list[Text] = []
+    shares = part["cluster"].value_counts(normalize=True)
+    # The chosen cluster and the largest have room; clusters are numbered by falling size.
+    for number in sorted(order.index.astype(int), key=lambda each: (not order[each], each)):
         points = part[part["cluster"] == number]
-        # Clusters are numbered by falling size: the largest ones and the chosen one have room.
-        if number >= _NAMED and not chosen:
+        if shares[number] < _LEAST and not order[number]:
             continue
-        axis.annotate(
-            f"{number}",
-            (points["x"].median(), points["y"].median()),
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            fontweight="bold" if chosen else "normal",
-            path_effects=[patheffects.withStroke(linewidth=2, foreground="white")],
+        texts.append(
+            axis.annotate(
+                f"{number}\n{shares[number]:.0%}".replace("%", " %"),
+                (points["x"].median(), points["y"].median()),
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                linespacing=0.95,
+                fontweight="bold" if order[number] else "normal",
+                path_effects=[patheffects.withStroke(linewidth=2, foreground="white")],
+            )
         )
     frame_only(axis)
+    return texts
 
 
 def _prefer(values: pd.Series, wanted: str) -> str:

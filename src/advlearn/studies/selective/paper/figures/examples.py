@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from advlearn.report.labels import VERMILION
@@ -29,8 +31,13 @@ def draw(tidy: SelectiveTidy) -> Figure:
         )
     clean, labels = arrays["clean"], arrays["label"]
     count, rows = min(_MOST, len(clean)), 1 + 2 * len(attacks)
-    side = (COLUMN_WIDTH - 0.35) / count
-    head = 0.2 * (1 + len(attacks)) + 0.1
+    changes = {
+        name: arrays[prefix + name][:count].astype(float) - clean[:count] for name in attacks
+    }
+    # One scale for all attacks, so that a weaker one looks weaker.
+    largest = max(float(np.abs(change).max()) for change in changes.values()) or 1.0
+    side = (COLUMN_WIDTH - 0.45) / count
+    head = 0.2 * (1 + len(attacks)) + 0.55
     figure, panels = grid(rows, count, height=side + 0.06, head=head)
     for axis, image, said, label in zip(
         panels[0], clean, arrays["clean_prediction"], labels, strict=False
@@ -42,16 +49,26 @@ def draw(tidy: SelectiveTidy) -> Figure:
         attacks, panels[1:].reshape(-1, 2, count), strict=True
     ):
         images, predictions = arrays[prefix + attack], arrays[f"prediction_{attack}"]
-        change = images[:count].astype(float) - clean[:count]
-        largest = float(np.abs(images[:count] - clean[:count]).max()) or 1.0
         for i in range(count):
             show_image(attacked[i], images[i])
             _say_class(attacked[i], int(predictions[i]), int(labels[i]))
             # Shown on [0, 1] with grey for no change, so that colour images work the same way.
-            show_image(difference[i], 0.5 + change[i] / (2 * largest))
-        _name(attacked[0], ATTACKS.short(attack))
-        _name(difference[0], "difference")
+            show_image(difference[i], 0.5 + changes[attack][i] / (2 * largest))
+        _name(attacked[0], _with_epsilon(tidy, attack))
+        _name(difference[0], f"difference\n≤ {np.abs(changes[attack]).max():.2g}")
+    scale = ScalarMappable(Normalize(-largest, largest), "gray")
+    bar = figure.colorbar(scale, ax=panels, location="bottom", aspect=40, shrink=0.8, pad=0.02)
+    bar.set_label("difference (adversarial − clean), pixels in [0, 1]", fontsize=6.5)
+    bar.set_ticks([-largest, 0, largest], labels=[f"−{largest:.2g}", "0", f"+{largest:.2g}"])
     return figure
+
+
+def _with_epsilon(tidy: SelectiveTidy, attack: str) -> str:
+    """The attack and the size of its ball in the universe of the images, where it is recorded."""
+    universe = tidy.study.universes[tidy.study.primary.universe]
+    settings = universe.get("attacks", {}).get(attack, {})
+    name = ATTACKS.short(attack)
+    return f"{name}\nε = {settings['epsilon']:g}" if "epsilon" in settings else name
 
 
 def _say_class(axis: Axes, prediction: int, label: int) -> None:

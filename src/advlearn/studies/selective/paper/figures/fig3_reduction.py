@@ -6,4 +6,6 @@ from functools import partial
 
 from advlearn.studies.selective.paper.curves import draw_reductions
 
-draw = partial(draw_reductions, attack="fgsm", clusterer="kmeans")
+draw = partial(
+    draw_reductions, published_name="selective_table1_fgsm", attack="fgsm", clusterer="kmeans"
+)

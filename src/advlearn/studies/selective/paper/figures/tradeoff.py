@@ -2,121 +2,181 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import isnan
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from advlearn.report.frames import groups
-from advlearn.report.intervals import over_seeds
-from advlearn.report.labels import GREY, LONGEST, Look
-from advlearn.report.panels import grid, legend, legend_entries, limits
+from advlearn.report.labels import BLACK
+from advlearn.report.panels import (
+    QUIET,
+    annotate,
+    grid,
+    hollow_entry,
+    hollow_marks,
+    legend,
+    legend_entries,
+    limits,
+    seed_dots,
+)
+from advlearn.report.placing import Name, name_points
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
-from advlearn.studies.selective.paper.labels import ATTACKS, BASELINES, CLUSTERERS, PROTOCOLS, RULES
-from advlearn.studies.selective.paper.universe_protocol import primary_pair, universe_protocols
+from advlearn.studies.selective.paper.labels import ATTACKS, BASELINES, CLUSTERERS
+from advlearn.studies.selective.paper.plausible import UniverseSet, plausible_set, sets_shown
 from advlearn.studies.selective.schema import SelectiveTidy
-from advlearn.support.text import shown
 
 _CLEAN, _ADVERSARIAL = "clean_accuracy", "adversarial_accuracy"
+_BOTH = [_CLEAN, _ADVERSARIAL]
 _PUBLISHED = {"fgsm": "selective_table1_fgsm", "pgd": "selective_table2_pgd"}
+_ALGORITHM_OF = {"classic": "classic", "all": "adversarial_training"}
+_NAMES = {"classic": "classic", "none": "clean only", "all": "all images"}
+_CELL = ["clusterer", "rule", "reduction", "setting"]
+
+
+class _Panel(NamedTuple):
+    """What one panel shows.
+
+    Attributes:
+        means: one row a selection, mean over seeds: clusterer, rule and both accuracies.
+        seeds: one row a training without clusters and seed: rule and both accuracies.
+        published: the same of the paper, one row a selection: algorithm and both accuracies.
+        levels: published accuracies of training without clusters, by rule.
+    """
+
+    means: pd.DataFrame
+    seeds: pd.DataFrame
+    published: pd.DataFrame
+    levels: pd.DataFrame
 
 
 def draw(tidy: SelectiveTidy) -> Figure:
-    """One row a universe and protocol, one column an attack."""
-    pairs = universe_protocols(tidy)
-    first = primary_pair(tidy).universe
-    compared = tidy.study.belongs_beside(first)
-    keys = ["universe", "protocol", "attack", "clusterer", "rule", "reduction", "setting"]
-    cell = cells(selections(tidy))
-    means = cell.groupby([*keys, "metric"], sort=True)["value"].mean().unstack("metric")
-    means = means.reset_index()
-    base = baselines(baseline_rows(tidy))
-    base = over_seeds(base, ["universe", "protocol", "attack", "rule", "metric"])
-    attacks = sorted(set(means["attack"]))
-    figure, panels = grid(len(pairs), len(attacks), height=1.6, head=1.5)
-    for row, pair in enumerate(pairs):
-        for column, attack in enumerate(attacks):
-            axis = panels[row, column]
-            here, without = (
-                frame[frame["attack"] == attack] for frame in (pair.of(means), pair.of(base))
-            )
-            if here.empty and without.empty:
-                axis.set_visible(False)
-                continue
-            beside = compared and attack in _PUBLISHED and pair.universe == first
-            _panel(axis, here, without, _published(tidy, attack) if beside else None)
-            where = f"{shown(pair.universe, LONGEST)}, {ATTACKS.short(attack)}"
-            axis.set_title(f"{where},\n{PROTOCOLS(pair.protocol)}")
-            if column == 0:
-                axis.set_ylabel("adversarial accuracy")
-    for axes in panels.T:
-        # The lowest panel that has something to show.
-        [axis for axis in axes if axis.get_visible()][-1].set_xlabel("clean accuracy")
-    empty = {"markerfacecolor": "white"}
-    published = [Look(GREY, "o", "none", "published")] if compared else []
-    handles: list[Artist] = [
-        *_key(CLUSTERERS.looks(means["clusterer"]).values(), marker="o"),
-        *_key(RULES.looks(means["rule"]).values(), **empty),
-        *_key(BASELINES.looks(set(base["rule"])).values(), markersize=5),
-        *_key(published, markersize=4.5, **empty),
-    ]
-    legend(figure, handles, 2)
+    """The plausible set, then each universe in no set; one column an attack."""
+    cell, base = cells(selections(tidy)), baselines(baseline_rows(tidy))
+    attacks = ATTACKS.order([*cell["attack"], *base["attack"]])
+    beside = all(tidy.study.belongs_beside(p.universe) for p in plausible_set(tidy).weights)
+    rows = []
+    for place, universes in enumerate(sets_shown(tidy)):
+        compared = beside and place == 0
+        found = [
+            _panel_of(tidy, universes, cell, base, attack, published=compared) for attack in attacks
+        ]
+        if any(len(panel.means) or len(panel.seeds) for panel in found):
+            rows.append((universes, found))
+    figure, panels = grid(len(rows), len(attacks), height=2.0, head=0.75)
+    for axes, (universes, found) in zip(panels, rows, strict=True):
+        for axis, attack, panel in zip(axes, attacks, found, strict=True):
+            _draw_panel(axis, panel)
+            name, _, protocol = universes.label.partition(", ")
+            where = f"{protocol}, " if protocol else ""
+            axis.set_title(f"{name},\n{where}{ATTACKS.short(attack)}", fontsize=6.5)
+        axes[0].set_ylabel("adversarial accuracy")
+    for axis in panels[-1]:
+        axis.set_xlabel("clean accuracy")
+    looks = CLUSTERERS.looks(cell["clusterer"])
+    handles = legend_entries(looks.values(), line=False, markeredgewidth=0)
+    if any(len(panel.published) for _, found in rows for panel in found):
+        handles.append(hollow_entry("published"))
+    legend(figure, handles)
+    for axes, (_, found) in zip(panels, rows, strict=True):
+        for axis, panel in zip(axes, found, strict=True):
+            _name_baselines(axis, panel)
     return figure
 
 
-def _published(tidy: SelectiveTidy, attack: str) -> pd.DataFrame:
-    frame = tidy.published(_PUBLISHED[attack])
-    return frame.pivot(index=["algorithm", "row"], columns="metric", values="published")
+def _panel_of(
+    tidy: SelectiveTidy,
+    universes: UniverseSet,
+    cell: pd.DataFrame,
+    base: pd.DataFrame,
+    attack: str,
+    *,
+    published: bool,
+) -> _Panel:
+    cell, base = (frame[frame["attack"] == attack] for frame in (cell, base))
+    means = universes.mean(cell, [*_CELL, "metric"]).groupby([*_CELL, "metric"])["value"].mean()
+    seeds = universes.mean(base, ["rule", "metric"]).set_index(["rule", "seed", "metric"])["value"]
+    points = pd.DataFrame(columns=["algorithm", *_BOTH])
+    levels = pd.DataFrame(columns=_BOTH)
+    if published and attack in _PUBLISHED:
+        frame = tidy.published(_PUBLISHED[attack])
+        points = frame.pivot(index=["algorithm", "row"], columns="metric", values="published")
+        points = points.reset_index()
+        frame = tidy.published("selective_baselines")
+        frame = frame[frame["attack"].isna() | (frame["attack"] == attack)]
+        levels = frame.pivot(index="algorithm", columns="metric", values="published")
+    return _Panel(_wide(means), _wide(seeds), points, levels)
 
 
-def _key(looks: Iterable[Look], **style: Any) -> list[Line2D]:
-    return legend_entries(looks, line=False, **{"markeredgewidth": 0.7, "markersize": 3.5, **style})
+def _wide(values: pd.Series) -> pd.DataFrame:
+    frame = values.unstack("metric").reindex(columns=_BOTH)
+    return frame.dropna().reset_index()
 
 
-def _panel(
-    axis: Axes, means: pd.DataFrame, base: pd.DataFrame, published: pd.DataFrame | None
-) -> None:
-    drawn = [means] if published is None else [published, means]
-    x, y = ([value for part in drawn for value in part[name]] for name in (_CLEAN, _ADVERSARIAL))
-    if published is not None:
-        ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 0.6, "markersize": 4}
-        axis.plot(published[_CLEAN], published[_ADVERSARIAL], "o", color=GREY, zorder=1, **ring)
-    for (clusterer, rule), part in groups(means, ["clusterer", "rule"]):
-        colour, marker = CLUSTERERS.look(clusterer).colour, RULES.look(rule).marker
-        dot: dict[str, Any] = {"markersize": 3.2, "alpha": 0.75, "markeredgewidth": 0}
-        axis.plot(part[_CLEAN], part[_ADVERSARIAL], marker, color=colour, zorder=2, **dot)
-    for rule, look in BASELINES.looks().items():
-        found = base[base["rule"] == rule].set_index("metric")[["mean", "ci_low", "ci_high"]]
-        if not {_CLEAN, _ADVERSARIAL} <= set(found.index):
-            continue
-        clean, adversarial = found.loc[_CLEAN], found.loc[_ADVERSARIAL]
-        axis.errorbar(
-            clean["mean"],
-            adversarial["mean"],
-            xerr=_error_bars(*clean),
-            yerr=_error_bars(*adversarial),
-            fmt=look.marker,
-            color="black",
-            markersize=5.5,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            elinewidth=0.7,
-            zorder=3,
-        )
-        x += [*clean]
-        y += [*adversarial]
-    axis.set_xlim(*limits(x))
-    axis.set_ylim(*limits(y))
+def _draw_panel(axis: Axes, panel: _Panel) -> None:
+    for name, look in CLUSTERERS.looks(panel.means["clusterer"]).items():
+        part = panel.means[panel.means["clusterer"] == name]
+        for random, size, alpha in ((False, 2.2, 0.45), (True, 3.5, 0.85)):
+            shown = part[(part["rule"] == "random") == random]
+            axis.plot(
+                shown[_CLEAN],
+                shown[_ADVERSARIAL],
+                look.marker,
+                color=look.colour,
+                ms=size,
+                alpha=alpha,
+                markeredgewidth=0,
+                zorder=2,
+                label=f"{'random' if random else 'other'} {name}",
+            )
+    for algorithm, part in panel.published.groupby("algorithm"):
+        name = str(algorithm)
+        look = CLUSTERERS.look(name)
+        hollow_marks(axis, part[_CLEAN], part[_ADVERSARIAL], look, f"published {name}")
+    # The classic star is the smallest and lies on top, so that no other mark hides it.
+    for place, (rule, look) in enumerate(reversed(BASELINES.looks().items())):
+        part = panel.seeds[panel.seeds["rule"] == rule]
+        line = _ALGORITHM_OF.get(rule)
+        if line in panel.levels.index:
+            given = panel.levels.loc[line]
+            hollow_marks(axis, [given[_CLEAN]], [given[_ADVERSARIAL]], look, f"published {rule}")
+        if len(part):
+            mean = part[_BOTH].mean()
+            # A spoke to each seed says to which mean it belongs.
+            for seed in part[_BOTH].to_numpy(float):
+                axis.plot(*zip(mean, seed, strict=True), color=QUIET, lw=0.35, zorder=1.6)
+            seed_dots(axis, part[_CLEAN], part[_ADVERSARIAL], BLACK)
+            axis.plot(
+                mean[_CLEAN],
+                mean[_ADVERSARIAL],
+                look.marker,
+                color=BLACK,
+                ms=6 - 0.4 * place,
+                markeredgecolor="white",
+                markeredgewidth=0.5,
+                zorder=4 + place,
+                label=f"mean {rule}",
+            )
+    marks = _marks(panel)
+    if len(panel.means) + len(panel.seeds) == 0:
+        annotate(axis, "not run")
+    axis.set_xlim(*limits(marks[:, 0]))
+    axis.set_ylim(*limits(marks[:, 1]))
     axis.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
     axis.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     axis.ticklabel_format(useOffset=False)
 
 
-def _error_bars(mean: float, low: float, high: float) -> list[list[float]] | None:
-    return None if isnan(low) else [[mean - low], [high - mean]]
+def _marks(panel: _Panel) -> np.ndarray:
+    """(n, 2) all points of a panel."""
+    parts: Sequence[pd.DataFrame] = [panel.means, panel.seeds, panel.published, panel.levels]
+    return np.concatenate([part[_BOTH].to_numpy(float) for part in parts])
+
+
+def _name_baselines(axis: Axes, panel: _Panel) -> None:
+    means = panel.seeds.groupby("rule")[_BOTH].mean()
+    names = [Name(_NAMES[rule], *means.loc[rule, _BOTH]) for rule in _NAMES if rule in means.index]
+    name_points(axis, names, _marks(panel), fontsize=6.5, color=BLACK)

@@ -1,0 +1,156 @@
+"""Forest plot: the effect of every claim, its interval, and the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from advlearn.report.claims import Verdict
+from advlearn.report.labels import BLACK, GREEN, GREY, VERMILION
+from advlearn.report.numbers import with_interval
+from advlearn.report.panels import grid
+from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH
+
+_COLOURS = {
+    Verdict.HOLDS: GREEN,
+    Verdict.REFUTED: VERMILION,
+    Verdict.NOT_DECIDED: BLACK,
+    Verdict.NOT_TESTABLE: GREY,
+}
+_WIDEST = 74  # characters of a claim on one line
+_LINE = 0.116  # inches
+_HEAD = 0.5
+_FARTHEST = 10.0
+"""Smallest effects of interest; what is farther away is an arrow, its number stands beside it."""
+_SIZE = 6.3
+_WIDTHS = (3.78, 1.32, 1.9)
+_VERDICT = 0.69
+"""Where the verdicts begin in the right panel."""
+
+
+class Row(NamedTuple):
+    """One claim.
+
+    Attributes:
+        id: its name in the tables.
+        words: the claim.
+        family: heading below which it stands.
+        effect: above zero where the claim is right; NaN where nothing was measured.
+        low: lower bound of the interval; NaN where there is none.
+        high: upper bound.
+        smallest: smallest effect of interest, above 0.
+        verdict: what the numbers say.
+    """
+
+    id: str
+    words: str
+    family: str
+    effect: float
+    low: float
+    high: float
+    smallest: float
+    verdict: Verdict
+
+
+def forest(rows: Sequence[Row], families: Mapping[str, str]) -> Figure:
+    """The claims one below the other, family by family.
+
+    Effects of accuracies of different kinds have smallest effects of interest of different sizes;
+    each is drawn in units of its own, and printed at the margin as it is.
+
+    Args:
+        rows: the claims; those of a family in their order.
+        families: family -> heading, in the order of the figure.
+    """
+    blocks = [(families[name], [row for row in rows if row.family == name]) for name in families]
+    blocks = [(heading, block) for heading, block in blocks if block]
+    labels = {row.id: wrap(f"{row.id}  {row.words}", _WIDEST) for row in rows}
+    lines = sum(2 + sum(len(labels[row.id]) for row in block) for _, block in blocks)
+    height = min(_LINE, (PAGE_HEIGHT - _HEAD) / max(lines, 1))
+    figure, panels = grid(
+        1,
+        3,
+        height=height * lines,
+        head=_HEAD,
+        width=PAGE_WIDTH,
+        y="all",
+        gridspec_kw={"width_ratios": _WIDTHS},
+    )
+    left, axis, right = panels[0]
+    axis.axvspan(-1, 1, color=GREY, alpha=0.18, lw=0, label="smallest effect of interest")
+    axis.axvline(0, color=BLACK, lw=0.6)
+    farthest = _span(rows)
+    at = 0.0
+    for heading, block in blocks:
+        at += 1
+        _write(left, 0, at, heading, fontweight="bold")
+        at += 1
+        for row in block:
+            taken = len(labels[row.id])
+            middle = at + (taken - 1) / 2
+            _write(left, 0.02, middle, "\n".join(labels[row.id]))
+            _draw_row(axis, row, middle, farthest)
+            _write_row(right, row, middle)
+            at += taken
+    axis.set_ylim(at - 0.3, 0.3)
+    axis.set_xlim(-farthest * 1.04, farthest * 1.04)
+    axis.set_yticks([])
+    axis.spines["left"].set_visible(False)
+    axis.set_xlabel("effect in smallest effects of interest")
+    for texts in (left, right):
+        texts.set_axis_off()
+        texts.set_xlim(0, 1)
+    return figure
+
+
+def _span(rows: Sequence[Row]) -> float:
+    """Half the width of the axis: all that is near enough, and the band with some air."""
+    numbers = [
+        abs(number) / row.smallest
+        for row in rows
+        for number in (row.effect, row.low, row.high)
+        if math.isfinite(number)
+    ]
+    return min(_FARTHEST, max([2.0, *numbers]))
+
+
+def _draw_row(axis: Axes, row: Row, at: float, farthest: float) -> None:
+    colour = _COLOURS[row.verdict]
+    if math.isfinite(row.effect):
+        centre = row.effect / row.smallest
+        low, high = (
+            bound / row.smallest if math.isfinite(bound) else centre
+            for bound in (row.low, row.high)
+        )
+        ends = [min(max(bound, -farthest), farthest) for bound in (low, high)]
+        axis.plot(ends, [at, at], color=colour, lw=1.1, solid_capstyle="butt", label=f"{row.id} ci")
+        outside = abs(centre) > farthest
+        marker = "o" if not outside else (">" if centre > 0 else "<")
+        axis.plot(
+            min(max(centre, -farthest), farthest),
+            at,
+            marker,
+            color=colour,
+            ms=3.6,
+            label=row.id,
+            clip_on=False,
+        )
+
+
+def _write_row(axis: Axes, row: Row, at: float) -> None:
+    """The effect as it is, and the verdict."""
+    if math.isfinite(row.effect):
+        _write(axis, 0, at, with_interval(row.effect, row.low, row.high, sign=True))
+    colour = _COLOURS[row.verdict]
+    _write(axis, _VERDICT, at, str(row.verdict), color=colour)
+
+
+def _write(axis: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    written = axis.text(x, y, text, va="center", fontsize=_SIZE, linespacing=1.0, **style)
+    # The panels of texts have fixed widths, so that the layout does not depend on the words.
+    written.set_in_layout(False)
