@@ -20,9 +20,11 @@ METHODS = Labels(
         "tkmia": ("TkMIA", BLUE, "o", "-"),
         "tkml_ap_u": ("TkML-AP-U", VERMILION, "s", "--"),
         "kfool": ("kFool", GREEN, "^", "-."),
+        "kfool_s": ("kFool (S)", GREEN, ">", ":"),
         "ml_cw_u_a": ("ML-CW-U (a)", PURPLE, "D", ":"),
         "ml_cw_u_b": ("ML-CW-U (b)", SKY, "v", "-."),
         "ml_cw_u_c": ("ML-CW-U (c)", ORANGE, "P", "--"),
+        "ml_cw_u_d": ("ML-CW-U (d)", ORANGE, "<", ":"),
         "projected": ("projected", BLACK, "X", ":"),
         "noise": "random noise",
     }
@@ -52,6 +54,7 @@ SURROGATES = Labels(
         "average": "average of the top k (paper)",
         "exact": "exact order statistic",
         "hinge": "hinge on the exact order statistic",
+        "removal": "exact order statistic of the removal alone",
     }
 )
 KNOWLEDGE = Labels({"truth": "the truth", "inferred": "inferred from the model"})

@@ -13,6 +13,7 @@ import pytest
 from advlearn.report.numbers import plus_minus
 from advlearn.report.table import Table
 from advlearn.report.writers import latex, write_table
+from advlearn.settings.topk import METHODS
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.tables.cardinality import relevance_groups
 from advlearn.studies.topk.study import STUDY
@@ -80,7 +81,7 @@ def test_cells_against_the_rows_of_the_run(full: TopkTidy) -> None:
 def test_empty_choices_are_shown(full: TopkTidy) -> None:
     rows = [row for group in built("topk_random", full).groups for row in group.rows]
     empty = [row for row in rows if row[2] == "n = 0"]
-    assert len(empty) == 7  # |S| = 3 does not fit into k = 2, for each of seven methods
+    assert len(empty) == len(METHODS)  # |S| = 3 does not fit into k = 2
     assert all(row[3] == "–" for row in empty)
 
 
