@@ -97,8 +97,8 @@ class TopkAttackSettings(Settings):
     largest_step: float | None = Field(
         1.0,
         gt=0,
-        description="kfool, kfool_s: longest step, as a Euclidean length before the tanh; null: none,"
-        " as in the authors' code",
+        description="kfool, kfool_s: longest step, as a Euclidean length before the tanh; null:"
+        " none, as in the authors' code",
     )
     overshoot: float = Field(
         0.02,

@@ -8,8 +8,8 @@ to an l2 ball and to the box: a max-effect problem for each radius.
 
 Radii are tried from the smallest, each from the clean image. They share the iterations equally; a
 step is ``travel`` radii divided by the iterations of a radius. The nearest success of the first
-radius that has one is kept. At most :data:`PROTECTED` labels are held where they are, those with the
-largest logits: the ones near the top k matter, and each costs a backward pass a step.
+radius that has one is kept. At most :data:`PROTECTED` labels are held where they are, those with
+the largest logits: the ones near the top k matter, and each costs a backward pass a step.
 """
 
 from __future__ import annotations

@@ -65,6 +65,13 @@ def label_set(scheme: str, labels: str, n_specified: int) -> str:
     return f"{'random' if scheme == 'random' else labels}, |S| = {n_specified}"
 
 
+def drawn_or_set(scheme: str, labels: str, n_specified: int) -> str:
+    """`label_set` for a sentence: ``vehicles``, or ``2 random labels``."""
+    if scheme != "random":
+        return shown(labels)
+    return f"{n_specified} random label{'' if n_specified == 1 else 's'}"
+
+
 def short_label_set(scheme: str, labels: str, n_specified: int) -> str:
     """`label_set` with as much of the user's name as a figure has room for."""
     return label_set(scheme, shown(labels, LONGEST), n_specified)
