@@ -18,9 +18,13 @@ from advlearn.support.io import write_csv, write_json, write_npz
 from advlearn.support.seeds import derive_seed
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published"
-NORM: dict[str, float] = dict(zip(METHODS, (1.0, 1.3, 4.0, 1.5, 1.6, 1.2, 0.9), strict=True))
+NORM: dict[str, float] = dict(
+    zip(METHODS, (1.0, 1.3, 4.0, 1.1, 1.5, 1.6, 1.2, 1.15, 0.9), strict=True)
+)
 """True norm of each method by TkMIA's; the projected attack is the only smaller one."""
-SUCCESS: dict[str, float] = dict(zip(METHODS, (0.98, 0.9, 0.5, 0.9, 0.85, 0.98, 0.98), strict=True))
+SUCCESS: dict[str, float] = dict(
+    zip(METHODS, (0.98, 0.9, 0.5, 0.98, 0.9, 0.85, 0.98, 0.98, 0.98), strict=True)
+)
 
 
 def open_topk(folder: Path) -> TopkTidy:
@@ -100,7 +104,7 @@ def _cells(
 ) -> list[dict[str, Any]]:
     def cell(experiment: str, method: str, k: int, count: int, **more: Any) -> dict[str, Any]:
         random = {"scheme": "random", "labels": "random", "n_specified": count}
-        iterative = method not in ("kfool", "projected")
+        iterative = method not in ("kfool", "kfool_s", "projected")
         return {
             "dataset": "scenes",
             "model": models[0],

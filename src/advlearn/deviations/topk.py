@@ -33,14 +33,16 @@ def tkmia(
       Tamir 2003; the paper's Lemma 4.1) this is the minimum over the two auxiliary variables
       of the paper's loss, and needs neither of them;
     - ``exact``: as it stands;
-    - ``hinge``: each of the two terms, as it stands, cut off at 0.
+    - ``hinge``: each of the two terms, as it stands, cut off at 0;
+    - ``removal``: the first term alone, as it stands. It is at most 0 exactly where S_Y is out of
+      the top k, and asks nothing of R.
 
     Args:
         logits: f.
         relevant: Y.
         specified: S.
         k: cut-off.
-        surrogate: average, exact or hinge.
+        surrogate: average, exact, hinge or removal.
     """
     ordered = logits.sort(dim=1, descending=True).values
     if surrogate == "average":
@@ -49,6 +51,8 @@ def tkmia(
         inside, outside = ordered[:, k - 1], ordered[:, k]
     targets, others = specified & relevant, relevant & ~specified
     leave = _where_any(targets, _largest(logits, targets) - outside)
+    if surrogate == "removal":
+        return leave
     enter = _where_any(others, inside - _smallest(logits, others))
     if surrogate == "hinge":
         leave, enter = leave.relu(), enter.relu()
@@ -79,8 +83,25 @@ def ml_cw_u_b(logits: Tensor, relevant: Tensor, specified: Tensor, k: int) -> Te
 
 
 def ml_cw_u_c(logits: Tensor, relevant: Tensor, specified: Tensor, k: int) -> Tensor:
-    """:func:`ml_cw_u_a` with S_Y in place of Y: a stronger baseline that knows S; ours."""
+    """:func:`ml_cw_u_a` with S_Y in place of Y: a stronger baseline that knows S; ours.
+
+    It asks more than the top k does: that S_Y is below *all* other labels.
+    """
     return _below(logits, specified & relevant)
+
+
+def ml_cw_u_d(logits: Tensor, relevant: Tensor, specified: Tensor, k: int) -> Tensor:
+    """``[max_{S_Y} f - g_[k]]_+`` with g the logits of the labels not in S_Y; ours.
+
+    It asks exactly what the top k does: it is 0 where k other labels are at least as large as all
+    of S_Y, and there alone. Where fewer than k other labels exist, some of S_Y cannot leave, and
+    the smallest of the others takes the place of g_[k].
+    """
+    targets = specified & relevant
+    others = logits.masked_fill(targets, -torch.inf).sort(dim=1, descending=True).values
+    place = (~targets).sum(1).clamp(1, k) - 1
+    gap = _largest(logits, targets) - others.gather(1, place[:, None]).squeeze(1)
+    return _where_any(targets, _where_any(~targets, gap)).relu()
 
 
 LOSSES: dict[str, TopkLoss] = {
@@ -89,6 +110,7 @@ LOSSES: dict[str, TopkLoss] = {
     "ml_cw_u_a": ml_cw_u_a,
     "ml_cw_u_b": ml_cw_u_b,
     "ml_cw_u_c": ml_cw_u_c,
+    "ml_cw_u_d": ml_cw_u_d,
 }
 """Losses by the name of the method that descends them."""
 

@@ -107,6 +107,39 @@ def mean_share_bounds(
     return _exact(p, 1 / (1 / m + of_seeds))
 
 
+def share_bounds(mean: float, error: float, freedom: float, images: int) -> tuple[float, float]:
+    """Interval in [0, 1] of a share whose standard error is known.
+
+    The share is taken for a binomial one of as many trials as give it its variance, at most of as
+    many as there are images, as in `mean_share_bounds`.
+
+    Args:
+        mean: the share, in [0, 1].
+        error: its standard error, not negative; NaN gives the interval for the images alone.
+        freedom: degrees of freedom of the error, at least 1; not looked at where the error is 0.
+        images: number of distinct images, at least 1.
+
+    Raises:
+        UserError: an argument is outside its range.
+    """
+    _require(
+        np.array([0 <= mean <= 1 and images >= 1 and not error < 0]),
+        "a share lies in [0, 1], and its error is not negative",
+        "give shares, not percent",
+        mean=np.array([mean]),
+        error=np.array([error]),
+        images=np.array([images]),
+    )
+    trials = float(images)
+    if error > 0 and 0 < mean < 1:
+        ratio = stdtrit(max(images - 1, 1), 0.5 + CONFIDENCE / 2) / stdtrit(
+            freedom, 0.5 + CONFIDENCE / 2
+        )
+        trials = min(trials, mean * (1 - mean) / error**2 * ratio**2)
+    bounds = _exact(np.array([mean]), np.array([trials]))
+    return float(bounds["ci_low"].iloc[0]), float(bounds["ci_high"].iloc[0])
+
+
 def shares_over_seeds(
     frame: pd.DataFrame, keys: Sequence[str], images: int, value: str = "value"
 ) -> pd.DataFrame:

@@ -68,38 +68,6 @@ def fill_missing_keys(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     return frame.fillna(dict.fromkeys(text, ""))
 
 
-def over_images(frame: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
-    """Mean of ``value`` over images, with its interval.
-
-    An image counts once a seed, with the mean of its rows, so that an image attacked for several
-    label sets is not several images. With two seeds or more the interval is over the means of the
-    seeds, with one seed over its images.
-
-    Args:
-        frame: rows with ``keys``, seed, image and ``value``; rows without a value are left out.
-        keys: columns that name a line of the result.
-        value: column of the values.
-
-    Returns:
-        One row a line: keys and `IMAGES_COLUMNS`; n is the number of images over all seeds.
-    """
-    keys = list(keys)
-    present = frame.dropna(subset=[value])
-    image = present.groupby([*keys, "seed", "image"], dropna=False)[value].mean()
-    seed = image.groupby([*keys, "seed"], dropna=False).agg(["mean", "std", "count"])
-    lines = seed.reset_index().groupby(keys, dropna=False)
-    result = lines.agg(
-        spread=("mean", "std"),
-        std=("std", "first"),
-        lowest_seed=("mean", "min"),
-        highest_seed=("mean", "max"),
-        seeds=("mean", "count"),
-        n=("count", "sum"),
-        mean=("mean", "mean"),
-    )
-    return seeds_or_images(result.reset_index())[[*keys, *IMAGES_COLUMNS]]
-
-
 def seeds_or_images(table: pd.DataFrame) -> pd.DataFrame:
     """Add the interval over the seeds, or over the images of the only seed.
 
@@ -147,13 +115,6 @@ def wilson(successes: Any, trials: Any) -> pd.DataFrame:
     low = np.where(hits == 0, np.where(np.isnan(n), np.nan, 0.0), np.maximum(0.0, centre - half))
     high = np.where(hits == n, 1.0, np.minimum(1.0, centre + half))
     return pd.DataFrame({"mean": share, "ci_low": low, "ci_high": high})
-
-
-def shares(frame: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
-    """Share of the rows with ``value`` true, with its Wilson interval: keys, mean, bounds, n."""
-    counts = frame.groupby(list(keys), dropna=False)[value].agg(["sum", "count"]).reset_index()
-    bounds = wilson(counts["sum"], counts["count"])
-    return counts[list(keys)].join(bounds).assign(interval="wilson", n=counts["count"])
 
 
 def inside_interval(value: pd.Series, low: pd.Series, high: pd.Series) -> pd.Series:

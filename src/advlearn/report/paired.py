@@ -28,7 +28,7 @@ class Effect(NamedTuple):
     Attributes:
         mean: mean difference.
         spread: standard deviation of the differences, with n - 1; NaN for one seed.
-        n: number of seeds.
+        n: number of seeds; of a mean with another error, its degrees of freedom plus 1.
         low: lower bound of the interval of the mean; NaN where there is no spread.
         high: upper bound.
         p: two-sided p-value of a mean of zero; NaN where it is not known.
@@ -36,7 +36,7 @@ class Effect(NamedTuple):
 
     mean: float
     spread: float
-    n: int
+    n: float
     low: float
     high: float
     p: float

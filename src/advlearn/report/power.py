@@ -19,7 +19,7 @@ LOWEST_LEVEL = 1e-4
 """Below it the distribution for two seeds is not known with care: a family of 500 tests at 0.05."""
 
 
-def power(effect: float, spread: float, n: int, *, level: float = LEVEL) -> float:
+def power(effect: float, spread: float, n: float, *, level: float = LEVEL) -> float:
     """Probability that the two-sided paired t test shows an effect.
 
     Args:
@@ -46,7 +46,7 @@ def power(effect: float, spread: float, n: int, *, level: float = LEVEL) -> floa
 
 
 def minimum_detectable_effect(
-    spread: float, n: int, *, at: float = 0.8, level: float = LEVEL
+    spread: float, n: float, *, at: float = 0.8, level: float = LEVEL
 ) -> float:
     """The effect that the two-sided paired t test shows with a given power.
 
@@ -92,7 +92,7 @@ def minimum_detectable_effect(
     return noncentrality * spread / math.sqrt(n)
 
 
-def _power(noncentrality: float, freedom: int, level: float) -> float:
+def _power(noncentrality: float, freedom: float, level: float) -> float:
     quantile = stdtrit(freedom, 1 - level / 2)
     # The statistic is (Z + noncentrality) / sqrt(chi2 / freedom): it is small only where Z is far
     # below zero or chi2 far above its mean. Where both are out of the question the series of the

@@ -8,16 +8,28 @@ from pydantic import Field, field_validator
 
 from advlearn.settings.base import Settings
 
-Method = Literal["tkmia", "tkml_ap_u", "kfool", "ml_cw_u_a", "ml_cw_u_b", "ml_cw_u_c", "projected"]
+Method = Literal[
+    "tkmia",
+    "tkml_ap_u",
+    "kfool",
+    "kfool_s",
+    "ml_cw_u_a",
+    "ml_cw_u_b",
+    "ml_cw_u_c",
+    "ml_cw_u_d",
+    "projected",
+]
 
 
 METHODS: tuple[Method, ...] = (
     "tkmia",
     "tkml_ap_u",
     "kfool",
+    "kfool_s",
     "ml_cw_u_a",
     "ml_cw_u_b",
     "ml_cw_u_c",
+    "ml_cw_u_d",
     "projected",
 )
 
@@ -29,7 +41,7 @@ ON_CPU = 64
 """Images in one pass on a CPU; a batch of scenes on a small CNN then fits into the cache."""
 
 
-Surrogate = Literal["average", "exact", "hinge"]
+Surrogate = Literal["average", "exact", "hinge", "removal"]
 
 
 Knowledge = Literal["truth", "inferred"]
@@ -54,7 +66,9 @@ class TopkAttackSettings(Settings):
         description="removed: no specified label in the top k; strict: and no measure below its"
         " clean value",
     )
-    learning_rate: float = Field(0.05, gt=0, description="step of gradient descent (not kfool)")
+    learning_rate: float = Field(
+        0.05, gt=0, description="step of gradient descent (not kfool, kfool_s, projected)"
+    )
     normalise: bool = Field(
         True,
         description="divide the gradient of the loss by its length, so that one learning rate"
@@ -67,14 +81,31 @@ class TopkAttackSettings(Settings):
     iterations: int = Field(100, ge=1, le=100_000, description="gradient steps")
     surrogate: Surrogate = Field(
         "average",
-        description="tkmia: average of the top k (the paper), exact order statistic, or hinge at 0"
-        " on the exact order statistic",
+        description="tkmia: average of the top k (the paper), exact order statistic, hinge at 0 on"
+        " the exact order statistic, or removal: the exact condition that the specified labels are"
+        " out, nothing of the others",
     )
     radii: tuple[float, ...] = Field(
         (0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
         min_length=1,
         description="projected: l2 radii in [0, 1] pixels, tried from the smallest; they share the"
         " iterations",
+    )
+    travel: float = Field(
+        2.5, gt=0, description="projected: length of all steps of a radius together, in radii"
+    )
+    largest_step: float | None = Field(
+        1.0,
+        gt=0,
+        description="kfool, kfool_s: longest step, as a Euclidean length before the tanh; null:"
+        " none, as in the authors' code",
+    )
+    overshoot: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="kfool, kfool_s: share by which the perturbation goes beyond the linearised"
+        " boundary, as in DeepFool; without it success is decided by rounding",
     )
 
     @field_validator("radii")
@@ -85,8 +116,15 @@ class TopkAttackSettings(Settings):
         return radii
 
 
-_AUTHORS = {"normalise": False, "learning_rate": 5e-4, "iterations": 300, "alpha": 1e-4}
-"""The budget of T_kMIA in most of the authors' commands."""
+_AUTHORS = {
+    "normalise": False,
+    "learning_rate": 5e-4,
+    "iterations": 300,
+    "alpha": 1e-4,
+    "largest_step": None,
+    "overshoot": 0.0,
+}
+"""The budget of T_kMIA in most of the authors' commands, and the steps of their kFool."""
 
 
 def authors(method: Method, **changes: object) -> TopkAttackSettings:

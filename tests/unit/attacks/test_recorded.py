@@ -113,7 +113,7 @@ def test_recorded_attacks_on_the_top_k_find_the_same(
     monkeypatch.setattr(recording, "recorder_of", lambda device: Counted())
     monkeypatch.setattr(finite, "EVERY_ON_CPU", 3)
     found, perturbed = outcome(model, settings, batch_size)
-    if method != "kfool":
+    if not method.startswith("kfool"):
         # kFool is over before anything is recorded.
         assert Counted.records >= 1
     assert found.success.equal(expected.success)

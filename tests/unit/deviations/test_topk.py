@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from advlearn.attacks.topk.targets import Goal, TopkTargets, reached
 from advlearn.deviations import topk
 
 K = 3
@@ -93,12 +94,42 @@ def test_baselines_are_their_definitions() -> None:
             "ml_cw_u_a": max(0.0, max(inside) - min(others)),
             "ml_cw_u_b": sum(max(0.0, value) for value in inside),
             "ml_cw_u_c": max(0.0, max(wanted) - min(rest)),
+            "ml_cw_u_d": max(0.0, max(wanted) - sorted(rest)[-min(K, len(rest))]),
         }
         for name, value in expected.items():
             assert values[name][row] == pytest.approx(value, abs=1e-12), name
 
 
-@pytest.mark.parametrize("surrogate", ["average", "exact", "hinge"])
+def test_two_losses_ask_exactly_for_the_removal_and_one_for_more() -> None:
+    logits, relevant, specified = batch(n=4000)
+    wanted = relevant & specified
+    gone = reached(logits, Goal(TopkTargets(relevant, specified, K)))
+    assert 50 < int(gone.sum()) < 3950
+    removal = topk.tkmia(logits, relevant, specified, K, "removal")
+    assert (removal <= 0).equal(gone)
+    enough = topk.ml_cw_u_d(logits, relevant, specified, K) == 0
+    # Where fewer than k labels are not specified, no perturbation removes all that are.
+    possible = (~wanted).sum(1) >= K
+    assert bool(possible.any())
+    assert enough[possible].equal(gone[possible])
+    assert not bool(gone[~possible].any())
+    # Variant (c) asks that they are below all other labels.
+    more = topk.ml_cw_u_c(logits, relevant, specified, K) == 0
+    assert not bool((more & ~gone & possible).any())
+    assert int(more.sum()) < int(gone.sum()) / 2
+
+
+def test_the_removal_alone_is_the_first_term_of_the_exact_form() -> None:
+    logits, relevant, specified = batch()
+    whole = topk.tkmia(logits, relevant, specified, K, "exact")
+    removal = topk.tkmia(logits, relevant, specified, K, "removal")
+    for row, (f, y, s) in enumerate(zip(logits.tolist(), relevant, specified, strict=True)):
+        leave = max(f[j] for j in range(9) if y[j] and s[j]) - sorted(f)[-K - 1]
+        assert float(removal[row]) == pytest.approx(leave, abs=1e-12)
+    assert not torch.allclose(removal, whole)
+
+
+@pytest.mark.parametrize("surrogate", ["average", "exact", "hinge", "removal"])
 @pytest.mark.parametrize("name", [name for name in topk.LOSSES if name != "ml_cw_u_b"])
 def test_a_constant_added_to_all_logits_changes_nothing(name: str, surrogate: str) -> None:
     logits, relevant, specified = batch()
@@ -110,7 +141,7 @@ def test_a_constant_added_to_all_logits_changes_nothing(name: str, surrogate: st
     torch.testing.assert_close(total, torch.zeros_like(total), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("surrogate", ["average", "exact", "hinge"])
+@pytest.mark.parametrize("surrogate", ["average", "exact", "hinge", "removal"])
 @pytest.mark.parametrize("name", list(topk.LOSSES))
 @pytest.mark.parametrize("relevant", [True, False])
 @pytest.mark.parametrize("specified", [True, False])

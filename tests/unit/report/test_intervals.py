@@ -11,7 +11,6 @@ from advlearn.report.intervals import (
     compare_with_published,
     inside_interval,
     over_seeds,
-    shares,
     wilson,
 )
 from tests.helpers.intervals import mean_interval, prediction_interval, wilson_interval
@@ -71,11 +70,3 @@ def test_shares_are_those_of_scipy_and_of_the_textbook(
         assert list(bounds) == pytest.approx([k / n, peer.low, peer.high], rel=1e-9, abs=1e-12)
         textbook = wilson_interval(k, n)
         assert list(bounds[1:]) == pytest.approx([textbook.low, textbook.high], rel=1e-12)
-
-
-def test_shares_of_groups() -> None:
-    frame = pd.DataFrame({"cell": ["a", "a", "a", "b"], "hit": [True, True, False, False]})
-    found = shares(frame, ["cell"], "hit")
-    assert found["mean"].tolist() == pytest.approx([2 / 3, 0.0])
-    assert found["n"].tolist() == [3, 1]
-    assert found["ci_low"].tolist()[1] == 0.0

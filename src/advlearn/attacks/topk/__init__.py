@@ -108,10 +108,17 @@ def run(
 def build(settings: TopkAttackSettings, model: nn.Module) -> Solver:
     """The solver of ``settings.method`` for a frozen network."""
     variable = TanhVariable(settings.clean_map)
-    if settings.method == "kfool":
-        return KFool(model, variable)
+    if settings.method in ("kfool", "kfool_s"):
+        return KFool(
+            model,
+            variable,
+            settings.largest_step,
+            settings.overshoot,
+            shorten=settings.keep == "min_norm",
+            aimed=settings.method == "kfool_s",
+        )
     if settings.method == "projected":
-        return Projected.of(model, variable, settings.radii, settings.iterations)
+        return Projected.of(model, variable, settings.radii, settings.iterations, settings.travel)
     loss = losses.build(settings.method, settings.surrogate)
 
     def deviation(logits: Tensor, goal: Goal) -> Tensor:

@@ -7,9 +7,9 @@ thresholds, carried over to the top k). The step has a fixed length, and the ite
 to an l2 ball and to the box: a max-effect problem for each radius.
 
 Radii are tried from the smallest, each from the clean image. They share the iterations equally; a
-step is 2.5 radii divided by the iterations of a radius. The nearest success of the first radius
-that has one is kept. At most :data:`PROTECTED` labels are held where they are, those with the
-largest logits: the ones near the top k matter, and each costs a backward pass a step.
+step is ``travel`` radii divided by the iterations of a radius. The nearest success of the first
+radius that has one is kept. At most :data:`PROTECTED` labels are held where they are, those with
+the largest logits: the ones near the top k matter, and each costs a backward pass a step.
 """
 
 from __future__ import annotations
@@ -44,22 +44,29 @@ class Projected:
         problems: one for each radius, growing; all with the same network.
         variable: change of variables; decides what the clean image is.
         steps: iterations of one radius, at least 1.
+        travel: length of all steps of a radius together, in radii.
     """
 
     problems: tuple[MaxEffectProblem, ...]
     variable: TanhVariable
     steps: int
+    travel: float
 
     @classmethod
     def of(
-        cls, learner: nn.Module, variable: TanhVariable, radii: tuple[float, ...], iterations: int
+        cls,
+        learner: nn.Module,
+        variable: TanhVariable,
+        radii: tuple[float, ...],
+        iterations: int,
+        travel: float,
     ) -> Projected:
         """Share ``iterations`` between radii; with fewer iterations than radii, the first radii."""
         radii = radii[:iterations]
         problems = [
             MaxEffectProblem(L2Ball(radius), _negative_logit_sum, learner) for radius in radii
         ]
-        return cls(tuple(problems), variable, iterations // len(radii))
+        return cls(tuple(problems), variable, iterations // len(radii), travel)
 
     def start(self, variable: Tensor) -> State:
         """The clean image."""
@@ -88,7 +95,7 @@ class Projected:
         for number, problem in enumerate(self.problems):
             epsilon = problem.budget.epsilon
             radius = torch.where(phase == number, epsilon, radius)
-            size = torch.where(phase == number, 2.5 * epsilon / self.steps, size)
+            size = torch.where(phase == number, self.travel * epsilon / self.steps, size)
         ahead = image + _wide(size, image) * direction
         shift = shortened(ahead - state["clean"], _wide(radius, image))
         box = self.problems[0].budget.box

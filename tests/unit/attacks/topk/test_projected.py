@@ -66,7 +66,7 @@ def test_the_smallest_radius_that_succeeds_is_kept() -> None:
 
 
 def test_fewer_iterations_than_radii() -> None:
-    solver = Projected.of(small_network(), TanhVariable("arctanh"), (0.5, 1.0, 2.0), 2)
+    solver = Projected.of(small_network(), TanhVariable("arctanh"), (0.5, 1.0, 2.0), 2, 2.5)
     assert [problem.budget.epsilon for problem in solver.problems] == [0.5, 1.0]
     assert solver.steps == 1
 

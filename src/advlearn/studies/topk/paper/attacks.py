@@ -17,13 +17,14 @@ from advlearn.studies.topk.paper.labels import MEASURES, METHODS, label_set
 from advlearn.studies.topk.paper.notes import SAY, interval_text, standing_notes
 from advlearn.studies.topk.paper.pairs import mean_differences, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
-from advlearn.studies.topk.paper.summaries import summarise
+from advlearn.studies.topk.paper.summaries import PER_IMAGE, over_images_and_seeds, per_image
 from advlearn.studies.topk.schema import CELL
 
 INTERVALS = (
-    "by the column interval: wilson = share of all attacked images with its 95 % Wilson interval;"
-    " seeds = mean over seeds with its 95 % Student-t interval; images = the same over the images"
-    " of the only seed"
+    "by the column interval: crossed = mean over attacks with a 95 % interval for further images"
+    " and seeds (two-way bootstrap); images = the same for one seed; seeds = mean over seeds with"
+    " its 95 % Student-t interval; wilson = share of all attacked images with its 95 % Wilson"
+    " interval"
 )
 """How a number follows from the rows of an attack."""
 _PAIRED = ". over = paired: the attack beside the reference attack, image by image"
@@ -70,18 +71,20 @@ def attack_table(
         caption: first sentences of its caption.
     """
     metrics = run.experiment(name)
+    outcomes = run.images(name)
     summary = ordered(
-        summarise(metrics),
+        over_images_and_seeds(metrics, outcomes),
         [*_GROUP, "k", *_ATTACK],
         model=run.models,
         method=METHODS.order(metrics["method"]),
         knowledge=["truth"],
     )
-    images = pairs(run.images(name), compared.reference).assign(over="paired")
+    images = pairs(outcomes, compared.reference).assign(over="paired")
     line = [*_GROUP, "k", *compared.reference]
     attacks = summary[["dataset", "experiment", *_GROUP, "k", *_ATTACK]].drop_duplicates(line)
     paired = mean_differences(images, [*line, "over"]).merge(attacks, on=line, how="left")
-    frame = pd.concat([summary, paired], ignore_index=True)
+    frame = pd.concat([summary, paired[[c for c in paired if c in summary]]], ignore_index=True)
+    other = ~metrics["metric"].isin(list(PER_IMAGE))
     of_methods = [SAY.ml_cw_u(), SAY.projected()] if compared is METHOD else []
     return Table(
         title=title,
@@ -97,7 +100,9 @@ def attack_table(
         keys=[*(key for key in CELL if key != "seed"), "preset", "over", "metric"],
         how=INTERVALS + _PAIRED,
         sources=[
-            Source("topk_metrics", metrics),
+            Source("topk_metrics", metrics[other]),
+            Source("topk_metrics", metrics[~other], "eligible images", {"n_eligible"}.__contains__),
+            Source("topk_images", per_image(outcomes), columns=lambda name: name != "n_eligible"),
             Source("topk_images", images, row="row"),
             Source("topk_images", images, "reference on the same images", row="row_reference"),
         ],

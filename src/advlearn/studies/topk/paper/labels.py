@@ -20,9 +20,11 @@ METHODS = Labels(
         "tkmia": ("TkMIA", BLUE, "o", "-"),
         "tkml_ap_u": ("TkML-AP-U", VERMILION, "s", "--"),
         "kfool": ("kFool", GREEN, "^", "-."),
+        "kfool_s": ("kFool (S)", GREEN, ">", ":"),
         "ml_cw_u_a": ("ML-CW-U (a)", PURPLE, "D", ":"),
         "ml_cw_u_b": ("ML-CW-U (b)", SKY, "v", "-."),
         "ml_cw_u_c": ("ML-CW-U (c)", ORANGE, "P", "--"),
+        "ml_cw_u_d": ("ML-CW-U (d)", ORANGE, "<", ":"),
         "projected": ("projected", BLACK, "X", ":"),
         "noise": "random noise",
     }
@@ -52,6 +54,7 @@ SURROGATES = Labels(
         "average": "average of the top k (paper)",
         "exact": "exact order statistic",
         "hinge": "hinge on the exact order statistic",
+        "removal": "exact order statistic of the removal alone",
     }
 )
 KNOWLEDGE = Labels({"truth": "the truth", "inferred": "inferred from the model"})
@@ -60,6 +63,13 @@ KNOWLEDGE = Labels({"truth": "the truth", "inferred": "inferred from the model"}
 def label_set(scheme: str, labels: str, n_specified: int) -> str:
     """``vehicles, |S| = 7`` for a fixed set, ``random, |S| = 2`` for labels drawn per image."""
     return f"{'random' if scheme == 'random' else labels}, |S| = {n_specified}"
+
+
+def drawn_or_set(scheme: str, labels: str, n_specified: int) -> str:
+    """`label_set` for a sentence: ``vehicles``, or ``2 random labels``."""
+    if scheme != "random":
+        return shown(labels)
+    return f"{n_specified} random label{'' if n_specified == 1 else 's'}"
 
 
 def short_label_set(scheme: str, labels: str, n_specified: int) -> str:

@@ -20,3 +20,9 @@ def interval_text(run: TopkTidy) -> str:
     """What the intervals of means and of shares are in this run, for captions."""
     text: str = SAY.intervals(len(run.study.seeds))
     return text
+
+
+def seed_interval_text(run: TopkTidy) -> str:
+    """The same for tables whose tidy rows are those of seeds, not of images."""
+    text: str = SAY.seed_intervals(len(run.study.seeds))
+    return text

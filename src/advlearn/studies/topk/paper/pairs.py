@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from advlearn.report.crossed import CROSSED_COLUMNS, over_attacks
 from advlearn.report.frames import ordered
-from advlearn.report.intervals import IMAGES_COLUMNS, over_images
 from advlearn.studies.topk.paper.labels import MEASURES, QUANTITIES
 
 _TASK = "dataset model preset seed experiment scheme labels n_specified k image".split()
@@ -55,7 +55,10 @@ def pairs(images: pd.DataFrame, reference: Mapping[str, object]) -> pd.DataFrame
 
 
 def mean_differences(found: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Means of pairs with their intervals.
+    """Means over pairs with their intervals, for further images and further seeds.
+
+    Every pair has the same weight: a sentence on all cells together and a table of cells are means
+    of the same numbers.
 
     Args:
         found: result of `pairs`.
@@ -63,12 +66,19 @@ def mean_differences(found: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
     Returns:
         One row a metric and line, in the order of `QUANTITIES`: keys, metric and
-        `IMAGES_COLUMNS`; of ``l2_ratio`` the geometric mean. No rows where there are no pairs.
+        `CROSSED_COLUMNS`; of ``l2_ratio`` the geometric mean with its bounds, and the error of its
+        logarithm. No rows where there are no pairs.
     """
     names = [*keys, "metric"]
     if found.empty:
-        return pd.DataFrame(columns=[*names, *IMAGES_COLUMNS])
-    result = ordered(over_images(found, names, "value"), ["metric"], metric=list(QUANTITIES))
+        return pd.DataFrame(columns=[*names, *CROSSED_COLUMNS])
+    rates = found["metric"] == "asr_difference"
+    parts = [
+        over_attacks(found[rates], names, "value", differences=True),
+        over_attacks(found[~rates], names, "value"),
+    ]
+    whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    result = ordered(whole, ["metric"], metric=list(QUANTITIES))
     ratio = result["metric"] == "l2_ratio"
     bounds = ["mean", "ci_low", "ci_high", "lowest_seed", "highest_seed"]
     result.loc[ratio, bounds] = np.exp(result.loc[ratio, bounds].astype(float))

@@ -7,13 +7,69 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from advlearn.report.crossed import over_attacks
 from advlearn.report.intervals import BOUNDS, IMAGES_COLUMNS, seeds_or_images, wilson
+from advlearn.studies.topk.paper.labels import MEASURES
 from advlearn.studies.topk.schema import SHARES
 
 _LINE = (
     "dataset model experiment method preset scheme labels n_specified k surrogate alpha knowledge"
     " hidden over metric"
 ).split()
+
+
+PER_IMAGE = {
+    **{name: (column, 1.0) for name, column in SHARES.items()},
+    **{name: (name, 1.0) for name in ("l2", "linf", *MEASURES, "iterations")},
+    "l2_255": ("l2", 255.0),
+}
+"""Metrics that follow from ``topk_images.csv`` -> the column there, and its factor."""
+
+
+def per_image(images: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``topk_images.csv`` once a metric and once for each set of images that it is over.
+
+    Returns:
+        The columns of ``images`` with over, metric and value; the index is that of ``images``.
+    """
+    parts = [
+        part.assign(over=over, metric=metric, value=part[column].astype(float) * scale)
+        for over, part in (("eligible", images), ("success", images[images["success"]]))
+        for metric, (column, scale) in PER_IMAGE.items()
+        if over == "eligible" or metric not in SHARES
+    ]
+    return pd.concat(parts)
+
+
+def over_images_and_seeds(metrics: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Means and shares of attacks, with intervals for further images and seeds where known.
+
+    Args:
+        metrics: rows of ``topk_metrics.csv``.
+        images: the rows of ``topk_images.csv`` of the same attacks.
+
+    Returns:
+        The lines of `summarise` with the further column images, the number of distinct ones. What
+        follows from the images is the mean over attacks with the interval of
+        :func:`advlearn.report.crossed.over_attacks`; what does not (``l2_pretanh``, ``removed``) is
+        as there.
+    """
+    table = summarise(metrics)
+    rows = per_image(images[images["experiment"].isin(metrics["experiment"])])
+    rows = rows[rows["metric"].isin(metrics["metric"])]
+    if rows.empty:
+        return table.assign(images=np.nan)
+    share = rows["metric"].isin(list(SHARES))
+    parts = [(rows[share], True), (rows[~share], False)]
+    found = pd.concat(
+        [over_attacks(part, _LINE, "value", shares=one) for part, one in parts if len(part)]
+    )
+    both = table.merge(found, on=_LINE, how="left", suffixes=("", "_attacks"))
+    both = both.fillna({"n_attacks": 0, "seeds_attacks": 0})
+    follows = both["metric"].isin(list(PER_IMAGE))
+    for name in IMAGES_COLUMNS:
+        both[name] = both[f"{name}_attacks"].where(follows, both[name])
+    return both[[*table.columns, "images"]]
 
 
 def summarise(frame: pd.DataFrame, keys: Sequence[str] = _LINE) -> pd.DataFrame:

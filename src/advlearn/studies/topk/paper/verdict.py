@@ -8,17 +8,28 @@ from typing import Any
 
 import pandas as pd
 
+from advlearn.report.crossed import over_attacks
 from advlearn.report.frames import groups, ordered, records
-from advlearn.report.intervals import BOUNDS, over_images, shares
+from advlearn.report.intervals import BOUNDS
 from advlearn.report.numbers import ABSENT, plus_minus, with_interval
 from advlearn.report.page import Rows
-from advlearn.studies.topk.paper.labels import MEASURES, METHODS, QUANTITIES, SCHEMES, SURROGATES
+from advlearn.studies.topk.paper.labels import (
+    MEASURES,
+    METHODS,
+    QUANTITIES,
+    SCHEMES,
+    SURROGATES,
+    drawn_or_set,
+)
 from advlearn.studies.topk.paper.notes import SAY
 from advlearn.studies.topk.paper.pairs import mean_differences, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import rate
 
 _FEW = 30
+_CELL = ["scheme", "labels", "n_specified", "k"]
+_SIGN = {name: -1 if name == "asr_difference" else 1 for name in QUANTITIES}
+"""Which sign of a difference is good for TkMIA."""
 _SAID = ("better", "level", "worse")
 """What sentences say of TkMIA; level is equal or open."""
 
@@ -28,23 +39,52 @@ def comparisons(run: TopkTidy) -> pd.DataFrame:
 
     Returns:
         One row a scheme, method and metric of `pairs`, with ``outcome`` for TkMIA: better,
-        worse, equal (no image differs) or open (the interval holds no difference).
+        worse, equal (no image differs) or open (the interval holds no difference). Means are over
+        all attacks, as in the tables.
     """
-    frame = mean_differences(pairs(run.primary_images(), {"method": "tkmia"}), ["scheme", "method"])
+    return compared(pairs(run.primary_images(), {"method": "tkmia"}), ["scheme"])
+
+
+def compared(found: pd.DataFrame, cell: list[str]) -> pd.DataFrame:
+    """Means of pairs, one row a cell, method and metric, with TkMIA's ``outcome``.
+
+    Args:
+        found: result of `pairs`.
+        cell: columns that name a cell.
+    """
+    frame = mean_differences(found, [*cell, "method"])
     frame["outcome"] = [outcome(row) for row in records(frame)]
     return ordered(
         frame,
-        ["scheme", "metric", "method"],
+        [*cell, "metric", "method"],
         method=METHODS.order(frame["method"]),
         metric=list(QUANTITIES),
     )
 
 
+def by_cell(run: TopkTidy) -> pd.DataFrame:
+    """Every other attack compared with TkMIA in each cell, which all cells together may hide.
+
+    Returns:
+        Rows as those of `comparisons`, one a scheme, label set, |S|, k, method and metric, with
+        ``cell``, its name in a sentence, and ``exception``: the other attack's mean is the better
+        one, distinguishable (``outcome`` is worse) or not (open).
+    """
+    frame = compared(pairs(run.primary_images(), {"method": "tkmia"}), _CELL)
+    neutral = (frame["metric"] == "l2_ratio").astype(float)
+    names = [
+        f"{drawn_or_set(row['scheme'], row['labels'], row['n_specified'])}, k = {row['k']}"
+        for row in records(frame)
+    ]
+    gain = (frame["mean"] - neutral) * frame["metric"].map(_SIGN)
+    return frame.assign(cell=names, exception=gain < 0)
+
+
 def outcome(row: dict[str, Any]) -> str:
-    """TkMIA's part in a comparison: better, worse, equal or open."""
+    """TkMIA's part in a comparison: better, worse, equal (no image differs) or open."""
     neutral = 1.0 if row["metric"] == "l2_ratio" else 0.0
     low, high = float(row["ci_low"]), float(row["ci_high"])
-    if low == high == neutral:
+    if row["mean"] == neutral and row["error"] == 0:
         return "equal"
     if not (low > neutral or high < neutral):
         return "open"
@@ -57,6 +97,7 @@ def sentences(run: TopkTidy) -> list[str]:
     frame = comparisons(run)
     frame["label"] = frame["method"].map(METHODS)
     frame["said"] = frame["outcome"].replace(["open", "equal"], "level")
+    cells = by_cell(run)
     said = []
     for (scheme,), part in groups(frame, ["scheme"]):
         where = SAY.where(SCHEMES(scheme), run.study.primary_model, len(run.study.seeds))
@@ -65,9 +106,12 @@ def sentences(run: TopkTidy) -> list[str]:
             if len(rows):
                 parts = [records(rows[rows["said"] == one]) for one in _SAID]
                 said.append(getattr(SAY, metric)(where, *parts))
+                said.append(_exceptions(where, cells, scheme, [metric]))
         measures = part.loc[part["metric"].str.startswith("abs_"), "said"]
         if len(measures):
             said.append(SAY.measures(where, *((measures == one).sum() for one in _SAID)))
+            names = [f"abs_{name}_difference" for name in MEASURES]
+            said.append(_exceptions(where, cells, scheme, names))
     if frame.empty:
         said.append(SAY.nothing_to_compare())
     return [*said, *_sizes(run), *_relaxation(run), *_unknown(run), *_transfer(run)]
@@ -78,14 +122,14 @@ def headline_rows(run: TopkTidy) -> Rows:
     images, keys = run.primary_images(), ["scheme", "method"]
     ratios = comparisons(run)
     columns = {
-        "ASR": _formatted(shares(images, keys, "success")),
-        "stealth ASR": _formatted(shares(images, keys, "stealth")),
-        "L2": _formatted(over_images(images[images["success"]], keys, "l2"), plus_minus),
+        "ASR": _formatted(over_attacks(images, keys, "success", shares=True)),
+        "stealth ASR": _formatted(over_attacks(images, keys, "stealth", shares=True)),
+        "L2": _formatted(over_attacks(images[images["success"]], keys, "l2"), plus_minus),
         "L2 ratio": _formatted(ratios[ratios["metric"] == "l2_ratio"]),
     }
     change = partial(plus_minus, sign=True)
     for name in MEASURES:
-        columns[MEASURES(name)] = _formatted(over_images(images, keys, name), change)
+        columns[MEASURES(name)] = _formatted(over_attacks(images, keys, name), change)
     counts = images.groupby(keys).size()
     rows = [
         [
@@ -109,11 +153,12 @@ def verdict_rows(run: TopkTidy) -> Rows:
             QUANTITIES(row["metric"]),
             with_interval(*_bounds(row), sign=row["metric"] != "l2_ratio"),
             str(row["n"]),
+            str(row["images"]),
             {"open": "not distinguishable"}.get(row["outcome"], row["outcome"]),
         ]
         for row in records(comparisons(run))
     ]
-    return ["labels", "comparison", "quantity", "difference", "images", "TkMIA is"], rows
+    return ["labels", "comparison", "quantity", "difference", "attacks", "images", "TkMIA is"], rows
 
 
 def warning(run: TopkTidy) -> str:
@@ -134,6 +179,23 @@ def _formatted(
 def _bounds(row: dict[str, Any]) -> tuple[float, float, float]:
     mean, low, high = (float(row[name]) for name in BOUNDS)
     return mean, low, high
+
+
+def _exceptions(where: str, cells: pd.DataFrame, scheme: str, metrics: list[str]) -> str:
+    """The cells of a scheme in which TkMIA is not the better one, each by its name."""
+    mine = cells[(cells["scheme"] == scheme) & cells["metric"].isin(metrics)]
+    of = "the ranking measures" if len(metrics) > 1 else QUANTITIES(metrics[0])
+    rows = [
+        {**row, "label": " ".join([METHODS(row["method"]), *_measure(row["metric"], metrics)])}
+        for row in records(mine[mine["exception"]])
+    ]
+    if rows:
+        return str(SAY.exceptions(where, of, rows, metrics == ["l2_ratio"]))
+    return str(SAY.no_exceptions(where, of, len(mine)))
+
+
+def _measure(metric: str, metrics: list[str]) -> list[str]:
+    return [QUANTITIES(metric)] if len(metrics) > 1 else []
 
 
 def _sizes(run: TopkTidy) -> list[str]:

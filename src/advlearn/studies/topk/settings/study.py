@@ -91,7 +91,9 @@ class TopkSettings(StudySettings):
         FocusSettings(), description="the one k and |S| of the sweeps and the transfer"
     )
     surrogates: Annotated[tuple[Surrogate, ...], EachOnce] = Field(
-        ("average", "exact", "hinge"), min_length=1, description="losses of tkmia compared"
+        ("average", "exact", "hinge", "removal"),
+        min_length=1,
+        description="losses of tkmia compared",
     )
     alphas: Annotated[tuple[_Weight, ...], EachOnce] = Field(
         (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1, description="weights of the norm compared"

@@ -14,7 +14,7 @@ from tests.helpers.topk_run import open_topk
 REFERENCE = Path(__file__).parents[5] / "results" / "reference" / "tidy"
 VALUES = {
     "topk_metrics": ["value"],
-    "topk_images": ["l2", "delta_tkacc", "delta_p", "delta_map", "delta_ndcg"],
+    "topk_images": "l2 linf delta_tkacc delta_p delta_map delta_ndcg iterations".split(),
     "topk_models": ["value"],
     "topk_transfer": ["value"],
 }

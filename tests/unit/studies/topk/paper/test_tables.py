@@ -10,14 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from advlearn.report.bounded import share_bounds
+from advlearn.report.crossed import two_way_bootstrap
 from advlearn.report.numbers import plus_minus
 from advlearn.report.table import Table
 from advlearn.report.writers import latex, write_table
+from advlearn.settings.topk import METHODS
 from advlearn.studies.topk.paper.run import TopkTidy
+from advlearn.studies.topk.paper.summaries import over_images_and_seeds
 from advlearn.studies.topk.paper.tables.cardinality import relevance_groups
 from advlearn.studies.topk.study import STUDY
 from advlearn.support.errors import UserError
-from tests.helpers.intervals import mean_interval, wilson_interval
+from tests.helpers.intervals import mean_interval
 from tests.helpers.topk_run import open_topk
 
 pytestmark = pytest.mark.slow
@@ -53,34 +57,47 @@ def test_captions_of_the_workflow_report(name: str, small: TopkTidy) -> None:
 
 
 def test_cells_against_the_rows_of_the_run(full: TopkTidy) -> None:
-    raw = full["topk_metrics"].query(
-        "experiment == 'global' and method == 'kfool' and labels == 'low' and k == 3"
-    )
+    here = "experiment == 'global' and method == 'kfool' and labels == 'low' and k == 3"
+    raw, images = full["topk_metrics"].query(here), full["topk_images"].query(here)
     frame = built("topk_global", full).frame
     row = frame.query(
         "method == 'kfool' and labels == 'low' and k == 3 and over == 'success' and metric == 'l2'"
     )
-    expected = mean_interval(list(raw.query("over == 'success' and metric == 'l2'")["value"]))
+    won = images[images["success"]]
+    expected = two_way_bootstrap(won["l2"], won["image"], won["seed"])
     assert row[["mean", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx(
-        [expected.mean, expected.low, expected.high]
+        [won["l2"].mean(), *expected.bounds]
     )
-    assert row["interval"].item() == "seeds"
+    assert row["interval"].item() == "crossed"
     asr = raw.query("metric == 'asr'")
-    hits = int((asr["value"] * asr["n"]).round().sum())
-    share = wilson_interval(hits, int(asr["n"].sum()))
     row = frame.query("method == 'kfool' and labels == 'low' and k == 3 and metric == 'asr'")
+    share = two_way_bootstrap(images["success"].astype(float), images["image"], images["seed"])
+    bounds = share_bounds(share.mean, share.error, share.freedom, share.images)
     assert row[["mean", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx(
-        [share.mean, share.low, share.high]
+        [asr["value"].mean(), *bounds]
     )
+    assert row["images"].item() == images["image"].nunique()
     assert row[["lowest_seed", "highest_seed"]].to_numpy()[0] == pytest.approx(
         [asr["value"].min(), asr["value"].max()]
     )
 
 
+def test_what_is_not_known_of_single_images_is_over_seeds(full: TopkTidy) -> None:
+    norms = full["topk_metrics"].query("experiment == 'global' and metric == 'l2'")
+    table = over_images_and_seeds(norms.assign(metric="removed"), full.images("global"))
+    here = "method == 'kfool' and labels == 'low' and k == 3 and over == 'success'"
+    expected = mean_interval(list(norms.query(here)["value"]))
+    row = table.query(here)
+    assert row[["mean", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx(
+        [expected.mean, expected.low, expected.high]
+    )
+    assert row["interval"].item() == "seeds"
+
+
 def test_empty_choices_are_shown(full: TopkTidy) -> None:
     rows = [row for group in built("topk_random", full).groups for row in group.rows]
     empty = [row for row in rows if row[2] == "n = 0"]
-    assert len(empty) == 7  # |S| = 3 does not fit into k = 2, for each of seven methods
+    assert len(empty) == len(METHODS)  # |S| = 3 does not fit into k = 2
     assert all(row[3] == "–" for row in empty)
 
 
@@ -96,8 +113,7 @@ def test_cardinality_against_the_images(full: TopkTidy) -> None:
     assert row.loc["asr", "n"] == len(raw)
     assert row.loc["asr", "mean"] == pytest.approx(raw["success"].mean())
     assert row.loc["l2", "density"] == pytest.approx(0.6)
-    per_image = raw[raw["success"]].groupby(["seed", "image"])["l2"].mean()
-    assert row.loc["l2", "mean"] == pytest.approx(per_image.groupby("seed").mean().mean())
+    assert row.loc["l2", "mean"] == pytest.approx(raw.loc[raw["success"], "l2"].mean())
 
 
 def test_groups_of_numbers_of_labels() -> None:

@@ -6,13 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.report.intervals import over_images
 from advlearn.report.writers import plain_text
 from advlearn.studies.topk.paper.page import page
 from advlearn.studies.topk.paper.pairs import mean_differences, pairs
 from advlearn.studies.topk.paper.run import TopkTidy
-from advlearn.studies.topk.paper.summaries import summarise
-from advlearn.studies.topk.paper.verdict import comparisons, headline_rows, outcome, sentences
+from advlearn.studies.topk.paper.summaries import over_images_and_seeds, summarise
+from advlearn.studies.topk.paper.verdict import (
+    by_cell,
+    comparisons,
+    headline_rows,
+    outcome,
+    sentences,
+)
 from tests.helpers.intervals import mean_interval
 from tests.helpers.lineage import with_table
 from tests.helpers.topk_run import NORM
@@ -30,10 +35,11 @@ def test_one_seed_has_intervals_over_images(small: TopkTidy) -> None:
         [expected.mean, expected.low, expected.high]
     )
     assert table["lowest_seed"].isna().all()
-    same = over_images(raw, ["method"], "l2")
+    same = over_images_and_seeds(small["topk_metrics"], small["topk_images"]).loc[row.index]
     assert same[["mean", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx(
         [expected.mean, expected.low, expected.high]
     )
+    assert same["interval"].item() == "images"
 
 
 def test_comparison_finds_what_was_put_in(full: TopkTidy) -> None:
@@ -94,7 +100,6 @@ def test_pairs_by_hand() -> None:
         ("asr_difference", -0.3, -0.1, "better"),
         ("asr_difference", 0.1, 0.3, "worse"),
         ("asr_difference", -0.1, 0.3, "open"),
-        ("asr_difference", 0.0, 0.0, "equal"),
         ("l2_ratio", 1.1, 1.5, "better"),
         ("l2_ratio", 0.5, 0.9, "worse"),
         ("l2_ratio", 0.5, 1.5, "open"),
@@ -104,7 +109,44 @@ def test_pairs_by_hand() -> None:
     ],
 )
 def test_outcome(metric: str, low: float, high: float, expected: str) -> None:
-    assert outcome({"metric": metric, "ci_low": low, "ci_high": high}) == expected
+    row = {"metric": metric, "mean": (low + high) / 2, "ci_low": low, "ci_high": high, "error": 0.1}
+    assert outcome(row) == expected
+
+
+def test_no_image_that_differs_is_equal_whatever_the_images_would_miss() -> None:
+    row = {"metric": "asr_difference", "mean": 0.0, "ci_low": -0.02, "ci_high": 0.02, "error": 0.0}
+    assert outcome(row) == "equal"
+    assert outcome({**row, "error": 0.01}) == "open"
+
+
+def test_a_cell_against_the_claim_is_named_whatever_all_cells_say(full: TopkTidy) -> None:
+    images = full["topk_images"]
+    here = (images["experiment"] == "random") & (images["n_specified"] == 1) & (images["k"] == 3)
+    turned = here & (images["method"] == "kfool") & (images["model"] == full.study.primary_model)
+    shorter = images.assign(l2=images["l2"].where(~turned, images["l2"] / 8))
+    run = with_table(full, "topk_images", shorter)
+    assert isinstance(run, TopkTidy)
+    pooled = comparisons(run).query("scheme == 'random' and metric == 'l2_ratio'")
+    assert pooled.set_index("method").loc["kfool", "outcome"] != "worse"
+    cells = by_cell(run).query("method == 'kfool' and metric == 'l2_ratio' and exception")
+    assert cells["cell"].tolist() == ["1 random label, k = 3"]
+    (text,) = [t for t in sentences(run) if "Exceptions by L2 norm" in t and "random labels" in t]
+    assert "1 random label, k = 3, kFool: × 0.5" in text
+    (before,) = [
+        t for t in sentences(full) if "Exceptions by L2 norm" in t and "random labels" in t
+    ]
+    assert "kFool" not in before
+    # The comparator that is better everywhere is named in every cell.
+    assert before.count("projected") == len(
+        by_cell(full).query("scheme == 'random' and metric == 'l2_ratio' and method == 'projected'")
+    )
+
+
+def test_a_sentence_and_the_table_give_the_same_difference(full: TopkTidy) -> None:
+    rates = full.primary_images().groupby(["scheme", "method"])["success"].mean()
+    frame = comparisons(full).query("metric == 'asr_difference'")
+    for scheme, method, mean in frame[["scheme", "method", "mean"]].itertuples(index=False):
+        assert mean == pytest.approx(rates[scheme, method] - rates[scheme, "tkmia"], abs=1e-12)
 
 
 def test_sentences(full: TopkTidy, small: TopkTidy) -> None:

@@ -123,7 +123,7 @@ def test_every_experiment_has_its_cells() -> None:
     assert len(cells["global"]) == 2 * 2 * 2
     assert len(cells["random"]) == 2 * (2 + 3)
     # Surrogates on every k; weights; two kinds of knowledge on every share.
-    assert len(cells["sweeps"]) == 3 * 2 + 2 + 2 * 2
+    assert len(cells["sweeps"]) == 4 * 2 + 2 + 2 * 2
     assert len(cells["transfer"]) == 2
     for each in cells.values():
         assert len(set(map(repr, each))) == len(each)
@@ -154,6 +154,7 @@ def test_sweeps_change_one_thing_of_tkmia_at_the_focus() -> None:
         "average",
         "exact",
         "hinge",
+        "removal",
     }
     known = {(c.knowledge, c.hidden) for c in cells if c.experiment == "unknown"}
     assert known == {(k, h) for k in ("truth", "inferred") for h in (0.0, 0.5)}

@@ -10,7 +10,7 @@ from advlearn.report.labels import LONGEST, Labels
 from advlearn.report.panels import draw_lines, grid, label_sides
 from advlearn.studies.topk.paper.labels import MEASURES, NORMS, RATES, short_label_set
 from advlearn.studies.topk.paper.run import TopkTidy
-from advlearn.studies.topk.paper.summaries import summarise
+from advlearn.studies.topk.paper.summaries import over_images_and_seeds
 from advlearn.support.text import shown
 
 _PANELS = {
@@ -23,7 +23,7 @@ _PANELS = {
 
 def draw(run: TopkTidy) -> Figure:
     """One column a choice of k and labels, three rows."""
-    table = summarise(run.experiment("alpha"))
+    table = over_images_and_seeds(run.experiment("alpha"), run.images("alpha"))
     weights = sorted(table["alpha"].unique())
     table["place"] = table["alpha"].map(weights.index)
     cells = list(groups(table, ["model", "scheme", "labels", "n_specified", "k"]))

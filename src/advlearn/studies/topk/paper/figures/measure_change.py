@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from advlearn.report.intervals import over_images
+from advlearn.report.crossed import over_attacks
 from advlearn.report.panels import draw_lines, few_entry, grid, label_sides, legend, legend_entries
 from advlearn.studies.topk.paper.labels import MEASURES, METHODS, SCHEMES
 from advlearn.studies.topk.paper.run import TopkTidy
@@ -18,7 +18,7 @@ def draw(run: TopkTidy) -> Figure:
     looks = METHODS.looks(images["method"])
     figure, axes = grid(len(MEASURES), len(schemes), height=1.3, head=1.1, share="all", y="row")
     for row, measure in zip(axes, MEASURES, strict=True):
-        table = over_images(images, ["scheme", "k", "method"], measure)
+        table = over_attacks(images, ["scheme", "k", "method"], measure)
         for axis, scheme in zip(row, schemes, strict=True):
             axis.axhline(0, color="black", lw=0.6)
             draw_lines(axis, table[table["scheme"] == scheme], "k", looks, "method")

@@ -20,7 +20,7 @@ from advlearn.report.panels import (
 )
 from advlearn.studies.topk.paper.labels import METHODS, short_label_set
 from advlearn.studies.topk.paper.run import TopkTidy
-from advlearn.studies.topk.paper.summaries import summarise
+from advlearn.studies.topk.paper.summaries import over_images_and_seeds
 from advlearn.support.errors import UserError
 
 
@@ -36,7 +36,8 @@ def draw(run: TopkTidy) -> Figure:
             where=f"{run.folder}/topk_metrics.csv",
             remedy="run the experiments 'global' and 'random', then collect again",
         )
-    table = summarise(frame).sort_values(["labels", "n_specified", "k"])
+    table = over_images_and_seeds(frame, run["topk_images"])
+    table = table.sort_values(["labels", "n_specified", "k"])
     looks = METHODS.looks(table["method"])
     columns = [
         [part for _, part in table[table["scheme"] == scheme].groupby(keys, sort=False)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from advlearn.report.crossed import over_attacks
 from advlearn.report.frames import groups, ordered
-from advlearn.report.intervals import BOUNDS, IMAGES_COLUMNS, over_images, shares
+from advlearn.report.intervals import BOUNDS, IMAGES_COLUMNS
 from advlearn.report.numbers import format_number, plus_minus
 from advlearn.report.table import Group, Source, Table
 from advlearn.studies.topk.paper.labels import METHODS, SCHEMES
@@ -43,8 +44,8 @@ def build(run: TopkTidy) -> Table:
         wide=True,
         keys=[*_KEYS, "metric"],
         how=(
-            "asr: share of the attacks with its 95 % Wilson interval; l2: mean over the images with"
-            " a success (once a seed), interval as the column interval says"
+            "asr: share of the attacks; l2: mean over the attacks with a success; interval as the"
+            " column interval says (crossed: for further images and seeds)"
         ),
         sources=[
             Source(
@@ -62,16 +63,17 @@ def _measured(images: pd.DataFrame, successes: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row each: the keys, density (mean share of relevant labels), metric (asr, l2), mean,
-        ci_low, ci_high, interval, seeds, n (asr: attacks; l2: images with a success).
+        ci_low, ci_high, interval, seeds, n (asr: attacks; l2: those with a success), images
+        (distinct ones).
     """
     parts = [
-        shares(images, _KEYS, "success").assign(metric="asr"),
-        over_images(successes, _KEYS, "l2").assign(metric="l2"),
+        over_attacks(images, _KEYS, "success", shares=True).assign(metric="asr"),
+        over_attacks(successes, _KEYS, "l2").assign(metric="l2"),
     ]
     density = images.groupby(_KEYS)["density"].mean().reset_index()
     frame = pd.concat(parts, ignore_index=True).merge(density, on=_KEYS)
     return ordered(
-        frame[[*_KEYS, "density", "metric", *IMAGES_COLUMNS]],
+        frame[[*_KEYS, "density", "metric", *IMAGES_COLUMNS, "images"]],
         ["model", "scheme", "k", "relevant", "method", "metric"],
         relevant=list(images.sort_values("n_relevant")["relevant"].unique()),
         method=METHODS.order(frame["method"]),

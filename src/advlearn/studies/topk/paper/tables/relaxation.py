@@ -16,8 +16,9 @@ def build(run: TopkTidy) -> Table:
         Comparison({"surrogate": "average"}, ["loss"], "the average of the top k", SURROGATES),
         title="Convex relaxation against the exact order statistic",
         caption=(
-            "TkMIA with three losses: the average of the top k, a convex upper bound of the order"
-            " statistic, as in the paper; the order statistic itself; and that with each of its"
-            " two terms cut off at zero."
+            "TkMIA with several losses: the average of the top k, a convex upper bound of the order"
+            " statistic, as in the paper; the order statistic itself; that with each of its two"
+            " terms cut off at zero; and its first term alone, which is at most zero exactly where"
+            " the specified labels are out of the top k."
         ),
     )

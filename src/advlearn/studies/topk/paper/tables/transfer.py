@@ -11,7 +11,7 @@ from advlearn.report.numbers import format_number, plus_minus, with_interval
 from advlearn.report.table import Group, Source, Table
 from advlearn.studies.topk.paper.attacks import INTERVALS
 from advlearn.studies.topk.paper.labels import MEASURES, METHODS
-from advlearn.studies.topk.paper.notes import SAY, interval_text, standing_notes
+from advlearn.studies.topk.paper.notes import SAY, seed_interval_text, standing_notes
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import summarise
 
@@ -41,7 +41,7 @@ def build(run: TopkTidy) -> Table:
         blocks.append(Group(f"Made on {source}, k = {k}, |S| = {n_specified}", rows))
     return Table(
         title="Transfer between architectures",
-        caption=SAY.transfer_table(len(run.study.seeds), interval_text(run)),
+        caption=SAY.transfer_table(len(run.study.seeds), seed_interval_text(run)),
         frame=frame,
         columns=["target", "setting", "method", "n", "ASR", *map(MEASURES, MEASURES)],
         groups=blocks,
