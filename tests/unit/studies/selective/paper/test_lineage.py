@@ -17,6 +17,9 @@ pytestmark = pytest.mark.slow
 REFERENCE_RUN = Path("results/reference/tidy")
 VALUES = {"selective_metrics": ["value"]}
 COLUMNS = {
+    "selective_predictions": ["width"],
+    "selective_dbscan": ["mean", "subset"],
+    "selective_claims": ["mean", "first"],
     "selective_controls": ["mean", "difference_subset", "difference_all", "difference_none"],
 }
 """Columns whose numbers are tried; the mean by default."""
