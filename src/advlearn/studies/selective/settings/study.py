@@ -14,7 +14,7 @@ from advlearn.settings.data import ImageFacts
 from advlearn.settings.embed import EmbedSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of, not_in_run
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
-from advlearn.studies.selective.settings.jobs import EvaluationSettings
+from advlearn.studies.selective.settings.jobs import EvaluateSettings
 from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.studies.selective.settings.universe import UniverseSettings
 from advlearn.support.errors import UserError, did_you_mean
@@ -58,7 +58,7 @@ class SelectiveSettings(StudySettings):
     embed: EmbedSettings = EmbedSettings()
     cluster: ClusterSettings = ClusterSettings()
     select: SelectSettings = SelectSettings()
-    evaluate: EvaluationSettings = EvaluationSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
     calibrate: CalibrateSettings = CalibrateSettings()
     grid: tuple[GridBlock, ...] = Field(..., min_length=1, description="which cells are run")
 
