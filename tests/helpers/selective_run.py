@@ -337,7 +337,7 @@ def _strength(metrics: pd.DataFrame) -> pd.DataFrame:
             so_far = min(so_far, share, max(0.0, whitebox - loose) if last else 1.0)
             rows.append(
                 {
-                    **cell.iloc[0][about].to_dict(),
+                    **{name: cell[name].iloc[0] for name in about},
                     "strong_attack": name,
                     "n_images": 200,
                     "robust": share,

@@ -108,7 +108,10 @@ class PgdSettings(Settings):
     norm: Norm = Field(default="linf", description="Norm of the perturbation ball.")
     steps: int = Field(default=20, ge=1, le=100_000, description="Gradient steps of each restart.")
     step_size: float | None = Field(
-        default=None, gt=0, description="Length of a step; null means 2.5 * epsilon / steps."
+        default=None,
+        gt=0,
+        description="Length of a step; null means 2.5 * epsilon / steps, with which more steps are"
+        " shorter and find little more: a usual attack, no verdict (docs/own-attack.md).",
     )
     random_start: bool = Field(
         default=True,

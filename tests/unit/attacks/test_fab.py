@@ -136,7 +136,7 @@ def test_distances_are_those_of_torchattacks(kind: str, norm: Norm, epsilon: flo
     torchattacks = pytest.importorskip(
         "torchattacks", reason="a peer of the benchmarks, not in the lock"
     )
-    network = trained(kind, norm, epsilon)  # type: ignore[arg-type]
+    network = trained(kind, norm, epsilon)
     images, labels = (each[:200] for each in digits()[2:])
     found = ShortestFab(norm=norm, steps=20).solve(network, images, labels)
     peer = torchattacks.FAB(

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from advlearn.attacks.robustness import robust_verdicts, worst_case_verdicts
+from advlearn.attacks.robustness import RobustVerdicts, robust_verdicts, worst_case_verdicts
 from advlearn.data.store import load_split
 from advlearn.learners.networks.weights import load_network, load_networks
 from advlearn.settings.attack import FgsmSettings, PgdSettings, strong_attacks
@@ -26,7 +27,10 @@ from tests.helpers.resumed import assert_resumes
 from tests.helpers.tiny import TinyRun
 
 STRONG = StrongSettings(images=40, steps=5, queries=20, targets=2, n_clusters=None)
-ATTACKS = {"fgsm": FgsmSettings(epsilon=0.1), "pgd": PgdSettings(epsilon=0.1, steps=2)}
+ATTACKS: dict[str, FgsmSettings | PgdSettings] = {
+    "fgsm": FgsmSettings(epsilon=0.1),
+    "pgd": PgdSettings(epsilon=0.1, steps=2),
+}
 ORDER = ["clean", "whitebox", "fgsm", "apgd_cross_entropy", "apgd_targeted_dlr", "fab", "square"]
 
 
@@ -76,7 +80,7 @@ def test_each_row_is_what_the_attack_leaves(
     for digest, rows in frame.drop_duplicates(["digest", "strong_attack"]).groupby("digest"):
         model = load_network(tiny.weights)
         if digest != "classic":
-            network.load_state_dict(states[digest])
+            network.load_state_dict(states[str(digest)])
             model = network.eval()
         known = {
             key: torch.from_numpy(np.unpackbits(verdicts[f"{digest}/test/{key}"])[:40]).bool()
@@ -105,11 +109,9 @@ def test_a_job_that_is_killed_goes_on_and_blocks_have_seeds_of_their_own(
     seeds: list[int] = []
     judge = robust_verdicts
 
-    def spy(
-        model: object, images: object, labels: object, attack: object, seed: int, **more: object
-    ):  # type: ignore[no-untyped-def]
-        seeds.append(seed)
-        return judge(model, images, labels, attack, seed, **more)  # type: ignore[arg-type]
+    def spy(*given: Any, **more: Any) -> RobustVerdicts:
+        seeds.append(given[4])
+        return judge(*given, **more)
 
     monkeypatch.setattr(stage, "robust_verdicts", spy)
     job(tiny, evaluated, "pgd", few)(tmp_path / "again.csv")
