@@ -124,7 +124,7 @@ def test_every_rule_depends_on_its_code_and_the_lock(stages: dict[str, Any]) -> 
 
 
 def test_torch_stages_depend_on_threads_and_device(stages: dict[str, Any]) -> None:
-    study1 = ("pretrain", "calibrate", "craft", "retrain", "evaluate")
+    study1 = ("pretrain", "calibrate", "craft", "retrain", "evaluate", "strengthen")
     for name in (*study1, "topk_pretrain", "topk_attack", "topk_transfer"):
         assert {"torch_threads", "device", "seed", "settings"} <= set(stages[name].params.keys())
 

@@ -262,6 +262,28 @@ BAD: dict[str, Bad] = {
     "an own function that is no function": bad(
         "selective.cluster.own.mine.function", "mine.py", "match pattern"
     ),
+    "strong attacks beside no white-box accuracy": bad(
+        "selective.evaluate.protocols",
+        ["transfer"],
+        "beside the white-box accuracy",
+        "set strong: null",
+        named="selective.evaluate.strong",
+    ),
+    "strong attacks of an unknown rule": bad(
+        "selective.evaluate.strong.rules",
+        ["nearby"],
+        "'classic'",
+        named="selective.evaluate.strong.rules",
+    ),
+    "no strong attack on the same cluster number twice": bad(
+        "selective.evaluate.strong.n_clusters", [3, 3], "3 is given twice"
+    ),
+    "strong attacks on an unknown clusterer": bad(
+        "selective.evaluate.strong.clusterers", ["kmean"], "unknown clusterer 'kmean'", "kmeans"
+    ),
+    "strong attacks on seeds that do not run": bad(
+        "selective.evaluate.strong.seeds", [0, 7, 9], "no seeds of the run: 7, 9", "null for all"
+    ),
     # Against the data.
     "more validation images than there are": bad(
         "selective.evaluate.validation_images", 151, "151 of 150"

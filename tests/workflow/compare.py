@@ -17,6 +17,7 @@ _COMPUTED = (
     "selections/**/*",
     "retrained/**/*",
     "evaluation/**/*",
+    "strength/**/*",
     "topk/data/*",
     "topk/models/**/*.csv",
     "topk/attacks/**/*.csv",

@@ -8,8 +8,9 @@ CONFIG, SMOKE = "config/config.yaml", "config/smoke.yaml"
 # Jobs of the smoke run.
 EVERYTHING = {
     "download": 1, "prepare": 1, "calibrate": 1, "pretrain": 2, "craft": 4, "embed": 6,
-    "cluster": 14, "select": 6, "retrain": 6, "evaluate": 6, "collect": 1, "selective_tables": 1,
-    "selective_figures": 1, "topk_data": 1, "topk_pretrain": 1, "topk_attack": 4,
+    "cluster": 14, "select": 6, "retrain": 6, "evaluate": 6, "strengthen": 4, "collect": 1,
+    "selective_tables": 1, "selective_figures": 1,
+    "topk_data": 1, "topk_pretrain": 1, "topk_attack": 4,
     "topk_transfer": 1, "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "bilevel_data": 1,
     "bilevel_path": 1, "bilevel_certify": 1, "bilevel_attack": 1, "bilevel_blackbox": 1,
     "bilevel_onepoint": 1, "bilevel_delta": 1, "bilevel_collect": 1, "bilevel_tables": 1,
@@ -27,7 +28,8 @@ READS = {
     "select": {"craft", "cluster"},
     "retrain": {"prepare", "pretrain", "craft", "select"},
     "evaluate": {"prepare", "pretrain", "craft", "select", "retrain"},
-    "collect": {"calibrate", "evaluate"},
+    "strengthen": {"prepare", "pretrain", "select", "retrain", "evaluate"},
+    "collect": {"calibrate", "evaluate", "strengthen"},
     "topk_data": {"prepare"},
     "topk_pretrain": {"topk_data"},
     "topk_attack": {"topk_data", "topk_pretrain"},
@@ -84,9 +86,10 @@ def topk(*but: str) -> dict[str, int]:
     return {**own, **REPORT}
 
 
-def line(n: int, **jobs: int) -> dict[str, int]:
-    """``n`` lines of the grid from select on, with what comes before them."""
-    return {**jobs, "select": n, "retrain": n, "evaluate": n, **PAPER}
+def line(n: int, strong: int, **jobs: int) -> dict[str, int]:
+    """``n`` lines of the grid from select on, ``strong`` attacked, with what comes before them."""
+    after_select = {"select": n, "retrain": n, "evaluate": n, "strengthen": strong}
+    return {**jobs, **{stage: count for stage, count in after_select.items() if count}, **PAPER}
 
 
 def followers(rules: set[str]) -> set[str]:

@@ -149,12 +149,16 @@ rule evaluate:
         " --out {output.metrics:q} 2>&1 | tee {log:q}"
 
 
+include: "selective_strength.smk"
+
+
 rule collect:
     input:
         rules.prepare.output,
         data=rules.prepare.output.info,
         choices=f"{PLAN.published_folder}/selective/selective_choices.csv",
         evaluations=each(rules.evaluate.output.metrics, SELECTIVE.lines()),
+        strengths=each(rules.strengthen.output, SELECTIVE.strengthened()),
         calibrations=each(rules.calibrate.output, SELECTIVE.calibrations()),
     output:
         metrics="<run>/tidy/selective_metrics.csv",
@@ -162,6 +166,7 @@ rule collect:
         examples="<run>/tidy/selective_examples.npz",
         calibration="<run>/tidy/selective_calibration.csv",
         sanity="<run>/tidy/selective_sanity.csv",
+        strength="<run>/tidy/selective_strength.csv",
         choices="<run>/tidy/choices.csv",
         study="<run>/tidy/study.json",
     log:
@@ -177,6 +182,7 @@ rule collect:
         files=lambda wildcards: manifest(
             evaluation=rules.evaluate.output.metrics,
             sanity=rules.evaluate.output.sanity,
+            strength=rules.strengthen.output[0],
             selection=rules.select.output.cells,
             losses=rules.retrain.output.losses,
             clusters=rules.cluster.output.clusters,

@@ -19,6 +19,7 @@ ATTACKS: dict[str, str] = {
     "fgsm": "advlearn.attacks.fgsm",
     "pgd": "advlearn.attacks.pgd",
     "apgd": "advlearn.attacks.apgd",
+    "fab": "advlearn.attacks.fab",
     "square": "advlearn.attacks.square",
 }
 """Registered attacks and the modules that build them; imported only when asked for."""

@@ -21,10 +21,9 @@ from torch import Tensor
 
 from advlearn import budgets, deviations
 from advlearn.attacks.ascent import start_generator
-from advlearn.attacks.best_point import BestPointAttack, Rows, Run, keep_best
+from advlearn.attacks.best_point import BestPointAttack, Rows, Run, goals, keep_best, runs_of
 from advlearn.attacks.min_effort import broadcast_like
 from advlearn.deviations import Deviation, targeted_dlr
-from advlearn.metrics.logits import logits_of
 from advlearn.problem.evasion import MaxEffectProblem
 from advlearn.settings.attack import ApgdSettings
 
@@ -71,11 +70,10 @@ class Apgd(BestPointAttack):
         return self.n_steps
 
     def runs(self, n_classes: int) -> int:
-        """Restarts, for each target; at least one run, which says where a network has no target."""
-        if self.targets == 0:
-            return self.restarts
-        others = n_classes - 1
-        return self.restarts * max(1, others if self.targets is None else min(self.targets, others))
+        """Restarts, for each target."""
+        return (
+            self.restarts if self.targets == 0 else runs_of(self.restarts, self.targets, n_classes)
+        )
 
     def starts(self, images: Tensor, seed: int, run: int) -> Tensor:
         """Random points of the surface."""
@@ -85,10 +83,7 @@ class Apgd(BestPointAttack):
         """Steps, momentum and what the check points compare."""
         rows["goal"] = rows["label"]
         if self.targets != 0:
-            logits = logits_of(run.network, rows["clean"])
-            others = logits.scatter(1, rows["label"][:, None], -torch.inf)
-            order = others.argsort(stable=True, dim=1, descending=True)
-            rows["goal"] = torch.stack([rows["label"], order[:, run.number // self.restarts]], 1)
+            rows["goal"] = goals(run, rows, run.number // self.restarts)
         rows["previous"] = rows["iterate"]
         rows["gradient"] = rows["best_gradient"] = torch.zeros_like(rows["iterate"])
         rows["now"] = rows["at_check"] = rows["value"]

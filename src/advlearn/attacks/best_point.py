@@ -1,4 +1,4 @@
-"""Attacks that keep the best point of each image: what APGD and Square Attack share.
+"""Attacks that keep the best point of each image: what APGD, FAB and Square Attack share.
 
 They serve to judge a network, not to train one. An image that is misclassified without attack stays
 as it is; an attacked one leaves as soon as a point fools the network, and else keeps the best point
@@ -275,7 +275,32 @@ def _steps(
     return found, passes
 
 
-def keep_best(rows: Rows, points: Tensor, logits: Tensor, value: Tensor) -> Tensor:
+def runs_of(restarts: int, targets: int | None, n_classes: int) -> int:
+    """Runs with ``restarts`` for each of at most ``targets`` classes but the label (None: all).
+
+    At least one run, which says where a network has no target.
+    """
+    others = n_classes - 1
+    return restarts * max(1, others if targets is None else min(targets, others))
+
+
+def goals(run: Run, rows: Rows, target: int) -> Tensor:
+    """Label and target of each image, int64 (m, 2).
+
+    Args:
+        run: whose network says which classes are near.
+        rows: the images.
+        target: 0 is the class with the largest clean logit beside the label, and so on.
+    """
+    logits = logits_of(run.network, rows["clean"])
+    others = logits.scatter(1, rows["label"][:, None], -torch.inf)
+    order = others.argsort(stable=True, dim=1, descending=True)
+    return torch.stack([rows["label"], order[:, target]], 1)
+
+
+def keep_best(
+    rows: Rows, points: Tensor, logits: Tensor, value: Tensor, among: Tensor | None = None
+) -> Tensor:
     """Keep of each image what is better than all before, until it fools the network.
 
     Args:
@@ -284,11 +309,14 @@ def keep_best(rows: Rows, points: Tensor, logits: Tensor, value: Tensor) -> Tens
         points: (m, ...) that were looked at.
         logits: (m, k) of these.
         value: (m,), what is maximised.
+        among: bool (m,), which points count: those inside the budget; None: all.
 
     Returns:
         bool (m,), whether the point is kept.
     """
     fools = logits.argmax(1) != rows["label"]
+    if among is not None:
+        fools, value = fools & among, value.masked_fill(~among, -torch.inf)
     better = ((value > rows["value"]) | fools) & ~rows["fooled"]
     rows["best"] = torch.where(broadcast_like(better, points), points, rows["best"])
     rows["value"] = torch.where(better, value, rows["value"])

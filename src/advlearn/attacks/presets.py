@@ -78,6 +78,16 @@ PRESETS: Mapping[str, Preset] = {
         "projected ascent with momentum, steps halved at check points",
         "advlearn.attacks.apgd:build",
     ),
+    "fab": Preset(
+        "min effort",
+        "image",
+        "trained network",
+        True,
+        "misclassified (linearised), judged at a radius",
+        "linf, l2 and box",
+        "projections on linearised boundaries, back towards the image",
+        "advlearn.attacks.fab:build",
+    ),
     "square": Preset(
         "max effect",
         "image",

@@ -49,7 +49,7 @@ class RobustVerdicts:
         robust: bool (n,), classified correctly without and at every iterate of the attack.
         adversarial: (n, ...), the image that decided: the clean one where it is already
             misclassified, the first iterate that fools the model, else the last iterate or, of
-            APGD and Square Attack, the best point.
+            APGD, FAB and Square Attack, the best point inside the ball.
         gradients: number of (image, step) pairs whose gradient was computed; on a GPU a decided
             image stays in the batch for some steps.
         queries: number of (image, query) pairs of attacks that use no gradient.

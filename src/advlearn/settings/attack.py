@@ -1,8 +1,8 @@
 """Settings of the attacks on images; the key ``name`` says which attack they belong to.
 
-FGSM and PGD have a radius and are what study 1 is configured with. APGD and Square Attack have one,
-too; they judge networks and are for use from Python, like Carlini and Wagner's attack and DeepFool,
-which look for the shortest perturbation and have no radius.
+FGSM and PGD have a radius and are what study 1 trains with. APGD, FAB and Square Attack have one,
+too; they judge networks: study 1's strong evaluation runs them, and no configuration names them.
+Carlini and Wagner's attack and DeepFool look for the shortest perturbation and have no radius.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TARGETED_DLR_CLASSES = 4
 ATTACK_NAMES: tuple[str, ...] = ("fgsm", "pgd")
 """Attacks that a configuration may name: networks are trained with them."""
 
-EVALUATION_ATTACKS: tuple[str, ...] = ("apgd", "square")
+EVALUATION_ATTACKS: tuple[str, ...] = ("apgd", "fab", "square")
 """Attacks with a radius that judge networks; no configuration names them."""
 
 
@@ -125,7 +125,10 @@ class PgdSettings(Settings):
     )
     steps: int = Field(default=20, ge=1, le=100_000, description="Gradient steps of each restart.")
     step_size: float | None = Field(
-        default=None, gt=0, description="Length of a step; null means 2.5 * epsilon / steps."
+        default=None,
+        gt=0,
+        description="Length of a step; null means 2.5 * epsilon / steps, with which more steps are"
+        " shorter and find little more: a usual attack, no verdict (docs/own-attack.md).",
     )
     random_start: bool = Field(
         default=True,
@@ -191,6 +194,38 @@ class ApgdSettings(Settings):
         return self
 
 
+class FabSettings(Settings):
+    """FAB (Croce and Hein 2020), targeted: the nearest adversarial image, judged at a radius."""
+
+    name: Literal["fab"] = Field(default="fab", description="Which attack these settings are of.")
+    epsilon: float = Field(
+        default=0.3,
+        ge=0,
+        description="Radius of the perturbation ball; pixels are in [0, 1].",
+    )
+    norm: Norm = Field(default="linf", description="Norm of the perturbation ball.")
+    steps: int = Field(
+        default=100, ge=1, le=100_000, description="Linearisations of the network in each run."
+    )
+    restarts: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Runs for each target; the first begins at the image, others at random.",
+    )
+    targets: int | None = Field(
+        default=9,
+        ge=1,
+        description="Most classes that are aimed at, those with the largest clean logits first;"
+        " null means all but the label.",
+    )
+
+    @model_validator(mode="after")
+    def _within_the_box(self) -> Self:
+        _check_epsilon(self)
+        return self
+
+
 class SquareSettings(Settings):
     """Square Attack (Andriushchenko et al. 2020): random search with patches, no gradient."""
 
@@ -217,28 +252,40 @@ class SquareSettings(Settings):
         return self
 
 
-EvaluationSettings = FgsmSettings | PgdSettings | ApgdSettings | SquareSettings
+EvaluationSettings = FgsmSettings | PgdSettings | ApgdSettings | FabSettings | SquareSettings
 """Settings of any attack with a radius: what networks are judged with."""
 
 
-def strong_attacks(norm: Norm, epsilon: float, n_classes: int) -> tuple[EvaluationSettings, ...]:
-    """The attacks whose worst case says how robust a network is, the cheapest first.
+def strong_attacks(
+    norm: Norm,
+    epsilon: float,
+    n_classes: int,
+    *,
+    steps: int = 100,
+    queries: int = 5000,
+    targets: int | None = 9,
+) -> tuple[EvaluationSettings, ...]:
+    """The attacks whose worst case says how robust a network is, in the order of AutoAttack.
 
-    APGD on the cross-entropy, APGD on the targeted difference-of-logits ratio and Square Attack:
-    AutoAttack (Croce and Hein 2020) without FAB.
+    APGD on the cross-entropy, APGD on the targeted difference-of-logits ratio, targeted FAB and
+    Square Attack, as in AutoAttack (Croce and Hein 2020), whose numbers are the defaults.
 
     Args:
         norm: of the ball.
         epsilon: its radius.
         n_classes: of the network; with three the ratio has no target, with two it is the margin.
+        steps: of each run of the first three.
+        queries: of Square Attack.
+        targets: most classes that targeted attacks aim at; None: all but the label.
     """
     second: ApgdDeviationName = "targeted_dlr"
     if n_classes < TARGETED_DLR_CLASSES:
         second = "dlr" if n_classes >= DLR_CLASSES else "negative_margin"
     return (
-        ApgdSettings(norm=norm, epsilon=epsilon),
-        ApgdSettings(norm=norm, epsilon=epsilon, deviation=second),
-        SquareSettings(norm=norm, epsilon=epsilon),
+        ApgdSettings(norm=norm, epsilon=epsilon, steps=steps),
+        ApgdSettings(norm=norm, epsilon=epsilon, steps=steps, deviation=second, targets=targets),
+        FabSettings(norm=norm, epsilon=epsilon, steps=steps, targets=targets),
+        SquareSettings(norm=norm, epsilon=epsilon, queries=queries),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -124,6 +124,8 @@ class Tidy:
         packed = path.with_name(f"{path.name}.gz")
         if packed.is_file() and not path.is_file():
             path = packed
+        if not schema.required and not path.is_file() and path.name not in self._checksums():
+            return pd.DataFrame(columns=list(schema.columns))
         self._check_sum(path)
         self._open(path)
         frame = self._csv(path, schema)
@@ -167,12 +169,17 @@ class Tidy:
 
     def _check_sum(self, path: Path) -> None:
         """A table whose end is missing may still be a table: only its checksum tells."""
-        # A table that is packed has a checksum inside, and one made by hand has none to compare.
-        if path.is_file() and (self.folder / self.schema.record).is_file():
-            files: dict[str, Any] = getattr(self.described(self.schema.described), "files", {})
-            expected = files.get(path.name)
+        if path.is_file():
+            expected = self._checksums().get(path.name)
             if expected:
                 check_sha256(path, expected, self.collect)
+
+    def _checksums(self) -> dict[str, str]:
+        """What the record says of the files; a table that is packed has a checksum inside."""
+        if not (self.folder / self.schema.record).is_file():
+            return {}
+        found: dict[str, str] = getattr(self.described(self.schema.described), "files", {})
+        return found
 
     def _settings(self, path: Path) -> Settings:
         if not path.is_file():

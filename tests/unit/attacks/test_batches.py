@@ -14,11 +14,13 @@ from advlearn import attacks
 from advlearn.attacks import topk
 from advlearn.attacks.cw import CarliniWagner
 from advlearn.attacks.deepfool import DeepFool
+from advlearn.attacks.fab import ShortestFab
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
 from advlearn.settings.attack import (
     ApgdSettings,
     EvaluationSettings,
+    FabSettings,
     FgsmSettings,
     PgdSettings,
     SquareSettings,
@@ -38,6 +40,7 @@ Run = Callable[[nn.Module, Tensor, Tensor], Found]
 
 PGD = PgdSettings(epsilon=0.05, steps=4, restarts=2)
 APGD = ApgdSettings(epsilon=0.02, steps=6, restarts=2)
+FAB = FabSettings(epsilon=0.02, steps=4, restarts=2, targets=2)
 SQUARE = SquareSettings(epsilon=0.02, queries=11, restarts=2)
 
 
@@ -46,7 +49,7 @@ def verdicts(model: nn.Module, images: Tensor, labels: Tensor) -> Found:
     return [found.clean, found.robust, found.adversarial]
 
 
-def min_effort(solver: CarliniWagner | DeepFool) -> Run:
+def min_effort(solver: CarliniWagner | DeepFool | ShortestFab) -> Run:
     def run(model: nn.Module, images: Tensor, labels: Tensor) -> Found:
         found = solver.solve(model, images, labels)
         return [found.reached, found.adversarial, found.distance]
@@ -64,6 +67,11 @@ RUNS: dict[str, Run] = {
     "apgd l2": lambda m, x, y: [
         attacks.build(ApgdSettings(epsilon=0.1, norm="l2", steps=7)).run(m, x, y, 1)
     ],
+    "fab": lambda m, x, y: [attacks.build(FAB).run(m, x, y, 1)],
+    "fab l2": lambda m, x, y: [
+        attacks.build(FabSettings(epsilon=0.1, norm="l2", steps=3)).run(m, x, y, 1)
+    ],
+    "fab shortest": min_effort(ShortestFab(steps=3)),
     "square": lambda m, x, y: [attacks.build(SQUARE).run(m, x, y, 1)],
     "square l2": lambda m, x, y: [
         attacks.build(SquareSettings(epsilon=0.1, norm="l2", queries=9)).run(m, x, y, 1)
@@ -94,7 +102,7 @@ def multilabel(method: Method) -> Run:
 
 
 # What makes its steps without looking; the comparator `projected` sorts images by its radii.
-QUEUES = ["pgd", "pgd l2", "apgd", "apgd l2", "square", "square l2", "verdicts"]
+QUEUES = ["pgd", "pgd l2", "apgd", "apgd l2", "fab", "fab l2", "square", "square l2", "verdicts"]
 QUEUES += [f"topk {method}" for method in METHODS if method != "projected"]
 CASES: dict[str, Run] = RUNS | {f"topk {method}": multilabel(method) for method in METHODS}
 

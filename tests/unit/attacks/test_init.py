@@ -17,7 +17,7 @@ class Unknown:
 def test_unknown_attack_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match="unknown attack 'pdg'") as caught:
         attacks.build(Unknown())
-    assert "apgd, fgsm, pgd, square" in caught.value.remedy
+    assert "apgd, fab, fgsm, pgd, square" in caught.value.remedy
 
 
 def test_registry_and_settings_name_the_same_attacks() -> None:

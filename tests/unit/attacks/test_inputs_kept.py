@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from advlearn import attacks, budgets
-from advlearn.attacks import cw, deepfool, topk
+from advlearn.attacks import cw, deepfool, fab, topk
 from advlearn.attacks.clustering import build as build_clustering
 from advlearn.attacks.clustering.attacked_clustering import AttackedClustering
 from advlearn.attacks.label_flipping import GreedyFlips, flipping_problem
@@ -30,6 +30,7 @@ from advlearn.settings.attack import (
     ApgdSettings,
     CwSettings,
     DeepFoolSettings,
+    FabSettings,
     FgsmSettings,
     PgdSettings,
     SquareSettings,
@@ -74,6 +75,8 @@ RUNS: dict[str, Run] = {
     "apgd l2": lambda m, x, y: attacks.build(
         ApgdSettings(epsilon=1, norm="l2", steps=6, deviation="dlr", restarts=2)
     ).run(m, x, y, 0),
+    "fab": lambda m, x, y: attacks.build(FabSettings(epsilon=0.1, steps=4)).run(m, x, y, 0),
+    "fab shortest": lambda m, x, y: fab.ShortestFab(steps=4).solve(m, x, y).adversarial,
     "square": lambda m, x, y: attacks.build(SquareSettings(epsilon=0.1, queries=6)).run(m, x, y, 0),
     "square l2": lambda m, x, y: attacks.build(SquareSettings(epsilon=1, norm="l2", queries=6)).run(
         m, x, y, 0

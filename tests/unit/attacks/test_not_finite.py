@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import attacks
-from advlearn.attacks import cw, deepfool, topk
+from advlearn.attacks import cw, deepfool, fab, topk
 from advlearn.attacks.robustness import robust_verdicts, worst_case_verdicts
 from advlearn.attacks.sanity import sanity_checks, strength_checks
 from advlearn.budgets import L2Ball
@@ -19,6 +19,7 @@ from advlearn.settings.attack import (
     ApgdSettings,
     CwSettings,
     DeepFoolSettings,
+    FabSettings,
     FgsmSettings,
     PgdSettings,
     SquareSettings,
@@ -44,6 +45,8 @@ RADIUS: dict[str, Any] = {
     "apgd": ApgdSettings(epsilon=0.1, steps=6),
     "apgd l2": ApgdSettings(epsilon=1, norm="l2", steps=3, restarts=2),
     "apgd targeted": ApgdSettings(epsilon=0.1, steps=2, deviation="targeted_dlr", targets=None),
+    "fab": FabSettings(epsilon=0.1, steps=3),
+    "fab l2": FabSettings(epsilon=1, norm="l2", steps=3, restarts=2, targets=2),
     "square": SquareSettings(epsilon=0.1, queries=6),
     "square l2": SquareSettings(epsilon=1, norm="l2", queries=6),
 }
@@ -72,6 +75,7 @@ RUNS: dict[str, Run] = {
     "deepfool linf": lambda m, x, y: deepfool.build(DeepFoolSettings(steps=3, norm="linf")).solve(
         m, x, y
     ),
+    "fab shortest": lambda m, x, y: fab.ShortestFab(steps=3).solve(m, x, y),
     "verdicts fgsm": lambda m, x, y: robust_verdicts(m, x, y, RADIUS["fgsm"], 0),
     "verdicts pgd": lambda m, x, y: robust_verdicts(m, x, y, PGD, 0, batch_size=5),
     "worst case": lambda m, x, y: worst_case_verdicts(m, x, y, [RADIUS["fgsm"], PGD], 0),

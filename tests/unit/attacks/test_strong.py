@@ -145,16 +145,18 @@ def test_what_becomes_of_an_image_does_not_depend_on_the_batch_or_on_others() ->
     ("n_classes", "deviation"), [(10, "targeted_dlr"), (3, "dlr"), (2, "negative_margin")]
 )
 def test_strong_attacks_suit_the_number_of_classes(n_classes: int, deviation: str) -> None:
-    first, second, third = strong_attacks("l2", 0.5, n_classes)
-    assert (first.name, second.name, third.name) == ("apgd", "apgd", "square")
+    four = strong_attacks("l2", 0.5, n_classes)
+    assert [each.name for each in four] == ["apgd", "apgd", "fab", "square"]
+    second = four[1]
     assert isinstance(second, ApgdSettings)
     assert second.deviation == deviation
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, n_classes))
     images = torch.rand((6, 1, 8, 8))
-    quick = [
-        each.model_copy(update={"steps": 3} if each.name == "apgd" else {"queries": 3})
-        for each in (first, second, third)
-    ]
+    quick = strong_attacks("l2", 0.5, n_classes, steps=3, queries=4, targets=2)
+    assert [getattr(each, "steps", None) for each in quick] == [3, 3, 3, None]
+    assert [getattr(each, "targets", None) for each in quick[1:3]] == [2, 2]
+    assert isinstance(quick[3], SquareSettings)
+    assert quick[3].queries == 4
     found = worst_case_verdicts(network, images, network(images).argmax(1), quick, 0)
     assert bool(found.clean.all())

@@ -10,6 +10,7 @@ from advlearn.settings.attack import (
     EVALUATION_ATTACKS,
     LIBRARY_ATTACKS,
     ApgdSettings,
+    FabSettings,
     FgsmSettings,
     PgdSettings,
     SquareSettings,
@@ -57,6 +58,8 @@ def test_an_attack_that_judges_is_refused_where_one_trains(name: str) -> None:
 def test_settings_of_judges_survive_json() -> None:
     apgd = ApgdSettings(epsilon=0.1, norm="l2", deviation="targeted_dlr", targets=None)
     assert ApgdSettings.from_json(apgd.to_json()) == apgd
+    fab = FabSettings(epsilon=0.1, restarts=3, targets=None)
+    assert FabSettings.from_json(fab.to_json()) == fab
     square = SquareSettings(epsilon=0.1, queries=7, share=0.3)
     assert SquareSettings.from_json(square.to_json()) == square
 
@@ -71,6 +74,9 @@ def test_settings_of_judges_survive_json() -> None:
         (ApgdSettings, {"targets": 0}),
         (ApgdSettings, {"deviation": "hinge"}),
         (ApgdSettings, {"step_size": 0.1}),
+        (FabSettings, {"epsilon": 1.5}),
+        (FabSettings, {"steps": 0}),
+        (FabSettings, {"targets": 0}),
         (SquareSettings, {"epsilon": 1.5}),
         (SquareSettings, {"queries": 0}),
         (SquareSettings, {"share": 0.0}),
@@ -79,7 +85,7 @@ def test_settings_of_judges_survive_json() -> None:
     ],
 )
 def test_judges_with_values_out_of_range(
-    kind: type[ApgdSettings | SquareSettings], wrong: dict[str, Any]
+    kind: type[ApgdSettings | FabSettings | SquareSettings], wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(ValidationError):
         kind.model_validate(wrong)

@@ -29,6 +29,7 @@ def jobs_with_a_network(plan: Plan) -> Iterator[tuple[Any, str, Any, tuple[str, 
         (selective, "craft", selective.lines(), ("universe", "attack")),
         (selective, "retrain", selective.lines(), ("universe", "attack", "reduction")),
         (selective, "evaluate", selective.lines(), ("universe", "attack", "reduction")),
+        (selective, "strengthen", selective.strengthened(), ("universe", "attack", "reduction")),
         (selective, "calibrate", selective.calibrations(), ()),
         (topk, "topk_pretrain", topk.models(), ("model",)),
         (topk, "topk_attack", topk.attacks(), ("model", "job")),
@@ -54,7 +55,7 @@ def has(monkeypatch: pytest.MonkeyPatch, *memory: int) -> None:
 
 def test_the_smoke_run_stays_on_the_cpu() -> None:
     plan = smoke_plan(device="cuda")
-    assert len({stage for _, stage, _, _ in jobs_with_a_network(plan)}) == 8
+    assert len({stage for _, stage, _, _ in jobs_with_a_network(plan)}) == 9
     assert on_gpu(plan) == set()
 
 
@@ -70,6 +71,10 @@ def test_of_the_full_run_what_is_worth_a_start_is_on_the_gpu() -> None:
         ("evaluate", "closest", "pgd", "pca"),
         ("evaluate", "sound", "fgsm", "pca"),
         ("evaluate", "sound", "pgd", "pca"),
+        ("strengthen", "closest", "fgsm", "pca"),
+        ("strengthen", "closest", "pgd", "pca"),
+        ("strengthen", "sound", "fgsm", "pca"),
+        ("strengthen", "sound", "pgd", "pca"),
         ("calibrate",),
         ("topk_pretrain", "resnet"),
         ("topk_pretrain", "cnn"),

@@ -34,7 +34,9 @@ def edit(file: Path) -> None:
 
 # What is imported by a name that is only known when the program runs.
 BY_NAME = {
-    "advlearn.attacks": tuple(f"attacks.{name}" for name in ("apgd", "fgsm", "pgd", "square")),
+    "advlearn.attacks": tuple(
+        f"attacks.{name}" for name in ("apgd", "fab", "fgsm", "pgd", "square")
+    ),
     "advlearn.budgets": ("budgets.balls", "budgets.base"),
     "advlearn.deviations": ("deviations.logits",),
     "advlearn.embeddings": tuple(f"embeddings.{name}" for name in ("identity", "pca", "tsne")),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from advlearn.settings.cluster import SettingName
+from advlearn.settings.cluster import NO_CLUSTERING, SettingName
+from advlearn.studies.selective.settings.strengthen import StrongSettings
 from advlearn.support.io import read_csv, write_csv
 
 
@@ -48,6 +49,25 @@ TYPES = {
     "control_of": str,
 }
 """Columns whose type must not depend on the values that happen to be in a file."""
+
+
+def strengthened(cells: pd.DataFrame, strong: StrongSettings) -> pd.DataFrame:
+    """The cells whose models meet the strong attacks, in their order.
+
+    Args:
+        cells: as `read_cells` reads them.
+        strong: which are wanted. Random subsets are attacked where their selections are.
+    """
+    clustered = cells["clusterer"] != NO_CLUSTERING
+    wanted = cells["rule"].isin(strong.rules)
+    if strong.clusterers is not None:
+        wanted &= ~clustered | cells["clusterer"].isin(strong.clusterers)
+    if strong.n_clusters is not None:
+        number = cells["n_clusters"]
+        wanted &= ~clustered | number.isna() | number.isin(strong.n_clusters)
+    control = cells["rule"] == "subset"
+    attacked = set(cells.loc[wanted & ~control, "digest"])
+    return cells[wanted & (~control | cells["control_of"].isin(attacked))]
 
 
 def write_cells(path: Path, cells: Sequence[Cell]) -> None:

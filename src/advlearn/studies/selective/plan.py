@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from advlearn.settings.run import Wildcards
 from advlearn.studies.plan import StudyPlan
 from advlearn.studies.selective import work
@@ -12,7 +14,7 @@ from advlearn.support.codedigest import own_function_digest
 class SelectivePlan(StudyPlan[SelectiveSettings]):
     """Lines of the grid, and parameters that are not those of one job's settings class."""
 
-    def lines(self) -> list[dict[str, object]]:
+    def lines(self) -> list[dict[str, Any]]:
         """Wildcards of every line of the grid and seed."""
         return [
             {
@@ -24,6 +26,13 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
             for line in self.settings.lines()
             for seed in self.seeds
         ]
+
+    def strengthened(self) -> list[dict[str, Any]]:
+        """Wildcards of the lines whose models strong attacks judge."""
+        strong = self.settings.evaluate.strong
+        if strong is None:
+            return []
+        return [line for line in self.lines() if strong.has(line["reduction"], line["seed"])]
 
     def calibrations(self) -> list[dict[str, object]]:
         """Wildcards of every calibration."""

@@ -114,13 +114,19 @@ def _shares(frame: pd.DataFrame, path: Path) -> None:
         )
 
 
+_CELL = columns(
+    "dataset universe:text seed attack reduction clusterer setting:text n_clusters rule cluster"
+    " n_selected n_missing_classes digest:text control_of:text"
+)
 # One row a cell, protocol, split and metric.
 # n_steps: steps of the retraining, 0 for the classic model.
-_METRICS = columns(
-    "dataset universe:text seed attack reduction clusterer setting:text n_clusters rule cluster"
-    " n_selected n_missing_classes digest:text control_of:text protocol split n_images metric value"
-    " n_steps:>=0"
-)
+_METRICS = {**_CELL, **columns("protocol split n_images metric value n_steps:>=0")}
+_STRENGTH = {
+    **_CELL,
+    **columns(
+        "strong_attack n_images:>=1 robust:share robust_so_far:share check:text excess:corr passed"
+    ),
+}
 
 SCHEMA = StudySchema(
     study="selective",
@@ -141,6 +147,16 @@ SCHEMA = StudySchema(
         "selective_sanity": TableSchema(
             columns("dataset universe seed attack reduction model check expected value passed"),
             stage="evaluate",
+        ),
+        # Strong attacks beside the universe's own, one row a cell and attack; none where the
+        # configuration asks for none, and older runs have no file.
+        "selective_strength": TableSchema(
+            _STRENGTH,
+            stage="strengthen",
+            key=[*_CELL, "strong_attack"],
+            once=lambda frame: frame["rule"] != "subset",
+            rows=False,
+            required=False,
         ),
         # The baselines of each universe that was tried, with its answers to the open choices.
         "selective_calibration": TableSchema(

@@ -41,6 +41,11 @@ STUDY = Study(
             "measure clean and adversarial accuracy of every cell",
             "settings.jobs:EvaluateJob",
         ),
+        "strengthen": Stage(
+            "stages.strengthen:strengthen",
+            "attack models with strong attacks: the worst case an image",
+            "settings.strengthen:StrengthenJob",
+        ),
         "collect": Stage(
             "stages.collect:collect",
             "gather the tidy tables of study 1",
@@ -58,6 +63,7 @@ STUDY = Study(
         "selective_predictions": "paper.tables.predictions",
         "selective_dbscan": "paper.tables.dbscan",
         "selective_controls": "paper.tables.controls",
+        "selective_strength": "paper.tables.strength",
     },
     figures={
         "selective_fig1_fgsm": "paper.figures.fig1_fgsm",

@@ -15,6 +15,7 @@ from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.network import NetworkSettings, RetrainSettings
 from advlearn.settings.run import Wildcards, work_of_gradient
+from advlearn.studies.selective.settings.strengthen import StrongSettings
 from advlearn.studies.selective.settings.study import SelectiveSettings
 
 _MLP = 0.1
@@ -66,6 +67,22 @@ def evaluate(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcards)
     return gradient(universe.model, images) * _cells(study, wildcards) * n * attacked
 
 
+def strengthen(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcards) -> float:
+    """Strong attacks on the models of a line: a model of each setting and its control, and three.
+
+    A query of Square Attack is a third of a gradient, a step of FAB a gradient and as much again.
+    """
+    universe, strong = study.universe_of(wildcards), study.evaluate.strong
+    if strong is None:
+        return 0.0
+    others = images.n_classes - 1
+    targets = others if strong.targets is None else min(strong.targets, others)
+    passes = strong.steps * (1 + 3 * targets) + strong.queries / 3
+    n = min(strong.images, images.n_test)
+    models = 3 + 2 * _strong_cells(study, strong, wildcards)
+    return gradient(universe.model, images) * models * n * passes
+
+
 def calibrate(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcards) -> float:
     """Every combination of the lists; each is trained and attacked."""
     grid = study.calibrate
@@ -81,6 +98,7 @@ OF_STAGE: dict[str, _Estimate] = {
     "craft": craft,
     "retrain": retrain,
     "evaluate": evaluate,
+    "strengthen": strengthen,
     "calibrate": calibrate,
 }
 """The work of a job, by its stage."""
@@ -101,6 +119,19 @@ def _retraining(how: RetrainSettings, attack: AttackSettings, images: ImageFacts
 def _cells(study: SelectiveSettings, wildcards: Wildcards) -> int:
     line = study.line_of(wildcards)
     return sum(_settings_of(study.cluster, name) for name in line.clusterers)
+
+
+def _strong_cells(study: SelectiveSettings, strong: StrongSettings, wildcards: Wildcards) -> int:
+    """Settings of the line whose models meet the strong attacks."""
+    found = 0
+    for name in study.line_of(wildcards).clusterers:
+        if strong.clusterers is None or name in strong.clusterers:
+            asked = getattr(study.cluster.of(name), "n_clusters", None)
+            if asked is None or strong.n_clusters is None:
+                found += _settings_of(study.cluster, name)
+            else:
+                found += len({*asked} & {*strong.n_clusters})
+    return found
 
 
 def _settings_of(clusters: ClusterSettings, name: str) -> int:

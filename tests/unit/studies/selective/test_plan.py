@@ -58,3 +58,41 @@ def test_cells_without_clustering_are_in_one_reduction_of_each_attack() -> None:
     attacks = {(line.universe, line.attack) for line in here.settings.lines()}
     assert set(chosen) == attacks
     assert all(len(reductions) == 1 for reductions in chosen.values())
+
+
+def test_the_lines_whose_models_strong_attacks_judge() -> None:
+    here = selective(seeds=[3, 4])
+    rows = here.strengthened()
+    assert {(row["attack"], row["reduction"], row["seed"]) for row in rows} == {
+        (attack, "pca", seed) for attack in ("fgsm", "pgd") for seed in (3, 4)
+    }
+    settings = CollectSettings.from_json(here.job("collect")(wildcards()))
+    assert settings.strong == here.settings.evaluate.strong
+    here = selective(selective={"evaluate": {"strong": None}})
+    assert here.strengthened() == []
+    assert CollectSettings.from_json(here.job("collect")(wildcards())).strong is None
+
+
+def test_no_evaluation_depends_on_the_strong_attacks() -> None:
+    given = wildcards(universe="closest", attack="fgsm", reduction="pca", seed="0")
+    jobs = {
+        selective(selective={"evaluate": {"strong": strong}}).job("evaluate")(given)
+        for strong in (None, {"images": 7}, {"images": 8})
+    }
+    assert len(jobs) == 1
+    assert "strong" not in jobs.pop()
+
+
+def test_work_of_strong_attacks_follows_their_numbers() -> None:
+    given = wildcards(universe="closest", attack="fgsm", reduction="pca", seed="0")
+
+    def work(**strong: Any) -> float:
+        here = selective(selective={"evaluate": {"strong": strong}})
+        return float(here.work("strengthen", given))
+
+    # Cells of n_clusters=3 of two clusterers and one of DBSCAN, each with its control.
+    assert work(n_clusters=[1]) == work()
+    assert work(n_clusters=[2, 3]) == pytest.approx(work() * 13 / 9)
+    assert work(clusterers=["kmeans"]) == pytest.approx(work() * 5 / 9)
+    assert work(images=60) == pytest.approx(2 * work())
+    assert work(targets=None) > work()

@@ -70,6 +70,18 @@ ALGORITHMS = Labels(
     }
 )
 """Lines of Table 3."""
+STRONG = Labels(
+    {
+        "fgsm": "FGSM",
+        "apgd_cross_entropy": "APGD",
+        "apgd_targeted_dlr": "APGD-T",
+        "apgd_dlr": "APGD-DLR",
+        "apgd_negative_margin": "APGD-margin",
+        "fab": "FAB",
+        "square": "Square",
+    }
+)
+"""Attacks of the stage strengthen, in the order in which they follow the universe's own."""
 CONTROLS = Labels(
     {
         "subset": "an equally large random subset",

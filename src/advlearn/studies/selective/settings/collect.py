@@ -8,6 +8,7 @@ from pydantic import Field
 
 from advlearn.settings.base import Settings
 from advlearn.studies.selective.settings.jobs import Protocol
+from advlearn.studies.selective.settings.strengthen import StrongSettings
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
@@ -34,6 +35,7 @@ class CollectSettings(Settings):
     protocol: Protocol
     universes: dict[str, dict[str, Any]]
     study: dict[str, Any]
+    strong: StrongSettings | None = None
 
     @classmethod
     def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
@@ -57,5 +59,6 @@ class CollectSettings(Settings):
             primary=study.primary,
             protocol=study.universes[study.primary].protocol,
             universes=universes,
+            strong=study.evaluate.strong,
             study={**about, "seeds": list(seeds), "selection_split": "validation"},
         )

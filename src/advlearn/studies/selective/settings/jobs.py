@@ -1,14 +1,15 @@
-"""Settings of a single job of pretrain, craft, retrain or evaluate."""
+"""Settings of a single job of pretrain, craft, retrain or evaluate, and of key evaluate."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from advlearn.settings.attack import AttackSettings
-from advlearn.settings.base import EachOnce, Settings
+from advlearn.settings.base import EachOnce, Settings, WrongKey
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
+from advlearn.studies.selective.settings.strengthen import StrongSettings
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
@@ -73,6 +74,25 @@ class EvaluationSettings(Settings):
     )
 
 
+class EvaluateSettings(EvaluationSettings):
+    """On what, and how, retrained models are measured, and which of them meet strong attacks."""
+
+    strong: StrongSettings | None = Field(
+        None,
+        description="models that meet the strong attacks of stage strengthen; null: none",
+    )
+
+    @model_validator(mode="after")
+    def _compared_with_the_papers_kind(self) -> Self:
+        if self.strong is not None and "whitebox" not in self.protocols:
+            raise WrongKey(
+                "strong",
+                "strong attacks stand beside the white-box accuracy, which evaluate.protocols"
+                " leaves out: add whitebox, or set strong: null",
+            )
+        return self
+
+
 class EvaluateJob(Settings):
     """The attack of one evaluation job and what it measures."""
 
@@ -83,4 +103,8 @@ class EvaluateJob(Settings):
     def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
         """The attack of the job."""
         attack = study.universe_of(wildcards).attacks[wildcards.attack]
-        return cls(attack=attack, evaluation=study.evaluate)
+        # Of the strong attacks no evaluation depends.
+        evaluation = EvaluationSettings.model_validate(
+            study.evaluate.model_dump(exclude={"strong"})
+        )
+        return cls(attack=attack, evaluation=evaluation)

@@ -14,10 +14,10 @@ from advlearn.settings.data import ImageFacts
 from advlearn.settings.embed import EmbedSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of, not_in_run
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
-from advlearn.studies.selective.settings.jobs import EvaluationSettings
+from advlearn.studies.selective.settings.jobs import EvaluateSettings
 from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.studies.selective.settings.universe import UniverseSettings
-from advlearn.support.errors import UserError, did_you_mean
+from advlearn.support.errors import UserError, did_you_mean, unknown_name
 
 Reduction = Literal["none", "pca", "tsne"]
 _Names = Annotated[tuple[str, ...], EachOnce]
@@ -58,7 +58,7 @@ class SelectiveSettings(StudySettings):
     embed: EmbedSettings = EmbedSettings()
     cluster: ClusterSettings = ClusterSettings()
     select: SelectSettings = SelectSettings()
-    evaluate: EvaluationSettings = EvaluationSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
     calibrate: CalibrateSettings = CalibrateSettings()
     grid: tuple[GridBlock, ...] = Field(..., min_length=1, description="which cells are run")
 
@@ -142,6 +142,7 @@ class SelectiveSettings(StudySettings):
                 where="configuration key 'selective.evaluate.validation_images'",
                 remedy="lower it or raise data.validation_images",
             )
+        self._check_strong(run)
         for line in self.lines():
             for clusterer in line.clusterers:
                 self.cluster.of(clusterer)
@@ -156,6 +157,24 @@ class SelectiveSettings(StudySettings):
                 for attack, settings in universe.attacks.items():
                     where = f"configuration key 'selective.universes.{name}.attacks.{attack}"
                     check_attack(settings, images, where)
+
+    def _check_strong(self, run: RunSettings) -> None:
+        """Refuse strong attacks on models that no job of the run makes."""
+        strong = self.evaluate.strong
+        if strong is None:
+            return
+        where = "configuration key 'selective.evaluate.strong.{}'"
+        known = self.cluster.known()
+        for clusterer in strong.clusterers or ():
+            if clusterer not in known:
+                raise unknown_name("clusterer", clusterer, known, where=where.format("clusterers"))
+        others = [str(seed) for seed in strong.seeds or () if seed not in self.seeds_of(run)]
+        if others:
+            raise UserError(
+                f"no seeds of the run: {', '.join(others)}",
+                where=where.format("seeds"),
+                remedy="use seeds of the run, or null for all of them",
+            )
 
     def further_seeds(self) -> dict[str, tuple[int, ...]]:
         """The calibration has its own seeds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from advlearn.data.store import load_info, open_split
 from advlearn.selection.rules import CLASSIC
-from advlearn.studies.selective.cell import read_cells
+from advlearn.studies.selective.cell import read_cells, strengthened
 from advlearn.studies.selective.schema import SCHEMA
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.support.checksums import sha256_of_all
@@ -44,9 +45,9 @@ def collect(
 ) -> None:
     """Gather evaluation, calibration, maps and examples into tidy tables.
 
-    ``files`` has the kinds evaluation, sanity, selection, losses, embedding (wildcards universe,
-    seed, attack, reduction), clusters (the same and clusterer), outcomes, test (universe, seed,
-    attack) and calibration (seed).
+    ``files`` has the kinds evaluation, sanity, strength, selection, losses, embedding (wildcards
+    universe, seed, attack, reduction), clusters (the same and clusterer), outcomes, test (universe,
+    seed, attack) and calibration (seed).
 
     Raises:
         UserError: a file is missing, damaged or lacks rows.
@@ -60,6 +61,7 @@ def collect(
         "selective_sanity": pd.concat(
             [read_csv(_path(files, "sanity", job, seed)) for job, seed in lines], ignore_index=True
         ),
+        "selective_strength": _strengths(files, settings),
         "selective_calibration": _calibrations(files, settings),
         "selective_embedding": _maps(files, data, settings),
         "choices": _choices(read_csv(choices), settings),
@@ -116,6 +118,27 @@ def _steps(path: Path, digests: pd.Series) -> pd.Series:
             f"no retraining of the selection {absent.iloc[0]}", where=str(path), remedy=REBUILT
         )
     return digests.map(known)
+
+
+def _strengths(files: Manifest, settings: CollectSettings) -> pd.DataFrame:
+    """The strong attacks on the models that were to meet them; no rows where none was."""
+    strong, frames = settings.strong, []
+    for job, seed in product(settings.jobs, settings.seeds):
+        if strong is None or not strong.has(job.reduction, seed):
+            continue
+        path = _path(files, "strength", job, seed)
+        cells = strengthened(read_cells(_path(files, "selection", job, seed)), strong)
+        frame = read_cells(path)
+        wanted = len(cells) * frame["strong_attack"].nunique()
+        if len(frame) != wanted or frame["robust_so_far"].isna().any():
+            raise UserError(
+                f"{path.name} has {len(frame)} rows, and its selection asks for {wanted}",
+                where=str(path),
+                remedy=REBUILT,
+            )
+        frames.append(frame)
+    columns = list(SCHEMA.tables["selective_strength"].columns)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
 def _calibrations(files: Manifest, settings: CollectSettings) -> pd.DataFrame:

@@ -15,12 +15,20 @@ from tests.helpers.selective_run import PUBLISHED
 pytestmark = pytest.mark.slow
 
 REFERENCE_RUN = Path("results/reference/tidy")
-VALUES = {"selective_metrics": ["value"]}
+VALUES = {"selective_metrics": ["value"], "selective_strength": ["robust", "robust_so_far"]}
 COLUMNS = {
     "selective_predictions": ["width"],
     "selective_dbscan": ["mean", "subset"],
     "selective_claims": ["mean", "first"],
     "selective_controls": ["mean", "difference_subset", "difference_all", "difference_none"],
+    "selective_strength": [
+        "clean",
+        "whitebox",
+        "worst_case",
+        "excess",
+        "adds_square",
+        "adds_apgd_cross_entropy",
+    ],
 }
 """Columns whose numbers are tried; the mean by default."""
 
@@ -32,7 +40,8 @@ def run() -> SelectiveTidy:
 
 def test_every_tidy_table_has_the_rule_of_its_rows() -> None:
     shipped = {path.name.split(".")[0] for path in REFERENCE_RUN.glob("selective_*")}
-    assert shipped == {*SCHEMA.tables, *SCHEMA.arrays} - {SCHEMA.choices}
+    later = {name for name, table in SCHEMA.tables.items() if not table.required}
+    assert shipped | later == {*SCHEMA.tables, *SCHEMA.arrays} - {SCHEMA.choices}
     assert all(SCHEMA.stage_of(name) in STUDY.stages for name in shipped)
 
 
@@ -46,8 +55,10 @@ def test_keys_name_one_line(name: str, run: SelectiveTidy) -> None:
 
 @pytest.mark.parametrize("name", STUDY.tables)
 def test_a_number_depends_on_the_rows_behind_it_and_on_no_others(
-    name: str, run: SelectiveTidy
+    name: str, run: SelectiveTidy, full: SelectiveTidy
 ) -> None:
+    # The shipped run has no strong attacks.
+    run = full if name == "selective_strength" else run
     Lineage(STUDY, name, run, VALUES).check(COLUMNS.get(name, ["mean"]))
 
 

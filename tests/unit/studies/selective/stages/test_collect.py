@@ -13,16 +13,20 @@ from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
+from advlearn.studies.selective.settings.strengthen import StrengthenJob, StrongSettings
 from advlearn.studies.selective.settings.universe import UniverseSettings
 from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.studies.selective.stages.collect import collect
 from advlearn.studies.selective.stages.evaluate import evaluate
+from advlearn.studies.selective.stages.strengthen import strengthen
 from advlearn.support.choices import choices_table
+from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, read_npy, read_npz, write_json, write_npy
 from advlearn.support.manifest import Manifest
 from tests.helpers.tiny import TinyRun
 
 ROOT = Path(__file__).parents[5]
+STRONG = StrongSettings(images=20, steps=2, queries=5, targets=1)
 
 
 def files(run: Path) -> Manifest:
@@ -31,6 +35,7 @@ def files(run: Path) -> Manifest:
     paths = {
         "evaluation": f"evaluation/{of_line}/{{reduction}}.csv",
         "sanity": f"evaluation/{of_line}/{{reduction}}.sanity.csv",
+        "strength": f"strength/{of_line}/{{reduction}}.csv",
         "selection": f"selections/{of_line}/{{reduction}}.csv",
         "losses": f"retrained/{of_line}/{{reduction}}.csv",
         "embedding": f"embeddings/{of_line}/{{reduction}}.npy",
@@ -57,6 +62,7 @@ def settings() -> CollectSettings:
         protocol="whitebox",
         universes={"u": universe},
         study={"seeds": [0], "embed": {"n_components": 2}},
+        strong=STRONG,
     )
 
 
@@ -78,6 +84,20 @@ def tidy(tiny: TinyRun) -> Path:
         reduction="pca",
         seed=0,
         out=run / "evaluation" / part / "pca.csv",
+        device="cpu",
+    )
+    strengthen(
+        data=tiny.data,
+        weights=tiny.weights,
+        selection=tiny.selection,
+        retrained=retrained,
+        verdicts=run / "evaluation" / part / "pca.npz",
+        settings=StrengthenJob(attack=tiny.attack, strong=STRONG),
+        universe="u",
+        attack="fgsm",
+        reduction="pca",
+        seed=0,
+        out=run / "strength" / part / "pca.csv",
         device="cpu",
     )
     calibrate(
@@ -134,6 +154,56 @@ def test_images_of_two_splits_reach_the_report(tidy: Path, tiny: TinyRun, tmp_pa
     )
     run = SelectiveTidy(tmp_path / "tidy", ROOT / "config" / "published")
     assert page(run).subtitle.endswith("byte for byte: 7 of the test split in the train split.")
+
+
+def collected(tiny: TinyRun, folder: Path, how: CollectSettings, run: Path | None = None) -> Path:
+    collect(
+        files=files(run or tiny.folder),
+        data=tiny.data,
+        choices=ROOT / "config" / "published" / "selective" / "selective_choices.csv",
+        settings=how,
+        out=folder / "selective_metrics.csv",
+    )
+    return folder / "selective_strength.csv"
+
+
+def test_strong_attacks_are_those_of_the_stage(tidy: Path, tiny: TinyRun) -> None:
+    pd.testing.assert_frame_equal(
+        read_csv(tidy / "selective_strength.csv"),
+        read_csv(tiny.folder / "strength" / "u" / "seed0" / "fgsm" / "pca.csv"),
+        check_dtype=False,
+    )
+
+
+def test_without_strong_attacks_their_table_has_no_rows(
+    tidy: Path, tiny: TinyRun, tmp_path: Path
+) -> None:
+    none = settings().model_copy(update={"strong": None})
+    table = collected(tiny, tmp_path, none, tiny.folder)
+    assert read_csv(table).empty
+    run = SelectiveTidy(tmp_path, ROOT / "config" / "published")
+    assert run["selective_strength"].empty
+    # A folder of a version before the stage has no file; one whose file is lost is damaged.
+    table.unlink()
+    lost = SelectiveTidy(tmp_path, ROOT / "config" / "published")
+    with pytest.raises(UserError, match=r"selective_strength\.csv is missing"):
+        lost["selective_strength"]
+    record = read_json(tmp_path / SCHEMA.record)
+    del record["files"]["selective_strength.csv"]
+    write_json(tmp_path / SCHEMA.record, record)
+    old = SelectiveTidy(tmp_path, ROOT / "config" / "published")
+    assert list(old["selective_strength"]) == list(SCHEMA.tables["selective_strength"].columns)
+    assert old["selective_strength"].empty
+
+
+def test_rows_of_strong_attacks_that_are_missing_are_an_error(
+    tidy: Path, tiny: TinyRun, tmp_path: Path
+) -> None:
+    run = shutil.copytree(tiny.folder, tmp_path / "run")
+    path = run / "strength" / "u" / "seed0" / "fgsm" / "pca.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-3]) + "\n")
+    with pytest.raises(UserError, match="selection asks for"):
+        collected(tiny, tmp_path / "tidy", settings(), run)
 
 
 def test_metrics_are_the_evaluations(tidy: Path, tiny: TinyRun) -> None:
