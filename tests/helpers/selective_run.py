@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from itertools import product
 from pathlib import Path
@@ -63,8 +63,9 @@ def write_run(
     cluster_numbers: Sequence[int] = (1, 2, 4, 8),
     dataset: str = "mnist",
     shape: tuple[int, int, int] = (1, 28, 28),
+    sets: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Path:
-    """Write a whole tidy folder and return it."""
+    """Write a whole tidy folder and return it; ``sets``: weights of universes in sets, by name."""
     rows: list[dict[str, Any]] = []
     for universe, seed, attack in product(universes, seeds, attacks):
         for reduction in reductions:
@@ -91,7 +92,10 @@ def write_run(
         "dataset": dataset,
         "seeds": list(seeds),
         "images": {"train": N_TRAIN, "validation": 100, "test": 200},
-        "universes": {name: {"description": f"the {name} universe"} for name in universes},
+        "universes": {
+            name: {"description": f"the {name} universe", "sets": dict((sets or {}).get(name, {}))}
+            for name in universes
+        },
         "primary": {"universe": universes[0], "protocol": protocols[0]},
         "versions": {"python": "3.11", "torch": None},
     }

@@ -4,6 +4,7 @@
 rule select:
     input:
         outcomes=rules.craft.output.outcomes,
+        embedding=rules.embed.output,
         clusters=lambda wildcards: expand(
             rules.cluster.output.clusters,
             clusterer=SELECTIVE.clusterers(wildcards),
@@ -41,7 +42,8 @@ rule select:
         "Choose images of {wildcards.universe}, {wildcards.attack}, seed {wildcards.seed}"
     shell:
         "python -m advlearn select --outcomes {input.outcomes:q}"
-        " {params.clusters:q} --settings {params.settings:q} --seed {params.seed} {params.no_clustering}"
+        " --embedding {input.embedding:q} {params.clusters:q} --settings {params.settings:q}"
+        " --seed {params.seed} {params.no_clustering}"
         " --out {output.cells:q} 2>&1 | tee {log:q}"
 
 
@@ -176,6 +178,7 @@ rule collect:
             evaluation=rules.evaluate.output.metrics,
             sanity=rules.evaluate.output.sanity,
             selection=rules.select.output.cells,
+            losses=rules.retrain.output.losses,
             clusters=rules.cluster.output.clusters,
             embedding=rules.embed.output[0],
             outcomes=rules.craft.output.outcomes,

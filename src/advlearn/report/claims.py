@@ -29,6 +29,9 @@ class Reason(StrEnum):
     OPEN = "neither zero nor a gain of interest is excluded"
     TOO_FEW_SEEDS = "an effect of the smallest size of interest would be missed too often"
     NO_INTERVAL = "fewer than two seeds, or no spread over the seeds"
+    INSIDE = "the effect is shown to lie in the range that is claimed"
+    OUTSIDE = "the interval lies outside the range that is claimed"
+    STRADDLES = "the interval holds effects inside and outside the range that is claimed"
 
 
 class Judgement(NamedTuple):
@@ -83,12 +86,7 @@ def judge(
     check_smallest(smallest)
     if not effect.known:
         return Judgement(Verdict.NOT_TESTABLE, Reason.NO_INTERVAL)
-    if not (0 <= p <= 1 and 0 <= p_no_gain <= 1 and detectable > 0) or math.isinf(detectable):
-        raise UserError(
-            "a verdict needs p-values in [0, 1] and a detectable effect above 0",
-            where=f"p {p}, p_no_gain {p_no_gain}, detectable {detectable}",
-            remedy="compute them from the same differences as the effect",
-        )
+    _check_tests(detectable, p=p, p_no_gain=p_no_gain)
     if p < level and effect.high < 0:
         return Judgement(Verdict.REFUTED, Reason.LOSS)
     if p_no_gain < level:
@@ -98,3 +96,70 @@ def judge(
     if detectable <= smallest:
         return Judgement(Verdict.NOT_DECIDED, Reason.OPEN)
     return Judgement(Verdict.NOT_TESTABLE, Reason.TOO_FEW_SEEDS)
+
+
+def judge_range(
+    effect: Effect,
+    *,
+    low: float,
+    high: float,
+    p_inside: float,
+    smallest: float,
+    detectable: float,
+    level: float = LEVEL,
+) -> Judgement:
+    """The verdict on the claim that an effect lies in a range, by the first line that applies.
+
+    ============  ==================================================================
+    not testable  there is no interval
+    holds         the effect lies inside: p_inside < level
+    refuted       the interval lies outside
+    not decided   neither, though the smallest effect of interest is detectable
+    not testable  neither, and it is not: the seeds are too few to tell
+    ============  ==================================================================
+
+    For claims that are none of a gain: "nothing of interest is lost" is the range from -smallest
+    up, "nothing of interest changes" that from -smallest to +smallest.
+
+    Args:
+        effect: the comparison.
+        low: lower end of the range, in the unit of the effect; may be infinite.
+        high: upper end, above ``low``; may be infinite.
+        p_inside: p-value of "the effect lies outside the range", adjusted for its family.
+        smallest: smallest effect of interest, above 0.
+        detectable: minimum detectable effect, above 0.
+        level: level of the test, in (0, 1).
+
+    Raises:
+        UserError: an argument is outside its range; where the effect has no interval, p_inside and
+            detectable are not looked at.
+    """
+    check_share(level, "the level", "use 0.05")
+    check_smallest(smallest)
+    if not low < high:
+        raise UserError(
+            "the range of a claim begins below its end",
+            where=f"from {low} to {high}",
+            remedy="give the lower end first",
+        )
+    if not effect.known:
+        return Judgement(Verdict.NOT_TESTABLE, Reason.NO_INTERVAL)
+    _check_tests(detectable, p_inside=p_inside)
+    if p_inside < level:
+        return Judgement(Verdict.HOLDS, Reason.INSIDE)
+    if effect.high < low or effect.low > high:
+        return Judgement(Verdict.REFUTED, Reason.OUTSIDE)
+    if detectable <= smallest:
+        return Judgement(Verdict.NOT_DECIDED, Reason.STRADDLES)
+    return Judgement(Verdict.NOT_TESTABLE, Reason.TOO_FEW_SEEDS)
+
+
+def _check_tests(detectable: float, **p: float) -> None:
+    right = all(0 <= each <= 1 for each in p.values())
+    if not (right and detectable > 0) or math.isinf(detectable):
+        given = ", ".join(f"{name} {value}" for name, value in p.items())
+        raise UserError(
+            "a verdict needs p-values in [0, 1] and a detectable effect above 0",
+            where=f"{given}, detectable {detectable}",
+            remedy="compute them from the same differences as the effect",
+        )

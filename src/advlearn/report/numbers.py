@@ -30,12 +30,25 @@ def format_signed(value: float, digits: int = 3) -> str:
     return f"+{text}" if not pd.isna(value) and float(f"{value:.{digits}f}") > 0 else text
 
 
+def format_p(value: float) -> str:
+    """A p-value with three digits; one below 0.0005 is said to be below 0.001."""
+    return "< 0.001" if value < 0.0005 else format_number(value)
+
+
 def with_interval(mean: float, low: float, high: float, *, sign: bool = False) -> str:
     """``mean [low, high]``, or the mean alone where there is no interval."""
     shown = format_signed if sign else format_number
     if pd.isna(mean) or pd.isna(low):
         return shown(mean)
     return f"{shown(mean)} [{shown(low)}, {shown(high)}]"
+
+
+def share_with_interval(mean: float, low: float, high: float) -> str:
+    """As `with_interval` for a share, whose upper bound is never shown as zero where it is not."""
+    if pd.isna(mean) or pd.isna(low) or float(f"{high:.3f}") or not high:
+        return with_interval(mean, low, high)
+    bound = format_significant(high, 1)
+    return f"{format_number(mean)} [{format_number(low)}, {bound}]"
 
 
 def plus_minus(mean: float, low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:

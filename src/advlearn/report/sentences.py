@@ -44,6 +44,7 @@ def _template(package: str) -> Any:
     environment.filters.update(
         number=numbers.format_number,
         signed=numbers.format_signed,
+        p=numbers.format_p,
         significant=numbers.format_significant,
         interval=numbers.with_interval,
         significant_interval=numbers.significant_interval,

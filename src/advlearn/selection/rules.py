@@ -7,10 +7,11 @@ Randomness enters only as a seed that the caller derives from names, never from 
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 
-from advlearn.support.errors import unknown_name
+from advlearn.support.errors import UserError, unknown_name
 
 #: Rules that choose among clusters. ``random`` is the paper's.
 CLUSTER_RULES = ("random", "largest", "smallest", "highest_loss", "lowest_margin", "every")
@@ -72,6 +73,38 @@ def _without_noise(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def members(labels: np.ndarray, cluster: int) -> np.ndarray:
     """Sorted positions (m,) int32 of the images in one cluster."""
     return np.flatnonzero(labels == cluster).astype(np.int32)
+
+
+def nearest_to_centres(points: np.ndarray, labels: np.ndarray, share: float) -> np.ndarray:
+    """Sorted positions (m,) int32 of the images nearest to the centre of their own cluster.
+
+    Of each cluster the same share is kept, rounded up, so that a wide cluster is not left out as a
+    whole. A centre is the mean of the cluster's points; of images that are equally far the first is
+    nearer. Noise is in no cluster.
+
+    Args:
+        points: (n, d) finite points that were clustered.
+        labels: (n,) cluster of each point, -1 for noise.
+        share: in (0, 1].
+
+    Raises:
+        UserError: points and labels differ in number, or the share lies outside (0, 1].
+    """
+    if points.ndim != 2 or len(points) != len(labels) or not 0 < share <= 1:
+        raise UserError(
+            "the nearest images need a point for each label, and a share above 0, at most 1",
+            where=f"points of shape {points.shape}, {len(labels)} labels, share {share}",
+            remedy="give the embedding that was clustered, and a share such as 0.5",
+        )
+    chosen = [np.empty(0, np.int32)]
+    for number in clusters_of(labels):
+        own = members(labels, int(number))
+        cluster = points[own].astype(np.float64)
+        squared = ((cluster - cluster.mean(axis=0)) ** 2).sum(axis=1)
+        # 1e-9: a share such as 0.7 of 10 images is 7 of them, whatever 0.7 * 10 rounds to.
+        kept = math.ceil(share * len(own) - 1e-9)
+        chosen.append(own[np.argsort(squared, kind="stable")[:kept]])
+    return np.sort(np.concatenate(chosen))
 
 
 def random_subset(n_images: int, size: int, seed: int) -> np.ndarray:

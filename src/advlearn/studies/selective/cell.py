@@ -23,7 +23,7 @@ class Cell:
         clusterer: name of the clusterer, `NO_CLUSTERING` for the baselines.
         setting: name of its setting.
         rule: rule that chose the cluster.
-        cluster: number of the cluster.
+        cluster: number of the cluster; none where images of several are chosen.
         n_selected: number of chosen images.
         n_missing_classes: number of classes without a chosen image.
         digest: names the set of chosen images.
@@ -33,7 +33,7 @@ class Cell:
     clusterer: str
     setting: SettingName
     rule: str
-    cluster: int
+    cluster: int | None
     n_selected: int
     n_missing_classes: int
     digest: str
@@ -54,6 +54,7 @@ def write_cells(path: Path, cells: Sequence[Cell]) -> None:
     """Write one row a cell."""
     frame = pd.DataFrame(cells)
     asked = pd.Series([cell.setting.n_clusters for cell in cells], dtype="Int64")
+    frame["cluster"] = frame["cluster"].astype("Int64")
     frame.insert(list(frame.columns).index("setting") + 1, "n_clusters", asked)
     write_csv(path, frame)
 

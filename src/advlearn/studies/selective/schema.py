@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 from pydantic import ConfigDict, Field
 
 from advlearn.settings.base import Settings
+from advlearn.studies.selective.settings.universe import UniverseSet
 from advlearn.support.errors import UserError
 from advlearn.tidy.reader import Tidy
 from advlearn.tidy.schema import CHOICES, StudySchema, TableSchema, columns
@@ -45,6 +47,46 @@ class SelectiveRecord(Settings):
         """Whether the run used the data set of the published numbers."""
         return self.dataset == _PAPERS_DATASET
 
+    def weights(self, name: str) -> dict[str, float]:
+        """The universes of a set and their weights, which sum to 1, in the order of the run.
+
+        Args:
+            name: ``plausible``, ``fixed`` or ``following``.
+
+        Returns:
+            Empty for a set without universes; ``plausible`` is then the primary universe alone.
+
+        Raises:
+            UserError: a weight is not a number above zero.
+        """
+        found = {}
+        for universe, settings in self.universes.items():
+            weight = (settings.get("sets") or {}).get(name)
+            if weight is None:
+                continue
+            if not (isinstance(weight, int | float) and 0 < weight < math.inf):
+                raise UserError(
+                    f"the weight of universe {universe!r} in the set {name!r} is {weight!r}",
+                    where=f"key universes.{universe}.sets.{name} of {SCHEMA.record}",
+                    remedy="give a number above 0",
+                )
+            found[universe] = float(weight)
+        if not found and name == "plausible":
+            return {self.primary.universe: 1.0}
+        return {universe: weight / sum(found.values()) for universe, weight in found.items()}
+
+    def protocol_of(self, universe: str) -> str:
+        """The protocol of a universe; that of the primary comparison where it says none."""
+        if universe == self.primary.universe:
+            return self.primary.protocol
+        return str(self.universes.get(universe, {}).get("protocol", self.primary.protocol))
+
+    @property
+    def in_sets(self) -> set[str]:
+        """Universes that belong to any set."""
+        named = (self.weights(name) for name in get_args(UniverseSet))
+        return {universe for weights in named for universe in weights}
+
     def belongs_beside(self, universe: str) -> bool:
         """Whether the published numbers may stand beside a universe.
 
@@ -73,9 +115,11 @@ def _shares(frame: pd.DataFrame, path: Path) -> None:
 
 
 # One row a cell, protocol, split and metric.
+# n_steps: steps of the retraining, 0 for the classic model.
 _METRICS = columns(
     "dataset universe:text seed attack reduction clusterer setting:text n_clusters rule cluster"
     " n_selected n_missing_classes digest:text control_of:text protocol split n_images metric value"
+    " n_steps:>=0"
 )
 
 SCHEMA = StudySchema(
@@ -87,10 +131,11 @@ SCHEMA = StudySchema(
         "selective_metrics": TableSchema(
             _METRICS,
             stage="evaluate",
-            key=[name for name in _METRICS if name not in ("n_images", "value")],
+            key=[name for name in _METRICS if name not in ("n_images", "value", "n_steps")],
             # Two cells may share one equal-size control, so only the selected ones are unique.
             once=lambda frame: frame["rule"] != "subset",
             check=_shares,
+            optional=["n_steps"],
         ),
         # Checks of the evaluation against itself.
         "selective_sanity": TableSchema(

@@ -50,10 +50,13 @@ STUDY = Study(
     collect="collect",
     tidy="schema:SelectiveTidy",
     tables={
+        "selective_claims": "paper.tables.claims",
         "selective_baselines": "paper.tables.baselines",
         "selective_table1_fgsm": "paper.tables.table1_fgsm",
         "selective_table2_pgd": "paper.tables.table2_pgd",
         "selective_table3_overall": "paper.tables.table3_overall",
+        "selective_predictions": "paper.tables.predictions",
+        "selective_dbscan": "paper.tables.dbscan",
         "selective_controls": "paper.tables.controls",
     },
     figures={

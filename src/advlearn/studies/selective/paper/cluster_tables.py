@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from advlearn.report.table import Source, Table
-from advlearn.studies.selective.paper.cells import curves, one_random_cluster
+from advlearn.studies.selective.paper.cells import cells, one_random_cluster
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, METRICS, SHORT_METRICS
+from advlearn.studies.selective.paper.predicted import accuracies, predicted, with_predicted
 from advlearn.studies.selective.paper.published_tables import (
     HOW,
     SAY,
@@ -15,7 +16,11 @@ from advlearn.studies.selective.paper.published_tables import (
     compare_cells,
     comparison,
 )
-from advlearn.studies.selective.paper.universe_protocol import primary_pair, universe_protocols
+from advlearn.studies.selective.paper.universe_protocol import (
+    PREDICTED,
+    primary_pair,
+    universe_protocols,
+)
 from advlearn.studies.selective.schema import SelectiveTidy
 
 ALGORITHMS = ("kmeans", "agglomerative")
@@ -35,12 +40,16 @@ def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> T
     """
     rows = one_random_cluster(tidy, attack)
     rows = rows[rows["reduction"] == "pca"]
-    ours = curves(rows)
+    cell = cells(rows).rename(columns={"clusterer": "algorithm"})
+    ours = accuracies(tidy, cell, ["universe", "protocol", *_LINE])
+    set_ = predicted(tidy, cell, _LINE)
     # A universe that did not run this attack has no lines, unless it is the one compared.
     first = primary_pair(tidy)
     pairs = [pair for pair in universe_protocols(tidy) if pair == first or len(pair.of(ours))]
     published = tidy.published(name)[[*_LINE, "published", "source", "note"]]
+    pairs = [PREDICTED, *pairs] if len(set_) else pairs
     lines = pd.DataFrame(pairs).merge(published, how="cross")
+    ours = pd.concat([set_, ours], ignore_index=True)
     lines = lines.merge(ours, on=["universe", "protocol", *_LINE], how="outer")
     lines = lines.astype({"n": "Int64"}).assign(attack=attack)
     orders = {column: sorted(lines[column].unique()) for column in _LINE}
@@ -56,7 +65,7 @@ def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> T
         how=HOW,
         columns=["clusters", *(f"{CLUSTERERS(a)} {SHORT_METRICS(metric)}" for a, metric in _CELLS)],
         keys=["universe", "protocol", "attack", *_LINE],
-        sources=[Source("selective_metrics", rows, row="row")],
+        sources=[Source("selective_metrics", with_predicted(tidy, rows), row="row")],
         published=[(name, name) for name in _LINE],
         notes=common_notes(tidy),
     )

@@ -40,6 +40,7 @@ RULES = Labels(
         "highest_loss": ("highest mean loss", GREY, "P", "none"),
         "lowest_margin": ("lowest mean margin", GREY, "X", "none"),
         "every": ("every cluster in turn", GREY, "s", "none"),
+        "nearest": ("nearest to the centres", GREY, "h", "none"),
         "subset": ("random subset of equal size", GREY, "d", "none"),
     },
     unknown=(GREY, "o", "none"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from advlearn.report.frames import records
 from advlearn.report.page import Page, Section
 from advlearn.report.sections import choices_section, record_section, shared_images
 from advlearn.report.writers import table_html
+from advlearn.studies.selective.paper.claims.words import page_sentences, with_sentences
 from advlearn.studies.selective.paper.published_tables import SAY, without_published
 from advlearn.studies.selective.paper.sections import calibration, sanity
+from advlearn.studies.selective.paper.tables.baselines import headline_rows
+from advlearn.studies.selective.paper.tables.claims import primary_rows
 from advlearn.studies.selective.paper.universe_protocol import primary_pair
-from advlearn.studies.selective.paper.verdict import headline_rows, sentences, verdict_rows
 from advlearn.studies.selective.schema import SelectiveTidy
 
 _SPLITS = ("train", "validation", "test")
@@ -17,7 +20,7 @@ _NEAREST = 11
 
 
 def page(run: SelectiveTidy) -> Page:
-    """The headline, the verdict, the open choices, the calibration and the checks."""
+    """The headline, the verdicts, the open choices, the calibration and the checks."""
     study = run.study
     images = ", ".join(f"{study.images[name]} {name}" for name in _SPLITS if name in study.images)
     seeds = ", ".join(map(str, study.seeds))
@@ -30,9 +33,10 @@ def page(run: SelectiveTidy) -> Page:
         subtitle=SAY.subtitle(study.dataset, images, seeds, beside, shared_images(study.shared)),
         warning=" ".join(without_published(run)),
         headline=headline_rows(run),
-        sentences=sentences(run),
-        comparisons=verdict_rows(run),
+        sentences=page_sentences(run),
+        comparisons=primary_rows(run),
         sections=[
+            _claims(run),
             choices_section(run),
             _calibration(run),
             _sanity(run),
@@ -43,6 +47,18 @@ def page(run: SelectiveTidy) -> Page:
                 study.universes,
             ),
         ],
+    )
+
+
+def _claims(run: SelectiveTidy) -> Section:
+    frame = with_sentences(run)
+    rows = [[line["claim"], line["test"], line["sentence"]] for line in records(frame)]
+    html = table_html(["claim", "what is subtracted from what", "what the run says"], rows)
+    return Section(
+        "selective-claims",
+        "The claims, one sentence each",
+        "The numbers of each sentence are those of its row in the table of claims.",
+        f'<div class="wrap">{html}</div>\n',
     )
 
 

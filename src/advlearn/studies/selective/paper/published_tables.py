@@ -8,25 +8,29 @@ import numpy as np
 import pandas as pd
 
 from advlearn.report.intervals import compare_with_published
-from advlearn.report.numbers import ABSENT, with_interval, with_published
+from advlearn.report.numbers import ABSENT, format_number, share_with_interval, with_published
 from advlearn.report.sentences import Sentences
-from advlearn.report.table import OVER_SEEDS, Group
+from advlearn.report.table import Group
 from advlearn.studies.selective.paper.labels import PROTOCOLS
 from advlearn.studies.selective.paper.universe_protocol import (
+    PREDICTED,
     in_blocks,
     primary_pair,
     universe_protocols,
 )
+from advlearn.studies.selective.paper.universe_set import weights_of
 from advlearn.studies.selective.schema import SelectiveTidy
 
 SAY = Sentences(__package__)
 HOW = (
-    f"{OVER_SEEDS}; prediction_low, prediction_high: where one further run would fall;"
+    "mean over seeds, after averaging what one seed has several of; ci_low, ci_high: 95 % interval"
+    " of the mean, seeds and images random; prediction_low, prediction_high: where one further run"
+    " would fall; both lie in [0, 1] and are missing for one seed;"
     " difference: mean minus published"
 )
 _COMPARED = (
-    "published mean ci_low ci_high prediction_low prediction_high n difference published_inside_ci"
-    " published_inside_prediction source note"
+    "published mean ci_low ci_high prediction_low prediction_high prediction_width n difference"
+    " published_inside_ci published_inside_prediction source note"
 ).split()
 
 
@@ -44,18 +48,30 @@ def compare_cells(
         **orders: columns that order the lines of a universe and protocol, in this order, with the
             order of their values.
     """
-    apart = np.array([not tidy.study.belongs_beside(name) for name in frame["universe"]], bool)
+    apart = np.array([not _belongs(tidy, name) for name in frame["universe"]], bool)
     quoted = {name: frame[name].mask(apart) for name in ("published", "source", "note")}
-    frame = compare_with_published(frame.assign(**quoted))
+    width = frame["prediction_high"] - frame["prediction_low"]
+    frame = compare_with_published(frame.assign(**quoted, prediction_width=width))
     frame = in_blocks(tidy, frame, list(orders), **orders)
     return frame[["universe", "protocol", "primary", *columns.split(), *_COMPARED]]
+
+
+def _belongs(tidy: SelectiveTidy, universe: str) -> bool:
+    """Whether published numbers may stand beside a universe, or beside all of the plausible set."""
+    predicted = universe == PREDICTED.universe
+    universes = tidy.study.weights("plausible") if predicted else [universe]
+    return all(tidy.study.belongs_beside(name) for name in universes)
 
 
 def blocks(
     tidy: SelectiveTidy, frame: pd.DataFrame, rows: Callable[[pd.DataFrame], list[list[str]]]
 ) -> list[Group]:
-    """Readable rows of each universe and protocol that has lines in ``frame``."""
+    """Readable rows of the predictions, then of each universe and protocol with lines."""
     groups = []
+    if len(lines := PREDICTED.of(frame)):
+        universes = [pair.label for pair in weights_of(tidy, "plausible")]
+        heading = f"Predicted for one run by the plausible set: {'; '.join(universes)}"
+        groups.append(Group(heading, rows(lines)))
     for pair in universe_protocols(tidy):
         lines = pair.of(frame)
         beside = pair == primary_pair(tidy) and tidy.study.belongs_beside(pair.universe)
@@ -67,13 +83,22 @@ def blocks(
 
 
 def comparison(line: object) -> str:
-    """``mean [low, high] (published)`` of a line, a named tuple; a dash for no line."""
+    """``mean [low, high] (published)`` of a line, a named tuple; a dash for no line.
+
+    Lines of predictions have the interval of one further run, and whether it holds the number.
+    """
     if line is None:
         return ABSENT
+    predicted = getattr(line, "primary", None) == "predicted"
+    bounds = ("prediction_low", "prediction_high") if predicted else ("ci_low", "ci_high")
     mean, low, high, published = (
-        float(getattr(line, name)) for name in ("mean", "ci_low", "ci_high", "published")
+        float(getattr(line, name)) for name in ("mean", *bounds, "published")
     )
-    return with_published(with_interval(mean, low, high), published)
+    cell = share_with_interval(mean, low, high)
+    inside = getattr(line, "published_inside_prediction", None)
+    if not predicted or not isinstance(inside, str):
+        return with_published(cell, published)
+    return f"{cell} ({format_number(published)}, {'inside' if inside == 'yes' else 'outside'})"
 
 
 def common_notes(tidy: SelectiveTidy) -> list[str]:

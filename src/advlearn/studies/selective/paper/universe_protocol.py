@@ -28,6 +28,11 @@ class UniverseProtocol(NamedTuple):
         return frame[(frame["universe"] == self.universe) & (frame["protocol"] == self.protocol)]
 
 
+PREDICTED = UniverseProtocol("plausible set", "own")
+"""Lines of what the plausible set predicts, each universe under its own protocol. No universe has
+this name, which has a blank."""
+
+
 def primary_pair(tidy: SelectiveTidy) -> UniverseProtocol:
     """The pair beside which the published numbers are set."""
     return UniverseProtocol(tidy.study.primary.universe, tidy.study.primary.protocol)
@@ -56,15 +61,19 @@ def in_blocks(
 ) -> pd.DataFrame:
     """The lines of a table pair by pair, with a column ``primary`` after universe and protocol.
 
+    Lines that the plausible set predicts stand first and are ``predicted``; the others are those of
+    the primary comparison, ``yes``, or of another, ``no``.
+
     Args:
         tidy: the run.
         frame: the lines; their first columns are universe and protocol.
         by: columns that order the lines of a pair.
         **orders: order of the values of such a column, as in `ordered`.
     """
-    pairs = universe_protocols(tidy)
+    pairs = [PREDICTED, *universe_protocols(tidy)]
     frame = frame.assign(_place=[pairs.index(pair) for pair in pairs_of(frame)])
     frame = ordered(frame, ["_place", *by], **orders).drop(columns="_place")
-    beside = ["yes" if pair == primary_pair(tidy) else "no" for pair in pairs_of(frame)]
+    named = {PREDICTED: "predicted", primary_pair(tidy): "yes"}
+    beside = [named.get(pair, "no") for pair in pairs_of(frame)]
     frame.insert(2, "primary", beside)
     return frame

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from advlearn.settings.base import EachOnce, Settings
 
-ClusterRule = Literal["random", "largest", "smallest", "highest_loss", "lowest_margin", "every"]
+ClusterRule = Literal[
+    "random", "largest", "smallest", "highest_loss", "lowest_margin", "every", "nearest"
+]
 
 _Count = Annotated[int, Field(ge=1, le=10_000)]
 
@@ -23,7 +25,10 @@ class SelectSettings(Settings):
     rules: Annotated[list[ClusterRule], EachOnce] = Field(
         ["random", "largest", "smallest", "highest_loss", "lowest_margin", "every"],
         min_length=1,
-        description="rules that choose clusters; random is the paper's",
+        description=(
+            "rules that choose images; random is the paper's; nearest keeps those of every cluster"
+            " that are nearest to its centre"
+        ),
     )
     rule_n_clusters: Annotated[list[_Count], EachOnce] = Field(
         [2, 4, 8],
@@ -36,6 +41,19 @@ class SelectSettings(Settings):
     )
     every_n_clusters: Annotated[list[_Count], EachOnce] = Field(
         [4], min_length=1, description="cluster numbers, asked for or found, on which every is run"
+    )
+    every_found: int = Field(
+        0,
+        ge=0,
+        description=(
+            "run every also where the clusterer finds its own number, if that is at most this one"
+        ),
+    )
+    nearest_share: float = Field(
+        0.5, gt=0, le=1, description="share of each cluster's images that nearest keeps"
+    )
+    nearest_n_clusters: Annotated[list[_Count], EachOnce] = Field(
+        [1, 4], min_length=1, description="settings n_clusters=K on which nearest is run"
     )
     subset_control: bool = Field(
         True, description="beside each chosen cluster a random subset with as many images"

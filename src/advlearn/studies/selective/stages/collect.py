@@ -10,6 +10,7 @@ import pandas as pd
 import typer
 
 from advlearn.data.store import load_info, open_split
+from advlearn.selection.rules import CLASSIC
 from advlearn.studies.selective.cell import read_cells
 from advlearn.studies.selective.schema import SCHEMA
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
@@ -43,9 +44,9 @@ def collect(
 ) -> None:
     """Gather evaluation, calibration, maps and examples into tidy tables.
 
-    ``files`` has the kinds evaluation, sanity, selection, embedding (wildcards universe, seed,
-    attack, reduction), clusters (the same and clusterer), outcomes, test (universe, seed, attack)
-    and calibration (seed).
+    ``files`` has the kinds evaluation, sanity, selection, losses, embedding (wildcards universe,
+    seed, attack, reduction), clusters (the same and clusterer), outcomes, test (universe, seed,
+    attack) and calibration (seed).
 
     Raises:
         UserError: a file is missing, damaged or lacks rows.
@@ -102,7 +103,19 @@ def _evaluated(files: Manifest, job: CollectedJob, seed: int) -> pd.DataFrame:
             where=str(path),
             remedy=REBUILT,
         )
-    return frame
+    return frame.assign(n_steps=_steps(_path(files, "losses", job, seed), frame["digest"]))
+
+
+def _steps(path: Path, digests: pd.Series) -> pd.Series:
+    """Steps of the retraining behind each digest; the classic model is not retrained."""
+    losses = read_csv(path, dtype={"digest": str})
+    known = {CLASSIC: 0, **dict(zip(losses["digest"], losses["n_steps"], strict=True))}
+    absent = digests[~digests.isin(list(known))]
+    if len(absent):
+        raise UserError(
+            f"no retraining of the selection {absent.iloc[0]}", where=str(path), remedy=REBUILT
+        )
+    return digests.map(known)
 
 
 def _calibrations(files: Manifest, settings: CollectSettings) -> pd.DataFrame:

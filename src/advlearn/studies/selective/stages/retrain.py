@@ -86,11 +86,26 @@ def retrain(
             for key, value in part.items()
             if key != "loss"
         }
-        rows.append({"digest": digest, "n_selected": len(chosen), "loss": part["loss"]})
+        rows.append(
+            {
+                "digest": digest,
+                "n_selected": len(chosen),
+                "loss": part["loss"],
+                "n_steps": _steps(len(images), chosen, settings),
+            }
+        )
         progress.advance()
-    write_csv(out.with_suffix(".csv"), pd.DataFrame(rows, columns=["digest", "n_selected", "loss"]))
+    columns = ["digest", "n_selected", "loss", "n_steps"]
+    write_csv(out.with_suffix(".csv"), pd.DataFrame(rows, columns=columns))
     save_networks(out, states, model, info.shape, info.n_classes)
     checkpoint.finish()
+
+
+def _steps(n_images: int, chosen: np.ndarray, settings: RetrainJob) -> int:
+    """Steps of one retraining: its cost, which is the same on every machine."""
+    positions = torch.from_numpy(chosen.astype(np.int64))
+    # The number does not depend on the seed, which decides the order alone.
+    return len(pooled_steps(n_images, positions, settings.retrain, 0, n_images)[0])
 
 
 def _train_side_by_side(

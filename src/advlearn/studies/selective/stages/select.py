@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from advlearn.settings.cluster import NO_CLUSTERING, SettingName, setting_name
 from advlearn.studies.selective.cell import Cell, write_cells
 from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.support.errors import UserError
-from advlearn.support.io import read_csv, read_parquet, write_npz
+from advlearn.support.io import read_csv, read_npy, read_parquet, write_npz
 from advlearn.support.seeds import derive_seed
 
 
@@ -50,6 +51,10 @@ def select(
             " may be repeated"
         ),
     ] = None,
+    embedding: Annotated[
+        Path | None,
+        typer.Option(help="points (n, d) that were clustered, .npy; for the rule nearest"),
+    ] = None,
     include_single: Annotated[
         bool, typer.Option(help="also the cells without clustering: all, none, classic")
     ] = False,
@@ -61,15 +66,19 @@ def select(
     split. Cells with the same images have the same digest. ``none`` is the digest of the empty
     set; ``classic``, the model that is not retrained, has no entry.
 
+    The rule ``nearest`` chooses images of all clusters; the cell has no number of a cluster.
+
     Raises:
         UserError: clusters that do not belong to the outcomes, a cluster of zero images, or a
-            class missing from a chosen cluster where ``missing_class`` is ``error``.
+            class missing from a chosen cluster where ``missing_class`` is ``error``; the rule
+            ``nearest`` without its embedding.
     """
     images = _read_images(outcomes)
+    points = _read_points(embedding, len(images.labels)) if "nearest" in settings.rules else None
     selection = _Selection()
     for path in clusters or []:
         for setting, labels in _read_clusters(path, len(images.labels)).items():
-            _add_setting(selection, path.stem, setting, labels, images, settings, seed)
+            _add_setting(selection, path.stem, setting, labels, images, points, settings, seed)
     if include_single:
         _add_baselines(selection, images)
     if not selection.cells:
@@ -134,6 +143,23 @@ def _read_clusters(path: Path, n_images: int) -> dict[SettingName, np.ndarray]:
     return clusters
 
 
+def _read_points(path: Path | None, n_images: int) -> np.ndarray:
+    if path is None:
+        raise UserError(
+            "the rule nearest needs the points that were clustered",
+            where="configuration key 'selective.select.rules', option --embedding",
+            remedy="give the .npy of the stage embed, or leave the rule out",
+        )
+    points = read_npy(path, mmap=True)
+    if len(points) != n_images or not np.isfinite(points).all():
+        raise UserError(
+            f"{len(points)} points for {n_images} images, or points that are not finite",
+            where=str(path),
+            remedy="run the stages embed, cluster and select again on the same training split",
+        )
+    return points
+
+
 def _with_fixed_number(path: Path) -> dict[str, int]:
     """The settings that fix a number of clusters, from the sizes beside the labels."""
     sizes = (
@@ -155,22 +181,29 @@ def _add_setting(
     setting: SettingName,
     labels: np.ndarray,
     images: _Images,
+    points: np.ndarray | None,
     settings: SelectSettings,
     seed: int,
 ) -> None:
     """Add the cells of one setting: those of its rules, then their controls of equal size."""
     _check_clusters(clusterer, setting, labels)
-    controlled: dict[str, int] = {}
+    controlled: dict[str, int | None] = {}
     for rule in settings.rules:
         if not _rule_applies(rule, setting, labels, settings):
             continue
-        rule_seed = derive_seed(seed, "select", clusterer, setting, rule)
-        for number in rules.choose_clusters(rule, labels, images.loss, images.margin, rule_seed):
-            positions = rules.members(labels, number)
+        for number, positions in _chosen(
+            rule,
+            labels,
+            images,
+            points,
+            settings,
+            derive_seed(seed, "select", clusterer, setting, rule),
+        ):
             missing = rules.missing_classes(positions, images.labels)
             if missing and settings.missing_class == "error":
+                which = "the selection" if number is None else f"cluster {number}"
                 raise UserError(
-                    f"{clusterer}, setting {setting}: cluster {number}, chosen by {rule}, has no"
+                    f"{clusterer}, setting {setting}: {which}, chosen by {rule}, has no"
                     f" image of class {', '.join(map(str, missing))}",
                     where="configuration key 'selective.select.missing_class', value 'error'",
                     remedy="set it to 'record', or ask for fewer clusters",
@@ -192,14 +225,37 @@ def _add_setting(
             _add_subset(selection, clusterer, setting, number, digest, images, seed)
 
 
+def _chosen(
+    rule: str,
+    labels: np.ndarray,
+    images: _Images,
+    points: np.ndarray | None,
+    settings: SelectSettings,
+    seed: int,
+) -> Iterator[tuple[int | None, np.ndarray]]:
+    """The sets that a rule chooses: the number of the cluster, if it is one, and its images."""
+    if rule == "nearest":
+        assert points is not None  # read where the rule is asked for
+        positions = rules.nearest_to_centres(points, labels, settings.nearest_share)
+        if len(positions):
+            yield None, positions
+        return
+    for number in rules.choose_clusters(rule, labels, images.loss, images.margin, seed):
+        yield number, rules.members(labels, number)
+
+
 def _rule_applies(
     rule: str, setting: SettingName, labels: np.ndarray, settings: SelectSettings
 ) -> bool:
     if rule == "random":
         return True
-    if rule == "every":
-        return len(rules.clusters_of(labels)) in settings.every_n_clusters
     asked = setting.n_clusters
+    if rule == "every":
+        n_clusters = len(rules.clusters_of(labels))
+        found = asked is None and n_clusters <= settings.every_found
+        return found or n_clusters in settings.every_n_clusters
+    if rule == "nearest":
+        return asked in settings.nearest_n_clusters
     return settings.rule_found if asked is None else asked in settings.rule_n_clusters
 
 
@@ -220,7 +276,7 @@ def _add_subset(
     selection: _Selection,
     clusterer: str,
     setting: SettingName,
-    number: int,
+    number: int | None,
     digest: str,
     images: _Images,
     seed: int,

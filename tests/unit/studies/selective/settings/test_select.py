@@ -6,6 +6,7 @@ from advlearn.support.errors import UserError
 
 
 def test_default_runs_every_rule_there_is() -> None:
+    """But nearest, which tests one claim and costs a retraining a setting."""
     assert SelectSettings().rules == list(CLUSTER_RULES)
 
 

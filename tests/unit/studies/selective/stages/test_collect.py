@@ -29,6 +29,7 @@ def files(run: Path) -> Manifest:
         "evaluation": f"evaluation/{of_line}/{{reduction}}.csv",
         "sanity": f"evaluation/{of_line}/{{reduction}}.sanity.csv",
         "selection": f"selections/{of_line}/{{reduction}}.csv",
+        "losses": f"retrained/{of_line}/{{reduction}}.csv",
         "embedding": f"embeddings/{of_line}/{{reduction}}.npy",
         "clusters": f"clusters/{of_line}/{{reduction}}/{{clusterer}}.parquet",
         "outcomes": f"adversarial/{of_line}/outcomes.parquet",
@@ -134,9 +135,13 @@ def test_images_of_two_splits_reach_the_report(tidy: Path, tiny: TinyRun, tmp_pa
 
 def test_metrics_are_the_evaluations(tidy: Path, tiny: TinyRun) -> None:
     evaluated = read_csv(tiny.folder / "evaluation" / "u" / "seed0" / "fgsm" / "pca.csv")
-    pd.testing.assert_frame_equal(
-        read_csv(tidy / "selective_metrics.csv"), evaluated, check_dtype=False
-    )
+    metrics = read_csv(tidy / "selective_metrics.csv")
+    steps = metrics.pop("n_steps")
+    pd.testing.assert_frame_equal(metrics, evaluated, check_dtype=False)
+    losses = read_csv(tiny.folder / "retrained" / "u" / "seed0" / "fgsm" / "pca.csv")
+    of_digest = {"classic": 0, **losses.set_index("digest")["n_steps"]}
+    assert steps.tolist() == [of_digest[digest] for digest in metrics["digest"]]
+    assert steps.nunique() > 2
 
 
 def test_map_marks_the_cluster_that_was_chosen(tidy: Path, tiny: TinyRun) -> None:

@@ -1,9 +1,11 @@
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from advlearn.data.store import open_split
 from advlearn.learners.networks.weights import load_networks
 from advlearn.settings.attack import PgdSettings
 from advlearn.settings.network import RetrainSettings
@@ -27,6 +29,10 @@ def test_one_training_for_each_distinct_set(tiny: TinyRun, tmp_path: Path) -> No
     assert len(sets) < len(cells)
     losses = read_csv(tmp_path / "pca.csv")
     assert losses["n_selected"].tolist() == [len(chosen) for chosen in sets.values()]
+    # Interleaved, one epoch, 32 images a step: those of the clean and those of the chosen images.
+    clean = math.ceil(len(open_split(tiny.data.parent, "train")) / 32)
+    steps = [clean + math.ceil(len(chosen) / 32) for chosen in sets.values()]
+    assert losses["n_steps"].tolist() == steps
     weights = [tuple(state["1.weight"].flatten().tolist()) for state in states.values()]
     assert len(set(weights)) == len(sets)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from advlearn.report.intervals import over_seeds
-from advlearn.report.numbers import ABSENT
+from advlearn.report.frames import records
+from advlearn.report.numbers import ABSENT, format_number, format_signed, share_with_interval
+from advlearn.report.page import Rows
 from advlearn.report.table import Source, Table
 from advlearn.studies.selective.paper.cells import baseline_rows
 from advlearn.studies.selective.paper.labels import ATTACKS, METRICS, MODELS
+from advlearn.studies.selective.paper.predicted import accuracies
 from advlearn.studies.selective.paper.published_tables import (
     HOW,
     SAY,
@@ -17,6 +19,7 @@ from advlearn.studies.selective.paper.published_tables import (
     compare_cells,
     comparison,
 )
+from advlearn.studies.selective.paper.universe_protocol import primary_pair
 from advlearn.studies.selective.schema import SelectiveTidy
 
 _NAME = "selective_baselines"
@@ -42,7 +45,7 @@ def compare(tidy: SelectiveTidy) -> pd.DataFrame:
     """
     # The reductions and attacks of a job describe the same training: one value a seed.
     per_seed = _rows(tidy).groupby([*_KEYS, "seed"])["value"].mean().reset_index()
-    frame = over_seeds(per_seed, _KEYS)
+    frame = accuracies(tidy, per_seed, _KEYS)
     frame["model"] = frame["rule"].map(MODELS)
     measured = frame["attack"].mask(frame["metric"] == "clean_accuracy", "clean")
     frame["quantity"] = frame["rule"].replace(_PUBLISHED_AS) + "_" + measured
@@ -97,3 +100,20 @@ def build(tidy: SelectiveTidy) -> Table:
         published=[("quantity", "quantity")],
         notes=[*common_notes(tidy), SAY.baselines_note()],
     )
+
+
+def headline_rows(tidy: SelectiveTidy) -> Rows:
+    """Header and rows of the headline table: the baselines beside the published numbers."""
+    rows = [
+        [
+            *row_label(line["rule"], line["attack"], line["metric"]),
+            format_number(line["published"], 4),
+            share_with_interval(line["mean"], line["ci_low"], line["ci_high"]),
+            format_signed(line["difference"]),
+            yes_or_no(line["published_inside_prediction"]),
+        ]
+        for line in records(primary_pair(tidy).of(compare(tidy)))
+    ]
+    seeds = len(tidy.study.seeds)
+    mean = f"reproduced (mean of {seeds} seeds)" if seeds > 1 else "reproduced (one seed)"
+    return ["model", "accuracy", "published", mean, "difference", "within one run"], rows

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from advlearn.report.bounded import shares_over_seeds
 from advlearn.report.frames import records
-from advlearn.report.intervals import over_seeds
-from advlearn.report.numbers import ABSENT, format_number, with_interval
+from advlearn.report.intervals import BOUNDS, over_seeds
+from advlearn.report.numbers import ABSENT, format_number, share_with_interval, with_interval
 from advlearn.report.table import OVER_SEEDS, Group, Source, Table
 from advlearn.studies.selective.paper.cells import (
     CELL,
@@ -22,6 +23,7 @@ from advlearn.studies.selective.paper.cells import (
     without_clustering,
 )
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, CONTROLS, REDUCTIONS, RULES
+from advlearn.studies.selective.paper.predicted import images_of
 from advlearn.studies.selective.paper.published_tables import SAY, common_notes
 from advlearn.studies.selective.paper.universe_protocol import in_blocks, universe_protocols
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -60,7 +62,8 @@ def compare(tidy: SelectiveTidy) -> pd.DataFrame:
     """
     cell = cells(selections(tidy))
     frame = pd.concat([cell.assign(n_settings=1), _pooled(cell)], ignore_index=True)
-    result = over_seeds(frame, _KEYS)[[*_KEYS, "mean", "ci_low", "ci_high", "n"]]
+    result = shares_over_seeds(frame, _KEYS, images_of(tidy))
+    result[BOUNDS[1:]] = result[BOUNDS[1:]].where(result["n"] > 1)
     for name in DIFFERENCES:
         own = {"mean": name, "ci_low": f"{name}_low", "ci_high": f"{name}_high", "n": f"{name}_n"}
         paired = over_seeds(frame, _KEYS, name).rename(columns=own)[[*_KEYS, *own.values()]]
@@ -136,7 +139,7 @@ def _cells_of(line: Mapping[str, Any]) -> list[str]:
         RULES(line["rule"]),
         format_number(line["n_settings"], 0),
         format_number(line["n_selected"], 0),
-        with_interval(line["mean"], line["ci_low"], line["ci_high"]),
+        share_with_interval(line["mean"], line["ci_low"], line["ci_high"]),
         ABSENT if pd.isna(lowest) else f"{format_number(lowest)}–{format_number(highest)}",
         *(
             with_interval(line[name], line[f"{name}_low"], line[f"{name}_high"], sign=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pandas as pd
 
 from advlearn.report.intervals import over_seeds
@@ -9,6 +11,7 @@ from advlearn.report.numbers import ABSENT
 from advlearn.report.table import Source, Table
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
 from advlearn.studies.selective.paper.labels import ALGORITHMS, METRICS, REDUCTIONS
+from advlearn.studies.selective.paper.predicted import accuracies, predicted, with_predicted
 from advlearn.studies.selective.paper.published_tables import (
     HOW,
     SAY,
@@ -83,16 +86,41 @@ def _readable(lines: pd.DataFrame) -> list[list[str]]:
     return rows
 
 
-def build(tidy: SelectiveTidy) -> Table:
-    """Published and reproduced Table 3, every universe and protocol."""
+class Overall(NamedTuple):
+    """Table 3 seed by seed, and the rows behind it.
+
+    Attributes:
+        per_seed: accuracy of each algorithm, at the setting that its universe and protocol chose.
+        chosen: result of `choose`.
+        single: rows of the models without clusters.
+        test: rows of the chosen settings.
+        validation: rows by which they were chosen.
+    """
+
+    per_seed: pd.DataFrame
+    chosen: pd.DataFrame
+    single: pd.DataFrame
+    test: pd.DataFrame
+    validation: pd.DataFrame
+
+
+def overall(tidy: SelectiveTidy) -> Overall:
+    """The accuracies of Table 3 on the test images, every universe, protocol and seed."""
     validation, single = competing(tidy, "validation"), _without_clusters(tidy)
     chosen = choose(validation)
     test = competing(tidy, "test").merge(chosen, on=_SETTING)
     ours = cells(test).rename(columns={"clusterer": "algorithm"})
     others = baselines(single)
     others = others.assign(algorithm=others["rule"].map(_ALGORITHM_OF))
-    frame = over_seeds(pd.concat([ours, others], ignore_index=True), _KEYS)
-    frame = frame.merge(chosen, on=_CLUSTERER, how="left")
+    per_seed = pd.concat([ours, others], ignore_index=True)
+    return Overall(per_seed, chosen, single, test, validation)
+
+
+def build(tidy: SelectiveTidy) -> Table:
+    """Published and reproduced Table 3, every universe and protocol."""
+    per_seed, chosen, single, test, validation = overall(tidy)
+    frame = accuracies(tidy, per_seed, _KEYS).merge(chosen, on=_CLUSTERER, how="left")
+    frame = pd.concat([predicted(tidy, per_seed, ["algorithm", "metric"]), frame])
     published = tidy.published(_NAME)[["algorithm", "metric", "published", "source", "note"]]
     frame = compare_cells(
         tidy,
@@ -110,16 +138,16 @@ def build(tidy: SelectiveTidy) -> Table:
         columns=["algorithm", "setting chosen", "clean accuracy", "adversarial accuracy"],
         keys=_KEYS,
         sources=[
-            Source("selective_metrics", single),
+            Source("selective_metrics", with_predicted(tidy, single)),
             Source(
                 "selective_metrics",
-                test,
+                with_predicted(tidy, test),
                 columns=lambda name: name != "validation_average",
                 row="row",
             ),
             Source(
                 "selective_metrics",
-                validation,
+                with_predicted(tidy, validation),
                 role="validation values by which the setting was chosen",
                 keys=_CLUSTERER,
                 row="row",

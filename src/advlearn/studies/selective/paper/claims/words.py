@@ -1,0 +1,132 @@
+"""What the claims of a run say, in sentences whose numbers are those of their rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from advlearn.report.claims import Verdict
+from advlearn.report.frames import records
+from advlearn.report.paired import LEVEL, MOST_SEEDS
+from advlearn.studies.selective.paper.claims.catalogue import GAIN
+from advlearn.studies.selective.paper.claims.comparisons import change_of
+from advlearn.studies.selective.paper.claims.verdicts import verdicts
+from advlearn.studies.selective.paper.published_tables import SAY
+from advlearn.studies.selective.paper.universe_protocol import UniverseProtocol
+from advlearn.studies.selective.paper.universe_set import weights_of
+from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.settings.universe import UniverseSet
+
+_FLOOR = 0.02
+"""Adversarial accuracy below which differences hardly show."""
+_CURVES = ("selective_table1_fgsm", "selective_table2_pgd")
+
+
+def where(tidy: SelectiveTidy, name: str) -> str:
+    """The universes of a set as sentences call them.
+
+    Args:
+        tidy: the run.
+        name: ``plausible``, ``fixed`` or ``following``, or the name of a universe.
+    """
+    if name not in get_args(UniverseSet):
+        return UniverseProtocol(name, tidy.study.protocol_of(name)).label
+    pairs = list(weights_of(tidy, name))
+    return pairs[0].label if len(pairs) == 1 else f"{len(pairs)} {name} universes"
+
+
+def sentence(tidy: SelectiveTidy, line: Mapping[str, Any]) -> str:
+    """One claim with its verdict and the numbers behind it."""
+    correction = "holm" if pd.notna(line["p_holm"]) else "bh"
+    name = {"holm": "Holm", "bh": "Benjamini and Hochberg"}[correction]
+    few = line["n"] < 2 or line["n"] > MOST_SEEDS
+    disagree = not few and (line["p"] < LEVEL) != (line["p_exact"] < LEVEL)
+    fewest = 2.0 ** (1 - line["n"])
+    accuracies = line["first"], line["first"] - line["mean"]
+    adversarial = "adversarial accuracy" in line["test"]
+    said: str = SAY.claim(
+        {
+            **line,
+            "correction": name if pd.notna(line["ci_low"]) else "",
+            "corrected": line[f"p_{correction}"],
+            "margin_corrected": line[f"p_margin_{correction}"],
+            "margin": margin_of(line),
+            "disagree": disagree and pd.notna(line["p"]),
+            "fewest": fewest if fewest >= LEVEL else 0,
+            "floor": _FLOOR if adversarial and max(accuracies) < _FLOOR else 0,
+            "two_kinds": "DBSCAN" in line["words"],
+            "shares": line["claim"].startswith("F") and pd.notna(line["images"]),
+        },
+        where(tidy, line["set"]),
+    )
+    return said
+
+
+def margin_of(line: Mapping[str, Any]) -> str:
+    """What the one-sided test at the smallest effect of interest excludes, in words."""
+    smallest = f"{line['smallest']:g}"
+    low, high = line["within_low"], line["within_high"]
+    if low == 0:
+        return f"a gain of {smallest} or more"
+    if math.isinf(high):
+        return f"a loss of {smallest} or more"
+    return f"a fall of less than {smallest}" if math.isinf(low) else f"a change of {smallest}"
+
+
+def page_sentences(tidy: SelectiveTidy) -> list[str]:
+    """The answer of the primary family first, then the other families in one sentence each."""
+    frame = verdicts(tidy).frame
+    said = [_answer(tidy, frame[frame["family"] == "primary"])]
+    secondary = frame[frame["family"] == "secondary"]
+    said.append(SAY.secondary(len(secondary), _counts(secondary)))
+    for name, part in frame[frame["family"] == "standard"].groupby("set", sort=False):
+        effects = part["mean"]
+        label = where(tidy, str(name))
+        said.append(SAY.elsewhere(label, len(part), _counts(part), effects.min(), effects.max()))
+    prediction = frame[frame["family"] == "prediction"].set_index("set")["verdict"]
+    slopes = published_changes(tidy) if tidy.study.of_the_papers_data else []
+    said.append(SAY.prediction(prediction["fixed"], prediction["following"], slopes))
+    return said
+
+
+def published_changes(tidy: SelectiveTidy) -> list[float]:
+    """Changes of the four published curves of adversarial accuracy, over 2 to 10 clusters."""
+    found = []
+    for name in _CURVES:
+        frame = tidy.published(name)
+        frame = frame[(frame["metric"] == "adversarial_accuracy") & (frame["n_clusters"] >= 2)]
+        for _, curve in frame.groupby("algorithm", sort=True):
+            numbers = curve["n_clusters"].to_numpy(float)
+            found.append(change_of(numbers, curve["published"].to_numpy(float)))
+    return found
+
+
+def _answer(tidy: SelectiveTidy, frame: pd.DataFrame) -> str:
+    made = frame[frame["n"] > 0]
+    said: str = SAY.answer(
+        where=where(tidy, "plausible"),
+        seeds=int(frame["n"].max()),
+        total=len(frame),
+        counts=_counts(frame),
+        low=made["mean"].min() if len(made) else np.nan,
+        high=made["mean"].max() if len(made) else np.nan,
+        excluded=int((frame["p_margin_holm"] < LEVEL).sum()),
+        smallest=GAIN,
+        tested=len(made),
+    )
+    return said
+
+
+def _counts(frame: pd.DataFrame) -> Counter[str]:
+    return Counter({str(verdict): 0 for verdict in Verdict} | dict(Counter(frame["verdict"])))
+
+
+def with_sentences(tidy: SelectiveTidy) -> pd.DataFrame:
+    """The rows of all claims, each with its sentence."""
+    frame = verdicts(tidy).frame
+    return frame.assign(sentence=[sentence(tidy, line) for line in records(frame)])

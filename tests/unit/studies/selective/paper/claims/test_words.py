@@ -1,0 +1,108 @@
+"""Sentences hold the numbers of their rows, and no others."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from advlearn.report.frames import records
+from advlearn.report.numbers import format_number, format_p, format_signed
+from advlearn.studies.selective.paper.claims.verdicts import verdicts
+from advlearn.studies.selective.paper.claims.words import (
+    page_sentences,
+    published_changes,
+    sentence,
+    where,
+    with_sentences,
+)
+from advlearn.studies.selective.schema import SelectiveTidy
+
+pytestmark = pytest.mark.slow
+
+NUMBER = re.compile(r"[+−]?\d[\d,]*\.\d+")
+
+
+def test_every_number_of_a_sentence_is_one_of_its_row(full: SelectiveTidy) -> None:
+    for line in records(with_sentences(full)):
+        numbers = [value for value in line.values() if isinstance(value, float)]
+        numbers += [line["first"] - line["mean"], 0.02, 0.05, 2.0 ** (1 - line["n"])]
+        known = {form(value) for value in numbers for form in (format_number, format_signed)}
+        known |= {f"{line['smallest']:g}", "0.001", "0.02"}
+        # What a text of the row says (a reason, the test) is the row's too.
+        known |= set(NUMBER.findall(f"{line['reason']} {line['test']} {line['words']}"))
+        said = set(NUMBER.findall(line["sentence"]))
+        assert said <= known, (line["claim"], said - known)
+        assert f"{line['claim']} (" in line["sentence"]
+        assert f"is {line['verdict']}" in line["sentence"]
+        assert "nan" not in line["sentence"]
+
+
+def test_a_sentence_says_what_decided(full: SelectiveTidy) -> None:
+    line = records(with_sentences(full))[0]
+    assert format_signed(line["mean"]) in line["sentence"]
+    assert format_p(line["p_holm"]) in line["sentence"]
+    assert format_p(line["p_margin_holm"]) in line["sentence"]
+    assert "Holm" in line["sentence"]
+    assert "closest, white-box" in line["sentence"]
+
+
+def test_disagreement_and_floor_are_said(full: SelectiveTidy) -> None:
+    line = records(verdicts(full).frame)[0]
+    base = {**line, "p": 0.01, "p_exact": 0.2, "n": 10}
+    assert "disagrees" in sentence(full, base)
+    assert "cannot give less" not in sentence(full, base)
+    assert "5 seeds cannot give less than 0.062" in sentence(full, {**base, "n": 5})
+    assert "disagrees" not in sentence(full, {**base, "p_exact": 0.02})
+    low = {**base, "first": 0.010, "mean": 0.004}
+    assert "below 0.02" in sentence(full, low)
+    assert "below 0.02" not in sentence(full, {**low, "first": 0.03})
+    assert "below 0.02" not in sentence(full, {**low, "mean": -0.03})  # the control is above
+
+
+def test_unreliable_rows_say_so(full: SelectiveTidy) -> None:
+    line = records(verdicts(full).frame)[0]
+    assert "Unreliable: 3 of 9 checks" in sentence(full, {**line, "failed_checks": 3, "checks": 9})
+    assert "Unreliable" not in sentence(full, {**line, "failed_checks": 0})
+
+
+def test_page_counts_the_verdicts(full: SelectiveTidy) -> None:
+    frame = verdicts(full).frame
+    primary = frame[frame["family"] == "primary"]
+    answer, secondary, *_ = page_sentences(full)
+    holds = int((primary["verdict"] == "holds").sum())
+    assert f"in {holds} of 10 primary comparisons" in answer
+    assert f"{int((primary['verdict'] == 'refuted').sum())} are refuted" in answer
+    assert format_signed(primary["mean"].min()) in answer
+    excluded = int((primary["p_margin_holm"] < 0.05).sum())
+    assert f"excluded in {excluded} of the {int((primary['n'] > 0).sum())}" in answer
+    others = frame[frame["family"] == "secondary"]
+    assert f"Of the {len(others)} secondary claims" in secondary
+    assert any("sound, white-box" in said for said in page_sentences(full))
+
+
+def test_one_seed_says_nothing_is_testable(smoke: SelectiveTidy) -> None:
+    answer, *rest = page_sentences(smoke)
+    assert "in 0 of 10 primary comparisons" in answer
+    assert "10 not testable" in answer
+    # The published curves are of other data.
+    assert not any("published curves" in said for said in rest)
+
+
+def test_published_curves_change_as_they_are_printed(full: SelectiveTidy) -> None:
+    """Least squares by the normal equations, from the table as it is printed."""
+    found = published_changes(full)
+    frame = full.published("selective_table1_fgsm")
+    frame = frame[(frame["metric"] == "adversarial_accuracy") & (frame["algorithm"] == "kmeans")]
+    points = [(x, y) for x, y in zip(frame["n_clusters"], frame["published"], strict=True) if x > 1]
+    n, sx, sy = len(points), sum(x for x, _ in points), sum(y for _, y in points)
+    sxy, sxx = sum(x * y for x, y in points), sum(x * x for x, _ in points)
+    slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
+    assert found[1] == pytest.approx(8 * slope)
+    assert len(found) == 4
+
+
+def test_sets_have_names(full: SelectiveTidy) -> None:
+    assert where(full, "plausible") == "closest, white-box"
+    assert where(full, "sound") == "sound, white-box"
+    assert where(full, "fixed") == "0 fixed universes"
