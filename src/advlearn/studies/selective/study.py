@@ -66,6 +66,7 @@ STUDY = Study(
         "selective_strength": "paper.tables.strength",
     },
     figures={
+        "selective_claims": "paper.figures.claims",
         "selective_fig1_fgsm": "paper.figures.fig1_fgsm",
         "selective_fig2_pgd": "paper.figures.fig2_pgd",
         "selective_fig3_reduction": "paper.figures.fig3_reduction",

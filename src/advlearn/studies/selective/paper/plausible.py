@@ -1,28 +1,24 @@
-"""Universes that are averaged: the plausible set, which predicts the published numbers."""
+"""The sets of universes that figures show."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pandas as pd
 
 from advlearn.report.labels import LONGEST
-from advlearn.studies.selective.paper.universe_protocol import (
-    UniverseProtocol,
-    pairs_of,
-    primary_pair,
-)
+from advlearn.studies.selective.paper.universe_protocol import UniverseProtocol, pairs_of
+from advlearn.studies.selective.paper.universe_set import Weights, members, weights_of
 from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.settings.universe import UniverseSet
 from advlearn.support.text import shown
 
-PLAUSIBLE = "plausible"
 
+class ShownSet(NamedTuple):
+    """Universes, each under its own protocol, and their weights."""
 
-class UniverseSet(NamedTuple):
-    """Universes, each under its own protocol, with weights above 0 that sum to 1."""
-
-    weights: dict[UniverseProtocol, float]
+    weights: Weights
 
     @property
     def label(self) -> str:
@@ -33,47 +29,40 @@ class UniverseSet(NamedTuple):
         return only._replace(universe=shown(only.universe, LONGEST)).label
 
     def mean(self, frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-        """Weighted mean over the set, one row of ``keys``, seed and value.
+        """Weighted mean over the set within each seed, for all lines of a figure at once.
 
-        A seed counts where every universe of the set that has this line at all measured it: means
-        over changing universes do not compare.
+        The same as `average` for each line: universes without a line have no part in it, and seeds
+        on which one of the others lacks it are left out.
 
         Args:
-            frame: universe, protocol, seed, ``keys`` and value, one row each.
+            frame: universe, protocol, seed, ``keys`` and value.
             keys: columns that name a line.
+
+        Returns:
+            ``keys``, seed and value, one row each.
         """
         line = [*keys, "seed"]
-        weight = pd.Series([self.weights.get(pair, 0.0) for pair in pairs_of(frame)], frame.index)
-        part = frame.assign(weight=weight, total=weight * frame["value"])
-        part = part[(part["weight"] > 0) & part["value"].notna()]
-        sums = part.groupby(line, sort=True)[["weight", "total"]].sum().reset_index()
-        if sums.empty:
-            return sums.assign(value=sums["total"])[[*line, "value"]]
-        most = sums.groupby(list(keys))["weight"].transform("max") if keys else sums["weight"].max()
-        sums = sums[sums["weight"] > most - 1e-9]
-        return sums.assign(value=sums["total"] / sums["weight"])[[*line, "value"]]
+        part = members(frame, self.weights).dropna(subset=["value"])
+        part = (
+            part.groupby(["universe", "protocol", *line], sort=True)["value"].mean().reset_index()
+        )
+        weight = pd.Series([self.weights[pair] for pair in pairs_of(part)], part.index, dtype=float)
+        part = part.assign(weight=weight, value=weight * part["value"])
+        sums = part.groupby(line, sort=True)[["weight", "value"]].sum().reset_index()
+        # Weights of the same universes have the same sum but for rounding.
+        most = sums.groupby(list(keys), sort=True)["weight"].transform("max")
+        sums = sums[sums["weight"] > most * (1 - 1e-9)]
+        return sums.assign(value=sums["value"] / sums["weight"])[[*line, "value"]]
 
 
-def sets_shown(tidy: SelectiveTidy) -> list[UniverseSet]:
+def plausible_set(tidy: SelectiveTidy) -> ShownSet:
+    """The plausible set; the primary universe where the run has none."""
+    return ShownSet(weights_of(tidy, "plausible"))
+
+
+def sets_shown(tidy: SelectiveTidy) -> list[ShownSet]:
     """The plausible set, then each universe that is in no set, under its own protocol."""
-    plausible = plausible_set(tidy)
-    protocol = primary_pair(tidy).protocol
-    alone = [
-        UniverseProtocol(name, universe.get("protocol", protocol))
-        for name, universe in tidy.study.universes.items()
-        if not universe.get("sets")
-    ]
-    taken = {pair.universe for pair in plausible.weights}
-    return [plausible, *(UniverseSet({pair: 1.0}) for pair in alone if pair.universe not in taken)]
-
-
-def plausible_set(tidy: SelectiveTidy) -> UniverseSet:
-    """The universes with a weight in the set ``plausible``; the primary one where none has."""
-    first = primary_pair(tidy)
-    found = {}
-    for name, universe in tidy.study.universes.items():
-        weight = float(universe.get("sets", {}).get(PLAUSIBLE, 0.0))
-        if weight > 0:
-            found[UniverseProtocol(name, universe.get("protocol", first.protocol))] = weight
-    total = sum(found.values())
-    return UniverseSet({pair: w / total for pair, w in found.items()} or {first: 1.0})
+    study = tidy.study
+    inside = {name for of in get_args(UniverseSet) for name in study.weights(of)}
+    alone = [UniverseProtocol(n, study.protocol_of(n)) for n in study.universes if n not in inside]
+    return [plausible_set(tidy), *(ShownSet({pair: 1.0}) for pair in alone)]

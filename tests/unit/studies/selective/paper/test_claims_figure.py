@@ -12,7 +12,10 @@ from matplotlib.figure import Figure
 
 from advlearn.report.claims import Verdict
 from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH, figure_style
+from advlearn.studies.selective.paper.claims.verdicts import verdicts
+from advlearn.studies.selective.paper.figures import claims
 from advlearn.studies.selective.paper.figures.claims import Row, forest
+from advlearn.studies.selective.schema import SelectiveTidy
 from tests.helpers.drawn import assert_nothing_cut, assert_texts_apart
 
 FAMILIES = {"first": "The primary family", "second": "Secondary claims"}
@@ -103,3 +106,20 @@ def test_many_claims_and_long_ones(words: str) -> None:
 
 def test_one_claim() -> None:
     drawn(NOT_RUN)
+
+
+def test_the_claims_of_a_run(full: SelectiveTidy) -> None:
+    with figure_style():
+        figure = claims.draw(full)
+        assert_nothing_cut(figure)
+        assert_texts_apart(figure)
+    frame = verdicts(full).frame
+    frame = frame[frame["family"] != "standard"].set_index("claim")
+    for claim, effect, smallest in frame[["mean", "smallest"]].dropna().itertuples():
+        scaled = effect / smallest
+        shown = line(figure, str(claim))[0, 0]
+        if abs(scaled) <= figure.axes[1].get_xlim()[1]:
+            assert shown == pytest.approx(scaled)
+    texts = [text.get_text() for text in figure.axes[2].texts]
+    assert [text for text in texts if text in set(Verdict)] == list(frame["verdict"])
+    assert figure.axes[0].texts[1].get_text().startswith("H1  ")

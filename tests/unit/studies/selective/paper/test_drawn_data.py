@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlearn.report.style import figure_style
+from advlearn.studies.selective.paper.plausible import plausible_set
+from advlearn.studies.selective.paper.universe_set import average
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.study import STUDY
 from tests.helpers.drawn import assert_nothing_cut, assert_texts_apart
@@ -271,3 +273,20 @@ def test_texts_of_shipped_sizes_lie_apart(tmp_path: Path, name: str) -> None:
         tmp_path / "tidy", seeds=range(3), cluster_numbers=range(1, 11), reductions=["pca", "tsne"]
     )
     assert_texts_apart(draw(name, SelectiveTidy(folder, PUBLISHED)))
+
+
+def test_means_over_sets_are_those_of_the_tables(full: SelectiveTidy) -> None:
+    universes = {"closest": {"sets": {"plausible": 1}}, "sound": {"sets": {"plausible": 3}}}
+    run = with_study(full, universes=universes)
+    frame = full["selective_metrics"].query("split == 'test' and rule == 'random'")
+    # One seed lacks a universe, and one universe lacks a line.
+    lacking = (frame["universe"] == "sound") & (
+        ((frame["seed"] == 1) & (frame["n_clusters"] == 2)) | (frame["n_clusters"] == 4)
+    )
+    frame = frame[~lacking & frame["n_clusters"].notna()]
+    keys = ["attack", "reduction", "clusterer", "n_clusters", "metric"]
+    found = plausible_set(run).mean(frame, keys)
+    for key, part in frame.groupby(keys):
+        expected = average(part, plausible_set(run).weights).seeds["value"]
+        mine = found[(found[keys] == list(key)).all(axis="columns")].set_index("seed")["value"]
+        assert dict(mine) == pytest.approx(dict(expected))

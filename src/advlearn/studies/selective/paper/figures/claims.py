@@ -11,10 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlearn.report.claims import Verdict
+from advlearn.report.frames import records
 from advlearn.report.labels import BLACK, GREEN, GREY, VERMILION
 from advlearn.report.numbers import with_interval
 from advlearn.report.panels import grid
 from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH
+from advlearn.studies.selective.paper.claims.catalogue import FAMILIES
+from advlearn.studies.selective.paper.claims.verdicts import verdicts
+from advlearn.studies.selective.schema import SelectiveTidy
 
 _COLOURS = {
     Verdict.HOLDS: GREEN,
@@ -55,6 +59,28 @@ class Row(NamedTuple):
     high: float
     smallest: float
     verdict: Verdict
+
+
+def draw(tidy: SelectiveTidy) -> Figure:
+    """The claims of the paper and the protocol's prediction, the primary family first.
+
+    Claims in settings outside the sets repeat the primary family; the table has them.
+    """
+    frame = verdicts(tidy).frame
+    rows = [
+        Row(
+            line["claim"],
+            line["words"],
+            line["family"],
+            line["mean"],
+            line["ci_low"],
+            line["ci_high"],
+            line["smallest"],
+            Verdict(line["verdict"]),
+        )
+        for line in records(frame[frame["family"] != "standard"])
+    ]
+    return forest(rows, {str(family): heading for family, heading in FAMILIES.items()})
 
 
 def forest(rows: Sequence[Row], families: Mapping[str, str]) -> Figure:

@@ -26,7 +26,7 @@ from advlearn.report.panels import (
 from advlearn.report.placing import Name, name_points
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
 from advlearn.studies.selective.paper.labels import ATTACKS, BASELINES, CLUSTERERS
-from advlearn.studies.selective.paper.plausible import UniverseSet, plausible_set, sets_shown
+from advlearn.studies.selective.paper.plausible import ShownSet, plausible_set, sets_shown
 from advlearn.studies.selective.schema import SelectiveTidy
 
 _CLEAN, _ADVERSARIAL = "clean_accuracy", "adversarial_accuracy"
@@ -89,7 +89,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
 
 def _panel_of(
     tidy: SelectiveTidy,
-    universes: UniverseSet,
+    universes: ShownSet,
     cell: pd.DataFrame,
     base: pd.DataFrame,
     attack: str,
