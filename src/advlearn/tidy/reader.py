@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -124,6 +124,8 @@ class Tidy:
         packed = path.with_name(f"{path.name}.gz")
         if packed.is_file() and not path.is_file():
             path = packed
+        if not (schema.required or path.is_file() or self._recorded(path.name)):
+            return self.prepared(name, pd.DataFrame(columns=list(schema.columns)))
         self._check_sum(path)
         self._open(path)
         frame = self._csv(path, schema)
@@ -168,11 +170,16 @@ class Tidy:
     def _check_sum(self, path: Path) -> None:
         """A table whose end is missing may still be a table: only its checksum tells."""
         # A table that is packed has a checksum inside, and one made by hand has none to compare.
-        if path.is_file() and (self.folder / self.schema.record).is_file():
-            files: dict[str, Any] = getattr(self.described(self.schema.described), "files", {})
-            expected = files.get(path.name)
-            if expected:
-                check_sha256(path, expected, self.collect)
+        expected = self._recorded(path.name) if path.is_file() else None
+        if expected:
+            check_sha256(path, expected, self.collect)
+
+    def _recorded(self, file: str) -> str | None:
+        """The checksum of a file in the record of the run, where it has one."""
+        if not (self.folder / self.schema.record).is_file():
+            return None
+        files: dict[str, str] = getattr(self.described(self.schema.described), "files", {})
+        return files.get(file)
 
     def _settings(self, path: Path) -> Settings:
         if not path.is_file():

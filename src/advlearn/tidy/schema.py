@@ -76,6 +76,8 @@ class TableSchema:
         once: which rows must not share their key; all by default.
         check: refuses what columns alone do not show: (table, path) -> nothing, or `UserError`.
         optional: columns that an older file may lack.
+        required: whether a run whose record does not name the file is an error; else the table has
+            no rows.
     """
 
     columns: Mapping[str, Column]
@@ -85,6 +87,7 @@ class TableSchema:
     once: Callable[[pd.DataFrame], pd.Series] | None = None
     check: Callable[[pd.DataFrame, Path], None] | None = None
     optional: Sequence[str] = ()
+    required: bool = True
 
     @property
     def dtypes(self) -> dict[str, type]:
