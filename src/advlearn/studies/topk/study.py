@@ -45,6 +45,7 @@ STUDY = Study(
     collect="topk_collect",
     tidy="paper.run:TopkTidy",
     tables={
+        "topk_claims": "paper.tables.claims",
         "topk_models": "paper.tables.models",
         "topk_search": "paper.tables.search",
         "topk_global": "paper.tables.fixed_labels",
