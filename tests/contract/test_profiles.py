@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 SLURM = ROOT / "profiles" / "slurm"
 NETWORKS = {
     "pretrain", "calibrate", "craft", "retrain", "evaluate", "strengthen",
-    "topk_pretrain", "topk_attack", "topk_transfer",
+    "topk_pretrain", "topk_search", "topk_attack", "topk_transfer",
 }  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_device_cuda_gives_a_gpu_to_the_jobs_that_are_worth_it(tmp_path: Path) -
     jobs = {
         "pretrain": 5, "calibrate": 2, "craft": 10, "retrain": 20, "evaluate": 15,
         "strengthen": 20,
-        "topk_pretrain": 15, "topk_attack": 30,
+        "topk_pretrain": 15, "topk_search": 15, "topk_attack": 30,
     }  # fmt: skip
     for given, size in (((), gpu.UNKNOWN), (("gpu={jobs: 1}",), 1)):
         found = groups(*given, config="config/config.yaml")

@@ -93,8 +93,8 @@ def test_every_rule_has_log_resources_environment_and_message(stages: dict[str, 
 
 
 def test_peak_memory_is_asked_for_within_four_gigabytes(stages: dict[str, Any]) -> None:
-    # Two follow from the photos of a run: the tests of the plan of topk have their numbers.
-    computed = {"topk_pretrain", "topk_attack"}
+    # Three follow from the photos of a run: the tests of the plan of topk have their numbers.
+    computed = {"topk_pretrain", "topk_search", "topk_attack"}
     for name, rule in stages.items():
         wanted = rule.resources["mem_mb"]
         assert wanted.is_evaluable() == (name in computed), name
@@ -125,7 +125,7 @@ def test_every_rule_depends_on_its_code_and_the_lock(stages: dict[str, Any]) -> 
 
 def test_torch_stages_depend_on_threads_and_device(stages: dict[str, Any]) -> None:
     study1 = ("pretrain", "calibrate", "craft", "retrain", "evaluate", "strengthen")
-    for name in (*study1, "topk_pretrain", "topk_attack", "topk_transfer"):
+    for name in (*study1, "topk_pretrain", "topk_search", "topk_attack", "topk_transfer"):
         assert {"torch_threads", "device", "seed", "settings"} <= set(stages[name].params.keys())
 
 

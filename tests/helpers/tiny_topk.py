@@ -25,6 +25,7 @@ def topk_files(folder: Path) -> Manifest:
         {
             "weights": f"{models}/seed{{seed}}.safetensors",
             "models": f"{models}/seed{{seed}}.metrics.csv",
+            "search": f"{folder}/topk/search/{{model}}/seed{{seed}}.csv",
             "outcomes": f"{attacks}/seed{{seed}}.parquet",
             "cells": f"{attacks}/seed{{seed}}.csv",
             "images": f"{attacks}/seed{{seed}}.npy",

@@ -124,8 +124,8 @@ class Tidy:
         packed = path.with_name(f"{path.name}.gz")
         if packed.is_file() and not path.is_file():
             path = packed
-        if not schema.required and not path.is_file() and path.name not in self._checksums():
-            return pd.DataFrame(columns=list(schema.columns))
+        if not (schema.required or path.is_file() or path.name in self._checksums()):
+            return self.prepared(name, pd.DataFrame(columns=list(schema.columns)))
         self._check_sum(path)
         self._open(path)
         frame = self._csv(path, schema)

@@ -76,7 +76,8 @@ class TableSchema:
         once: which rows must not share their key; all by default.
         check: refuses what columns alone do not show: (table, path) -> nothing, or `UserError`.
         optional: columns that an older file may lack.
-        required: whether a folder without the file is an error; else the table has no rows there.
+        required: whether a run whose record does not name the file is an error; else the table has
+            no rows.
     """
 
     columns: Mapping[str, Column]

@@ -169,7 +169,7 @@ def test_every_attack_has_the_same_weight() -> None:
     assert found["n"].tolist() == [4, 1]
     assert found["images"].tolist() == [2, 1]
     assert found["interval"].isna().tolist() == [False, True]
-    assert found.loc[0, ["lowest_seed", "highest_seed"]].tolist() == [2.0, 4.0]
+    assert found[["lowest_seed", "highest_seed"]].iloc[0].tolist() == [2.0, 4.0]
     assert over_attacks(frame.head(0), ["cell"], "v").empty
 
 

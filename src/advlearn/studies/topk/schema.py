@@ -95,6 +95,18 @@ SCHEMA = StudySchema(
             columns("dataset model:text seed split metric value n_images n_classes"),
             stage="topk_pretrain",
         ),
+        # Steps tried for each attack on validation images; none in a run without a search, and no
+        # file in one that is older than the search.
+        "topk_search": TableSchema(
+            columns(
+                "dataset model:text seed method:text surrogate:text parameter:text step:>=0 n:>=0"
+                " asr:share l2:>=0 chosen:flag"
+            ),
+            stage="topk_search",
+            key=["dataset", "model", "seed", "method", "surrogate", "step"],
+            rows=False,
+            required=False,
+        ),
         # Perturbations made on ``source``, judged by ``target``.
         "topk_transfer": TableSchema(
             columns(

@@ -21,6 +21,11 @@ STUDY = Study(
             "train a multi-label classifier",
             "settings.jobs:TopkModelSettings",
         ),
+        "topk_search": Stage(
+            "stages.search:topk_search",
+            "choose the step of each attack on validation images",
+            "settings.jobs:TopkSearchJob",
+        ),
         "topk_attack": Stage(
             "stages.attack:topk_attack",
             "push labels out of the top k of a multi-label classifier",
@@ -40,7 +45,9 @@ STUDY = Study(
     collect="topk_collect",
     tidy="paper.run:TopkTidy",
     tables={
+        "topk_claims": "paper.tables.claims",
         "topk_models": "paper.tables.models",
+        "topk_search": "paper.tables.search",
         "topk_global": "paper.tables.fixed_labels",
         "topk_random": "paper.tables.random",
         "topk_relaxation": "paper.tables.relaxation",

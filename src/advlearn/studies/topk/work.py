@@ -21,6 +21,13 @@ def topk_pretrain(study: TopkSettings, images: ImageFacts, wildcards: Wildcards)
     return _gradient(study, images) * study.scenes.train_images * epochs
 
 
+def topk_search(study: TopkSettings, images: ImageFacts, wildcards: Wildcards) -> float:
+    """Every step on its validation images, each iteration a gradient."""
+    steps = sum(cell.attack.iterations for _, cell in study.searched_cells(wildcards.model))
+    most = study.search.images if study.search else 0
+    return _gradient(study, images) * min(most, study.scenes.validation_images) * steps
+
+
 def topk_attack(study: TopkSettings, images: ImageFacts, wildcards: Wildcards) -> float:
     """Every cell on its images, each iteration a gradient."""
     steps = sum(cell.attack.iterations for cell in study.cells(wildcards.job))
@@ -35,6 +42,7 @@ def topk_transfer(study: TopkSettings, images: ImageFacts, wildcards: Wildcards)
 
 OF_STAGE: dict[str, _Estimate] = {
     "topk_pretrain": topk_pretrain,
+    "topk_search": topk_search,
     "topk_attack": topk_attack,
     "topk_transfer": topk_transfer,
 }

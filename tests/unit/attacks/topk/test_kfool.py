@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -31,7 +33,7 @@ def alone(labels: Tensor) -> TopkTargets:
 
 
 @pytest.mark.parametrize("method", ["kfool", "kfool_s"])
-def test_at_k_1_it_is_deepfool_with_the_runner_up(method: str) -> None:
+def test_at_k_1_it_is_deepfool_with_the_runner_up(method: Literal["kfool", "kfool_s"]) -> None:
     model, images, labels = single_label()
     outcome = topk.run(model, images, alone(labels), sound(method, **FIRST))
     nearest = DeepFool(candidates=2).solve(model, images, labels)
@@ -79,7 +81,8 @@ def test_no_step_is_longer_than_the_cap(clean_map: str) -> None:
         state["step"] = torch.zeros(len(images), dtype=torch.int64)
         before = state["total"].clone()
         solver.advance(state, solver.image(state), Goal(targets))
-        return (state["total"] - before).flatten(1).norm(dim=1)
+        lengths: Tensor = (state["total"] - before).flatten(1).norm(dim=1)
+        return lengths
 
     assert float(longest(None).min()) > 0.02
     torch.testing.assert_close(longest(0.02), torch.full((20,), 0.02, dtype=torch.float64))

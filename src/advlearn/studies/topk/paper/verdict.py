@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from advlearn.report.claims import Verdict
 from advlearn.report.crossed import over_attacks
 from advlearn.report.frames import groups, ordered, records
 from advlearn.report.intervals import BOUNDS
 from advlearn.report.numbers import ABSENT, plus_minus, with_interval
 from advlearn.report.page import Rows
+from advlearn.studies.topk.paper.claims import tested
 from advlearn.studies.topk.paper.labels import (
     MEASURES,
     METHODS,
@@ -114,7 +116,7 @@ def sentences(run: TopkTidy) -> list[str]:
             said.append(_exceptions(where, cells, scheme, names))
     if frame.empty:
         said.append(SAY.nothing_to_compare())
-    return [*said, *_sizes(run), *_relaxation(run), *_unknown(run), *_transfer(run)]
+    return [*_answer(run), *said, *_sizes(run), *_relaxation(run), *_unknown(run), *_transfer(run)]
 
 
 def headline_rows(run: TopkTidy) -> Rows:
@@ -196,6 +198,14 @@ def _exceptions(where: str, cells: pd.DataFrame, scheme: str, metrics: list[str]
 
 def _measure(metric: str, metrics: list[str]) -> list[str]:
     return [QUANTITIES(metric)] if len(metrics) > 1 else []
+
+
+def _answer(run: TopkTidy) -> list[str]:
+    """The verdicts of the primary family, in one sentence."""
+    frame = tested(run).frame
+    found = frame.loc[frame["family"] == "primary", "verdict"]
+    counts = [(str(each), int((found == str(each)).sum())) for each in Verdict]
+    return [SAY.answer(len(found), counts)] if len(found) else []
 
 
 def _sizes(run: TopkTidy) -> list[str]:

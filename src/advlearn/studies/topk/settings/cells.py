@@ -30,6 +30,26 @@ def cells_of(study: TopkSettings, job: str) -> tuple[TopkCell, ...]:
     )
 
 
+def searched_cells(study: TopkSettings, model: str) -> tuple[tuple[str, TopkCell], ...]:
+    """Key and cell of every step that is tried on a model; none without a search.
+
+    Each attack has as many, and so has each loss of tkmia on the primary model, where they are
+    compared.
+    """
+    found = []
+    for method in dict.fromkeys(("tkmia", *study.methods) if study.search else ()):
+        surrogates = [study.attack_of(method).surrogate]
+        if method == "tkmia" and model == study.primary:
+            surrogates += study.surrogates
+        key, steps = study.search.steps_of(method) if study.search else ("", ())
+        for surrogate in dict.fromkeys(surrogates):
+            for step in steps:
+                attack = study.attack_of(method, surrogate=surrogate, **{key: step})
+                focus = study.focus
+                found.append((key, _at_random("search", attack, focus.k, focus.n_specified)))
+    return tuple(found)
+
+
 def _global(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
     """Every fixed label set at every k."""
     for name, labels in study.label_sets.items():

@@ -90,6 +90,25 @@ class TopkAttackJob(Settings):
         )
 
 
+class TopkSearchJob(TopkAttackJob):
+    """Settings of one job of topk_search: a cell for each step of each attack."""
+
+    cells: tuple[TopkCell, ...] = Field(..., description="none where nothing is searched")
+    parameters: tuple[str, ...] = Field(..., description="the key that is the step of each cell")
+
+    @classmethod
+    def of(cls, study: TopkSettings, run: RunSettings, wildcards: Wildcards) -> Self:
+        """The steps tried on the job's model."""
+        study.model_of(wildcards)
+        found = study.searched_cells(wildcards.model)
+        return cls(
+            cells=tuple(cell for _, cell in found),
+            parameters=tuple(key for key, _ in found),
+            images=study.search.images if study.search else 1,
+            batch_size=study.batch_size,
+        )
+
+
 class TopkTransferJob(Settings):
     """Settings of topk_transfer: every model sees the images made for every other."""
 
@@ -129,6 +148,7 @@ class TopkCollectSettings(Settings):
     preset: str
     attacks: tuple[CollectedAttack, ...] = Field(..., min_length=1)
     examples: int = Field(..., ge=1)
+    searched: dict[str, int] = Field({}, description="model -> steps tried on it; none: no search")
     study: dict[str, Any]
 
     @classmethod
@@ -149,6 +169,11 @@ class TopkCollectSettings(Settings):
                 for job, model in study.attack_jobs()
             ),
             examples=study.examples,
+            searched=(
+                {name: len(study.searched_cells(name)) for name in study.models}
+                if study.search
+                else {}
+            ),
             study={
                 "label_sets": {name: list(labels) for name, labels in study.label_sets.items()},
                 "images": study.images,

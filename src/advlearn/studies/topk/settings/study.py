@@ -21,9 +21,10 @@ from advlearn.settings.data import ImageFacts
 from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings, ScenesSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
 from advlearn.settings.topk import METHODS, ON_CPU, PRESETS, Method, Surrogate, TopkAttackSettings
-from advlearn.studies.topk.settings.cells import JOBS, cells_of
+from advlearn.studies.topk.settings.cells import JOBS, cells_of, searched_cells
 from advlearn.studies.topk.settings.fit import check_images, check_labels, check_weights
 from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
+from advlearn.studies.topk.settings.search import TopkSearchSettings
 from advlearn.support.errors import UserError, did_you_mean
 
 _KEYS = "'topk.models' and 'topk.methods'"
@@ -72,6 +73,11 @@ class TopkSettings(StudySettings):
         {},
         description="values laid over the preset for one method (an unequal budget)",
         json_schema_extra={NAME_KEY: "METHOD"},
+    )
+    search: TopkSearchSettings | None = Field(
+        None,
+        description="search for the step of each attack on validation images, for each model and"
+        " seed; null: the steps of `attack` and `by_method`",
     )
     methods: Annotated[tuple[Method, ...], EachOnce] = Field(
         METHODS, min_length=1, description="attacks of the experiments global, random, transfer"
@@ -141,6 +147,13 @@ class TopkSettings(StudySettings):
             if "clean_map" in changes:
                 # Which images can be attacked follows from it; methods are compared on the same.
                 raise WrongKey(f"{key}.clean_map", "is the same for all: set topk.attack.clean_map")
+        if self.search:
+            for method, changes in self.by_method.items():
+                key, _ = self.search.steps_of(method)
+                if key in changes:
+                    raise WrongKey(
+                        f"by_method.{method}.{key}", "is searched: set topk.search to null"
+                    )
         for method in ("tkmia", *self.methods, *self.by_method):  # the sweeps are about tkmia
             try:
                 self.attack_of(method)
@@ -245,6 +258,10 @@ class TopkSettings(StudySettings):
     def cells(self, job: str) -> tuple[TopkCell, ...]:
         """The cells of one job, method by method."""
         return cells_of(self, job)
+
+    def searched_cells(self, model: str) -> tuple[tuple[str, TopkCell], ...]:
+        """Key and cell of every step that is tried on a model; none without a search."""
+        return searched_cells(self, model)
 
 
 def _attack_changes(without: tuple[str, ...], about: str) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from advlearn.settings.topk import ON_CPU
 from advlearn.studies.topk.outcomes import as_frame, attack_task
 from advlearn.studies.topk.perturbed import PerturbedImages
 from advlearn.studies.topk.settings.jobs import TopkAttackJob
+from advlearn.studies.topk.steps import with_chosen_steps
 from advlearn.studies.topk.tasks import check_labels, tasks_of
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.determinism import configure_torch
-from advlearn.support.io import atomic_path, write_csv, write_parquet
+from advlearn.support.io import atomic_path, read_csv, write_csv, write_parquet
 from advlearn.support.progress import Progress
 
 _BATCHES = 8
@@ -35,6 +36,9 @@ def topk_attack(
     settings: Annotated[TopkAttackJob, typer.Option(parser=TopkAttackJob.from_json, help="JSON")],
     seed: Annotated[int, typer.Option(help="run seed")],
     out: Annotated[Path, typer.Option(help=".parquet to write, one row an attacked image")],
+    search: Annotated[
+        Path | None, typer.Option(help=".csv of topk_search: the steps of the attacks")
+    ] = None,
     threads: Annotated[int, typer.Option(help="torch threads")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto")] = "auto",
 ) -> None:
@@ -45,6 +49,8 @@ def topk_attack(
     outcomes where the job keeps them, else without rows.
     """
     torch_device = configure_torch(threads, device)
+    if search is not None:
+        settings = with_chosen_steps(settings, read_csv(search))
     parameters = (settings, own_network_digest(weights), seed, threads, torch_device)
     checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     multilabel = load_multilabel(data)

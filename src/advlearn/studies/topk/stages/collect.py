@@ -33,8 +33,8 @@ def topk_collect(
         Manifest,
         typer.Option(
             parser=Manifest.parse,
-            help="JSON, path patterns by model, job and seed: models, outcomes, cells, images,"
-            " transfer",
+            help="JSON, path patterns by model, job and seed: models, search, outcomes, cells,"
+            " images, transfer",
         ),
     ],
     data: Annotated[Path, typer.Option(help="dataset.json of the multi-label data")],
@@ -73,7 +73,14 @@ def topk_collect(
         read_rows(files.path("transfer", seed=seed), wanted).assign(dataset=info.name, seed=seed)
         for seed in settings.seeds
     ]
+    steps = [
+        read_rows(files.path("search", model=model, seed=seed), count)
+        for model, count in settings.searched.items()
+        for seed in settings.seeds
+    ]
+    search = SCHEMA.tables["topk_search"]
     tables = {
+        "topk_search": pd.concat(steps) if steps else pd.DataFrame(columns=list(search.columns)),
         "topk_metrics": pd.DataFrame(metrics),
         "topk_images": pd.concat(images, ignore_index=True),
         "topk_models": pd.concat(models, ignore_index=True),

@@ -16,6 +16,7 @@ VALUES = {
     "topk_metrics": ["value"],
     "topk_images": "l2 linf delta_tkacc delta_p delta_map delta_ndcg iterations".split(),
     "topk_models": ["value"],
+    "topk_search": ["asr", "l2"],
     "topk_transfer": ["value"],
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -28,12 +29,29 @@ def read(run: TopkTidy, file: str) -> object:
     return run[name] if kind == "csv" else run.arrays(name)
 
 
-@pytest.mark.parametrize("file", [*SCHEMA.files, SCHEMA.record])
+REQUIRED = [file for file in SCHEMA.files if file != "topk_search.csv"]
+
+
+@pytest.mark.parametrize("file", [*REQUIRED, SCHEMA.record])
 def test_missing_file(copy: Path, file: str) -> None:
     read(open_topk(copy), file)
     (copy / file).unlink()
     with pytest.raises(UserError, match=f"{file} is missing"):
         read(open_topk(copy), file)
+
+
+def test_a_run_older_than_the_search_has_made_none(copy: Path) -> None:
+    assert len(open_topk(copy)["topk_search"])
+    (copy / "topk_search.csv").unlink()
+    old = open_topk(copy)
+    assert old["topk_search"].empty
+    table = STUDY.table("topk_search").build(old)
+    assert "This run made no search" in " ".join(table.notes)
+    record = json.loads((copy / SCHEMA.record).read_text())
+    record["files"] = {**record.get("files", {}), "topk_search.csv": "0" * 64}
+    (copy / SCHEMA.record).write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"topk_search\.csv is missing"):
+        read(open_topk(copy), "topk_search.csv")
 
 
 def test_impossible_rows(copy: Path) -> None:

@@ -80,7 +80,7 @@ def test_tables_and_figures_can_read_it(tidy: Path, topk: TinyTopk) -> None:
     assert {path.name for path in tidy.iterdir()} == FILES
     loaded = open_topk(tidy)
     for name in SCHEMA.tables:
-        assert len(loaded[name])
+        assert len(loaded[name]) or name == "topk_search"  # the run makes no search
     assert len(loaded.arrays("topk_examples")["clean"]) == topk.study.examples
     assert loaded.study.primary_model == "cnn"
 
