@@ -19,6 +19,7 @@ from advlearn.settings.attack import (
     ApgdSettings,
     EvaluationSettings,
     FgsmSettings,
+    PgdSettings,
     strong_attacks,
 )
 from advlearn.studies.selective.cell import read_cells, strengthened
@@ -62,7 +63,8 @@ def strengthen(
     Each attack meets all images that are classified rightly, so that a row has its own robust
     accuracy, ``robust``, and the worst case over it and the rows above it, ``robust_so_far``. The
     first rows are those of stage evaluate on the same images: without attack, and under the attack
-    of the universe (``whitebox``), which is part of the worst case.
+    of the universe (``whitebox``), which is part of the worst case if its images stay inside ball
+    and box.
 
     Raises:
         UserError: the verdicts are not those of the selection, or as `robust_verdicts`.
@@ -94,7 +96,7 @@ def strengthen(
             found[name] = _withstood(
                 model, test, found[CLEAN], strong, seed, checkpoint, f"{digest} {name}"
             )
-        rows[digest] = measured(found, settings.attack.name)
+        rows[digest] = measured(found, settings.attack)
         progress.advance()
     keys = {
         "dataset": info.name,
@@ -135,7 +137,15 @@ def attacks_of(settings: StrengthenJob, n_classes: int) -> dict[str, EvaluationS
     return found
 
 
-def measured(found: Verdicts, attack: str) -> list[dict[str, Any]]:
+def stays_inside(attack: FgsmSettings | PgdSettings) -> bool:
+    """Whether all images of an attack are inside its ball round the clean image, and the box."""
+    if isinstance(attack, FgsmSettings) or attack.ball == "image":
+        return attack.clip
+    step = min(attack.resolved_step_size, attack.epsilon)
+    return attack.clip and attack.steps * step <= attack.epsilon
+
+
+def measured(found: Verdicts, attack: FgsmSettings | PgdSettings) -> list[dict[str, Any]]:
     """The rows of a model: `COLUMNS`.
 
     The rows of FGSM, or of APGD where the universe's attack is FGSM itself, and of Square Attack
@@ -144,12 +154,12 @@ def measured(found: Verdicts, attack: str) -> list[dict[str, Any]]:
 
     Args:
         found: verdicts on the same images, in the order of the rows.
-        attack: ``fgsm`` or another one, which takes several steps.
+        attack: attack of the universe.
     """
     share = {name: float(bits.mean()) for name, bits in found.items()}
     # (what should be at least as strong, the other), by the row that has the check.
     compared = {"square": ("white_box_not_weaker", WHITEBOX, "square")}
-    if attack == "fgsm":
+    if attack.name == "fgsm":
         iterative = "apgd_cross_entropy"
         compared[iterative] = ("iterative_not_weaker", iterative, WHITEBOX)
     else:
@@ -157,7 +167,9 @@ def measured(found: Verdicts, attack: str) -> list[dict[str, Any]]:
     so_far = np.ones_like(found[CLEAN])
     rows = []
     for name, bits in found.items():
-        so_far = so_far & bits
+        # Images outside the ball or the box are no answer to how many withstand what is inside.
+        if name != WHITEBOX or stays_inside(attack):
+            so_far = so_far & bits
         row: dict[str, Any] = {
             "strong_attack": name,
             "n_images": len(bits),

@@ -122,7 +122,8 @@ def test_a_job_that_is_killed_goes_on_and_blocks_have_seeds_of_their_own(
 def test_checks_compare_with_one_step_and_with_what_sees_no_gradient() -> None:
     def rows(attack: str, **shares: int) -> dict[str, dict[str, object]]:
         found = {name: np.arange(1000) < n for name, n in shares.items()}
-        return {row["strong_attack"]: row for row in measured(found, attack)}
+        settings = FgsmSettings() if attack == "fgsm" else PgdSettings()
+        return {row["strong_attack"]: row for row in measured(found, settings)}
 
     masked = rows(
         "pgd", clean=990, whitebox=900, fgsm=800, apgd_cross_entropy=850, fab=300, square=400
@@ -145,6 +146,28 @@ def test_checks_compare_with_one_step_and_with_what_sees_no_gradient() -> None:
     assert one_step["apgd_cross_entropy"]["excess"] == pytest.approx(0.1)
     assert one_step["apgd_cross_entropy"]["passed"] == 0
     assert one_step["square"]["passed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("attack", "inside"),
+    [
+        (FgsmSettings(), True),
+        (FgsmSettings(clip=False), False),
+        (PgdSettings(), True),
+        (PgdSettings(clip=False), False),
+        (PgdSettings(ball="iterate", random_start=False, steps=20, step_size=0.1), False),
+        (PgdSettings(ball="iterate", random_start=False, steps=3, step_size=0.05), True),
+    ],
+)
+def test_images_outside_ball_or_box_are_no_part_of_the_worst_case(
+    attack: FgsmSettings | PgdSettings, inside: bool
+) -> None:
+    shares = {"clean": 990, "whitebox": 100, "fgsm": 400, "apgd_cross_entropy": 500, "square": 600}
+    found = {name: np.arange(1000) < n for name, n in shares.items()}
+    if attack.name == "fgsm":
+        del found["fgsm"]
+    last = measured(found, attack)[-1]
+    assert last["robust_so_far"] == (0.1 if inside else 0.4 if "fgsm" in found else 0.5)
 
 
 def cells() -> pd.DataFrame:
