@@ -30,6 +30,7 @@ def jobs_with_a_network(plan: Plan) -> Iterator[tuple[Any, str, Any, tuple[str, 
         (selective, "retrain", selective.lines(), ("universe", "attack", "reduction")),
         (selective, "evaluate", selective.lines(), ("universe", "attack", "reduction")),
         (selective, "calibrate", selective.calibrations(), ()),
+        (selective, "confirm", selective.confirmations(), ()),
         (topk, "topk_pretrain", topk.models(), ("model",)),
         (topk, "topk_attack", topk.attacks(), ("model", "job")),
         (topk, "topk_transfer", topk.transfers(), ()),
@@ -54,7 +55,7 @@ def has(monkeypatch: pytest.MonkeyPatch, *memory: int) -> None:
 
 def test_the_smoke_run_stays_on_the_cpu() -> None:
     plan = smoke_plan(device="cuda")
-    assert len({stage for _, stage, _, _ in jobs_with_a_network(plan)}) == 8
+    assert len({stage for _, stage, _, _ in jobs_with_a_network(plan)}) == 9
     assert on_gpu(plan) == set()
 
 
@@ -71,6 +72,7 @@ def test_of_the_full_run_what_is_worth_a_start_is_on_the_gpu() -> None:
         ("evaluate", "sound", "fgsm", "pca"),
         ("evaluate", "sound", "pgd", "pca"),
         ("calibrate",),
+        ("confirm",),
         ("topk_pretrain", "resnet"),
         ("topk_pretrain", "cnn"),
         ("topk_pretrain", "vit"),
@@ -130,8 +132,8 @@ def test_the_configuration_may_say_how_many(monkeypatch: pytest.MonkeyPatch) -> 
     has(monkeypatch, 81559)
     changes = {"jobs": 5, "gres": "gpu:a100:1"}
     selective = full_plan(device="cuda", gpu=changes).study("selective")
-    assert selective.gpu_share("calibrate")(wildcards(seed="0")) == 2000
-    assert selective.gres("calibrate")(wildcards(seed="0")) == "gpu:a100:1"
+    assert selective.gpu_share("calibrate")(wildcards(block="0")) == 2000
+    assert selective.gres("calibrate")(wildcards(block="0")) == "gpu:a100:1"
 
 
 @pytest.mark.parametrize("gres", ["a100", "gpu:2", "gpu:1 --export=NONE", "gpu:"])

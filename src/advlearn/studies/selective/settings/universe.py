@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import Field, field_validator
 
 from advlearn.settings.attack import AttackSettings
 from advlearn.settings.base import NAME_KEY, Settings, check_plain_names
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
 from advlearn.studies.selective.settings.jobs import Protocol
+
+UniverseSet = Literal["plausible", "fixed", "following"]
+"""Sets of universes over which effects are averaged; ``fixed`` and ``following`` are the groups of
+the protocol's prediction."""
 
 
 class UniverseSettings(Settings):
@@ -25,6 +31,14 @@ class UniverseSettings(Settings):
     retrain: RetrainSettings = RetrainSettings()
     protocol: Protocol = Field(
         "whitebox", description="protocol that is set beside the published numbers"
+    )
+    sets: dict[UniverseSet, Annotated[float, Field(gt=0)]] = Field(
+        {},
+        description=(
+            "weight of the universe in sets of universes: plausible (effects and predictions are"
+            " averaged over it; without any such universe it is the primary one), fixed and"
+            " following (number of adversarial steps, the protocol's prediction)"
+        ),
     )
 
     @field_validator("attacks")

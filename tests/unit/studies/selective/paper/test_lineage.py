@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
+from advlearn.studies.selective.search.questions import MEASURED
 from advlearn.studies.selective.study import STUDY
 from tests.helpers.lineage import Lineage
 from tests.helpers.selective_run import PUBLISHED
@@ -15,9 +16,11 @@ from tests.helpers.selective_run import PUBLISHED
 pytestmark = pytest.mark.slow
 
 REFERENCE_RUN = Path("results/reference/tidy")
-VALUES = {"selective_metrics": ["value"]}
+VALUES = {"selective_metrics": ["value"], "selective_universes": list(MEASURED)}
 COLUMNS = {
     "selective_controls": ["mean", "difference_subset", "difference_all", "difference_none"],
+    # Weights are normalised over all universes.
+    "selective_open_choices": ["prior"],
 }
 """Columns whose numbers are tried; the mean by default."""
 
