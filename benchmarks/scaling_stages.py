@@ -12,6 +12,7 @@ from advlearn.config import Config
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.points import BlobsSettings
 from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob, PathSettings
+from advlearn.studies.selective.settings.calibrate import CalibrateJob
 from advlearn.studies.selective.settings.jobs import CraftJob, EvaluateJob, PretrainJob, RetrainJob
 from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.studies.topk.settings.jobs import TopkAttackJob, TopkDataJob
@@ -19,6 +20,7 @@ from benchmarks.scaling_cases import FEW, OTHERS
 from benchmarks.scaling_wide import CASES, FEATURES, command
 
 SEED = ["--seed", "0"]
+BASELINES = Path(__file__).parents[1] / "config/published/selective/selective_baselines.csv"
 ON_CPU = ["--threads", "1", "--device", "cpu"]
 
 Commands = Callable[[Path, int], list[list[str]]]
@@ -95,19 +97,10 @@ def stages(config: Config, classifier: Path, scenes_model: Path) -> list[Stage]:
         )  # fmt: skip
 
     def calibrate(folder: Path, n: int) -> list[str]:
-        every = selective.calibrate
-        few = every.model_copy(
-            update={
-                "models": every.models[:1],
-                "epsilons": every.epsilons[:1],
-                "pgd_step_sizes": every.pgd_step_sizes[:1],
-                "schedules": every.schedules[:1],
-                "starts": every.starts[:1],
-            }
-        )
+        job = CalibrateJob(first=0, count=1, seed=0, epochs=1, validation_images=2000)
         return _advlearn(
-            "calibrate", "--data", folder / "data/dataset.json", "--settings", few.to_json(),
-            *SEED, *ON_CPU, "--out", folder / "calibration.csv",
+            "calibrate", "--data", folder / "data/dataset.json", "--published", BASELINES,
+            "--settings", job.to_json(), *ON_CPU, "--out", folder / "calibration.csv",
         )  # fmt: skip
 
     def evaluate(folder: Path, n: int) -> list[str]:
@@ -142,7 +135,7 @@ def stages(config: Config, classifier: Path, scenes_model: Path) -> list[Stage]:
     every = "clusters 1 to 10, ten starts"
     two = ("images", "fgsm", "pca")
     return [
-        Stage("calibrate", "one model, radius and schedule", calibrate, ("images",), IMAGES),
+        Stage("calibrate", "one universe, one epoch", calibrate, ("images",), IMAGES),
         Stage("craft fgsm", "1 step", craft("fgsm"), ("images",), IMAGES),
         Stage("craft pgd", "20 steps", craft("pgd"), ("images",), IMAGES),
         Stage("embed pca", "784 pixels to 2 components", embed("pca"), two[:2], IMAGES),

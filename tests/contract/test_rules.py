@@ -124,9 +124,12 @@ def test_every_rule_depends_on_its_code_and_the_lock(stages: dict[str, Any]) -> 
 
 
 def test_torch_stages_depend_on_threads_and_device(stages: dict[str, Any]) -> None:
-    study1 = ("pretrain", "calibrate", "craft", "retrain", "evaluate", "strengthen")
+    study1 = ("pretrain", "craft", "retrain", "evaluate", "strengthen")
     for name in (*study1, "topk_pretrain", "topk_search", "topk_attack", "topk_transfer"):
         assert {"torch_threads", "device", "seed", "settings"} <= set(stages[name].params.keys())
+    # The seeds of the search are among its settings.
+    for name in ("calibrate", "confirm"):
+        assert {"torch_threads", "device", "settings"} <= set(stages[name].params.keys())
 
 
 def test_cached_rules_name_every_wildcard_in_params(stages: dict[str, Any]) -> None:

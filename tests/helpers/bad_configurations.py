@@ -126,7 +126,7 @@ BAD: dict[str, Bad] = {
     ),
     "cluster numbers given twice": bad("selective.cluster.kmeans.n_clusters", [2, 2], "twice"),
     "a negative seed": bad("seeds", [-1], "greater than or equal to 0", named="seeds.0"),
-    "a negative seed of the calibration": bad(
+    "a negative seed of the search": bad(
         "selective.calibrate.seeds", [-1], "-1", named="selective.calibrate.seeds.0"
     ),
     "no threads": bad("threads", 0, "greater than or equal to 1"),
@@ -148,12 +148,11 @@ BAD: dict[str, Bad] = {
         "the radius 9 is larger than any distance of two images, 8 in l2",
         named=f"{CLOSEST}.attacks.fgsm.epsilon",
     ),
-    "a negative radius of the calibration": bad(
-        "selective.calibrate.epsilons", [-0.5], "-0.5", named="selective.calibrate.epsilons.0"
+    "a search without universes": bad(
+        "selective.calibrate.universes", 0, "greater than or equal to 1"
     ),
-    "a radius of the calibration in steps": bad(
-        "selective.calibrate.epsilons", [8.0], "larger than any distance"
-    ),
+    "more than all universes": bad("selective.calibrate.share", 1.5, "less than or equal to 1"),
+    "a block without universes": bad("selective.calibrate.block", 0, "equal to 1"),
     "restarts without random starts": bad(
         f"{CLOSEST}.attacks.pgd.restarts", 3, "random_start: true"
     ),

@@ -15,6 +15,7 @@ from advlearn.settings.cluster import SettingName, setting_name
 from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.support.io import write_csv, write_json, write_npz
 from advlearn.support.seeds import derive_seed
+from tests.helpers.searched import AT_THE_PUBLISHED, rows
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published"
 
@@ -66,7 +67,7 @@ def write_run(
     sets: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Path:
     """Write a whole tidy folder and return it; ``sets``: weights of universes in sets, by name."""
-    rows: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
     for universe, seed, attack in product(universes, seeds, attacks):
         for reduction in reductions:
             if reduction != "pca" and attack != "fgsm":
@@ -79,14 +80,14 @@ def write_run(
                 "reduction": reduction,
             }
             for cell in _cells(clusterers, cluster_numbers, job):
-                rows += _measures({**job, **cell}, protocols)
-    write_table(folder, "selective_metrics", pd.DataFrame(rows))
+                measured += _measures({**job, **cell}, protocols)
+    write_table(folder, "selective_metrics", pd.DataFrame(measured))
     shown = {"universe": universes[0], "seed": seeds[0], "attack": attacks[0]}
     _embedding(folder, shown, reductions, clusterers, cluster_numbers)
     _examples(folder, attacks, shape)
-    _calibration(folder, seeds)
+    _universes(folder, seeds)
     _sanity(folder, dataset, universes, seeds, attacks)
-    write_table(folder, "selective_strength", _strength(pd.DataFrame(rows)))
+    write_table(folder, "selective_strength", _strength(pd.DataFrame(measured)))
     _choices(folder, universes)
     study = {
         "run": "synthetic",
@@ -248,36 +249,18 @@ def _examples(folder: Path, attacks: Sequence[str], shape: tuple[int, int, int])
     write_npz(folder / "selective_examples.npz", arrays)
 
 
-def _calibration(folder: Path, seeds: Sequence[int]) -> None:
-    generator = np.random.default_rng(7)
-    published = {
-        "classic_clean": 0.9701,
-        "classic_fgsm": 0.0505,
-        "classic_pgd": 0.0244,
-        "at_clean": 0.9699,
-        "at_fgsm": 0.3016,
-        "at_pgd": 0.2888,
-    }
-    rows = []
-    for number, (epsilon, protocol) in enumerate(product((0.154, 0.5), ("whitebox", "transfer"))):
-        for seed, (quantity, value) in product(seeds, published.items()):
-            shift = 0.1 * number + 0.01 * generator.uniform()
-            rows.append(
-                {
-                    "universe_id": f"u{number}",
-                    "model": "cnn 16-32",
-                    "epsilon": epsilon,
-                    "pgd_step": 0.01,
-                    "schedule": "interleaved",
-                    "start": "pretrained",
-                    "crafting": "static",
-                    "protocol": protocol,
-                    "seed": seed,
-                    "quantity": quantity,
-                    "value": min(1.0, value + shift),
-                }
-            )
-    write_table(folder, "selective_calibration", pd.DataFrame(rows))
+def _universes(folder: Path, seeds: Sequence[int]) -> None:
+    """Draws of which a few are near to the published baselines, draw 0 the nearest."""
+    first, second = [], []
+    for number in range(16):
+        near = {name: share * (1 - 0.02 * number) for name, share in AT_THE_PUBLISHED.items()}
+        whole = number < 4
+        status = "measured" if whole else ("failed" if number == 15 else "stopped")
+        shares = near if whole else {"classic_clean": 0.5}
+        first += rows(number, shares, seeds=(0,), stage="first", status=status)
+        if whole:
+            second += rows(number, near, seeds=seeds)
+    write_table(folder, "selective_universes", pd.DataFrame([*first, *second]))
 
 
 def _sanity(

@@ -12,7 +12,7 @@ _COMPUTED = (
     "tidy/*",
     "paper/tables/*",
     "paper/choices.md",
-    "calibration/*.csv",
+    "search/**/*.csv",
     "models/**/*.safetensors",
     "selections/**/*",
     "retrained/**/*",

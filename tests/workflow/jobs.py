@@ -7,7 +7,8 @@ from advlearn import plan
 CONFIG, SMOKE = "config/config.yaml", "config/smoke.yaml"
 # Jobs of the smoke run.
 EVERYTHING = {
-    "download": 1, "prepare": 1, "calibrate": 1, "pretrain": 2, "craft": 4, "embed": 6,
+    "download": 1, "prepare": 1, "calibrate": 2, "finalists": 1, "confirm": 2,
+    "pretrain": 2, "craft": 4, "embed": 6,
     "cluster": 14, "select": 6, "retrain": 6, "evaluate": 6, "strengthen": 4, "collect": 1,
     "selective_tables": 1, "selective_figures": 1,
     "topk_data": 1, "topk_pretrain": 1, "topk_attack": 4,
@@ -22,6 +23,8 @@ READS = {
     "prepare": {"download"},
     "pretrain": {"prepare"},
     "calibrate": {"prepare"},
+    "finalists": {"calibrate"},
+    "confirm": {"prepare", "finalists"},
     "craft": {"prepare", "pretrain"},
     "embed": {"craft"},
     "cluster": {"embed"},
@@ -29,7 +32,7 @@ READS = {
     "retrain": {"prepare", "pretrain", "craft", "select"},
     "evaluate": {"prepare", "pretrain", "craft", "select", "retrain"},
     "strengthen": {"prepare", "pretrain", "select", "retrain", "evaluate"},
-    "collect": {"calibrate", "evaluate", "strengthen"},
+    "collect": {"calibrate", "confirm", "evaluate", "strengthen"},
     "topk_data": {"prepare"},
     "topk_pretrain": {"topk_data"},
     "topk_attack": {"topk_data", "topk_pretrain"},
@@ -52,6 +55,7 @@ READS = {
     "record": {"collect", "topk_collect", "bilevel_collect"},
     "report": {"record", *PARTS},
 }  # fmt: skip
+SEARCH = {"calibrate": 2, "finalists": 1, "confirm": 2}
 REPORT = {"record": 1, "report": 1}
 PAPER = {"collect": 1, "selective_tables": 1, "selective_figures": 1, **REPORT}
 TOPK_PAPER = {"topk_collect": 1, "topk_tables": 1, "topk_figures": 1, **REPORT}

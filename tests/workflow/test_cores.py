@@ -26,13 +26,14 @@ def test_one_core_and_another_order_give_the_same_bytes(smoke: Project, tmp_path
         path for path in project.root.glob(f"{RUN}/*/*/seed1") if path.parts[-3] != "benchmarks"
     ]
     assert len(lost) == 8
-    folders = ("calibration", "topk", "bilevel", "tidy", "paper")
+    folders = ("search", "topk", "bilevel", "tidy", "paper")
     for path in (*lost, *(project.root / RUN / name for name in folders)):
         shutil.rmtree(path)
     for name in ("report.html", "run.json", "config.yaml"):
         (project.root / RUN / name).unlink()
     expected = {
-        "calibrate": 1, "pretrain": 1, "craft": 2, "embed": 3, "cluster": 7, "select": 3,
+        "calibrate": 2, "finalists": 1, "confirm": 2, "pretrain": 1, "craft": 2,
+        "embed": 3, "cluster": 7, "select": 3,
         "retrain": 3, "evaluate": 3, "strengthen": 2, "collect": 1,
         "selective_tables": 1, "selective_figures": 1,
         "topk_data": 1, "topk_pretrain": 1, "topk_attack": 4, "topk_transfer": 1,

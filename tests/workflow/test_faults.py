@@ -170,7 +170,7 @@ FLIPS = {
     f"retrained/{LINE}.safetensors": (f"{RUN}/evaluation/{LINE}.csv", f"evaluate/{LINE}"),
     f"evaluation/{LINE}.csv": ("selective_tables", "collect"),
     "strength/closest/seed0/fgsm/pca.csv": ("selective_tables", "collect"),
-    "calibration/seed0.csv": ("selective_tables", "collect"),
+    "search/second/0.csv": ("selective_tables", "collect"),
     "topk/models/resnet/seed0.metrics.csv": ("topk_tables", "topk_collect"),
     "topk/attacks/resnet/global/seed0.parquet": ("topk_tables", "topk_collect"),
     "bilevel/path/blobs.csv": ("bilevel_tables", "bilevel_collect"),

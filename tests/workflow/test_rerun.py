@@ -13,6 +13,7 @@ from tests.workflow.jobs import (
     EVERYTHING,
     PAPER,
     REPORT,
+    SEARCH,
     SMOKE,
     TOPK_PAPER,
     bilevel,
@@ -57,7 +58,7 @@ CODE = {
         "_SAMPLED = 500",
         "_SAMPLED = 501",
         {
-            **selective("download", "prepare", "calibrate", "pretrain", "craft", "embed"),
+            **selective("download", "prepare", *SEARCH, "pretrain", "craft", "embed"),
             **bilevel("bilevel_data", "bilevel_path", "bilevel_delta"),
         },
     ),
@@ -71,7 +72,7 @@ CODE = {
         "src/advlearn/training/adversarial.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nRATE = 1\n",
-        {"calibrate": 1, "retrain": 6, "evaluate": 6, "strengthen": 4, **PAPER},
+        {**SEARCH, "retrain": 6, "evaluate": 6, "strengthen": 4, **PAPER},
     ),
     "selection rules": (
         "src/advlearn/selection/rules.py",
@@ -137,7 +138,7 @@ SETTINGS = {
         SMOKE,
         "learning_rate: 0.003",
         "learning_rate: 0.004",
-        selective("download", "prepare", "calibrate"),
+        selective("download", "prepare", *SEARCH),
     ),
     "a parameter of one clusterer": (
         SMOKE,
@@ -169,7 +170,13 @@ SETTINGS = {
         "strong: {images: 29",
         {"strengthen": 4, **PAPER},
     ),
-    "what is calibrated": (SMOKE, "epsilons: [0.5]", "epsilons: [0.4]", {"calibrate": 1, **PAPER}),
+    "how long the search trains": (SMOKE, "epochs: 2", "epochs: 3", {**SEARCH, **PAPER}),
+    "universes of the second stage": (
+        SMOKE,
+        "share: 0.25",
+        "share: 0.5",
+        {"finalists": 1, "confirm": 3, **PAPER},
+    ),
     "a universe that the run does not use": (
         CONFIG,
         "online_steps: 5",

@@ -8,6 +8,8 @@ wildcard_constraints:
     attack=r"\w+",
     reduction="none|pca|tsne",
     clusterer=r"[\w.:-]+",
+    block=r"\d+",
+    part=r"\d+",
 
 
 rule pretrain:
@@ -47,45 +49,6 @@ rule pretrain:
         " python -m advlearn pretrain --data {input.data:q} --settings {params.settings:q}"
         " --seed {params.seed} --threads {params.torch_threads} --device {params.device}"
         " --out {output.weights:q} 2>&1 | tee {log:q}"
-
-
-rule calibrate:
-    input:
-        checked(SELECTIVE),
-        rules.prepare.output,
-        data=rules.prepare.output.info,
-    output:
-        "<run>/calibration/seed{seed}.csv",
-    log:
-        "<logs>/calibrate/seed{seed}.log",
-    benchmark:
-        "<run>/benchmarks/calibrate/seed{seed}.tsv"
-    # Long and needed only at the end: started first, so that it never runs alone on one core.
-    priority: 10
-    group:
-        on_one_gpu(SELECTIVE, "calibrate")
-    conda:
-        "../../environment.yml"
-    threads: CONFIG.threads
-    resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu_share=SELECTIVE.gpu_share("calibrate"),
-        gres=SELECTIVE.gres("calibrate"),
-    params:
-        seed=lambda wildcards: wildcards.seed,
-        settings=SELECTIVE.job("calibrate"),
-        torch_threads=CONFIG.threads,
-        device=SELECTIVE.device("calibrate"),
-        code=PLAN.code("calibrate"),
-        lock=LOCK,
-    message:
-        "Measure the published baselines in every universe, seed {wildcards.seed}"
-    shell:
-        "ADVLEARN_GPU_SHARE={resources.gpu_share}"
-        " python -m advlearn calibrate --data {input.data:q} --settings {params.settings:q}"
-        " --seed {params.seed} --threads {params.torch_threads} --device {params.device}"
-        " --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule craft:
@@ -192,4 +155,5 @@ rule cluster:
         " --out {output.clusters:q} 2>&1 | tee {log:q}"
 
 
+include: "selective_search.smk"
 include: "selective_cells.smk"

@@ -160,11 +160,12 @@ rule collect:
         evaluations=each(rules.evaluate.output.metrics, SELECTIVE.lines()),
         strengths=each(rules.strengthen.output, SELECTIVE.strengthened()),
         calibrations=each(rules.calibrate.output, SELECTIVE.calibrations()),
+        confirmations=each(rules.confirm.output, SELECTIVE.confirmations()),
     output:
         metrics="<run>/tidy/selective_metrics.csv",
         embedding="<run>/tidy/selective_embedding.csv",
         examples="<run>/tidy/selective_examples.npz",
-        calibration="<run>/tidy/selective_calibration.csv",
+        universes="<run>/tidy/selective_universes.csv",
         sanity="<run>/tidy/selective_sanity.csv",
         strength="<run>/tidy/selective_strength.csv",
         choices="<run>/tidy/choices.csv",
@@ -190,6 +191,7 @@ rule collect:
             outcomes=rules.craft.output.outcomes,
             test=rules.craft.output.test,
             calibration=rules.calibrate.output[0],
+            confirmation=rules.confirm.output[0],
         ),
         settings=SELECTIVE.job("collect"),
         code=PLAN.code("collect"),
@@ -200,3 +202,29 @@ rule collect:
         "python -m advlearn collect --files {params.files:q} --data {input.data:q}"
         " --choices {input.choices:q} --settings {params.settings:q}"
         " --out {output.metrics:q} 2>&1 | tee {log:q}"
+
+
+# On request: what is laid over a configuration to run the study in the plausible set.
+rule plausible:
+    input:
+        universes=rules.collect.output.universes,
+        published=BASELINES,
+    output:
+        "<run>/search/plausible.yaml",
+    log:
+        "<logs>/plausible.log",
+    benchmark:
+        "<run>/benchmarks/plausible/plausible.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=PLAN.code("plausible"),
+        lock=LOCK,
+    message:
+        "Write the plausible universes down as a configuration"
+    shell:
+        "python -m advlearn plausible --universes {input.universes:q}"
+        " --published {input.published:q} --out {output:q} 2>&1 | tee {log:q}"

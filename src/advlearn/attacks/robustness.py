@@ -112,7 +112,7 @@ def worst_case_verdicts(
     Args:
         model: as for :func:`robust_verdicts`, like all others but
         settings: the attacks in turn, at least one. The cheapest first saves most. All must
-            have the same norm and radius, and may lead as far, else "robust" would mean nothing.
+            have the same norm and radius, else "robust" would mean nothing.
         images: clean images.
         labels: labels.
         seed: seed.
@@ -126,9 +126,8 @@ def worst_case_verdicts(
     solvers = [_solver(each) for each in settings]
     if not solvers or any(_reach(solver) != _reach(solvers[0]) for solver in solvers):
         raise UserError(
-            "a worst case needs at least one attack, and all must have the same norm and epsilon"
-            " (and clip, and ball with its steps)",
-            where=", ".join(map(_named, settings)) or "[]",
+            "a worst case needs at least one attack, and all must have the same norm and epsilon",
+            where=", ".join(f"{each.name} {each.norm} {each.epsilon}" for each in settings) or "[]",
             remedy="give the attacks one norm and one epsilon, or call once for each budget",
         )
     check_inputs(solvers[0].budget, images, labels)
@@ -173,13 +172,6 @@ def _solver(settings: EvaluationSettings) -> ProjectedAscent | BestPointAttack:
     solver = attacks.build(settings)
     assert isinstance(solver, ProjectedAscent | BestPointAttack)
     return solver
-
-
-def _named(settings: EvaluationSettings) -> str:
-    """An attack and what it may change, for messages."""
-    own = settings.model_dump(include={"clip", "ball"}, exclude_defaults=True)
-    further = [f"{key}: {value}" for key, value in own.items()]
-    return " ".join([settings.name, settings.norm, str(settings.epsilon), *further])
 
 
 def _reach(solver: ProjectedAscent | BestPointAttack) -> Budget:

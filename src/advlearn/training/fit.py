@@ -181,9 +181,13 @@ def run_steps(
     return float(sums["total"] / sums["count"]) if sums["count"] else 0.0
 
 
-def diverged(what: str) -> UserError:
+class Diverged(UserError):
+    """A training whose numbers are no longer finite."""
+
+
+def diverged(what: str) -> Diverged:
     """The error of a training whose numbers are no longer finite."""
-    return UserError(
+    return Diverged(
         f"training diverged: {what}",
         where="configuration keys 'selective.universes.UNIVERSE.training.learning_rate' and"
         " 'selective.universes.UNIVERSE.retrain.learning_rate'",

@@ -282,9 +282,8 @@ def test_what_a_walk_may_reach_is_checked(
 def test_a_worst_case_is_over_attacks_with_one_reach(model: nn.Module, given: Batch) -> None:
     walk = PgdSettings(epsilon=0.1, steps=4, step_size=0.05, ball="iterate")
     for other in (PgdSettings(epsilon=0.1), walk.model_copy(update={"clip": False})):
-        with pytest.raises(UserError, match="same norm and epsilon") as caught:
+        with pytest.raises(UserError, match="same norm and epsilon"):
             worst_case_verdicts(model, *given, [walk, other], 0)
-        assert "pgd linf 0.1 ball: iterate, pgd linf 0.1" in caught.value.where
     worst_case_verdicts(model, *given, [walk, walk], 0)
 
 

@@ -31,6 +31,7 @@ def jobs_with_a_network(plan: Plan) -> Iterator[tuple[Any, str, Any, tuple[str, 
         (selective, "evaluate", selective.lines(), ("universe", "attack", "reduction")),
         (selective, "strengthen", selective.strengthened(), ("universe", "attack", "reduction")),
         (selective, "calibrate", selective.calibrations(), ()),
+        (selective, "confirm", selective.confirmations(), ()),
         (topk, "topk_pretrain", topk.models(), ("model",)),
         (topk, "topk_attack", topk.attacks(), ("model", "job")),
         (topk, "topk_transfer", topk.transfers(), ()),
@@ -76,6 +77,7 @@ def test_of_the_full_run_what_is_worth_a_start_is_on_the_gpu() -> None:
         ("strengthen", "sound", "fgsm", "pca"),
         ("strengthen", "sound", "pgd", "pca"),
         ("calibrate",),
+        ("confirm",),
         ("topk_pretrain", "resnet"),
         ("topk_pretrain", "cnn"),
         ("topk_pretrain", "vit"),
@@ -135,8 +137,8 @@ def test_the_configuration_may_say_how_many(monkeypatch: pytest.MonkeyPatch) -> 
     has(monkeypatch, 81559)
     changes = {"jobs": 5, "gres": "gpu:a100:1"}
     selective = full_plan(device="cuda", gpu=changes).study("selective")
-    assert selective.gpu_share("calibrate")(wildcards(seed="0")) == 2000
-    assert selective.gres("calibrate")(wildcards(seed="0")) == "gpu:a100:1"
+    assert selective.gpu_share("calibrate")(wildcards(block="0")) == 2000
+    assert selective.gres("calibrate")(wildcards(block="0")) == "gpu:a100:1"
 
 
 @pytest.mark.parametrize("gres", ["a100", "gpu:2", "gpu:1 --export=NONE", "gpu:"])

@@ -35,8 +35,12 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
         return [line for line in self.lines() if strong.has(line["reduction"], line["seed"])]
 
     def calibrations(self) -> list[dict[str, object]]:
-        """Wildcards of every calibration."""
-        return [{"seed": seed} for seed in self.settings.calibrate.seeds]
+        """Wildcards of every block of the search's first stage."""
+        return [{"block": block} for block in self.settings.calibrate.blocks()]
+
+    def confirmations(self) -> list[dict[str, object]]:
+        """Wildcards of every job of its second stage."""
+        return [{"part": part} for part in self.settings.calibrate.parts()]
 
     def clusterers(self, wildcards: Wildcards) -> tuple[str, ...]:
         """Names of the clusterers of one line of the grid."""

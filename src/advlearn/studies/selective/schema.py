@@ -11,10 +11,11 @@ import pandas as pd
 from pydantic import ConfigDict, Field
 
 from advlearn.settings.base import Settings
+from advlearn.studies.selective.search.questions import MEASURED, QUESTIONS
 from advlearn.studies.selective.settings.universe import UniverseSet
 from advlearn.support.errors import UserError
 from advlearn.tidy.reader import Tidy
-from advlearn.tidy.schema import CHOICES, StudySchema, TableSchema, columns
+from advlearn.tidy.schema import CHOICES, SHARE, TEXT, StudySchema, TableSchema, columns
 
 _PAPERS_DATASET = "mnist"
 """The data set on which the paper's numbers were measured."""
@@ -128,6 +129,13 @@ _STRENGTH = {
     ),
 }
 
+_UNIVERSES = {
+    **columns("universe stage:text seed status:text"),
+    **columns(" ".join(QUESTIONS), TEXT),
+    **columns(" ".join(MEASURED), SHARE),
+    **columns("n_images:>=1 chosen_by:text"),
+}
+
 SCHEMA = StudySchema(
     study="selective",
     collect="collect",
@@ -158,13 +166,11 @@ SCHEMA = StudySchema(
             rows=False,
             required=False,
         ),
-        # The baselines of each universe that was tried, with its answers to the open choices.
-        "selective_calibration": TableSchema(
-            columns(
-                "universe_id:text model epsilon pgd_step schedule start crafting protocol seed"
-                " quantity value"
-            ),
-            stage="calibrate",
+        # The search: the published baselines as measured in each universe, one row a seed.
+        "selective_universes": TableSchema(
+            _UNIVERSES,
+            stage="confirm",
+            key=["universe", "stage", "seed"],
         ),
         # Sampled points of the two-dimensional maps; a run without such a reduction has none.
         "selective_embedding": TableSchema(

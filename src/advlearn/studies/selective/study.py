@@ -17,8 +17,18 @@ STUDY = Study(
         ),
         "calibrate": Stage(
             "stages.calibrate:calibrate",
-            "measure the paper's baselines under each combination of its open choices",
-            "settings.calibrate:CalibrateSettings",
+            "measure the published baselines in a block of universes, on part of the images",
+            "settings.calibrate:CalibrateJob",
+        ),
+        "finalists": Stage(
+            "stages.finalists:finalists",
+            "choose the universes that are measured on all images",
+            "settings.calibrate:FinalistsJob",
+        ),
+        "confirm": Stage(
+            "stages.confirm:confirm",
+            "measure the published baselines in some of these, seed after seed",
+            "settings.calibrate:ConfirmJob",
         ),
         "craft": Stage(
             "stages.craft:craft",
@@ -51,12 +61,18 @@ STUDY = Study(
             "gather the tidy tables of study 1",
             "settings.collect:CollectSettings",
         ),
+        "plausible": Stage(
+            "stages.plausible:plausible",
+            "write the universes that hold most of the weight as a configuration",
+        ),
     },
     collect="collect",
     tidy="schema:SelectiveTidy",
     tables={
         "selective_claims": "paper.tables.claims",
         "selective_baselines": "paper.tables.baselines",
+        "selective_universes": "paper.tables.universes",
+        "selective_open_choices": "paper.tables.open_choices",
         "selective_table1_fgsm": "paper.tables.table1_fgsm",
         "selective_table2_pgd": "paper.tables.table2_pgd",
         "selective_table3_overall": "paper.tables.table3_overall",

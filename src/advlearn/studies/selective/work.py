@@ -21,6 +21,9 @@ from advlearn.studies.selective.settings.study import SelectiveSettings
 _MLP = 0.1
 """A gradient of a small fully connected network, measured on one core of a CPU."""
 
+_LONG = 20
+"""Passes over the training images of a universe that is measured to its end."""
+
 _Estimate = Callable[[SelectiveSettings, ImageFacts, Wildcards], float]
 
 
@@ -84,13 +87,22 @@ def strengthen(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcard
 
 
 def calibrate(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcards) -> float:
-    """Every combination of the lists; each is trained and attacked."""
-    grid = study.calibrate
-    steps = 1 + len(grid.pgd_step_sizes) * grid.pgd_steps
-    crafted = (images.n_train + images.n_validation) * steps * len(grid.epsilons)
-    ways = len(grid.schedules) * len(grid.starts) * len(grid.craftings)
-    trained = images.n_train * len(grid.epsilons) * (1 + len(grid.pgd_step_sizes)) * ways
-    return sum(gradient(model, images) * (crafted + trained) for model in grid.models)
+    """The clean training of a block of universes: few of them are trained further."""
+    first, end = study.calibrate.draws_of(int(wildcards.block))
+    return (
+        (end - first)
+        * _MLP
+        * work_of_gradient(images.shape)
+        * images.n_train
+        * study.calibrate.epochs
+    )
+
+
+def confirm(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcards) -> float:
+    """Clean training and two retrainings of some universes, seed after seed."""
+    search = study.calibrate
+    a_universe = _MLP * work_of_gradient(images.shape) * images.n_train * _LONG
+    return search.finalists_a_job * len(search.seeds) * a_universe
 
 
 OF_STAGE: dict[str, _Estimate] = {
@@ -100,6 +112,7 @@ OF_STAGE: dict[str, _Estimate] = {
     "evaluate": evaluate,
     "strengthen": strengthen,
     "calibrate": calibrate,
+    "confirm": confirm,
 }
 """The work of a job, by its stage."""
 

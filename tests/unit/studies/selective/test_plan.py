@@ -26,7 +26,8 @@ def test_the_rows_of_the_rules_are_those_that_collect_reads() -> None:
         for line in settings.jobs
         for seed in (3, 4)
     }
-    assert [row["seed"] for row in here.calibrations()] == list(settings.calibration_seeds)
+    assert [row["block"] for row in here.calibrations()] == list(settings.blocks) == [0, 1]
+    assert [row["part"] for row in here.confirmations()] == list(settings.parts) == [0, 1]
 
 
 def test_jobs_are_those_of_their_universe() -> None:

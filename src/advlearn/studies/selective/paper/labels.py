@@ -90,3 +90,29 @@ CONTROLS = Labels(
     }
 )
 """What a selection is compared with on the same seed."""
+QUESTIONS = Labels(
+    {
+        "model": "model",
+        "dropout": "dropout",
+        "optimiser": "optimiser",
+        "rate": "learning rate",
+        "batch": "batch size",
+        "input": "scale of the network's input",
+        "epsilon": "unit of epsilon 0.5",
+        "pgd_step": "step of PGD",
+        "clipping": "adversarial images cut to [0, 1]",
+        "ball": "centre of PGD's projection",
+        "fgsm_labels": "labels in FGSM",
+        "clean_training": "clean training",
+        "start": "start of retraining",
+        "schedule": "order of clean and adversarial steps",
+        "clean_steps": "clean steps for each adversarial step",
+        "adversarial_steps": "adversarial steps",
+        "retraining_rate": "rate of retraining, times that of training",
+        "further_epochs": "further clean epochs",
+        "crafting": "crafting of adversarial training images",
+        "steps_are": "number of adversarial steps",
+        "protocol": "adversarial accuracy",
+    }
+)
+"""What the paper leaves open, by the columns of the search."""

@@ -8,19 +8,19 @@ from advlearn.report.sections import choices_section, record_section, shared_ima
 from advlearn.report.writers import table_html
 from advlearn.studies.selective.paper.claims.words import page_sentences, with_sentences
 from advlearn.studies.selective.paper.published_tables import SAY, without_published
-from advlearn.studies.selective.paper.sections import calibration, sanity
+from advlearn.studies.selective.paper.search import GOAL
+from advlearn.studies.selective.paper.sections import discrepancies, nearest, sanity, stages
 from advlearn.studies.selective.paper.tables.baselines import headline_rows
 from advlearn.studies.selective.paper.tables.claims import primary_rows
 from advlearn.studies.selective.paper.universe_protocol import primary_pair
 from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.search.likelihood import DISCREPANCY
 
 _SPLITS = ("train", "validation", "test")
-_NEAREST = 11
-"""Rows of the calibration that are shown at once: the published numbers and ten universes."""
 
 
 def page(run: SelectiveTidy) -> Page:
-    """The headline, the verdicts, the open choices, the calibration and the checks."""
+    """The headline, the verdicts, the open choices, the search and the checks."""
     study = run.study
     images = ", ".join(f"{study.images[name]} {name}" for name in _SPLITS if name in study.images)
     seeds = ", ".join(map(str, study.seeds))
@@ -38,7 +38,7 @@ def page(run: SelectiveTidy) -> Page:
         sections=[
             _claims(run),
             choices_section(run),
-            _calibration(run),
+            _search(run),
             _sanity(run),
             record_section(
                 "selective-universes",
@@ -62,14 +62,13 @@ def _claims(run: SelectiveTidy) -> Section:
     )
 
 
-def _calibration(run: SelectiveTidy) -> Section:
-    header, rows = calibration(run)
-    html = table_html(header, rows[:_NEAREST])
-    if len(rows) > _NEAREST:
-        rest = table_html(header, rows[_NEAREST:])
-        html += f"<details><summary>All other universes</summary>\n{rest}</details>\n"
-    compared = run.study.of_the_papers_data
-    return Section("selective-calibration", "Calibration", SAY.calibration(compared), html)
+def _search(run: SelectiveTidy) -> Section:
+    text = SAY.search(GOAL, nearest(run), DISCREPANCY, run.study.of_the_papers_data)
+    html = table_html(*discrepancies(run))
+    both = stages(run)
+    if both[1]:
+        html += f"<h4>Both stages</h4>\n{table_html(*both)}"
+    return Section("selective-search", "Search", text, html)
 
 
 def _sanity(run: SelectiveTidy) -> Section:

@@ -1,69 +1,61 @@
-"""Study 1's own sections of the report: calibration and sanity checks."""
+"""Study 1's own sections of the report: the search and sanity checks."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from advlearn.report.frames import records
-from advlearn.report.numbers import ABSENT, format_exactly, format_number
+from advlearn.report.numbers import format_exactly, format_number
 from advlearn.report.page import Rows
-from advlearn.studies.selective.schema import SelectiveTidy, is_own_model
+from advlearn.studies.selective.paper.search import agreement, compared, sensitivity
+from advlearn.studies.selective.schema import SelectiveTidy
 
-QUANTITIES = ("classic_clean", "classic_fgsm", "classic_pgd", "at_clean", "at_fgsm", "at_pgd")
 _MOST_FAILURES = 50
 _CHECK = ["universe", "attack", "model", "check"]
+_CHOSEN = {"likelihood": "for their likelihood", "random": "at random"}
 
 
-def _open_choices(tidy: SelectiveTidy) -> list[str]:
-    about = ("universe_id", "seed", "quantity", "value")
-    return [name for name in tidy["selective_calibration"].columns if name not in about]
+def nearest(tidy: SelectiveTidy) -> float | None:
+    """The smallest of the largest differences to the published baselines; None without any."""
+    smallest = compared(tidy)["largest_difference"].min()
+    return None if pd.isna(smallest) else float(smallest)
 
 
-def _published(tidy: SelectiveTidy) -> pd.Series:
-    """The published baselines by quantity; missing where the run is of other data."""
-    found: pd.Series = tidy.published("selective_baselines").set_index("quantity")["published"]
-    return found if tidy.study.of_the_papers_data else found * float("nan")
+def discrepancies(tidy: SelectiveTidy) -> Rows:
+    """How many universes hold most of the weight, under each discrepancy."""
+    header = ["discrepancy", "universes that hold 90 %", "effective number", "largest weight"]
+    rows = [
+        [
+            f"{row['discrepancy']:g}",
+            str(row["holders"]),
+            format_number(row["effective"], 1),
+            format_number(row["heaviest"], 2),
+        ]
+        for row in records(sensitivity(tidy))
+    ]
+    return header, rows
 
 
-def distances(tidy: SelectiveTidy) -> pd.DataFrame:
-    """How far each universe of the calibration is from the published baselines.
-
-    Returns:
-        One row a universe, nearest first: universe_id, its choices, the mean over seeds of each of
-        the `QUANTITIES`, and ``distance``, the mean absolute difference to the published values,
-        missing where they belong to other data or another network.
-    """
-    frame = tidy["selective_calibration"]
-    published = _published(tidy)
-    own = frame.groupby("universe_id", sort=True)["model"].first().map(is_own_model)
-    wide = frame.groupby(["universe_id", "quantity"], sort=True)["value"].mean().unstack("quantity")
-    measured = [name for name in QUANTITIES if name in wide.columns]
-    wide["distance"] = (wide[measured] - published[measured]).abs().mean(axis="columns")
-    wide["distance"] = wide["distance"].mask(own)
-    described = frame.groupby("universe_id", sort=True)[_open_choices(tidy)].first()
-    result = described.join(wide[[*measured, "distance"]]).reset_index()
-    return result.sort_values(["distance", "universe_id"], ignore_index=True)
-
-
-def calibration(tidy: SelectiveTidy) -> Rows:
-    """The calibration as readable rows: the published numbers first, then the nearest universe."""
-    frame, published, choices = distances(tidy), _published(tidy), _open_choices(tidy)
-    measured = [name for name in QUANTITIES if name in frame.columns]
-    printed = [format_number(published[name], 4) for name in measured]
-    rows = [["published", *[ABSENT] * len(choices), *printed, ABSENT]]
-    if published.isna().all():
-        rows = []
-    for place, universe in enumerate(records(frame)):
-        nearest = place == 0 and pd.notna(universe["distance"])
-        rows.append(
-            [
-                f"{universe['universe_id']}{' (nearest)' if nearest else ''}",
-                *(str(universe[name]) for name in choices),
-                *(format_number(universe[name]) for name in [*measured, "distance"]),
-            ]
-        )
-    heads = [name.replace("_", " ").replace("at ", "AT ") for name in measured]
-    return ["universe", *choices, *heads, "distance"], rows
+def stages(tidy: SelectiveTidy) -> Rows:
+    """What the second stage of the search says of the universes that the first one chose."""
+    header = [
+        "chosen",
+        "universes",
+        "measured to the end",
+        "weight",
+        "rank correlation of the stages",
+    ]
+    rows = [
+        [
+            _CHOSEN[row["chosen_by"]],
+            str(row["universes"]),
+            str(row["measured"]),
+            format_number(row["weight"], 3),
+            format_number(row["rank_correlation"], 2),
+        ]
+        for row in records(agreement(tidy))
+    ]
+    return header, rows
 
 
 def sanity(tidy: SelectiveTidy) -> tuple[Rows, Rows]:

@@ -1,67 +1,125 @@
-"""Settings of the calibration: which answers to the paper's open questions are enumerated."""
+"""Settings of the search for the universe of the published numbers, and of its jobs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from math import ceil
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from advlearn.settings.attack import check_radius
-from advlearn.settings.base import EachOnce, Seeds, Settings
-from advlearn.settings.network import NetworkSettings, TrainingSettings
+from advlearn.settings.base import Seeds, Settings
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
     from advlearn.studies.selective.settings.study import SelectiveSettings
 
+MOST_DRAWS = 2**24
+
 
 class CalibrateSettings(Settings):
-    """The product of all lists is enumerated; each combination is a universe."""
+    """Which draws are searched, and which of them are measured again, at full length."""
 
-    seeds: Seeds = Field((0,), min_length=1, description="seeds of the calibration")
-    models: Annotated[tuple[NetworkSettings, ...], EachOnce] = Field(
-        (NetworkSettings(),), min_length=1, description="architectures tried"
+    first: int = Field(0, ge=0, lt=MOST_DRAWS, description="number of the first draw")
+    universes: int = Field(
+        1000,
+        ge=1,
+        le=MOST_DRAWS,
+        description="draws of the first stage; more extend the search, and what is done is kept",
     )
-    training: TrainingSettings = TrainingSettings()
-    epsilons: Annotated[tuple[Annotated[float, Field(ge=0)], ...], EachOnce] = Field(
-        (0.5, 0.154),
-        min_length=1,
-        description="L-infinity radii in [0, 1] pixels; 0.154 is 0.5 in standardised units",
+    block: int = Field(50, ge=1, description="draws of a job")
+    epochs: int = Field(
+        4, ge=1, description="clean training of the first stage ends after so many at the latest"
     )
-    pgd_steps: int = Field(20, ge=1, description="steps of PGD (the paper: at most 20)")
-    pgd_step_sizes: Annotated[tuple[Annotated[float, Field(gt=0)] | None, ...], EachOnce] = Field(
-        (None, 0.01),
-        min_length=1,
-        description="step sizes of PGD (the paper gives none); null is 2.5 epsilon / steps",
+    validation_images: int | None = Field(
+        2000, ge=1, description="validation images of the first stage; null: all"
     )
-    pgd_random_start: bool = Field(
-        False, description="random start of PGD (equation (2) of the paper: none)"
+    share: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="share of the draws, those with the highest likelihood, that the second stage"
+        " measures at full length",
     )
-    schedules: Annotated[
-        tuple[Literal["interleaved", "adversarial_only", "clean_then_adversarial", "mixed"], ...],
-        EachOnce,
-    ] = Field(
-        ("interleaved", "adversarial_only", "mixed"),
-        min_length=1,
-        description="orders of clean and adversarial steps tried",
+    random_finalists: int = Field(
+        30, ge=0, description="draws of the rest, at random, that it measures as well"
     )
-    starts: Annotated[tuple[Literal["pretrained", "scratch"], ...], EachOnce] = Field(
-        ("pretrained", "scratch"), min_length=1, description="weights tried as a start"
+    finalists_a_job: int = Field(10, ge=1, description="draws of a job of the second stage")
+    seeds: Seeds = Field(
+        (0, 1, 2, 3, 4), min_length=1, description="seeds of the second stage; the first has one"
     )
-    craftings: Annotated[tuple[Literal["static", "online"], ...], EachOnce] = Field(
-        ("static", "online"), min_length=1, description="crafted beforehand, or at each step"
-    )
-    online_steps: int = Field(7, ge=1, description="steps of online PGD crafting")
 
-    @field_validator("epsilons")
+    def blocks(self) -> range:
+        """Numbers of the blocks; block b holds the draws from ``b * block`` on."""
+        end = self.first + self.universes
+        return range(self.first // self.block, ceil(end / self.block))
+
+    def draws_of(self, block: int) -> tuple[int, int]:
+        """The first draw of a block, and the one after its last."""
+        first = max(self.first, block * self.block)
+        end = min(self.first + self.universes, (block + 1) * self.block)
+        return first, max(first, end)
+
+    def parts(self) -> range:
+        """Numbers of the jobs of the second stage."""
+        finalists = self.likeliest + self.random_finalists
+        return range(ceil(finalists / self.finalists_a_job))
+
+    @property
+    def likeliest(self) -> int:
+        """Draws that the second stage measures for their likelihood, at most."""
+        return ceil(self.share * self.universes)
+
+
+class CalibrateJob(Settings):
+    """A block of draws."""
+
+    first: int
+    count: int
+    seed: int
+    epochs: int
+    validation_images: int | None
+
     @classmethod
-    def _within_the_box(cls, epsilons: tuple[float, ...]) -> tuple[float, ...]:
-        for epsilon in epsilons:
-            if wrong := check_radius(epsilon, "linf"):
-                raise ValueError(wrong)
-        return epsilons
+    def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
+        """The draws of the job's block."""
+        search = study.calibrate
+        first, end = search.draws_of(int(wildcards.block))
+        return cls(
+            first=first,
+            count=end - first,
+            seed=search.seeds[0],
+            epochs=search.epochs,
+            validation_images=search.validation_images,
+        )
+
+
+class FinalistsJob(Settings):
+    """How many draws the second stage measures, and the blocks they are chosen from."""
+
+    blocks: tuple[int, ...]
+    likeliest: int
+    random: int
 
     @classmethod
     def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
         """As the study has them."""
-        return cls.model_validate(study.calibrate)
+        search = study.calibrate
+        return cls(
+            blocks=tuple(search.blocks()),
+            likeliest=search.likeliest,
+            random=search.random_finalists,
+        )
+
+
+class ConfirmJob(Settings):
+    """Every ``parts``-th finalist from number ``part`` on."""
+
+    part: int
+    parts: int
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
+        """The finalists of the job's part."""
+        search = study.calibrate
+        return cls(part=int(wildcards.part), parts=len(search.parts()), seeds=search.seeds)

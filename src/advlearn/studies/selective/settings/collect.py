@@ -29,7 +29,8 @@ class CollectSettings(Settings):
 
     run: str
     seeds: tuple[int, ...] = Field(..., min_length=1)
-    calibration_seeds: tuple[int, ...]
+    blocks: tuple[int, ...]
+    parts: tuple[int, ...]
     jobs: tuple[CollectedJob, ...] = Field(..., min_length=1)
     primary: str
     protocol: Protocol
@@ -46,7 +47,8 @@ class CollectSettings(Settings):
         return cls(
             run=run.run,
             seeds=seeds,
-            calibration_seeds=study.calibrate.seeds,
+            blocks=tuple(study.calibrate.blocks()),
+            parts=tuple(study.calibrate.parts()),
             jobs=tuple(
                 CollectedJob(
                     universe=line.universe,

@@ -183,5 +183,4 @@ class SelectiveSettings(StudySettings):
     def own_functions(self) -> list[str]:
         """Networks and clusterers of the user's own."""
         models = [universe.model.name for universe in self.universes.values()]
-        models += [model.name for model in self.calibrate.models]
         return [*models, *(own.function for own in self.cluster.own.values())]

@@ -14,6 +14,7 @@ from advlearn.data.store import load_info, open_split
 from advlearn.selection.rules import CLASSIC
 from advlearn.studies.selective.cell import read_cells, strengthened
 from advlearn.studies.selective.schema import SCHEMA
+from advlearn.studies.selective.search.rows import read_rows
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import choices_table
@@ -43,11 +44,11 @@ def collect(
     ],
     out: Annotated[Path, typer.Option(help="selective_metrics.csv to write, the others beside it")],
 ) -> None:
-    """Gather evaluation, calibration, maps and examples into tidy tables.
+    """Gather evaluation, search, maps and examples into tidy tables.
 
     ``files`` has the kinds evaluation, sanity, strength, selection, losses, embedding (wildcards
     universe, seed, attack, reduction), clusters (the same and clusterer), outcomes, test (universe,
-    seed, attack) and calibration (seed).
+    seed, attack), calibration (block) and confirmation (part).
 
     Raises:
         UserError: a file is missing, damaged or lacks rows.
@@ -62,7 +63,7 @@ def collect(
             [read_csv(_path(files, "sanity", job, seed)) for job, seed in lines], ignore_index=True
         ),
         "selective_strength": _strengths(files, settings),
-        "selective_calibration": _calibrations(files, settings),
+        "selective_universes": _universes(files, settings),
         "selective_embedding": _maps(files, data, settings),
         "choices": _choices(read_csv(choices), settings),
     }
@@ -141,13 +142,12 @@ def _strengths(files: Manifest, settings: CollectSettings) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def _calibrations(files: Manifest, settings: CollectSettings) -> pd.DataFrame:
-    """All calibrations, their universes numbered from 1 in the order of their appearance."""
-    frames = [read_csv(files.path("calibration", seed=seed)) for seed in settings.calibration_seeds]
-    calibration = pd.concat(frames, ignore_index=True)
-    answers = ["model", "epsilon", "pgd_step", "schedule", "start", "crafting", "protocol"]
-    numbers = calibration.groupby(answers, sort=False).ngroup() + 1
-    return calibration.assign(universe_id=numbers)
+def _universes(files: Manifest, settings: CollectSettings) -> pd.DataFrame:
+    """All rows of the search, by stage and number."""
+    first = [read_rows(files.path("calibration", block=block)) for block in settings.blocks]
+    second = [read_rows(files.path("confirmation", part=part)) for part in settings.parts]
+    frame = pd.concat([*first, *second], ignore_index=True)
+    return frame.sort_values(["stage", "universe", "seed"], ignore_index=True, kind="stable")
 
 
 def _maps(files: Manifest, data: Path, settings: CollectSettings) -> pd.DataFrame:

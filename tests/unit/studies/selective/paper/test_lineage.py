@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
+from advlearn.studies.selective.search.questions import MEASURED
 from advlearn.studies.selective.study import STUDY
 from tests.helpers.lineage import Lineage
 from tests.helpers.selective_run import PUBLISHED
@@ -15,7 +16,11 @@ from tests.helpers.selective_run import PUBLISHED
 pytestmark = pytest.mark.slow
 
 REFERENCE_RUN = Path("results/reference/tidy")
-VALUES = {"selective_metrics": ["value"], "selective_strength": ["robust", "robust_so_far"]}
+VALUES = {
+    "selective_metrics": ["value"],
+    "selective_strength": ["robust", "robust_so_far"],
+    "selective_universes": list(MEASURED),
+}
 COLUMNS = {
     "selective_predictions": ["width"],
     "selective_dbscan": ["mean", "subset"],
@@ -29,6 +34,8 @@ COLUMNS = {
         "adds_square",
         "adds_apgd_cross_entropy",
     ],
+    # Weights are normalised over all universes.
+    "selective_open_choices": ["prior"],
 }
 """Columns whose numbers are tried; the mean by default."""
 

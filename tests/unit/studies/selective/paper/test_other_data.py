@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from advlearn.report.numbers import ABSENT
 from advlearn.report.style import figure_style
 from advlearn.studies.selective.paper.page import page
-from advlearn.studies.selective.paper.sections import calibration, distances
+from advlearn.studies.selective.paper.search import weighted
+from advlearn.studies.selective.paper.sections import nearest, stages
 from advlearn.studies.selective.paper.universe_protocol import PREDICTED
 from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.studies.selective.study import STUDY
@@ -94,15 +95,17 @@ def test_page_and_headline_leave_them_out_and_say_so(
         assert {row[place] for row in there.headline[1]} != {ABSENT}
 
 
-def test_the_calibration_is_near_to_nothing_on_other_data(
-    same: SelectiveTidy, tmp_path: Path
-) -> None:
+def test_the_search_is_near_to_nothing_on_other_data(same: SelectiveTidy, tmp_path: Path) -> None:
     other = run_of(tmp_path / "tidy", "arrays", "mlp")
-    assert distances(other)["distance"].isna().all()
-    assert distances(same)["distance"].notna().all()
-    text = str(calibration(other)[1])
-    assert "nearest" not in text
-    assert "published" not in text
+    assert nearest(other) is None
+    assert nearest(same) == pytest.approx(0)
+    assert (weighted(other)["weight"] == 0).all()
+    assert weighted(same)["weight"].sum() == pytest.approx(1)
+    table = STUDY.table("selective_universes").build(other)
+    assert table.frame[["published_baseline", "difference"]].isna().all(axis=None)
+    assert [group.title for group in table.groups] == ["The measured universes, by their numbers"]
+    assert (STUDY.table("selective_open_choices").build(other).frame["weight"] == 0).all()
+    assert stages(other)[1] == []
 
 
 def labels(figure: Figure) -> list[str]:

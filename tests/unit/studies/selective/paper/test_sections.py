@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from advlearn.report.sections import choices_markdown, choices_rows
-from advlearn.studies.selective.paper.sections import QUANTITIES, calibration, distances, sanity
+from advlearn.studies.selective.paper.sections import discrepancies, nearest, sanity, stages
 from advlearn.studies.selective.schema import SelectiveTidy
 from tests.helpers.selective_run import with_table
 
@@ -36,18 +36,16 @@ def test_choices_of_the_whole_study(full: SelectiveTidy) -> None:
     assert rows[-1] == ["How many runs?", "study.seeds", "one", "0 1 2", "0 1 2", "-"]
 
 
-def test_nearest_universe_comes_first(full: SelectiveTidy) -> None:
-    frame = distances(full)
-    assert list(frame["universe_id"]) == ["u0", "u1", "u2", "u3"]
-    assert frame["distance"].is_monotonic_increasing
-    # By hand: mean absolute difference over the six quantities.
-    published = full.published("selective_baselines").set_index("quantity")["published"]
-    first = frame.iloc[0]
-    by_hand = sum(abs(first[name] - published[name]) for name in QUANTITIES) / 6
-    assert first["distance"] == pytest.approx(by_hand)
-    _, rows = calibration(full)
-    assert rows[0][0] == "published"
-    assert rows[1][0] == "u0 (nearest)"
+def test_the_search_is_summed_up(full: SelectiveTidy) -> None:
+    header, rows = discrepancies(full)
+    assert header[0] == "discrepancy"
+    assert [row[0] for row in rows] == ["0.05", "0.1", "0.25", "0.5"]
+    assert nearest(full) == pytest.approx(0)
+    _, both = stages(full)
+    # Nothing was chosen at random.
+    assert both[0][:3] == ["for their likelihood", "4", "4"]
+    assert both[0][3:] == ["1.000", "1.00"]
+    assert both[1][:3] == ["at random", "0", "0"]
 
 
 def test_failed_checks_are_listed(full: SelectiveTidy) -> None:

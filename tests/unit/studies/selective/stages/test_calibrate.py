@@ -1,89 +1,84 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
-from advlearn.data.store import load_split
-from advlearn.settings.network import TrainingSettings
-from advlearn.studies.selective.settings.calibrate import CalibrateSettings
+from advlearn.studies.selective.search.questions import MEASURED, QUESTIONS
+from advlearn.studies.selective.search.rows import read_rows
+from advlearn.studies.selective.search.space import draws
+from advlearn.studies.selective.settings.calibrate import CalibrateJob, CalibrateSettings
+from advlearn.studies.selective.stages import calibrate as stage
 from advlearn.studies.selective.stages.calibrate import calibrate
-from advlearn.support.io import read_csv
-from advlearn.training import calibration, stack
 from tests.helpers.tiny import TinyRun
 
-QUANTITIES = {
-    "classic_clean", "classic_fgsm", "classic_pgd", "at_clean", "at_fgsm", "at_pgd",
-}  # fmt: skip
-SETTINGS: dict[str, Any] = {
-    "training": TrainingSettings(epochs=3, batch_size=32, learning_rate=0.01),
-    "epsilons": (0.05, 0.3),
-    "pgd_steps": 3,
-    "schedules": ("interleaved", "adversarial_only"),
-    "craftings": ("static",),
-}
+ROOT = Path(__file__).parents[5]
+BASELINES = ROOT / "config" / "published" / "selective" / "selective_baselines.csv"
 
 
-def test_every_combination_has_the_six_published_quantities(tiny: TinyRun, tmp_path: Path) -> None:
-    settings = CalibrateSettings(models=(tiny.model,), **SETTINGS)
-    for name in ("a", "b"):
-        calibrate(
-            data=tiny.data, settings=settings, seed=0, out=tmp_path / f"{name}.csv", device="cpu"
-        )
-    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    frame = read_csv(tmp_path / "a.csv")
-    choices = ["model", "epsilon", "pgd_step", "schedule", "start", "crafting", "protocol"]
-    groups = frame.groupby(choices)["quantity"].agg(set)
-    assert len(groups) == 2 * 2 * 2 * 2 * 1 * 2
-    assert all(found == QUANTITIES for found in groups)
-    assert frame["value"].between(0, 1).all()
-    clean = frame[frame["quantity"] == "classic_clean"]["value"]
-    assert clean.nunique() == 1
-    whitebox = frame[(frame["quantity"] == "classic_fgsm") & (frame["protocol"] == "whitebox")]
-    by_epsilon = whitebox.groupby("epsilon")["value"].first()
-    assert by_epsilon[0.3] < by_epsilon[0.05]
+def run(tiny: TinyRun, out: Path, first: int, count: int, seed: int = 0) -> bytes:
+    job = CalibrateJob(first=first, count=count, seed=seed, epochs=1, validation_images=20)
+    calibrate(data=tiny.data, published=BASELINES, settings=job, out=out, device="cpu")
+    return out.read_bytes()
 
 
-@pytest.mark.parametrize("random_start", [False, True])
-def test_side_by_side_as_on_a_gpu(
-    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, random_start: bool
+def test_blocks_put_together_are_one_search(tiny: TinyRun, tmp_path: Path) -> None:
+    whole = run(tiny, tmp_path / "whole.csv", 3, 4)
+    parts = [run(tiny, tmp_path / f"{i}.csv", *of) for i, of in enumerate(((3, 1), (4, 3)))]
+    header, _, rest = parts[1].partition(b"\n")
+    assert whole == parts[0] + rest
+    assert whole.startswith(header)
+    frame = read_rows(tmp_path / "whole.csv")
+    assert frame["universe"].tolist() == [3, 4, 5, 6]
+    assert set(frame["stage"]) == {"first"}
+    assert set(frame["n_images"]) == {20}
+    answers = frame[list(QUESTIONS)].fillna("").to_dict("records")
+    assert answers == [draw.answers for draw in draws(3, 4)]
+
+
+def test_what_is_not_hopeless_is_measured_to_the_end(
+    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same shares but for an image or two whose verdict hangs on a rounding."""
-    settings = CalibrateSettings(
-        models=(tiny.model,),
-        training=TrainingSettings(epochs=3, batch_size=32, learning_rate=0.01),
-        epsilons=(0.05, 0.2),
-        pgd_steps=3,
-        pgd_step_sizes=(None, 0.03),
-        pgd_random_start=random_start,
-        schedules=("interleaved", "mixed"),
-        craftings=("static", "online"),
-        online_steps=2,
+    def asked(*args: Any) -> Any:
+        return lambda shares: False
+
+    monkeypatch.setattr(stage, "hopeless_after", asked)
+    # An MLP, as the digits are small; few steps.
+    number = next(
+        draw.number
+        for draw in draws(0, 64)
+        if draw.answers["adversarial_steps"] == "10" and draw.answers["model"].startswith("mlp")
+    )
+    assert run(tiny, tmp_path / "a.csv", number, 1) == run(tiny, tmp_path / "b.csv", number, 1)
+    frame = read_rows(tmp_path / "a.csv")
+    assert frame["status"].tolist() == ["measured"]
+    assert frame[list(MEASURED)].notna().all(axis=None)
+    assert ((frame[list(MEASURED)] * 20).round(6) % 1 == 0).all(axis=None)
+    assert run(tiny, tmp_path / "c.csv", number, 1, seed=1) != run(
+        tiny, tmp_path / "a.csv", number, 1
     )
 
-    def run(name: str) -> pd.DataFrame:
-        calibrate(
-            data=tiny.data, settings=settings, seed=0, out=tmp_path / f"{name}.csv", device="cpu"
-        )
-        return read_csv(tmp_path / f"{name}.csv")
 
-    alone = run("alone")
-    monkeypatch.setattr(calibration, "pays", lambda device, network, images: True)
-    # Several stacks of each kind.
-    monkeypatch.setattr(stack, "_MEMBERS", 10)
-    made: list[int] = []
+@pytest.mark.parametrize(
+    ("first", "universes", "block", "expected"),
+    [
+        (0, 10, 5, {0: (0, 5), 1: (5, 10)}),
+        (0, 11, 5, {0: (0, 5), 1: (5, 10), 2: (10, 11)}),
+        (7, 6, 5, {1: (7, 10), 2: (10, 13)}),
+        (5, 1, 50, {0: (5, 6)}),
+    ],
+)
+def test_every_draw_is_in_one_block(
+    first: int, universes: int, block: int, expected: dict[int, tuple[int, int]]
+) -> None:
+    settings = CalibrateSettings(first=first, universes=universes, block=block)
+    found = {number: settings.draws_of(number) for number in settings.blocks()}
+    assert found == expected
+    drawn = [draw for one, end in found.values() for draw in range(one, end)]
+    assert drawn == list(range(first, first + universes))
 
-    def counted(*args: Any) -> Any:
-        made.append(len(args[3]))
-        return stack.train_stack(*args)
 
-    monkeypatch.setattr(calibration, "train_stack", counted)
-    together = run("together")
-    # Of 24 static trainings, of 8 online ones by FGSM and of 16 by PGD.
-    assert made == [10, 10, 4, 8, 10, 6]
-    pd.testing.assert_frame_equal(together.drop(columns="value"), alone.drop(columns="value"))
-    n = len(load_split(tiny.data.parent, "validation").labels)
-    difference = (together["value"] - alone["value"]).abs()
-    assert difference.max() <= 2.5 / n
-    assert (difference < 1e-6).mean() > 0.9
-    assert alone["value"].nunique() > 10
+def test_an_extended_search_keeps_its_blocks() -> None:
+    few, more = (CalibrateSettings(universes=n, block=5) for n in (10, 25))
+    assert [more.draws_of(block) for block in few.blocks()] == [
+        few.draws_of(block) for block in few.blocks()
+    ]

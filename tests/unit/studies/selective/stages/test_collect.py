@@ -7,15 +7,14 @@ import pandas as pd
 import pytest
 
 from advlearn.settings.attack import FgsmSettings, PgdSettings
-from advlearn.settings.network import RetrainSettings, TrainingSettings
+from advlearn.settings.network import RetrainSettings
 from advlearn.studies.selective.paper.page import page
 from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
-from advlearn.studies.selective.settings.calibrate import CalibrateSettings
+from advlearn.studies.selective.search.rows import write_rows
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
 from advlearn.studies.selective.settings.strengthen import StrengthenJob, StrongSettings
 from advlearn.studies.selective.settings.universe import UniverseSettings
-from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.studies.selective.stages.collect import collect
 from advlearn.studies.selective.stages.evaluate import evaluate
 from advlearn.studies.selective.stages.strengthen import strengthen
@@ -23,6 +22,7 @@ from advlearn.support.choices import choices_table
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_json, read_npy, read_npz, write_json, write_npy
 from advlearn.support.manifest import Manifest
+from tests.helpers.searched import rows
 from tests.helpers.tiny import TinyRun
 
 ROOT = Path(__file__).parents[5]
@@ -42,7 +42,8 @@ def files(run: Path) -> Manifest:
         "clusters": f"clusters/{of_line}/{{reduction}}/{{clusterer}}.parquet",
         "outcomes": f"adversarial/{of_line}/outcomes.parquet",
         "test": f"adversarial/{of_line}/test.npy",
-        "calibration": "calibration/seed{seed}.csv",
+        "calibration": "search/first/{block}.csv",
+        "confirmation": "search/second/{part}.csv",
     }
     return Manifest({kind: f"{run}/{path}" for kind, path in paths.items()})
 
@@ -56,7 +57,8 @@ def settings() -> CollectSettings:
     return CollectSettings(
         run="tiny",
         seeds=(0,),
-        calibration_seeds=(0,),
+        blocks=(0, 1),
+        parts=(0,),
         jobs=(CollectedJob(universe="u", attack="fgsm", reduction="pca", clusterers=("kmeans",)),),
         primary="u",
         protocol="whitebox",
@@ -100,20 +102,10 @@ def tidy(tiny: TinyRun) -> Path:
         out=run / "strength" / part / "pca.csv",
         device="cpu",
     )
-    calibrate(
-        data=tiny.data,
-        settings=CalibrateSettings(
-            models=(tiny.model,),
-            training=TrainingSettings(epochs=1),
-            epsilons=(0.1,),
-            pgd_steps=2,
-            starts=("pretrained",),
-            craftings=("static",),
-        ),
-        seed=0,
-        out=run / "calibration" / "seed0.csv",
-        device="cpu",
-    )
+    for block in (0, 1):
+        some = [rows(2 * block + i, seeds=(0,), stage="first")[0] for i in (0, 1)]
+        write_rows(run / "search" / "first" / f"{block}.csv", some)
+    write_rows(run / "search" / "second" / "0.csv", [*rows(3), *rows(1)])
     write_npy(
         run / "embeddings" / part / "pca.npy",
         np.random.default_rng(0).normal(size=(150, 2)).astype(np.float32),
@@ -241,10 +233,14 @@ def test_examples_are_the_crafted_images_with_their_predictions(tidy: Path, tiny
         assert outcomes.loc[position, "adversarial_prediction"] == prediction
 
 
-def test_universes_are_numbered_and_complete(tidy: Path) -> None:
-    calibration = read_csv(tidy / "selective_calibration.csv")
-    assert set(calibration.groupby("universe_id").size()) == {6}
-    assert calibration["universe_id"].min() == 1
+def test_universes_are_those_of_both_stages_in_order(tidy: Path) -> None:
+    universes = read_csv(tidy / "selective_universes.csv")
+    first = universes[universes["stage"] == "first"]
+    assert list(first["universe"]) == [0, 1, 2, 3]
+    second = universes[universes["stage"] == "second"]
+    assert list(second["universe"]) == [1] * 5 + [3] * 5
+    assert list(second["seed"]) == [*range(5)] * 2
+    assert len(universes) == 14
 
 
 def test_every_open_choice_has_the_value_that_was_used(tidy: Path) -> None:

@@ -15,13 +15,15 @@ from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.embed import EmbedSettings
 from advlearn.settings.network import RetrainSettings, TrainingSettings
-from advlearn.studies.selective.settings.calibrate import CalibrateSettings
+from advlearn.studies.selective.search.space import draws
+from advlearn.studies.selective.settings.calibrate import CalibrateJob, ConfirmJob
 from advlearn.studies.selective.settings.jobs import (
     CraftJob,
     EvaluateJob,
     EvaluationSettings,
     PretrainJob,
 )
+from advlearn.studies.selective.stages import confirm as confirm_stage
 from advlearn.studies.selective.stages import evaluate, retrain
 from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.studies.selective.stages.cluster import cluster
@@ -30,12 +32,20 @@ from advlearn.studies.selective.stages.embed import embed
 from advlearn.studies.selective.stages.pretrain import pretrain
 from advlearn.support import checkpoint
 from advlearn.support.checkpoint import Checkpoint
-from advlearn.training import calibration, stack
+from advlearn.training import stack
 from tests.helpers.interrupted import Killed
 from tests.helpers.resumed import Stage, assert_resumes, contents
 from tests.helpers.tiny import TinyRun
 
 pytestmark = pytest.mark.slow
+
+BASELINES = Path(__file__).parents[5] / "config/published/selective/selective_baselines.csv"
+SMALL = next(
+    draw.number
+    for draw in draws(0, 64)
+    if draw.answers["adversarial_steps"] == "10" and draw.answers["model"].startswith("mlp")
+)
+"""A draw that is soon measured on small images."""
 
 
 def test_pretrain(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,23 +191,27 @@ def test_evaluate(
     )  # fmt: skip
 
 
-@SIDE_BY_SIDE
-def test_calibrate(
-    tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side_by_side: bool
-) -> None:
-    stacked(calibration, monkeypatch, side_by_side)
-    settings = CalibrateSettings(
-        models=(tiny.model, tiny.model.model_copy(update={"hidden": (4,), "dropout": 0.5})),
-        training=TrainingSettings(epochs=2, batch_size=64, learning_rate=0.01),
-        epsilons=(0.1,),
-        pgd_steps=2,
-        pgd_step_sizes=(None,),
-        schedules=("interleaved",),
-        craftings=("static", "online"),
-    )
+def test_calibrate(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = CalibrateJob(first=0, count=5, seed=0, epochs=1, validation_images=20)
     assert_resumes(
-        lambda out: calibrate(data=tiny.data, settings=settings, seed=0, out=out, device="cpu"),
-        tmp_path, monkeypatch, 30,
+        lambda out: calibrate(
+            data=tiny.data, published=BASELINES, settings=settings, out=out, device="cpu"
+        ),
+        tmp_path, monkeypatch, 5,
+    )  # fmt: skip
+
+
+def test_confirm(tiny: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirm_stage, "hopeless_after", lambda *args: lambda shares: False)
+    chosen = tmp_path / "finalists.csv"
+    chosen.write_text(f"universe,chosen_by\n{SMALL},random\n")
+    settings = ConfirmJob(part=0, parts=1, seeds=(0, 1, 2))
+    assert_resumes(
+        lambda out: confirm_stage.confirm(
+            data=tiny.data, finalists=chosen, published=BASELINES, settings=settings, out=out,
+            device="cpu",
+        ),
+        tmp_path, monkeypatch, 3,
     )  # fmt: skip
 
 

@@ -1,0 +1,111 @@
+"""The search: universes beside the published baselines, the heaviest and the nearest."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from advlearn.report.frames import groups, records
+from advlearn.report.numbers import format_number, format_significant
+from advlearn.report.table import Group, Source, Table
+from advlearn.studies.selective.paper.labels import PROTOCOLS
+from advlearn.studies.selective.paper.published_tables import SAY, without_published
+from advlearn.studies.selective.paper.search import (
+    SHARE,
+    compared,
+    counts,
+    published,
+    weighted,
+)
+from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.search.likelihood import decisive, effective_number, heaviest
+from advlearn.studies.selective.search.questions import BASELINES
+
+_SHOWN = 10
+"""Universes of a group of the readable form, at most."""
+_PAIR = ["universe", "protocol"]
+_DRAW = ["universe"]
+_WEIGHTS = ("weight", "log_likelihood")
+"""Numbers that depend on the spread of all universes."""
+
+
+def build(tidy: SelectiveTidy) -> Table:
+    """Every universe that was measured to its end, and in the readable form the foremost."""
+    frame = compared(tidy)
+    weights = weighted(tidy)
+    heavy = heaviest(weights, SHARE)
+    shown = []
+    if len(heavy):
+        title = SAY.heaviest_universes(
+            len(heavy), effective_number(weights), min(len(heavy), _SHOWN)
+        )
+        shown.append(
+            Group(
+                title,
+                _readable(tidy, frame, [*zip(heavy["universe"], heavy["protocol"], strict=True)]),
+            )
+        )
+    if frame["largest_difference"].notna().any():
+        nearest = frame.sort_values("largest_difference", kind="stable")[_PAIR].drop_duplicates()
+        pairs = [*zip(nearest["universe"], nearest["protocol"], strict=True)]
+        shown.append(Group(SAY.nearest_universes(), _readable(tidy, frame, pairs)))
+    elif len(frame):
+        pairs = [*frame[_PAIR].drop_duplicates().itertuples(index=False, name=None)]
+        shown.append(Group(SAY.measured_universes(), _readable(tidy, frame, pairs)))
+    rows = decisive(tidy["selective_universes"])
+    return Table(
+        title="Universes of the search",
+        caption=SAY.universes(),
+        frame=frame,
+        columns=["draw", "protocol", *(_head(name) for name in BASELINES), "largest", "weight"],
+        groups=shown,
+        notes=[*without_published(tidy), SAY.searched(**counts(tidy))],
+        keys=[*_PAIR, "quantity"],
+        how="mean over seeds; weight: product of normal densities on the logit scale, normalised",
+        sources=[
+            Source(
+                "selective_universes", rows, columns=lambda name: name not in _WEIGHTS, keys=_DRAW
+            ),
+            Source(
+                "selective_universes",
+                rows,
+                role="all universes, over which weights are normalised",
+                columns=lambda name: name in _WEIGHTS,
+                keys=[],
+            ),
+        ],
+    )
+
+
+def _readable(
+    tidy: SelectiveTidy, frame: pd.DataFrame, pairs: list[tuple[int, str]]
+) -> list[list[str]]:
+    """The published values, and a row a universe and protocol."""
+    given = published(tidy)
+    found = {key: records(part) for key, part in groups(frame, _PAIR)}
+    rows = []
+    if given.notna().all():
+        rows.append(
+            ["published", "", *(format_number(given[name], 4) for name in BASELINES), "", ""]
+        )
+    for pair in pairs[:_SHOWN]:
+        lines = found[pair]
+        means = {line["quantity"]: line["mean"] for line in lines}
+        rows.append(
+            [
+                str(pair[0]),
+                PROTOCOLS(pair[1]),
+                *(format_number(means[name], 4) for name in BASELINES),
+                format_number(lines[0]["largest_difference"]),
+                format_significant(lines[0]["weight"], 2),
+            ]
+        )
+    return rows
+
+
+def _head(quantity: str) -> str:
+    return (
+        quantity.replace("at_", "AT ")
+        .replace("_", " ")
+        .replace("fgsm", "FGSM")
+        .replace("pgd", "PGD")
+    )
