@@ -10,6 +10,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from advlearn.report.style import COLUMN_WIDTH
+from advlearn.studies.selective.paper.search import published, weighted
+from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.search.likelihood import answers, decisive
+from advlearn.studies.selective.search.marginals import marginals, ranges
+from advlearn.studies.selective.search.questions import (
+    BASELINES,
+    MEASURED_TO_THE_END,
+    column_of,
+)
 
 
 class Searched(NamedTuple):
@@ -28,6 +37,53 @@ class Searched(NamedTuple):
     answers: Mapping[str, Sequence[str]]
     published: Mapping[str, float]
     marginals: pd.DataFrame
+
+
+def searched(tidy: SelectiveTidy, most: int = 0) -> Searched | None:
+    """The search of a run; None where no universe has a weight.
+
+    Weights need the published baselines, which are of one data set, and universes that were
+    measured to their ends.
+
+    Args:
+        tidy: the run.
+        most: universes that are wanted at most.
+    """
+    frame, given = tidy["selective_universes"], weighted(tidy)
+    if not given["weight"].any():
+        return None
+    shown = given[np.isfinite(given["log_likelihood"])]
+    shown = shown.sort_values(
+        ["log_likelihood", "universe", "protocol"], ascending=[False, True, True], kind="stable"
+    ).head(most)
+    answered = ranges(answers(frame)).fillna("").loc[shown["universe"]]
+    said = {str(question): list(answered[question]) for question in answered.columns}
+    return Searched(
+        shown["weight"].to_numpy(float),
+        _values(decisive(frame), shown),
+        {**said, "protocol": list(shown["protocol"])},
+        dict(published(tidy)[list(BASELINES)].astype(float)),
+        marginals(frame, given),
+    )
+
+
+def _values(frame: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    frame = frame[frame["status"] == MEASURED_TO_THE_END].set_index("universe")
+    parts = [
+        pd.DataFrame(
+            {
+                "place": place,
+                "quantity": quantity,
+                "value": frame.loc[[universe], column_of(quantity, protocol)].to_numpy(float),
+            }
+        )
+        for place, (universe, protocol) in enumerate(
+            zip(shown["universe"], shown["protocol"], strict=True)
+        )
+        for quantity in BASELINES
+    ]
+    columns = ["place", "quantity", "value"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def without_weights() -> Figure:

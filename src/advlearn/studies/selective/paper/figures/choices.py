@@ -18,12 +18,20 @@ from advlearn.studies.selective.paper.choices import (
     answer_label,
     by_question,
 )
+from advlearn.studies.selective.paper.searched import searched, without_weights
+from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.support.text import shown
 
 _COLUMNS = (("Network", "Training"), ("Attack", "Evaluation"), ("Retraining",))
 _OTHER = "Other"
 _ROW, _HEAD = 0.142, 0.35  # inches a row, inches a panel
 _SIZE = 7.0
+
+
+def draw(tidy: SelectiveTidy) -> Figure:
+    """The weights over all universes of the search."""
+    found = searched(tidy)
+    return weights_of_choices(found.marginals) if found else without_weights()
 
 
 def weights_of_choices(marginals: pd.DataFrame) -> Figure:

@@ -20,7 +20,9 @@ from advlearn.studies.selective.paper.choices import (
     distance,
     in_order,
 )
-from advlearn.studies.selective.paper.searched import Searched
+from advlearn.studies.selective.paper.search import SHARE
+from advlearn.studies.selective.paper.searched import Searched, searched, without_weights
+from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.support.text import shown
 
 MOST = 60
@@ -44,9 +46,13 @@ _PANELS: dict[str, _Quantities] = {
 """Panels of the baselines: quantity, name, colour and mark of each."""
 _HEIGHTS = (0.6, 0.85, 0.85, 1.0)
 _ROW, _HEAD, _SIZE = 0.112, 0.55, 6.5
-SHARE = 0.9
-"""Of the weight: how many universes hold it is said."""
 _STEP = 10  # ranks between two ticks
+
+
+def draw(tidy: SelectiveTidy) -> Figure:
+    """The universes of the search under both protocols."""
+    found = searched(tidy, most=MOST)
+    return specification(found) if found else without_weights()
 
 
 def specification(curve: Searched) -> Figure:
