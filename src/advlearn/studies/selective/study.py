@@ -86,6 +86,8 @@ STUDY = Study(
         "selective_fig1_fgsm": "paper.figures.fig1_fgsm",
         "selective_fig2_pgd": "paper.figures.fig2_pgd",
         "selective_fig3_reduction": "paper.figures.fig3_reduction",
+        "selective_universes": "paper.figures.universes",
+        "selective_choices": "paper.figures.choices",
         "selective_embedding": "paper.figures.embedding",
         "selective_tradeoff": "paper.figures.tradeoff",
         "selective_examples": "paper.figures.examples",
