@@ -2,8 +2,8 @@
 
 Each has ``candidates(problem, tau, generator)`` (:class:`advlearn.problem.Attack`), so that it
 serves both forms of the bilevel problem and the value function. Noise, transfer, genetic and
-one_point see labels only and attack any clustering; smoothed, merge and cut need the derivatives of
-convex clustering.
+one_point see labels only and attack any clustering; smoothed, merge, cut and dual need the
+derivatives of convex clustering.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from advlearn.attacks.clustering.composite import CombinedAttack, FixedDirections
 from advlearn.attacks.clustering.cut import Cut
+from advlearn.attacks.clustering.dual import Dual
 from advlearn.attacks.clustering.genetic import Genetic
 from advlearn.attacks.clustering.merge import Merge
 from advlearn.attacks.clustering.noise import Noise
@@ -29,6 +30,7 @@ ATTACKS: Mapping[str, Callable[..., Attack]] = {
     "smoothed": Smoothed,
     "merge": Merge,
     "cut": Cut,
+    "dual": Dual,
     "transfer": Transfer,
     "genetic": Genetic,
     "one_point": OnePoint,

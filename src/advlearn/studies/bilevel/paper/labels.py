@@ -40,6 +40,7 @@ METHODS = Labels(
     {
         "merge": "merge",
         "cut": "cut",
+        "dual": "dual",
         "transfer": "transfer",
         "smoothed": "smoothed",
         "genetic": "genetic",

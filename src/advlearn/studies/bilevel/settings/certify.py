@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from advlearn.studies.bilevel.settings.study import BilevelSettings
 
 _Method = Literal["sun_toh_yuan", "electrical", "exact_directions"]
-_Attack = Literal["merge", "cut", "noise", "smoothed", "transfer"]
+_Attack = Literal["merge", "cut", "dual", "noise", "smoothed", "transfer"]
 
 
 class DefenceSettings(Settings):
@@ -47,7 +47,8 @@ class CertifySettings(Settings):
         10, ge=2, le=1000, description="gammas with more clusters than this are left out"
     )
     attacks: Annotated[tuple[_Attack, ...], EachOnce] = Field(
-        ("merge", "cut", "noise"), description="attacks on the certified clusterings"
+        ("merge", "cut", "dual", "noise"),
+        description="attacks on the certified clusterings",
     )
     rounds: int = Field(8, ge=1, le=1000, description="most radii that an attack is tried at")
     tolerance: float = Field(
