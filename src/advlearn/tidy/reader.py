@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -124,6 +124,8 @@ class Tidy:
         packed = path.with_name(f"{path.name}.gz")
         if packed.is_file() and not path.is_file():
             path = packed
+        if schema.late and not path.is_file() and not self._checksum(path):
+            return pd.DataFrame(columns=list(schema.columns))
         self._check_sum(path)
         self._open(path)
         frame = self._csv(path, schema)
@@ -168,11 +170,15 @@ class Tidy:
     def _check_sum(self, path: Path) -> None:
         """A table whose end is missing may still be a table: only its checksum tells."""
         # A table that is packed has a checksum inside, and one made by hand has none to compare.
-        if path.is_file() and (self.folder / self.schema.record).is_file():
-            files: dict[str, Any] = getattr(self.described(self.schema.described), "files", {})
-            expected = files.get(path.name)
-            if expected:
-                check_sha256(path, expected, self.collect)
+        if path.is_file() and (expected := self._checksum(path)):
+            check_sha256(path, expected, self.collect)
+
+    def _checksum(self, path: Path) -> str:
+        """What the record says of a file; empty where there is no record, or none of the file."""
+        if not (self.folder / self.schema.record).is_file():
+            return ""
+        files: dict[str, str] = getattr(self.described(self.schema.described), "files", {})
+        return files.get(path.name, "")
 
     def _settings(self, path: Path) -> Settings:
         if not path.is_file():

@@ -76,6 +76,7 @@ class TableSchema:
         once: which rows must not share their key; all by default.
         check: refuses what columns alone do not show: (table, path) -> nothing, or `UserError`.
         optional: columns that an older file may lack.
+        late: whether an older folder may lack the file, which then reads as one without rows.
     """
 
     columns: Mapping[str, Column]
@@ -85,6 +86,7 @@ class TableSchema:
     once: Callable[[pd.DataFrame], pd.Series] | None = None
     check: Callable[[pd.DataFrame, Path], None] | None = None
     optional: Sequence[str] = ()
+    late: bool = False
 
     @property
     def dtypes(self) -> dict[str, type]:

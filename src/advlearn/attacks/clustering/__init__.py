@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from advlearn.attacks.clustering.composite import CombinedAttack, FixedDirections
+from advlearn.attacks.clustering.composite import CombinedAttack, FixedDirections, HandedOver
 from advlearn.attacks.clustering.cut import Cut
 from advlearn.attacks.clustering.dual import Dual
 from advlearn.attacks.clustering.genetic import Genetic
@@ -23,7 +23,7 @@ from advlearn.attacks.clustering.transfer import Transfer
 from advlearn.problem import Attack
 from advlearn.support.errors import UserError, unknown_name
 
-__all__ = ["ATTACKS", "CombinedAttack", "FixedDirections", "build"]
+__all__ = ["ATTACKS", "CombinedAttack", "FixedDirections", "HandedOver", "build"]
 
 ATTACKS: Mapping[str, Callable[..., Attack]] = {
     "noise": Noise,

@@ -26,6 +26,7 @@ WEIGHTS = Labels(
         "unit": "unit weights",
         "gaussian": "Gaussian weights",
         "knn": "k-NN Gaussian weights",
+        "rebuilt": "all rebuilt",
     }
 )
 BOUNDS = Labels(

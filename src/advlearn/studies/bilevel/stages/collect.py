@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import WEIGHTS
 from advlearn.studies.bilevel.settings.study import BilevelCollectJob
+from advlearn.studies.bilevel.stages.clusterings import REBUILT, WORST
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import choices_table
 from advlearn.support.io import read_csv, write_csv, write_json
@@ -127,6 +129,7 @@ class Gatherer:
         checks = {
             "intervals": self._check_intervals,
             "sandwich": self._check_sandwich,
+            "trials": self._check_trials,
             "calmness": self._check_calmness,
             "defence": self._check_defence,
         }
@@ -198,9 +201,25 @@ class Gatherer:
             "attacked": certify.attacks,
             "unchanged": certify.attacks,
         }
+        anew = frame["weights"] == REBUILT
         for kind, methods in kinds.items():
             part = frame[frame["kind"] == kind]
-            check_rows(path, part, gamma=gammas, weights=WEIGHTS, method=methods)
+            check_rows(path, part[~anew], gamma=gammas, weights=WEIGHTS, method=methods)
+            if certify.rebuilt and kind != "certified":
+                gamma = [self.paths[name].gamma]
+                check_rows(path, part[anew], gamma=gamma, weights=[REBUILT], method=methods)
+
+    def _check_trials(self, path: Path, frame: pd.DataFrame, name: str) -> None:
+        certify = self.study.certify
+        methods = {*certify.attacks, "noise"}
+        sizes = read_csv(self.files.path("sandwich", dataset=name))
+        sizes = sizes[sizes["kind"] == "certified"].groupby(["gamma", "weights"])["epsilon"].max()
+        for (gamma, weights), size in sizes.items():
+            here = (frame["gamma"] == gamma) & (frame["weights"] == weights)
+            part = frame[here & (frame["method"] != WORST)]
+            # Where nothing is certified nothing is tried.
+            shares = certify.shares if 0 < size < math.inf else ()
+            check_rows(path, part, share=shares, method=sorted(methods))
 
     def _check_calmness(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         directions = sorted({"noise", "merge", *frame["direction"]})
