@@ -100,7 +100,6 @@ def write_bilevel(
         rows = tables[name.removeprefix("bilevel_")]
         frame = pd.DataFrame(rows, columns=None if rows else list(schema.columns))
         write_csv(folder / f"{name}.csv", schema.written(frame))
-    files = sha256_of_all(sorted(folder.glob("bilevel_*.csv")))
     write_json(
         folder / "bilevel_study.json",
         {
@@ -112,7 +111,7 @@ def write_bilevel(
             },
             "settings": {"neighbours": 10, "phi": 0.5},
             "versions": {"python": "3.11"},
-            "files": files,
+            "files": sha256_of_all(sorted(folder.glob("bilevel_*.csv"))),
         },
     )
     return folder
@@ -216,14 +215,11 @@ def _sandwich(
 
 def _trials(datasets: Sequence[str], weights: Sequence[str]) -> list[dict[str, Any]]:
     return [
-        {
-            "dataset": name, "weights": kind, "gamma": gamma, "share": share, "method": method,
-            "seed": 0, "radius": radius(gamma, kind), "tries": 20, "changed": 0, "largest": share,
-        }
+        {"dataset": name, "weights": kind, "gamma": gamma, "share": share, "method": method,
+         "seed": 0, "radius": radius(gamma, kind), "tries": 20, "changed": 0, "largest": share}
         for name, kind, gamma in product(datasets, weights, _gammas())
+        for share, method in product((0.5, 0.999), ("merge", "noise", "worst"))
         if radius(gamma, kind) > 0
-        for share in (0.5, 0.999)
-        for method in ("merge", "noise", "worst")
     ]  # fmt: skip
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
 
@@ -12,25 +10,11 @@ from advlearn.attacks.clustering.bracket import smallest_change
 from advlearn.budgets.points import PerPoint
 from advlearn.certificates import exact_radius, radius
 from advlearn.deviations.partitions import matching_error
-from advlearn.learners.convex import Graph, gaussian_graph, knn_graph, solve
+from advlearn.learners.convex import Graph, gaussian_graph, solve
 from advlearn.learners.partitioners import ConvexPartitioner
 from advlearn.problem import BilevelProblem
 from advlearn.support.errors import UserError
-
-
-@cache
-def line(seed: int) -> tuple[np.ndarray, np.ndarray, Graph, float]:
-    """Points on a line and a gamma with two to four clusters."""
-    generator = np.random.default_rng(seed)
-    centres = np.cumsum(generator.uniform(1.5, 3.0, size=3))
-    points = (centres[np.arange(12) % 3] + 0.4 * generator.standard_normal(12))[:, None]
-    graph = gaussian_graph(points, 0.3) if seed % 2 else knn_graph(points, 5, 0.3)
-    for gamma in np.geomspace(3.0, 0.01, 30):
-        found = solve(points, graph, float(gamma), tol=1e-11)
-        if 2 <= len(found.centroids) <= 4 and np.bincount(found.labels).max() > 2:
-            return points, found.labels, graph, float(gamma)
-    raise AssertionError("no gamma gives a few clusters")
-
+from tests.helpers.point_sets import line
 
 SEEDS = range(8)
 
@@ -41,7 +25,7 @@ def test_every_certificate_is_at_most_the_exact_radius(seed: int) -> None:
     exact = exact_radius(points, labels, graph, gamma)
     assert exact.value > 0
     for method in ("sun_toh_yuan", "electrical", "exact_directions"):
-        proved = radius(points, labels, graph, gamma, method=method)  # type: ignore[arg-type]
+        proved = radius(points, labels, graph, gamma, method=method)
         assert proved.value <= exact.value * (1 + 1e-9)
 
 

@@ -161,7 +161,10 @@ def _slope(view: WhiteBoxView, potential: np.ndarray, load: float) -> np.ndarray
     if view.learner.weights == "fixed":
         return slope
     direct = -gamma * np.where(crossing, parallel, load * lengths(differences))
-    return slope + through_weights(view.points, graph, view.learner.phi, found.weights + direct)
+    followed: np.ndarray = slope + through_weights(
+        view.points, graph, view.learner.phi, found.weights + direct
+    )
+    return followed
 
 
 def _kept(clean: WhiteBoxView, points: np.ndarray) -> WhiteBoxView | None:

@@ -80,7 +80,7 @@ def test_no_direction_of_a_fine_grid_splits_three_points_sooner(seed: int) -> No
 def test_it_needs_no_more_than_cut(budget: PointBudget) -> None:
     points = blobs((9, 8), 2, 4.0, 0.6, seed=2)
     for weights in ("fixed", "recomputed"):
-        learner = convex(points, 0.6, 0.2, weights)  # type: ignore[arg-type]
+        learner = convex(points, 0.6, 0.2, weights)
         problem = BilevelProblem(points, budget, matching_error, learner)
         dual, cut = smallest(problem, "dual", 9.0), smallest(problem, "cut", 9.0)
         assert dual <= 1.02 * cut

@@ -10,10 +10,8 @@ import pandas as pd
 from advlearn.report.frames import groups, ordered
 from advlearn.studies.bilevel.paper.labels import DATASETS
 from advlearn.studies.bilevel.schema import BilevelTidy
+from advlearn.studies.bilevel.settings.certify import REBUILT
 from advlearn.studies.bilevel.settings.path import PathSettings
-
-REBUILT = "rebuilt"
-"""Weights of the victim who takes graph, scale and gamma anew from the perturbed points."""
 
 
 def sandwich(tidy: BilevelTidy) -> pd.DataFrame:

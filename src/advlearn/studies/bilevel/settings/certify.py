@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
     from advlearn.studies.bilevel.settings.study import BilevelSettings
 
+REBUILT = "rebuilt"
+"""Kind of weights of the victim who takes graph, scale and gamma anew."""
+WORST = "worst"
+"""Method of tries along the perturbations of the smallest attacks."""
 _Method = Literal["sun_toh_yuan", "electrical", "exact_directions"]
 _Attack = Literal["merge", "cut", "dual", "noise", "smoothed", "transfer"]
 

@@ -31,10 +31,10 @@ from advlearn.learners.convex import (
     solve,
     unit_graph,
 )
+from advlearn.studies.bilevel.clusterings import TOLERANCE, Clusterings
+from advlearn.studies.bilevel.sandwich import SANDWICH_COLUMNS, TRIAL_COLUMNS, Sandwich
 from advlearn.studies.bilevel.settings.attack import WEIGHTS, Weights
 from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
-from advlearn.studies.bilevel.stages.clusterings import TOLERANCE, Clusterings
-from advlearn.studies.bilevel.stages.sandwich import SANDWICH_COLUMNS, TRIAL_COLUMNS, Sandwich
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress

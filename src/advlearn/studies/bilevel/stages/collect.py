@@ -17,8 +17,8 @@ from advlearn.deviations.moves import moved_points
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import WEIGHTS
+from advlearn.studies.bilevel.settings.certify import REBUILT, WORST
 from advlearn.studies.bilevel.settings.study import BilevelCollectJob
-from advlearn.studies.bilevel.stages.clusterings import REBUILT, WORST
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import choices_table
 from advlearn.support.io import read_csv, write_csv, write_json
@@ -201,20 +201,23 @@ class Gatherer:
             "attacked": certify.attacks,
             "unchanged": certify.attacks,
         }
-        anew = frame["weights"] == REBUILT
         for kind, methods in kinds.items():
             part = frame[frame["kind"] == kind]
-            check_rows(path, part[~anew], gamma=gammas, weights=WEIGHTS, method=methods)
+            frozen = part[part["weights"] != REBUILT]
+            check_rows(path, frozen, gamma=gammas, weights=WEIGHTS, method=methods)
             if certify.rebuilt and kind != "certified":
                 gamma = [self.paths[name].gamma]
-                check_rows(path, part[anew], gamma=gamma, weights=[REBUILT], method=methods)
+                anew = part[part["weights"] == REBUILT]
+                check_rows(path, anew, gamma=gamma, weights=[REBUILT], method=methods)
 
     def _check_trials(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         certify = self.study.certify
         methods = {*certify.attacks, "noise"}
         sizes = read_csv(self.files.path("sandwich", dataset=name))
-        sizes = sizes[sizes["kind"] == "certified"].groupby(["gamma", "weights"])["epsilon"].max()
-        for (gamma, weights), size in sizes.items():
+        sizes = sizes[sizes["kind"] == "certified"]
+        largest = sizes.sort_values("epsilon").drop_duplicates(["gamma", "weights"], keep="last")
+        cells = zip(largest["gamma"], largest["weights"], largest["epsilon"], strict=True)
+        for gamma, weights, size in cells:
             here = (frame["gamma"] == gamma) & (frame["weights"] == weights)
             part = frame[here & (frame["method"] != WORST)]
             # Where nothing is certified nothing is tried.

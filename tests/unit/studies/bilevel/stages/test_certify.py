@@ -12,10 +12,10 @@ from advlearn.certificates.safest import Clustering
 from advlearn.data.clusterpath import read_clusterpath
 from advlearn.data.point_sets import make_points, read_points, save_points
 from advlearn.settings.points import BlobsSettings
+from advlearn.studies.bilevel.sandwich import Rebuilder, Sandwich
 from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
 from advlearn.studies.bilevel.stages.certify import bilevel_certify
-from advlearn.studies.bilevel.stages.sandwich import Rebuilder, Sandwich
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from tests.helpers.bilevel_stages import CERTIFY_JOB
@@ -65,8 +65,8 @@ def test_attacks_below_the_radius_are_counted_and_change_nothing(
     assert (frame["tries"] > 0).all()
     assert frame["largest"].max() == pytest.approx(0.999)
     assert (frame["largest"] <= frame["share"] * (1 + 1e-9)).all()
-    proved = tables["sandwich"].query("kind == 'certified'")
-    proved = proved.groupby(["weights", "gamma"])["epsilon"].max()
+    certified = tables["sandwich"].query("kind == 'certified'")
+    proved = certified.groupby(["weights", "gamma"])["epsilon"].max()
     tried = frame.groupby(["weights", "gamma"])["radius"].first()
     assert tried.to_dict() == proved[proved > 0].to_dict()
     for _, part in frame.groupby(["weights", "gamma", "share"]):

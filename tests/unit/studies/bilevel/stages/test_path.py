@@ -10,8 +10,9 @@ from sklearn.metrics import adjusted_rand_score
 from advlearn.data.point_sets import read_points
 from advlearn.learners.convex import Graph, solve
 from advlearn.settings.points import BlobsSettings, CsvSettings
+from advlearn.studies.bilevel.partitions import choose, sizes_of
 from advlearn.studies.bilevel.settings.path import GraphSettings, PathSettings
-from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS, choose, sizes_of
+from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz
 from tests.helpers.bilevel_stages import follow_path, path_job

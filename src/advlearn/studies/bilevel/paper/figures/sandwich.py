@@ -12,8 +12,9 @@ from matplotlib.patches import Patch
 from advlearn.report.labels import BLUE, GREY, ORANGE, VERMILION
 from advlearn.report.panels import annotate, grid, label_sides, legend, log_axes, log_span
 from advlearn.studies.bilevel.paper.labels import DATASETS, WEIGHTS
-from advlearn.studies.bilevel.paper.sandwich import REBUILT, sandwich
+from advlearn.studies.bilevel.paper.sandwich import sandwich
 from advlearn.studies.bilevel.schema import BilevelTidy
+from advlearn.studies.bilevel.settings.certify import REBUILT
 
 _BETWEEN = 0.35
 

@@ -19,10 +19,10 @@ from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex import Solution, knn_graph, solve
 from advlearn.learners.partitioners import ConvexPartitioner
 from advlearn.problem import Attack, BilevelProblem
+from advlearn.studies.bilevel.clusterings import TOLERANCE, Clusterings
+from advlearn.studies.bilevel.partitions import choose
 from advlearn.studies.bilevel.settings.attack import WEIGHTS, Weights
-from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
-from advlearn.studies.bilevel.stages.clusterings import REBUILT, TOLERANCE, WORST, Clusterings
-from advlearn.studies.bilevel.stages.path import choose
+from advlearn.studies.bilevel.settings.certify import REBUILT, WORST, BilevelCertifyJob
 from advlearn.support.seeds import derive_seed
 
 SANDWICH_COLUMNS = "dataset weights gamma seed kind method epsilon".split()
@@ -68,7 +68,7 @@ class Sandwich(Clusterings):
         best = max(certified.values())
         largest = self._largest(best)
         problem = self._problem(clustering, weights, largest)
-        found = {
+        found: dict[str, Bracket] = {
             method: self._smallest(problem, _build(method), best, largest)
             for method in certify.attacks
         }
@@ -91,7 +91,7 @@ class Sandwich(Clusterings):
         if not 0 < certified < math.inf:
             return []
         certify = self.job.certify
-        attacks = {method: _build(method) for method in certify.attacks}
+        attacks: dict[str, Attack] = {method: _build(method) for method in certify.attacks}
         attacks["noise"] = build_attack("noise", draws=certify.draws)
         worst = [each.perturbation for each in found.values() if each.perturbation is not None]
         if worst:
@@ -121,7 +121,7 @@ class Sandwich(Clusterings):
         problem: Problem = BilevelProblem(
             self.points, PerPoint(largest), DEVIATIONS["delta"], victim
         )
-        found = {
+        found: dict[str, Bracket] = {
             method: self._smallest(problem, HandedOver(_build(method), known), 0.0, largest)
             for method in self.job.certify.attacks
         }

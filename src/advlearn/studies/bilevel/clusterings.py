@@ -16,10 +16,6 @@ from advlearn.support.checkpoint import Checkpoint
 
 TOLERANCE = 1e-10
 """Relative duality gap of every solution."""
-REBUILT = "rebuilt"
-"""Kind of weights of the victim who takes graph, scale and gamma anew."""
-WORST = "worst"
-"""Tries along the perturbations of the smallest attacks."""
 
 
 class Clusterings:
