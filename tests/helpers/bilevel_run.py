@@ -79,6 +79,7 @@ def write_bilevel(
         "trajectories": _trajectories(drawn),
         "intervals": _intervals(datasets),
         "sandwich": _sandwich(datasets, weights, seeds, methods),
+        "trials": _trials(datasets, weights),
         "attacks": _attacks(datasets, weights, seeds, methods),
         "staircase": _staircase(datasets, seeds),
         "calmness": _calmness(datasets, weights, seeds),
@@ -99,7 +100,6 @@ def write_bilevel(
         rows = tables[name.removeprefix("bilevel_")]
         frame = pd.DataFrame(rows, columns=None if rows else list(schema.columns))
         write_csv(folder / f"{name}.csv", schema.written(frame))
-    files = sha256_of_all(sorted(folder.glob("bilevel_*.csv")))
     write_json(
         folder / "bilevel_study.json",
         {
@@ -111,7 +111,7 @@ def write_bilevel(
             },
             "settings": {"neighbours": 10, "phi": 0.5},
             "versions": {"python": "3.11"},
-            "files": files,
+            "files": sha256_of_all(sorted(folder.glob("bilevel_*.csv"))),
         },
     )
     return folder
@@ -125,12 +125,13 @@ def _path(datasets: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for name in datasets:
         n, _, classes = SIZES[name]
-        for gamma in np.geomspace(0.05, 20, 18):
-            count = round(n * (1 - gamma)) if gamma < 0.8 else classes
+        for gamma in np.geomspace(0.05, 20, 17):
+            count = round(n * (1 - gamma)) // 3 if gamma < 0.8 else classes
             count = 1 if gamma > 5 else max(count, classes)
             rows.append(
                 {
                     "dataset": name, "gamma": gamma, "n_clusters": count,
+                    "sizes": "+".join([str(n - 2 * (count - 1)), *["2"] * (count - 1)]),
                     "ari_truth": 0.8 if count == classes else 0.1, "gap": 1e-9,
                     "certified": True, "chosen": bool(0.8 < gamma < 1.1), "seconds": 0.2,
                 }
@@ -210,6 +211,16 @@ def _sandwich(
                      "epsilon": 0.999 * value}
                 )  # fmt: skip
     return rows
+
+
+def _trials(datasets: Sequence[str], weights: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"dataset": name, "weights": kind, "gamma": gamma, "share": share, "method": method,
+         "seed": 0, "radius": radius(gamma, kind), "tries": 20, "changed": 0, "largest": share}
+        for name, kind, gamma in product(datasets, weights, _gammas())
+        for share, method in product((0.5, 0.999), ("merge", "noise", "worst"))
+        if radius(gamma, kind) > 0
+    ]  # fmt: skip
 
 
 def _attacks(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
-from advlearn.learners.convex import Graph, gaussian_graph
+from advlearn.learners.convex import Graph, gaussian_graph, knn_graph, solve
 from advlearn.learners.partitioners import ConvexPartitioner, Weights
 
 
@@ -27,3 +29,17 @@ def convex(
 ) -> ConvexPartitioner:
     graph: Graph = gaussian_graph(points, phi)
     return ConvexPartitioner(graph, gamma, weights, phi)
+
+
+@cache
+def line(seed: int) -> tuple[np.ndarray, np.ndarray, Graph, float]:
+    """Points on a line and a gamma with two to four clusters."""
+    generator = np.random.default_rng(seed)
+    centres = np.cumsum(generator.uniform(1.5, 3.0, size=3))
+    points = (centres[np.arange(12) % 3] + 0.4 * generator.standard_normal(12))[:, None]
+    graph = gaussian_graph(points, 0.3) if seed % 2 else knn_graph(points, 5, 0.3)
+    for gamma in np.geomspace(3.0, 0.01, 30):
+        found = solve(points, graph, float(gamma), tol=1e-11)
+        if 2 <= len(found.centroids) <= 4 and np.bincount(found.labels).max() > 2:
+            return points, found.labels, graph, float(gamma)
+    raise AssertionError("no gamma gives a few clusters")

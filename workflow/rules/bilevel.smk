@@ -68,6 +68,7 @@ rule bilevel_certify:
     output:
         intervals="<run>/bilevel/certify/{dataset}/interval.csv",
         sandwich="<run>/bilevel/certify/{dataset}/sandwich.csv",
+        trials="<run>/bilevel/certify/{dataset}/trials.csv",
         calmness="<run>/bilevel/certify/{dataset}/calmness.csv",
         defence="<run>/bilevel/certify/{dataset}/defence.csv",
     log:
@@ -140,6 +141,7 @@ rule bilevel_collect:
         trajectories="<run>/tidy/bilevel_trajectories.csv",
         intervals="<run>/tidy/bilevel_intervals.csv",
         sandwich="<run>/tidy/bilevel_sandwich.csv",
+        trials="<run>/tidy/bilevel_trials.csv",
         attacks="<run>/tidy/bilevel_attacks.csv",
         staircase="<run>/tidy/bilevel_staircase.csv",
         calmness="<run>/tidy/bilevel_calmness.csv",

@@ -9,11 +9,13 @@ docs/studies/bilevel-certificates.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from advlearn.certificates.blocks import Blocks
 from advlearn.certificates.reach import Reach
+from advlearn.certificates.response import LARGEST, Response
 from advlearn.learners.convex import certify_partition
 
 _ROUNDS = 6
@@ -41,6 +43,21 @@ class SolvedCentroids:
     directions: np.ndarray
     between: np.ndarray
     residual: np.ndarray
+
+    @cached_property
+    def response(self) -> Response | None:
+        """The derivative of the centroids; none where they have too many coordinates."""
+        if self.centroids.size > LARGEST:
+            return None
+        a, b = self.blocks.pairs.T
+        return Response(
+            self.blocks,
+            self.gamma,
+            self.distances,
+            self.directions,
+            self.between[a, b],
+            self.residual,
+        )
 
     def forces(self, pulls: np.ndarray) -> np.ndarray:
         """Pull gamma sum_b w_i^b z^ab on each point i of cluster a, (n, d)."""
@@ -116,7 +133,13 @@ def turns(
         + gamma * np.sqrt((change.sum(axis=1) ** 2 / sizes).sum())
     )
     t = moved * np.sqrt(shares)
+    response = centres.response
+    moves = response and response.moves(reach, radius, change[a, b], high[a, b], t)
+    if moves:
+        t = np.minimum(t, moves.moved)
     x = _chord(t, r)
+    if moves:
+        x = np.minimum(x, moves.turned)
     # Monotonicity: gamma W' (r + r') |z' - z|^2 / 2 is at most |moved|^2 / 4.
     stiff = 2.0 * gamma * low[a, b] * (r + np.maximum(r - t, 0.0))
     with np.errstate(divide="ignore"):
@@ -135,6 +158,8 @@ def turns(
         x = np.minimum(x, _chord(moved_pair, whole))
     turn[a, b] = turn[b, a] = x
     apart = np.maximum(r - t, r - moved_pair - gamma * change[a, b] * shares)
+    if moves:
+        apart = np.maximum(apart, moves.apart)
     return Turns(turn, apart)
 
 

@@ -8,11 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from advlearn.certificates import electrical_interval, radius
+from advlearn.certificates import electrical_interval, radius, sun_toh_yuan_interval
 from advlearn.certificates.blocks import blocks
 from advlearn.certificates.reach import reach
 from advlearn.certificates.turning import solve_centroids, turns
-from advlearn.learners.convex import Graph, gaussian_graph, knn_graph, solve, unit_graph
+from advlearn.learners.convex import (
+    Graph,
+    certify_partition,
+    gaussian_graph,
+    knn_graph,
+    solve,
+    unit_graph,
+)
 from advlearn.support.errors import UserError
 from tests.helpers.certificates import BUDGETS, METHODS, MODES, SHORT, blobs, campaign
 
@@ -241,3 +248,23 @@ def test_a_huge_change_of_one_weight_hides_no_other(generator: np.random.Generat
     calm = turns(solved, reach(cut, "per_point"), 0.1, solved.between, solved.between)
     assert (found.turn >= calm.turn).all()
     assert (found.apart <= calm.apart).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_cluster_that_its_own_edges_do_not_connect_is_no_cluster(method: Any) -> None:
+    """Proposition 1 without it: the empty flow would carry the demand, which is 0."""
+    points = np.array([[0.0], [0.0], [4.0], [4.0]])
+    # Points 0 and 1 are at one place, and joined through the other cluster only.
+    graph = Graph.from_edges(4, np.array([[0, 2], [1, 2], [0, 3], [1, 3], [2, 3]]), np.ones(5))
+    labels, gamma = np.array([0, 0, 1, 1]), 0.3
+    found = solve(points, graph, gamma, tol=1e-10)
+    assert np.ptp(found.points_hat[:2]) < 1e-9
+    assert found.labels.tolist() == [0, 1, 2, 2]
+    refused = certify_partition(points, graph, gamma, labels)
+    assert (refused.valid, refused.refuted) == (False, True)
+    assert radius(points, labels, graph, gamma, method=method).value == 0
+    assert electrical_interval(points, labels, graph).low == math.inf
+    assert sun_toh_yuan_interval(points, labels, graph).low == math.inf
+    joined = Graph.from_edges(4, np.vstack([graph.edges, [[0, 1]]]), np.ones(6))
+    assert certify_partition(points, joined, gamma, labels).valid
+    assert radius(points, labels, joined, gamma, method=method).value > 0

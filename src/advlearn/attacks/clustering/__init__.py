@@ -2,8 +2,8 @@
 
 Each has ``candidates(problem, tau, generator)`` (:class:`advlearn.problem.Attack`), so that it
 serves both forms of the bilevel problem and the value function. Noise, transfer, genetic and
-one_point see labels only and attack any clustering; smoothed, merge and cut need the derivatives of
-convex clustering.
+one_point see labels only and attack any clustering; smoothed, merge, cut and dual need the
+derivatives of convex clustering.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from advlearn.attacks.clustering.composite import CombinedAttack, FixedDirections
+from advlearn.attacks.clustering.composite import CombinedAttack, FixedDirections, HandedOver
 from advlearn.attacks.clustering.cut import Cut
+from advlearn.attacks.clustering.dual import Dual
 from advlearn.attacks.clustering.genetic import Genetic
 from advlearn.attacks.clustering.merge import Merge
 from advlearn.attacks.clustering.noise import Noise
@@ -22,13 +23,14 @@ from advlearn.attacks.clustering.transfer import Transfer
 from advlearn.problem import Attack
 from advlearn.support.errors import UserError, unknown_name
 
-__all__ = ["ATTACKS", "CombinedAttack", "FixedDirections", "build"]
+__all__ = ["ATTACKS", "CombinedAttack", "FixedDirections", "HandedOver", "build"]
 
 ATTACKS: Mapping[str, Callable[..., Attack]] = {
     "noise": Noise,
     "smoothed": Smoothed,
     "merge": Merge,
     "cut": Cut,
+    "dual": Dual,
     "transfer": Transfer,
     "genetic": Genetic,
     "one_point": OnePoint,

@@ -24,10 +24,12 @@ class Bracket(NamedTuple):
     Attributes:
         changed: smallest size at which the partition changed; none where it never did.
         unchanged: largest radius below that at which it did not change; 0 if there is none.
+        perturbation: E of size ``changed``; none where there is none.
     """
 
     changed: float | None
     unchanged: float
+    perturbation: np.ndarray | None
 
 
 def smallest_change(
@@ -56,14 +58,15 @@ def smallest_change(
         seed: decides the attack's generators.
     """
     below, above = 0.0, math.inf
+    best: np.ndarray | None = None
     step = 1 + tolerance
     tau = certified * step if 0 < certified * step < largest else _FIRST * largest
     for _ in range(rounds):
-        size = _first_change(problem, attack, tau, seed)
-        if size is None:
+        found = _first_change(problem, attack, tau, seed)
+        if found is None:
             below = max(below, tau)
-        else:
-            above = min(above, size)
+        elif (size := problem.budget.size(found)) < above:
+            above, best = size, found
         if above <= max(below, certified) * step or below >= largest:
             break
         if math.isinf(above):
@@ -71,13 +74,13 @@ def smallest_change(
         else:
             known = max(below, certified)
             tau = math.sqrt(known * above) if known > 0 else above / 4
-    return Bracket(above if math.isfinite(above) else None, min(below, above))
+    return Bracket(above if best is not None else None, min(below, above), best)
 
 
-def _first_change(problem: Problem, attack: Attack, tau: float, seed: int) -> float | None:
-    """Size of the first candidate that changes the partition, none if none does."""
+def _first_change(problem: Problem, attack: Attack, tau: float, seed: int) -> np.ndarray | None:
+    """The first candidate that changes the partition, none if none does."""
     generator = np.random.default_rng(derive_seed(seed, "certify", tau))
     for perturbation in attack.candidates(problem, tau, generator):
         if problem.effect(perturbation) > 0:
-            return problem.budget.size(perturbation)
+            return np.array(perturbation)
     return None

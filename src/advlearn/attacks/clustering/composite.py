@@ -1,4 +1,4 @@
-"""Attacks made of parts: fixed directions, and several attacks as one."""
+"""Attacks made of parts: fixed directions, several attacks as one, and one on another victim."""
 
 from __future__ import annotations
 
@@ -44,3 +44,22 @@ class CombinedAttack:
         """Those of each attack, in the given order."""
         for attack in self.attacks:
             yield from attack.candidates(problem, tau, generator)
+
+
+@dataclass(frozen=True, eq=False)
+class HandedOver:
+    """What an attack proposes on a problem whose learner it knows, tried on another learner.
+
+    Args:
+        attack: proposes.
+        known: the problem that it is asked about, of the same data and kind of budget.
+    """
+
+    attack: Attack
+    known: Problem
+
+    def candidates(
+        self, problem: Problem, tau: float, generator: np.random.Generator
+    ) -> Iterator[np.ndarray]:
+        """Those of the attack on the known problem."""
+        yield from self.attack.candidates(self.known, tau, generator)

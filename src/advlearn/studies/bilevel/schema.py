@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -25,11 +26,15 @@ class BilevelRecord(Settings):
     files: dict[str, str] = Field(default_factory=dict)
 
 
-def _table(stage: str, names: str, *, rows: bool = True) -> TableSchema:
+def _table(
+    stage: str, names: str, *, rows: bool = True, optional: Sequence[str] = (), late: bool = False
+) -> TableSchema:
     """A table by its columns; those before the bar name a row."""
     named = [text.partition(":")[0] for text in names.partition("|")[0].split()]
     told = columns(names.replace("|", " "))
-    return TableSchema(told, stage=f"bilevel_{stage}", key=named, rows=rows)
+    return TableSchema(
+        told, stage=f"bilevel_{stage}", key=named, rows=rows, optional=optional, late=late
+    )
 
 
 SCHEMA = StudySchema(
@@ -61,8 +66,9 @@ SCHEMA = StudySchema(
         # The clusterpath: one row a data set and gamma.
         "bilevel_path": _table(
             "path",
-            "dataset:text gamma:>=0 | n_clusters:>=1 ari_truth:corr gap certified:flag chosen:flag"
-            " seconds",
+            "dataset:text gamma:>=0 | n_clusters:>=1 sizes:text ari_truth:corr gap certified:flag"
+            " chosen:flag seconds",
+            optional=("sizes",),
         ),
         # Where every point is along the clusterpath, for the data sets with trajectories.
         "bilevel_trajectories": _table(
@@ -71,6 +77,14 @@ SCHEMA = StudySchema(
         # Certified and true intervals of gamma.
         "bilevel_intervals": _table(
             "certify", "dataset:text weights:text n d n_clusters bound:text | low:>=0 high:>=0"
+        ),
+        # Perturbations tried below the certified radius, and how many changed the partition.
+        "bilevel_trials": _table(
+            "certify",
+            "dataset:text weights:text gamma share:share method:text seed | radius:>=0"
+            " tries:>=0 changed:>=0 largest:>=0",
+            rows=False,
+            required=False,
         ),
         # Certified and attacked sizes.
         "bilevel_sandwich": _table(

@@ -47,8 +47,11 @@ def test_the_ends_close_in_on_the_first_change(
     assert found.changed is not None
     assert found.unchanged < FIRST_CHANGE <= found.changed
     assert found.changed <= 1.01 * max(found.unchanged, certified)
+    assert found.perturbation is not None
+    assert problem.budget.size(found.perturbation) == found.changed
+    assert problem.effect(found.perturbation) > 0
 
 
 def test_no_change_up_to_the_largest_radius(problem: BilevelProblem[np.ndarray]) -> None:
     found = smallest_change(problem, Rightwards(), 0.1, 0.3, rounds=40, tolerance=0.01, seed=0)
-    assert found == (None, 0.3)
+    assert found == (None, 0.3, None)

@@ -26,6 +26,7 @@ WEIGHTS = Labels(
         "unit": "unit weights",
         "gaussian": "Gaussian weights",
         "knn": "k-NN Gaussian weights",
+        "rebuilt": "all rebuilt",
     }
 )
 BOUNDS = Labels(
@@ -40,6 +41,7 @@ METHODS = Labels(
     {
         "merge": "merge",
         "cut": "cut",
+        "dual": "dual",
         "transfer": "transfer",
         "smoothed": "smoothed",
         "genetic": "genetic",

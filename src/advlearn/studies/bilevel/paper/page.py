@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from advlearn.report.frames import records
-from advlearn.report.numbers import ABSENT, format_significant
+from advlearn.report.numbers import ABSENT, format_number, format_significant
 from advlearn.report.page import Page, Rows
 from advlearn.report.sections import choices_section, record_section
 from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
-from advlearn.studies.bilevel.paper.sandwich import at_attacked_gamma, sandwich
+from advlearn.studies.bilevel.paper.sandwich import at_attacked_gamma, described
 from advlearn.studies.bilevel.paper.verdict import sentences
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
@@ -42,27 +42,35 @@ def page(run: BilevelTidy) -> Page:
 
 
 def headline_rows(tidy: BilevelTidy) -> Rows:
-    """Header and rows of the headline: certified radius and smallest attack of each data set."""
-    whole, about = sandwich(tidy), tidy.study.datasets
+    """Header and rows of the headline: certified radius and smallest attack of each data set.
+
+    Tries below the certified radius are those at every gamma of the data set.
+    """
+    trials, about = tidy["bilevel_trials"], tidy.study.datasets
     rows = []
     for row in records(at_attacked_gamma(tidy)):
-        same = (whole["dataset"] == row["dataset"]) & (whole["weights"] == row["weights"])
-        known = whole[same & (whole["certified"] > 0) & whole["violated"].notna()]
+        dataset = str(row["dataset"])
+        same = (trials["dataset"] == dataset) & (trials["weights"] == row["weights"])
+        tries = int(trials.loc[same, "tries"].sum())
+        changed = int(trials.loc[same, "changed"].sum())
+        clustering = described(tidy, dataset, float(row["gamma"]))
         ratio = row["attacked"] / row["certified"] if row["certified"] > 0 else float("nan")
         rows.append(
             [
-                DATASETS(row["dataset"]),
+                DATASETS(dataset),
                 WEIGHTS(row["weights"]).removesuffix(" weights"),
-                str(about.get(str(row["dataset"]), {}).get("n_clusters") or ABSENT),
+                str(about.get(dataset, {}).get("n_clusters") or ABSENT),
+                clustering.sizes or ABSENT,
+                format_number(clustering.ari, 2),
                 *(format_significant(row[name]) for name in ("gamma", "certified", "attacked")),
                 ABSENT if pd.isna(row["method"]) else METHODS(row["method"]),
                 format_significant(ratio),
                 format_significant(row["noise"]),
-                f"{int(known['violated'].sum())} of {len(known)}" if len(known) else ABSENT,
+                f"{changed:,} of {tries:,}" if tries else ABSENT,
             ]
         )
-    header = ["data set", "weights", "K", "γ", "certified ε", "attacked ε", "by"]
-    return [*header, "attacked/certified", "noise ε", "violations"], rows
+    header = ["data set", "weights", "K", "sizes", "ARI", "γ", "certified ε", "attacked ε", "by"]
+    return [*header, "attacked/certified", "noise ε", "changed below certified ε"], rows
 
 
 def verdict_rows(tidy: BilevelTidy) -> Rows:

@@ -1,6 +1,8 @@
-"""Certified radii and the smallest attacks that bound them from above, for each gamma."""
+"""Certified radii, the smallest attacks above them, and the clusterings that they concern."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -8,8 +10,8 @@ import pandas as pd
 from advlearn.report.frames import groups, ordered
 from advlearn.studies.bilevel.paper.labels import DATASETS
 from advlearn.studies.bilevel.schema import BilevelTidy
-
-_ROUNDING = 1e-9
+from advlearn.studies.bilevel.settings.certify import REBUILT
+from advlearn.studies.bilevel.settings.path import PathSettings
 
 
 def sandwich(tidy: BilevelTidy) -> pd.DataFrame:
@@ -18,9 +20,8 @@ def sandwich(tidy: BilevelTidy) -> pd.DataFrame:
     Returns:
         One row a data set, weights and gamma: certified (0 where nothing is certified, missing
         where none was computed), attacked (missing where no attack changed the partition),
-        method (of the smallest attack), noise (smallest size at which random noise changed the
-        partition) and violated (1.0 where an attack is smaller than the certificate, missing
-        where either is missing).
+        method (of the smallest attack) and noise (smallest size at which random noise changed the
+        partition).
     """
     keys = ["dataset", "weights", "gamma"]
     frame = tidy["bilevel_sandwich"]
@@ -35,13 +36,52 @@ def sandwich(tidy: BilevelTidy) -> pd.DataFrame:
         },
         index=pd.MultiIndex.from_frame(frame[keys].drop_duplicates()),
     ).reset_index()
-    known = found["certified"].notna() & found["attacked"].notna()
-    below = found["attacked"] < found["certified"] * (1 - _ROUNDING)
-    return ordered(
-        found.assign(violated=below.astype(float).where(known)),
-        keys,
-        dataset=DATASETS.order(found["dataset"]),
-    )
+    return ordered(found, keys, dataset=DATASETS.order(found["dataset"]))
+
+
+def rebuilt_ratios(tidy: BilevelTidy) -> pd.Series:
+    """Smallest attack on the victim who takes all anew, by that on the frozen graph.
+
+    One number a data set, where both attacks changed the partition.
+    """
+    frame = at_attacked_gamma(tidy).set_index(["dataset", "weights"])["attacked"].unstack()
+    if not {REBUILT, "recomputed"} <= set(frame.columns):
+        return pd.Series(dtype=float)
+    ratios: pd.Series = (frame[REBUILT] / frame["recomputed"]).dropna()
+    return ratios
+
+
+class Described(NamedTuple):
+    """A clustering as the headline names it; each is empty where the run does not say.
+
+    Attributes:
+        sizes: points of its clusters, largest first, and whether it splits outliers off.
+        ari: agreement with the true classes.
+    """
+
+    sizes: str
+    ari: float
+
+
+def described(tidy: BilevelTidy, dataset: str, gamma: float) -> Described:
+    """The clustering of the clusterpath at the gamma of a certificate."""
+    frame = tidy["bilevel_path"]
+    here = frame[(frame["dataset"] == dataset) & np.isclose(frame["gamma"], gamma, rtol=1e-6)]
+    if here.empty:
+        return Described("", float("nan"))
+    row = here.iloc[0]
+    sizes = row.get("sizes")
+    if not isinstance(sizes, str):
+        return Described("", float(row["ari_truth"]))
+    counts = [int(size) for size in sizes.split("+")]
+    outliers = min(counts) < _smallest(tidy) * sum(counts)
+    return Described(f"{sizes} (outlier split)" if outliers else sizes, float(row["ari_truth"]))
+
+
+def _smallest(tidy: BilevelTidy) -> float:
+    """Share of the points below which a cluster is one of outliers."""
+    path = tidy.study.settings.get("path", {})
+    return float(path.get("smallest", PathSettings().smallest))
 
 
 def at_attacked_gamma(tidy: BilevelTidy) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from advlearn.report.frames import groups, records
 from advlearn.report.intervals import over_seeds
 from advlearn.studies.bilevel.paper.checks import checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, DEVIATIONS, METHODS, VICTIMS, WEIGHTS
-from advlearn.studies.bilevel.paper.sandwich import sandwich
+from advlearn.studies.bilevel.paper.sandwich import rebuilt_ratios, sandwich
 from advlearn.studies.bilevel.paper.staircase import curves, rand_pairs
 from advlearn.studies.bilevel.paper.tables import gamma_interval, onepoint
 from advlearn.studies.bilevel.paper.tables.attacks import CHANGE
@@ -44,14 +44,19 @@ def sentences(tidy: BilevelTidy) -> list[str]:
 
 
 def _certificates(tidy: BilevelTidy) -> list[str]:
-    check = checks(tidy)["certificate"]
-    result = [SAY.certificate(check.cases, check.violations)] if check.cases else []
+    check, trials = checks(tidy)["certificate"], tidy["bilevel_trials"]
+    largest = float(trials["largest"].max()) if check.cases else 0.0
+    shares = sorted(set(trials["share"]))
+    result = [SAY.certificate(check.cases, check.violations, shares, largest)]
     for (weights,), part in groups(sandwich(tidy), ["weights"]):
         both = part[(part["certified"] > 0) & part["attacked"].notna()]
         ratio = _ratios(both["attacked"], both["certified"])
         if ratio:
             nothing = int((part["certified"] == 0).sum())
             result.append(SAY.attacked(WEIGHTS(weights), ratio, nothing, len(part)))
+    anew = rebuilt_ratios(tidy)
+    if len(anew):
+        result.append(SAY.rebuilt(_ratios(anew, pd.Series(1.0, index=anew.index))))
     return result
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
     from advlearn.studies.bilevel.settings.study import BilevelSettings
 
-Attack = Literal["noise", "smoothed", "merge", "cut", "transfer", "genetic", "one_point"]
+Attack = Literal["noise", "smoothed", "merge", "cut", "dual", "transfer", "genetic", "one_point"]
 Weights = Literal["fixed", "recomputed"]
 WEIGHTS: tuple[Weights, ...] = ("fixed", "recomputed")
 Victim = Literal["convex", "kmeans", "ward", "spectral", "dbscan", "hdbscan"]

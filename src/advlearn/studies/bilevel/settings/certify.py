@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field
 
 from advlearn.settings.base import EachOnce, Settings
-from advlearn.studies.bilevel.settings.path import GraphSettings
+from advlearn.studies.bilevel.settings.path import GraphSettings, PathSettings
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
     from advlearn.studies.bilevel.settings.study import BilevelSettings
 
+REBUILT = "rebuilt"
+"""Kind of weights of the victim who takes graph, scale and gamma anew."""
+WORST = "worst"
+"""Method of tries along the perturbations of the smallest attacks."""
 _Method = Literal["sun_toh_yuan", "electrical", "exact_directions"]
-_Attack = Literal["merge", "cut", "noise", "smoothed", "transfer"]
+_Attack = Literal["merge", "cut", "dual", "noise", "smoothed", "transfer"]
 
 
 class DefenceSettings(Settings):
@@ -47,11 +51,25 @@ class CertifySettings(Settings):
         10, ge=2, le=1000, description="gammas with more clusters than this are left out"
     )
     attacks: Annotated[tuple[_Attack, ...], EachOnce] = Field(
-        ("merge", "cut", "noise"), description="attacks on the certified clusterings"
+        ("merge", "cut", "dual", "noise"),
+        description="attacks on the certified clusterings",
     )
     rounds: int = Field(8, ge=1, le=1000, description="most radii that an attack is tried at")
     tolerance: float = Field(
         0.05, gt=0, le=1, description="relative accuracy of the smallest attack's size"
+    )
+    shares: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], EachOnce] = Field(
+        (0.5, 0.9, 0.999),
+        description="shares of the certified radius at which every certified clustering is attacked"
+        " to check the code",
+    )
+    draws: int = Field(
+        32, ge=1, le=100_000, description="random perturbations at each of these shares"
+    )
+    rebuilt: bool = Field(
+        True,
+        description="attack a victim, too, who takes graph, scale and gamma anew from what it is"
+        " given; nothing is certified of it",
     )
     complete_up_to: int = Field(
         200, ge=0, le=1000, description="most points for intervals of complete graphs, too"
@@ -69,9 +87,10 @@ class BilevelCertifyJob(Settings):
     """Settings of a job of bilevel_certify."""
 
     graph: GraphSettings
+    path: PathSettings = PathSettings()
     certify: CertifySettings
 
     @classmethod
     def of(cls, study: BilevelSettings, run: RunSettings, wildcards: Wildcards) -> Self:
         """The same for every point set."""
-        return cls(graph=study.graph, certify=study.certify)
+        return cls(graph=study.graph, path=study.path, certify=study.certify)

@@ -42,6 +42,13 @@ class PathSettings(Settings):
         description="fewest and most clusters of the attacked clustering where no gamma gives as"
         " many as there are classes",
     )
+    smallest: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="share of the points that the smallest cluster of the attacked clustering holds"
+        " where there is such a gamma; else it is called an outlier split",
+    )
     tolerance: float = Field(
         1e-8, gt=0, le=1e-2, description="relative duality gap of every solution"
     )

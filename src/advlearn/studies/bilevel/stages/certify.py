@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +12,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from advlearn.attacks.clustering import build as build_attack
-from advlearn.attacks.clustering.bracket import Bracket, smallest_change
 from advlearn.attacks.clustering.directions import learner_free_directions
-from advlearn.budgets.points import PerPoint
 from advlearn.certificates import (
     calmness_bound,
     calmness_modulus,
@@ -24,8 +21,6 @@ from advlearn.certificates import (
     true_interval,
 )
 from advlearn.certificates.safest import Clustering, safest_clustering
-from advlearn.data import clusterpath
-from advlearn.data.point_sets import read_points
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.learners.convex import (
     Graph,
@@ -36,8 +31,8 @@ from advlearn.learners.convex import (
     solve,
     unit_graph,
 )
-from advlearn.learners.partitioners import ConvexPartitioner
-from advlearn.problem import BilevelProblem
+from advlearn.studies.bilevel.clusterings import TOLERANCE, Clusterings
+from advlearn.studies.bilevel.sandwich import SANDWICH_COLUMNS, TRIAL_COLUMNS, Sandwich
 from advlearn.studies.bilevel.settings.attack import WEIGHTS, Weights
 from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
 from advlearn.support.checkpoint import Checkpoint
@@ -46,14 +41,10 @@ from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
 
 INTERVAL_COLUMNS = "dataset weights n d n_clusters bound low high".split()
-SANDWICH_COLUMNS = "dataset weights gamma seed kind method epsilon".split()
 CALMNESS_COLUMNS = "dataset weights seed direction size change bound modulus".split()
 DEFENCE_COLUMNS = "dataset parameter value gamma radius n_clusters ari_truth chosen".split()
 
-_TOLERANCE = 1e-10
 _SPAN = 1e4
-_ATTACKS: dict[str, dict[str, int]] = {"merge": {"pairs": 1, "steps": 2}, "cut": {"steps": 2}}
-"""Few steps: each costs a solution, and a radius is tried at every gamma."""
 
 
 def bilevel_certify(
@@ -72,18 +63,23 @@ def bilevel_certify(
     for which it is true, on the graph of the path and (small sets) on complete graphs;
     sandwich.csv, at some gammas the certified radius of each method, the smallest size at which
     an attack changed the partition (empty where none did) and the largest at which it did not
-    (size: the longest move of a point); calmness.csv, how far solutions moved and the bounds on it;
-    defence.csv, the certified radius of other gammas, weights and graphs and their agreement with
-    the truth, each weights and graph at its safest gamma (empty where none gives a few clusters).
+    (size: the longest move of a point), at the chosen gamma also of a victim who takes graph, scale
+    and gamma anew; trials.csv, how many perturbations below the certified radius were tried, and
+    how many changed the partition (by the proof none); calmness.csv, how far solutions moved and
+    the bounds on it; defence.csv, the certified radius of other gammas, weights and graphs and
+    their agreement with the truth, each weights and graph at its safest gamma (empty where none
+    gives a few clusters).
 
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
     checkpoint = Checkpoint(out, __name__, (name, settings), (data, path))
     certifier = Certifier(data, path, name, settings, checkpoint)
+    sandwich = Sandwich(data, path, name, settings, checkpoint)
     steps = {
         "interval": (certifier.intervals, INTERVAL_COLUMNS),
-        "sandwich": (certifier.sandwich, SANDWICH_COLUMNS),
+        "sandwich": (sandwich.sandwich, SANDWICH_COLUMNS),
+        "trials": (sandwich.trials, TRIAL_COLUMNS),
         "calmness": (certifier.calmness, CALMNESS_COLUMNS),
         "defence": (Defender(data, path, name, settings, checkpoint).defence, DEFENCE_COLUMNS),
     }
@@ -94,35 +90,8 @@ def bilevel_certify(
     checkpoint.finish()
 
 
-class Clusterings:
-    """The clusterings along the path of one point set, and the rows that are computed once."""
-
-    def __init__(
-        self, data: Path, path: Path, name: str, job: BilevelCertifyJob, checkpoint: Checkpoint
-    ) -> None:
-        self.name, self.job, self.checkpoint = name, job, checkpoint
-        self.data = read_points(data)
-        self.points = self.data.points
-        self.path = clusterpath.read_clusterpath(path, len(self.points))
-
-    @cached_property
-    def graph(self) -> Graph:
-        """The graph of the path."""
-        return Graph(len(self.points), self.path.edges, self.path.weights)
-
-    def once(self, name: str, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """Rows of a table that are computed once, however often the job is killed."""
-        return [dict(row) for row in self.checkpoint.once(name, lambda: {"rows": make()})["rows"]]
-
-    def spread_clusterings(self, count: int) -> Iterator[Clustering]:
-        """Clusterings of the path with few clusters, at most ``count`` and the chosen one."""
-        for row in self.path.spread_rows(count, self.job.certify.max_clusters):
-            gamma = float(self.path.gammas[row])
-            yield Clustering(self.path.labels[row], self.graph, gamma, self.job.graph.phi)
-
-
 class Certifier(Clusterings):
-    """Certificates of the clusterings of the path, and what attacks and solutions show."""
+    """Certified gammas of the chosen partition, and how far solutions move."""
 
     def intervals(self) -> list[dict[str, Any]]:
         """For which gamma the chosen partition is certified and true, one row a graph and bound."""
@@ -169,42 +138,10 @@ class Certifier(Clusterings):
             for kind, interval in found.items()
         ]
 
-    def sandwich(self) -> list[dict[str, Any]]:
-        """Certified radii and sizes of attacks at some gammas of the path."""
-        return [
-            row
-            for clustering in self.spread_clusterings(self.job.certify.gammas)
-            for weights in WEIGHTS
-            for row in self.once(
-                f"sandwich {clustering.gamma} {weights}", partial(self._sizes, clustering, weights)
-            )
-        ]
-
-    def _sizes(self, clustering: Clustering, weights: Weights) -> list[dict[str, Any]]:
-        gamma, seed = clustering.gamma, self.job.certify.seed
-        sweeps = self.job.certify.sweeps
-        certified = {
-            method: clustering.radius(self.points, weights, method, sweeps)
-            for method in self.job.certify.methods
-        }
-        sizes: list[tuple[int | None, str, str, float | None]] = [
-            (None, "certified", method, size) for method, size in certified.items()
-        ]
-        for method in self.job.certify.attacks:
-            attacked = self._attacked(gamma, weights, method, max(certified.values()))
-            sizes += [
-                (seed, "attacked", method, attacked.changed),
-                (seed, "unchanged", method, attacked.unchanged),
-            ]
-        return [
-            dict(zip(SANDWICH_COLUMNS, (self.name, weights, gamma, *cells), strict=True))
-            for cells in sizes
-        ]
-
     def calmness(self) -> list[dict[str, Any]]:
         """How far solutions move along fixed directions, and the bounds on it."""
         gamma, phi = self.path.gamma, self.job.graph.phi
-        clean = solve(self.points, self.graph, gamma, tol=_TOLERANCE)
+        clean = solve(self.points, self.graph, gamma, tol=TOLERANCE)
         generator = np.random.default_rng(derive_seed(self.job.certify.seed, "calmness", self.name))
         directions = learner_free_directions(self.points, clean, generator)
         rows = []
@@ -225,7 +162,7 @@ class Certifier(Clusterings):
         for size in np.geomspace(1e-3, 1.0, self.job.certify.calmness):
             moved = self.points + size * unit
             graph = reweighted(self.graph, moved, phi) if weights == "recomputed" else self.graph
-            after = solve(moved, graph, gamma, tol=_TOLERANCE)
+            after = solve(moved, graph, gamma, tol=TOLERANCE)
             rows.append(
                 {
                     "dataset": self.name,
@@ -239,26 +176,6 @@ class Certifier(Clusterings):
                 }
             )
         return rows
-
-    def _attacked(self, gamma: float, weights: Weights, method: str, certified: float) -> Bracket:
-        """Between which sizes an attack first changes the partition."""
-        centre = self.points.mean(axis=0)
-        largest = float(np.linalg.norm(self.points - centre, axis=1).max())
-        largest = max(largest, 2 * certified) if math.isfinite(certified) else largest
-        learner = ConvexPartitioner(
-            self.graph, gamma, weights=weights, phi=self.job.graph.phi, tol=_TOLERANCE
-        )
-        problem = BilevelProblem(self.points, PerPoint(largest), DEVIATIONS["delta"], learner)
-        certify = self.job.certify
-        return smallest_change(
-            problem,
-            build_attack(method, **_ATTACKS.get(method, {})),
-            certified,
-            largest,
-            rounds=certify.rounds,
-            tolerance=certify.tolerance,
-            seed=certify.seed,
-        )
 
 
 class Defender(Clusterings):
@@ -313,7 +230,7 @@ class Defender(Clusterings):
             gammas,
             most_clusters=self.path.most_clusters(certify.max_clusters),
             sweeps=certify.sweeps,
-            tol=_TOLERANCE,
+            tol=TOLERANCE,
         )
         # Without a row, a value that was tried in vain could not be told from a lost one.
         return [self._row(parameter, value, *(found or (None, None)))]

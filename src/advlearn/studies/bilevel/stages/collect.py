@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from advlearn.deviations.moves import moved_points
 from advlearn.deviations.partitions import DEVIATIONS
 from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.attack import WEIGHTS
+from advlearn.studies.bilevel.settings.certify import REBUILT, WORST
 from advlearn.studies.bilevel.settings.study import BilevelCollectJob
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.choices import choices_table
@@ -127,6 +129,7 @@ class Gatherer:
         checks = {
             "intervals": self._check_intervals,
             "sandwich": self._check_sandwich,
+            "trials": self._check_trials,
             "calmness": self._check_calmness,
             "defence": self._check_defence,
         }
@@ -200,7 +203,26 @@ class Gatherer:
         }
         for kind, methods in kinds.items():
             part = frame[frame["kind"] == kind]
-            check_rows(path, part, gamma=gammas, weights=WEIGHTS, method=methods)
+            frozen = part[part["weights"] != REBUILT]
+            check_rows(path, frozen, gamma=gammas, weights=WEIGHTS, method=methods)
+            if certify.rebuilt and kind != "certified":
+                gamma = [self.paths[name].gamma]
+                anew = part[part["weights"] == REBUILT]
+                check_rows(path, anew, gamma=gamma, weights=[REBUILT], method=methods)
+
+    def _check_trials(self, path: Path, frame: pd.DataFrame, name: str) -> None:
+        certify = self.study.certify
+        methods = {*certify.attacks, "noise"}
+        sizes = read_csv(self.files.path("sandwich", dataset=name))
+        sizes = sizes[sizes["kind"] == "certified"]
+        largest = sizes.sort_values("epsilon").drop_duplicates(["gamma", "weights"], keep="last")
+        cells = zip(largest["gamma"], largest["weights"], largest["epsilon"], strict=True)
+        for gamma, weights, size in cells:
+            here = (frame["gamma"] == gamma) & (frame["weights"] == weights)
+            part = frame[here & (frame["method"] != WORST)]
+            # Where nothing is certified nothing is tried.
+            shares = certify.shares if 0 < size < math.inf else ()
+            check_rows(path, part, share=shares, method=sorted(methods))
 
     def _check_calmness(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         directions = sorted({"noise", "merge", *frame["direction"]})

@@ -6,7 +6,6 @@ import math
 import time
 import warnings
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,13 +25,14 @@ from advlearn.learners.convex import (
     vanishing,
     vanishing_remedy,
 )
+from advlearn.studies.bilevel.partitions import choose, sizes_of
 from advlearn.studies.bilevel.settings.path import BilevelPathJob, GraphSettings
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 
-COLUMNS = "dataset gamma n_clusters ari_truth gap certified chosen seconds".split()
+COLUMNS = "dataset gamma n_clusters sizes ari_truth gap certified chosen seconds".split()
 TRAJECTORY_COLUMNS = "dataset gamma point x y label".split()
 _BISECTIONS = 6
 
@@ -49,9 +49,11 @@ def bilevel_path(
     Attacked and certified is the gamma in the middle (on the logarithmic scale) of the longest
     stretch of the path with one and the same partition into as many clusters as there are classes;
     where no gamma gives as many, or no classes are known, of the longest stretch with a number in
-    ``path.n_clusters``.
+    ``path.n_clusters``. Partitions whose smallest cluster holds less than ``path.smallest`` of the
+    points split outliers off: they are passed over where any other has more than one cluster.
 
-    Written: ``out``, one row a gamma (``seconds`` are of the processor); NAME.npz with the graph
+    Written: ``out``, one row a gamma (``sizes``: points of each cluster, largest first, as in
+    100+50; ``seconds`` are of the processor); NAME.npz with the graph
     (``edges`` (m, 2), ``weights`` (m,)), ``gammas`` (g,), ``labels`` (g, n), the row ``chosen``,
     its ``gamma`` and ``chosen_labels`` (n,); NAME.trajectories.csv, where every point is at each
     gamma in the plane of the first two principal components of the data (a header alone where
@@ -69,7 +71,7 @@ def bilevel_path(
     for gamma in np.geomspace(*settings.path.range, settings.path.gammas).tolist():
         solver.step(gamma)
         progress.advance()
-    stretch = choose(solver.labels, len(points.classes) or None, settings.path.n_clusters)
+    stretch = choose(solver.labels, len(points.classes) or None, settings.path)
     if stretch is None:
         low, high = settings.path.range
         raise UserError(
@@ -84,6 +86,7 @@ def bilevel_path(
             "dataset": name,
             "gamma": solution.gamma,
             "n_clusters": len(solution.centroids),
+            "sizes": sizes_of(solution.labels),
             "ari_truth": _ari(points, solution.labels),
             "gap": solution.gap,
             "certified": int(solution.certified),
@@ -199,37 +202,6 @@ class PathSolver:
             # proves it for every larger gamma.
             return replace(near, gamma=gamma)
         return solve(self.points, self.graph, gamma, tol=self.tolerance, start=near)
-
-
-def choose(
-    labels: np.ndarray, n_classes: int | None, n_clusters: tuple[int, int]
-) -> tuple[int, int] | None:
-    """The longest run of equal rows with the wanted number of clusters.
-
-    Args:
-        labels: (g, n) one partition a gamma, clusters numbered by first point.
-        n_classes: number of clusters wanted, or none.
-        n_clusters: fewest and most where there is no gamma with the wanted number.
-
-    Returns:
-        Its first and last row, the first of the longest runs if several are as long; none when
-        every row is one cluster or n.
-    """
-    n = labels.shape[1]
-    runs: list[tuple[int, int, int]] = []
-    start = 0
-    for _, group in groupby(row.tobytes() for row in np.ascontiguousarray(labels)):
-        length = sum(1 for _ in group)
-        runs.append((int(labels[start].max()) + 1, start, length))
-        start += length
-    wanted = [run for run in runs if run[0] == n_classes and 1 < run[0] < n]
-    low, high = max(n_clusters[0], 2), min(n_clusters[1], n - 1)
-    wanted = wanted or [run for run in runs if low <= run[0] <= high]
-    wanted = wanted or [run for run in runs if 1 < run[0] < n]
-    if not wanted:
-        return None
-    _, first, length = max(wanted, key=lambda run: run[2])
-    return first, first + length - 1
 
 
 def _ari(points: Points, labels: np.ndarray) -> float | None:

@@ -16,12 +16,28 @@ from tests.helpers.spoiled import replace_columns
 TABLES = [name for name, schema in SCHEMA.tables.items() if schema.key]
 
 
-@pytest.mark.parametrize("file", [*SCHEMA.files, SCHEMA.record])
+FILES = [f"{name}.csv" for name, schema in SCHEMA.tables.items() if schema.required]
+
+
+@pytest.mark.parametrize("file", [*FILES, SCHEMA.record])
 def test_missing_file(copy: Path, published: Path, file: str) -> None:
     (copy / file).unlink()
     tidy = BilevelTidy(copy, published)
     with pytest.raises(UserError, match=f"{file} is missing"):
         _ = tidy.study if file == SCHEMA.record else tidy[file.partition(".")[0]]
+
+
+def test_a_table_that_older_runs_lack_has_no_rows_there(
+    full: BilevelTidy, copy: Path, published: Path
+) -> None:
+    (copy / "bilevel_trials.csv").unlink()
+    found = BilevelTidy(copy, published)["bilevel_trials"]
+    assert list(found.columns) == list(full["bilevel_trials"].columns)
+    assert found.empty
+    # A run that wrote it and lost it is damaged.
+    shutil.copy(full.folder / SCHEMA.record, copy / SCHEMA.record)
+    with pytest.raises(UserError, match=r"bilevel_trials\.csv is missing"):
+        _ = BilevelTidy(copy, published)["bilevel_trials"]
 
 
 @pytest.mark.parametrize("name", TABLES)

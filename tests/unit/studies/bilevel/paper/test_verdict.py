@@ -32,21 +32,63 @@ def test_sandwich_finds_what_was_put_in(full: BilevelTidy) -> None:
         assert row["attacked"] == pytest.approx(max(certified, 0.05) * RATIO["cut"], rel=1e-6)
         assert row["method"] == "cut"
         assert row["noise"] > row["attacked"]
-    assert (frame["violated"] == 0).all()
     assert list(frame["dataset"].unique()) == ["iris", "digits_1_4", "moons", "blobs"]
 
 
-def test_attack_below_the_certificate_is_a_violation(copy: Path, published: Path) -> None:
-    path = copy / "bilevel_sandwich.csv"
+def test_a_change_below_the_certificate_is_a_violation(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_trials.csv"
     frame = pd.read_csv(path)
-    middle = (frame["gamma"] == 1.0) & (frame["kind"] == "attacked") & (frame["method"] == "merge")
-    frame.loc[middle, "epsilon"] = 0.9 * radius(1.0, "fixed")
+    frame.loc[frame.index == 2, "changed"] = 3
     frame.to_csv(path, index=False)
     tidy = BilevelTidy(copy, published)
-    assert checks(tidy)["certificate"].violations == 1
-    assert any("In 1 of 3 comparisons" in text for text in sentences(tidy))
+    check = checks(tidy)["certificate"]
+    assert (check.cases, check.violations) == (20 * len(frame), 3)
+    assert any("3 of 360 perturbations changed the partition" in text for text in sentences(tidy))
     assert "no perturbation smaller than the certified radius" in page(tidy).warning
-    assert headline_rows(tidy)[1][0][-1] == "1 of 3"
+    assert headline_rows(tidy)[1][0][-1] == "3 of 360"
+
+
+def test_a_run_without_tries_below_the_radius_says_so(copy: Path, published: Path) -> None:
+    (copy / "bilevel_trials.csv").unlink()
+    tidy = BilevelTidy(copy, published)
+    assert checks(tidy)["certificate"].cases == 0
+    assert "nothing checks the code" in sentences(tidy)[0]
+    assert headline_rows(tidy)[1][0][-1] == "–"
+    assert verdict_rows(tidy)[1][3][1:] == [
+        "proved here, fixed weights after Sun, Toh and Yuan (2021); the code is checked", "0", "–",
+    ]  # fmt: skip
+
+
+def test_a_victim_who_takes_all_anew_is_beside_the_frozen_graph(
+    full: BilevelTidy, copy: Path, published: Path
+) -> None:
+    frame = pd.read_csv(full.folder / "bilevel_sandwich.csv")
+    frame = frame[frame["dataset"] == "blobs"]
+    here = (frame["gamma"] == 1.0) & (frame["weights"] == "recomputed")
+    anew = frame[here & (frame["kind"] != "certified")].assign(weights="rebuilt")
+    anew["epsilon"] *= 0.25
+    pd.concat([frame, anew]).to_csv(copy / "bilevel_sandwich.csv", index=False)
+    tidy = BilevelTidy(copy, published)
+    (said,) = (text for text in sentences(tidy) if text.startswith("A victim who takes"))
+    assert "at 0.250 times" in said
+    assert said.endswith("1 data set).")
+    row = next(row for row in headline_rows(tidy)[1] if row[1] == "all rebuilt")
+    assert row[6] == "–"  # nothing is certified
+    assert row[7] != "–"
+    with figure_style():
+        titles = [axis.get_title() for axis in STUDY.figure("bilevel_sandwich").draw(tidy).axes]
+    assert "all rebuilt" not in titles
+
+
+def test_sizes_of_a_run_that_does_not_say_them(copy: Path, published: Path) -> None:
+    path = copy / "bilevel_path.csv"
+    frame = pd.read_csv(path)
+    assert headline_rows(BilevelTidy(copy, published))[1][0][3] == "86+2+2 (outlier split)"
+    frame.drop(columns="sizes").to_csv(path, index=False)
+    assert headline_rows(BilevelTidy(copy, published))[1][0][3:5] == ["–", "0.80"]
+    frame["sizes"] = "50+40"
+    frame.to_csv(path, index=False)
+    assert headline_rows(BilevelTidy(copy, published))[1][0][3] == "50+40"
 
 
 def test_sandwich_without_attacks(copy: Path, published: Path) -> None:
@@ -55,10 +97,8 @@ def test_sandwich_without_attacks(copy: Path, published: Path) -> None:
     frame[frame["kind"] == "certified"].to_csv(path, index=False)
     tidy = BilevelTidy(copy, published)
     row = headline_rows(tidy)[1][0]
-    assert row[4] == "0.210"
-    assert row[5:] == ["–", "–", "–", "–", "–"]
-    assert checks(tidy)["certificate"].cases == 0
-    assert not any("certified radius the clustering" in text for text in sentences(tidy))
+    assert row[6] == "0.210"
+    assert row[7:-1] == ["–", "–", "–", "–"]
     with figure_style():
         assert_nothing_cut(STUDY.figure("bilevel_sandwich").draw(tidy))
 
@@ -69,7 +109,7 @@ def test_nothing_certified(copy: Path, published: Path) -> None:
     frame.loc[frame["kind"] == "certified", "epsilon"] = 0.0
     frame.to_csv(path, index=False)
     tidy = BilevelTidy(copy, published)
-    assert headline_rows(tidy)[1][0][7] == "–"
+    assert headline_rows(tidy)[1][0][9] == "–"
     with figure_style():
         assert_nothing_cut(STUDY.figure("bilevel_sandwich").draw(tidy))
 
@@ -159,8 +199,8 @@ def test_sentences(full: BilevelTidy, small: BilevelTidy) -> None:
     def one(start: str) -> str:
         return next(text for text in said if text.startswith(start))
 
-    assert "never seen to change" in one("Below the certified radius")
-    assert "24 comparisons" in one("Below the certified radius")
+    assert "2,880 perturbations at 0.5, 0.999 of it" in one("The certified radius is proved")
+    assert "none changed the partition" in one("The certified radius is proved")
     assert "1.10 times" in one("With fixed weights")
     assert "8 of 20 γ nothing is certified" in one("With fixed weights")
     assert "12 of 12 value functions" in one("Robust")
@@ -188,7 +228,10 @@ def test_headline(full: BilevelTidy) -> None:
     header, rows = headline_rows(full)
     assert len(rows) == 8
     assert {len(row) for row in rows} == {len(header)}
-    assert rows[0][:7] == ["iris", "fixed", "3", "1.00", "0.210", "0.231", "cut"]
+    assert rows[0][:7] == [
+        "iris", "fixed", "3", "146+2+2 (outlier split)", "0.80", "1.00", "0.210",
+    ]  # fmt: skip
+    assert rows[0][7:9] == ["0.231", "cut"]
     text = plain_text("title", (header, rows), sentences(full))
     assert "no number of it" in page(full).subtitle
     assert "|" not in text

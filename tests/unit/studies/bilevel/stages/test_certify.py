@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.data.point_sets import make_points, save_points
+from advlearn.certificates.safest import Clustering
+from advlearn.data.clusterpath import read_clusterpath
+from advlearn.data.point_sets import make_points, read_points, save_points
 from advlearn.settings.points import BlobsSettings
+from advlearn.studies.bilevel.sandwich import Rebuilder, Sandwich
 from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.studies.bilevel.settings.certify import BilevelCertifyJob
 from advlearn.studies.bilevel.stages.certify import bilevel_certify
+from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from tests.helpers.bilevel_stages import CERTIFY_JOB
 
@@ -28,7 +33,7 @@ def tables(certified: Path) -> dict[str, pd.DataFrame]:
         settings=CERTIFY_JOB,
         out=out,
     )
-    kinds = ("interval", "sandwich", "calmness", "defence")
+    kinds = ("interval", "sandwich", "trials", "calmness", "defence")
     return {kind: pd.read_csv(out.with_name(f"{kind}.csv")) for kind in kinds}
 
 
@@ -42,14 +47,62 @@ def test_tables_have_the_columns_that_the_paper_reads(tables: dict[str, pd.DataF
 
 def test_certified_is_below_attacked(tables: dict[str, pd.DataFrame]) -> None:
     frame = tables["sandwich"]
-    assert set(frame["weights"]) == {"fixed", "recomputed"}
-    for _, part in frame.groupby(["weights", "gamma"]):
+    assert set(frame["weights"]) == {"fixed", "recomputed", "rebuilt"}
+    for _, part in frame[frame["weights"] != "rebuilt"].groupby(["weights", "gamma"]):
         proved = part[part["kind"] == "certified"]["epsilon"].max()
         attacked = part[part["kind"] == "attacked"]["epsilon"].min()
         # An attack may fail, but none may succeed inside the certificate.
         assert not attacked <= proved
     assert (frame.loc[frame["kind"] == "certified", "epsilon"] > 0).any()
     assert (frame["kind"] == "attacked").any()
+
+
+def test_attacks_below_the_radius_are_counted_and_change_nothing(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    frame, certify = tables["trials"], CERTIFY_JOB.certify
+    assert (frame["changed"] == 0).all()
+    assert (frame["tries"] > 0).all()
+    assert frame["largest"].max() == pytest.approx(0.999)
+    assert (frame["largest"] <= frame["share"] * (1 + 1e-9)).all()
+    certified = tables["sandwich"].query("kind == 'certified'")
+    proved = certified.groupby(["weights", "gamma"])["epsilon"].max()
+    tried = frame.groupby(["weights", "gamma"])["radius"].first()
+    assert tried.to_dict() == proved[proved > 0].to_dict()
+    for _, part in frame.groupby(["weights", "gamma", "share"]):
+        counts = part.set_index("method")["tries"]
+        assert set(counts.index) == {*certify.attacks, "noise", "worst"}
+        assert counts["noise"] == certify.draws
+
+
+def test_tries_can_fail(certified: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a radius that is twice what the attacks need, some tries change the partition."""
+    monkeypatch.setattr(Clustering, "radius", lambda self, points, weights, *_: 1.6)
+    sandwich = Sandwich(
+        certified / "blobs.npz", certified / "path.npz", "blobs", CERTIFY_JOB, Checkpoint.off()
+    )
+    rows = pd.DataFrame(sandwich.trials())
+    assert (rows["changed"] > 0).any()
+
+
+def test_the_victim_who_takes_all_anew_is_attacked_at_the_chosen_gamma(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    frame = tables["sandwich"].query("weights == 'rebuilt'")
+    assert set(frame["kind"]) == {"attacked", "unchanged"}
+    assert set(frame["method"]) == set(CERTIFY_JOB.certify.attacks)
+    assert frame["gamma"].nunique() == 1
+
+
+def test_the_victim_who_takes_all_anew_has_no_scale_of_its_own(certified: Path) -> None:
+    points = read_points(certified / "blobs.npz").points
+    walked = read_clusterpath(certified / "path.npz", len(points))
+    victim = Rebuilder(CERTIFY_JOB, walked.gammas, 2)
+    labels = victim(points)
+    assert labels.max() == 1
+    assert (victim(7.0 * points + 3.0) == labels).all()
+    # One point between the clusters and beyond is another neighbour of others.
+    assert (victim(np.zeros_like(points)) == 0).all()
 
 
 def test_certified_intervals_lie_in_the_true_one(tables: dict[str, pd.DataFrame]) -> None:

@@ -28,6 +28,7 @@ from tests.helpers.configuration import ROOT, smoke_plan, wildcards
 
 pytestmark = pytest.mark.slow
 
+CERTIFIED = ("sandwich", "trials", "calmness", "defence")
 PUBLISHED = ROOT / "config" / "published"
 
 
@@ -90,7 +91,7 @@ def manifest(run: Path) -> Manifest:
         "path": "path/{dataset}.csv",
         "trajectories": "path/{dataset}.trajectories.csv",
         "intervals": "certify/{dataset}/interval.csv",
-        **{name: f"certify/{{dataset}}/{name}.csv" for name in ("sandwich", "calmness", "defence")},
+        **{name: f"certify/{{dataset}}/{name}.csv" for name in CERTIFIED},
         "attacks": "attack/{dataset}/seed{seed}.csv",
         "staircase": "attack/{dataset}/seed{seed}.staircase.csv",
         "blackbox": "blackbox/{dataset}/seed{seed}.csv",

@@ -10,8 +10,9 @@ from sklearn.metrics import adjusted_rand_score
 from advlearn.data.point_sets import read_points
 from advlearn.learners.convex import Graph, solve
 from advlearn.settings.points import BlobsSettings, CsvSettings
-from advlearn.studies.bilevel.settings.path import GraphSettings
-from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS, choose
+from advlearn.studies.bilevel.partitions import choose, sizes_of
+from advlearn.studies.bilevel.settings.path import GraphSettings, PathSettings
+from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz
 from tests.helpers.bilevel_stages import follow_path, path_job
@@ -141,12 +142,29 @@ def test_which_stretch_is_chosen(
     between: tuple[int, int],
     expected: tuple[int, int] | None,
 ) -> None:
-    assert choose(rows(*counts), classes, between) == expected
+    settings = PathSettings(n_clusters=between, smallest=0)
+    assert choose(rows(*counts), classes, settings) == expected
 
 
 def test_the_same_number_of_other_clusters_is_another_stretch() -> None:
     labels = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]])
-    assert choose(labels, 2, (2, 3)) == (1, 2)
+    assert choose(labels, 2, PathSettings(n_clusters=(2, 3))) == (1, 2)
+
+
+def test_outlier_splits_are_passed_over_where_there_is_another_partition() -> None:
+    one_off = np.r_[np.zeros(39, dtype=int), 1]
+    even, three = np.arange(40) % 2, np.arange(40) % 3
+    outlier_and_two = np.r_[np.arange(39) % 2, 2]
+    settings = PathSettings(n_clusters=(2, 6))
+    assert choose(np.stack([one_off, one_off, even]), 2, settings) == (2, 2)
+    # Balanced comes before the number of classes, and that before any other number.
+    assert choose(np.stack([outlier_and_two] * 3 + [even]), 3, settings) == (3, 3)
+    assert choose(np.stack([even, even, three]), 3, settings) == (2, 2)
+    assert choose(np.stack([one_off, outlier_and_two, outlier_and_two]), 3, settings) == (1, 2)
+
+
+def test_sizes_are_written_largest_first() -> None:
+    assert sizes_of(np.array([0, 1, 1, 2, 1, 2])) == "3+2+1"
 
 
 def test_weights_that_vanish_for_most_points_are_an_error(tmp_path: Path) -> None:
