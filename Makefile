@@ -42,9 +42,12 @@ REFERENCE := results/reference
 
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema
-CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
+CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test gpu-test lint clean distclean
+TOOLS := .venv-tools
+TOOLS_STAMP := $(TOOLS)/.stamp
+
+.PHONY: docs dist help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test gpu-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -143,6 +146,22 @@ lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(SCHEMA) vendor.citation-file-format CITATION.cff
 
+# --- pages and packages ---------------------------------------------------------------------------
+
+$(TOOLS_STAMP): requirements-tools.txt
+	@test -d $(TOOLS) || $(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-tools.txt
+	@touch $@
+
+# The notice is one of mkdocs-material about another program; a warning of the build is an error.
+docs: $(TOOLS_STAMP)  ## the pages and the library's reference as a site: build/site/index.html (no network)
+	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --quiet --strict
+
+dist: $(TOOLS_STAMP)  ## wheel and sdist, checked, in dist/
+	rm -rf dist
+	$(TOOLS)/bin/python -m build --no-isolation --outdir dist
+	$(TOOLS)/bin/python -m twine check --strict dist/*
+
 # --- cleaning -------------------------------------------------------------------------------------
 
 clean:  ## results of demo and smoke, caches; keeps downloads, full runs and the reference
@@ -151,7 +170,7 @@ clean:  ## results of demo and smoke, caches; keeps downloads, full runs and the
 
 distclean:  ## clean, and after asking for CONFIRM=yes also full runs, downloads and .venv
 	@rm -rf $(CACHES)
-	@doomed=$$(ls -d results/* logs .snakemake $(VENV) 2>/dev/null | grep -v -x $(REFERENCE)); \
+	@doomed=$$(ls -d results/* logs .snakemake $(VENV) $(TOOLS) 2>/dev/null | grep -v -x $(REFERENCE)); \
 	if [ -z "$$doomed" ]; then echo "Nothing left to remove."; \
 	elif [ "$(CONFIRM)" = yes ]; then rm -rf $$doomed; echo "Removed: "$$doomed; \
 	else echo "This would remove, downloads and full runs included:"; du -sh $$doomed; \
