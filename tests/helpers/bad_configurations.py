@@ -56,6 +56,36 @@ BAD: dict[str, Bad] = {
     "unknown key of a universe": bad(
         f"{CLOSEST}.training.epoch", 3, "unknown key; did you mean 'epochs'?"
     ),
+    "another scale for a network of the user's own": bad(
+        f"{CLOSEST}.model",
+        {"name": "our_networks:linear", "input_mean": 0.5},
+        "sees pixels in [0, 1]",
+        named=f"{CLOSEST}.model.input_mean",
+    ),
+    "a scale of nothing": bad(f"{CLOSEST}.model.input_deviation", 0, "greater than 0"),
+    "an accuracy in percent": bad(f"{CLOSEST}.training.stop_at", 97.01, "less than or equal to 1"),
+    "clean steps in a schedule without any": bad(
+        f"{CLOSEST}.retrain",
+        {"schedule": "adversarial_only", "clean_steps": 2},
+        "has no clean steps",
+        named=f"{CLOSEST}.retrain.clean_steps",
+    ),
+    "a share of a fixed number of steps": bad(
+        f"{CLOSEST}.retrain",
+        {"adversarial_steps": 30, "share": 0.5},
+        "leave share at 1",
+        named=f"{CLOSEST}.retrain.share",
+    ),
+    "epochs of a fixed number of steps": bad(
+        f"{CLOSEST}.retrain",
+        {"adversarial_steps": 30, "epochs": 2},
+        "leave epochs at 1",
+        named=f"{CLOSEST}.retrain.epochs",
+    ),
+    "an attack with an unknown ball": bad(
+        f"{CLOSEST}.attacks.pgd.ball", "iterates", "did you mean 'iterate'"
+    ),
+    "predicted labels of PGD": bad(f"{CLOSEST}.attacks.pgd.labels", "predicted", "unknown key"),
     "unknown key of an attack": bad(
         f"{CLOSEST}.attacks.pgd.stepsize", 0.1, "unknown key; did you mean 'step_size'?"
     ),

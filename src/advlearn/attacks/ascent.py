@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf, isfinite
 
 import torch
 from torch import Tensor, nn
 
+from advlearn import budgets
 from advlearn.attacks.acceleration import accelerated
-from advlearn.budgets import Budget, LinfBall
+from advlearn.budgets import Box, Budget, LinfBall
 from advlearn.deviations import Deviation
 from advlearn.learners.batches import SAMPLE, images_at_once, in_batches
 from advlearn.metrics.logits import check_classes, check_labels, logits_of
 from advlearn.problem.evasion import MaxEffectProblem, frozen
+from advlearn.settings.attack import Ball, FgsmSettings, PgdSettings
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 from advlearn.support.finite import check_finite, deferred, look_every
@@ -42,6 +45,8 @@ class ProjectedAscent:
             image.
         batch_size: images in one pass through the network; None: by the device
             (:mod:`advlearn.learners.batches`). It changes nothing but speed.
+        ball: what the ball of the budget is round when a step is projected: the clean image, or
+            the iterate that the step begins at. The latter bounds each step alone.
     """
 
     budget: Budget
@@ -51,6 +56,30 @@ class ProjectedAscent:
     random_start: bool = False
     restarts: int = 1
     batch_size: int | None = None
+    ball: Ball = "image"
+
+    @property
+    def stride(self) -> float:
+        """Length of a step; a ball round the iterate leaves no more of it than its radius."""
+        return self.step_size if self.ball == "image" else min(self.step_size, self.budget.epsilon)
+
+    @property
+    def reach(self) -> Budget:
+        """What the result lies in: ``budget``, or what all steps together lead to without one."""
+        if self.ball == "image":
+            return self.budget
+        start = self.budget.epsilon if self.random_start else 0.0
+        return replace(self.budget, epsilon=start + self.steps * self.stride)
+
+    def check(self, images: Tensor, adversarial: Tensor) -> None:
+        """Check that ``adversarial`` (n, ...) is inside :attr:`reach` of ``images``.
+
+        Raises:
+            BudgetViolation: it is not (a defect).
+        """
+        # Projection removes the rounding of the steps before; without one it adds up.
+        rounded = 1 if self.ball == "image" else self.steps
+        self.reach.check(images, adversarial, rounded * self.reach.rounding(images))
 
     def run(
         self,
@@ -81,7 +110,7 @@ class ProjectedAscent:
             UserError: images outside the box or not finite, labels that do not fit, a network whose
                 logits or gradients are not finite, or one image does not fit into the device's
                 memory.
-            BudgetViolation: the result is not inside the budget (a defect).
+            BudgetViolation: the result is not inside :attr:`reach` (a defect).
         """
         check_inputs(self.budget, images, labels)
         best = images.clone()
@@ -119,7 +148,7 @@ class ProjectedAscent:
 
                 in_batches(n, size, climb, first=max(done - restart * n, 0))
         checkpoint.drop(state_name)
-        self.budget.check(images, best)
+        self.check(images, best)
         return best
 
     def _fast(self, model: nn.Module, images: Tensor) -> nn.Module:
@@ -141,6 +170,15 @@ class ProjectedAscent:
         For the L-infinity ball the bounds of ball and box are computed once, and a step is then
         three passes over memory; in general it goes through ``budget.project``.
         """
+        if self.ball == "iterate":
+            # No step leaves the ball round the iterate that it begins at: the box is left.
+            box, stride = self.budget.box, self.stride
+
+            def walked(iterate: Tensor, gradient: Tensor) -> Tensor:
+                direction = self.budget.maximiser(gradient)
+                return iterate.add_(direction, alpha=stride).clamp_(box.low, box.high)
+
+            return walked
         if isinstance(self.budget, LinfBall):
             low, high = self.budget.bounds(clean)
 
@@ -187,6 +225,12 @@ class ProjectedAscent:
         return iterate
 
 
+def budget_of(settings: FgsmSettings | PgdSettings) -> Budget:
+    """The ball of some settings, cut by the box of pixels, [0, 1], unless they say otherwise."""
+    box = Box() if settings.clip else Box(-inf, inf)
+    return budgets.build(settings.norm, settings.epsilon, box)
+
+
 def start_generator(seed: int, restart: int) -> torch.Generator:
     """What decides the random starts of run number ``restart`` of an attack with this seed."""
     return torch.Generator().manual_seed(derive_seed(seed, "random start", restart))
@@ -209,7 +253,8 @@ def check_inputs(budget: Budget, images: Tensor, labels: Tensor) -> None:
     if len(images) == 0:
         return
     low, high = (float(bound) for bound in images.aminmax())
-    if not (low >= budget.box.low and high <= budget.box.high):
+    finite = isfinite(low) and isfinite(high)
+    if not (finite and low >= budget.box.low and high <= budget.box.high):
         raise UserError(
             "images lie outside the box of valid pixels",
             where=f"pixels in [{low}, {high}], box [{budget.box.low}, {budget.box.high}]",

@@ -6,17 +6,16 @@ L-infinity version moves by epsilon * sign(gradient), the L2 version by epsilon 
 
 from __future__ import annotations
 
-from advlearn import budgets
-from advlearn.attacks.ascent import ProjectedAscent
-from advlearn.deviations import cross_entropy
+from advlearn.attacks.ascent import ProjectedAscent, budget_of
+from advlearn.deviations import cross_entropy, predicted_cross_entropy
 from advlearn.settings.attack import FgsmSettings
 
 
 def build(settings: FgsmSettings) -> ProjectedAscent:
     """FGSM is projected ascent with a single step of length epsilon from the clean image."""
     return ProjectedAscent(
-        budget=budgets.build(settings.norm, settings.epsilon),
-        deviation=cross_entropy,
+        budget=budget_of(settings),
+        deviation=cross_entropy if settings.labels == "true" else predicted_cross_entropy,
         steps=1,
         step_size=settings.epsilon,
     )

@@ -5,18 +5,19 @@ Madry et al. (2018), "Towards deep learning models resistant to adversarial atta
 
 from __future__ import annotations
 
-from advlearn import budgets, deviations
-from advlearn.attacks.ascent import ProjectedAscent
+from advlearn import deviations
+from advlearn.attacks.ascent import ProjectedAscent, budget_of
 from advlearn.settings.attack import PgdSettings
 
 
 def build(settings: PgdSettings) -> ProjectedAscent:
     """PGD: many short steepest steps, each followed by a projection."""
     return ProjectedAscent(
-        budget=budgets.build(settings.norm, settings.epsilon),
+        budget=budget_of(settings),
         deviation=deviations.build(settings.deviation),
         steps=settings.steps,
         step_size=settings.resolved_step_size,
         random_start=settings.random_start,
         restarts=settings.restarts,
+        ball=settings.ball,
     )

@@ -21,7 +21,7 @@ from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.ascent import ProjectedAscent, check_inputs
 from advlearn.attacks.best_point import BestPointAttack, Standing, still_correct
 from advlearn.attacks.min_effort import broadcast_like
-from advlearn.budgets import LinfBall
+from advlearn.budgets import Budget, LinfBall
 from advlearn.learners.batches import halving, images_at_once, in_batches
 from advlearn.learners.recording import WORTH, RepeatedStep
 from advlearn.metrics.logits import check_classes, logits_of
@@ -124,7 +124,7 @@ def worst_case_verdicts(
         BudgetViolation: an adversarial image is outside ball or box (a defect).
     """
     solvers = [_solver(each) for each in settings]
-    if not solvers or any(solver.budget != solvers[0].budget for solver in solvers):
+    if not solvers or any(_reach(solver) != _reach(solvers[0]) for solver in solvers):
         raise UserError(
             "a worst case needs at least one attack, and all must have the same norm and epsilon",
             where=", ".join(f"{each.name} {each.norm} {each.epsilon}" for each in settings) or "[]",
@@ -158,7 +158,11 @@ def worst_case_verdicts(
                 starts = solver.starts(images, own_seed, restart)
                 run = _Run(solver, problem, images, labels, starts, standing)
                 standing.gradients += run.attack(survivors, size)
-    solvers[0].budget.check(images, standing.adversarial)
+    first = solvers[0]
+    if isinstance(first, ProjectedAscent):
+        first.check(images, standing.adversarial)
+    else:
+        first.budget.check(images, standing.adversarial)
     return RobustVerdicts(
         clean, standing.robust, standing.adversarial, standing.gradients, standing.queries
     )
@@ -168,6 +172,11 @@ def _solver(settings: EvaluationSettings) -> ProjectedAscent | BestPointAttack:
     solver = attacks.build(settings)
     assert isinstance(solver, ProjectedAscent | BestPointAttack)
     return solver
+
+
+def _reach(solver: ProjectedAscent | BestPointAttack) -> Budget:
+    """What its adversarial images lie in."""
+    return solver.reach if isinstance(solver, ProjectedAscent) else solver.budget
 
 
 class _Run:

@@ -9,6 +9,7 @@ are then attacked one after the other, and the error is theirs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 import torch
@@ -53,11 +54,13 @@ class StackedAscent:
         # The budget of a problem matters to those who project alone.
         self._problem = MaxEffectProblem(first.budget, self._deviation, self.network)
         weights = next(stack.parameters())
-        self._epsilon, self._size = (
+        self._epsilon, self._radius, self._size = (
             torch.tensor(numbers, dtype=weights.dtype, device=weights.device)
             for numbers in (
                 [solver.budget.epsilon for solver in self.solvers],
-                [solver.step_size for solver in self.solvers],
+                # No step leaves the ball round the iterate that it begins at.
+                [s.budget.epsilon if s.ball == "image" else inf for s in self.solvers],
+                [solver.stride for solver in self.solvers],
             )
         )
         self.steps = torch.tensor([solver.steps for solver in self.solvers], device=weights.device)
@@ -85,7 +88,7 @@ class StackedAscent:
     def project(self, clean: Tensor, candidate: Tensor) -> Tensor:
         """``candidate`` (m, n, ...) brought back into the ball of its member and into the box."""
         if self._linf:
-            return torch.clamp(candidate, *self._bounds(clean))
+            return torch.clamp(candidate, *self._bounds(clean, self._epsilon))
         parts = zip(self.solvers, clean, candidate, strict=True)
         return torch.stack([solver.budget.project(*images) for solver, *images in parts])
 
@@ -95,7 +98,7 @@ class StackedAscent:
         The iterate is overwritten.
         """
         if self._linf:
-            (low, high), budget = self._bounds(clean), self.solvers[0].budget
+            (low, high), budget = self._bounds(clean, self._radius), self.solvers[0].budget
             size = _column(self._size, clean)
 
             def clamped(iterate: Tensor, gradient: Tensor) -> Tensor:
@@ -160,8 +163,8 @@ class StackedAscent:
         check_finite(reached, "the deviations", remedy="choose another deviation")
         return reached.view(images.shape[:2])
 
-    def _bounds(self, clean: Tensor) -> tuple[Tensor, Tensor]:
-        return linf_bounds(clean, _column(self._epsilon, clean), self.solvers[0].budget.box)
+    def _bounds(self, clean: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
+        return linf_bounds(clean, _column(radii, clean), self.solvers[0].budget.box)
 
     def _deviation(self, logits: Tensor, labels: Tensor) -> Tensor:
         deviations = [solver.deviation for solver in self.solvers]
@@ -242,7 +245,7 @@ def stacked_images(
         each = enumerate(solvers)
         return torch.stack([s.run(stack.network(i), images, labels, seed) for i, s in each])
     for solver, own in zip(solvers, best, strict=True):
-        solver.budget.check(images, own)
+        solver.check(images, own)
     return best
 
 

@@ -79,7 +79,7 @@ def stacked_verdicts(
     found = []
     for i, solver in enumerate(solvers):
         adversarial = run.adversarial[i, :n]
-        solver.budget.check(images, adversarial)
+        solver.check(images, adversarial)
         found.append(RobustVerdicts(clean[i], run.robust[i, :n], adversarial, run.gradients))
     return found
 

@@ -124,7 +124,7 @@ def linf_bounds(clean: Tensor, epsilon: float | Tensor, box: Box) -> tuple[Tenso
 
 
 def _scale(budget: Budget) -> float:
-    return max(1.0, abs(budget.box.low), abs(budget.box.high), budget.epsilon)
+    return max(1.0, budget.box.scale, budget.epsilon)
 
 
 def _by_parts(clean: Tensor, candidate: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:

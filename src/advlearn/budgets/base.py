@@ -15,22 +15,27 @@ from advlearn.support.errors import BudgetViolation, UserError, told_apart
 
 @dataclass(frozen=True)
 class Box:
-    """The interval every pixel lies in.
+    """The interval every pixel lies in; an infinite bound is none.
 
     Raises:
-        UserError: a bound is not finite, or low is not below high.
+        UserError: low is not below high.
     """
 
     low: float = 0.0
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        if not self.low < self.high:
             raise UserError(
-                "the box of valid pixels is empty or not finite",
+                "the box of valid pixels is empty",
                 where=f"low={self.low}, high={self.high}",
-                remedy="give two finite numbers with low < high, for example 0 and 1",
+                remedy="give two numbers with low < high, for example 0 and 1",
             )
+
+    @property
+    def scale(self) -> float:
+        """The larger of the finite bounds without their signs; 0 where none is finite."""
+        return max((abs(b) for b in (self.low, self.high) if math.isfinite(b)), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ class Budget(ABC):
                 f" clean image, the bound is {bound} (tolerance {tolerance:.3g});"
                 f" {int((~inside).sum())} of {len(inside)} images are outside"
             )
-        edge = torch.finfo(candidate.dtype).eps * max(abs(self.box.low), abs(self.box.high))
+        edge = torch.finfo(candidate.dtype).eps * self.box.scale
         flat = candidate.flatten(1)
         excess = torch.maximum(self.box.low - flat.amin(1), flat.amax(1) - self.box.high)
         if not bool((excess <= edge).all()):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         dlr,
         margin,
         negative_margin,
+        predicted_cross_entropy,
         targeted_dlr,
     )
 
@@ -30,6 +31,7 @@ __all__ = [
     "dlr",
     "margin",
     "negative_margin",
+    "predicted_cross_entropy",
     "targeted_dlr",
 ]
 

@@ -19,6 +19,14 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(logits, labels, reduction="none")
 
 
+def predicted_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log softmax(logits)[predicted class] of each image, in nats, (n,); no label is read.
+
+    For a single step from the image itself: at a later iterate the predicted class is another one.
+    """
+    return cross_entropy(logits, logits.argmax(1))
+
+
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
     """Logit of the label minus the largest other logit, (n,); negative means misclassified.
 

@@ -18,6 +18,7 @@ from advlearn.settings.data import ImageFacts
 from advlearn.support.errors import UserError, told_apart, unknown_name
 
 Norm = Literal["linf", "l2"]
+Ball = Literal["image", "iterate"]
 DeviationName = Literal["cross_entropy", "dlr", "negative_margin"]
 
 ApgdDeviationName = Literal["cross_entropy", "dlr", "negative_margin", "targeted_dlr"]
@@ -89,6 +90,14 @@ class FgsmSettings(Settings):
         description="Radius of the perturbation ball; pixels are in [0, 1].",
     )
     norm: Norm = Field(default="linf", description="Norm of the perturbation ball.")
+    clip: bool = Field(
+        default=True, description="Adversarial images are cut to [0, 1]; false: they are not."
+    )
+    labels: Literal["true", "predicted"] = Field(
+        default="true",
+        description="Whose loss the step raises: that of the true label, or of the class that the"
+        " network predicts for the image.",
+    )
 
     @model_validator(mode="after")
     def _within_the_box(self) -> Self:
@@ -106,6 +115,14 @@ class PgdSettings(Settings):
         description="Radius of the perturbation ball; pixels are in [0, 1].",
     )
     norm: Norm = Field(default="linf", description="Norm of the perturbation ball.")
+    clip: bool = Field(
+        default=True, description="Adversarial images are cut to [0, 1]; false: they are not."
+    )
+    ball: Ball = Field(
+        default="image",
+        description="Centre of the ball that steps are projected on: the image, or the current"
+        " iterate, which bounds each step and not their sum.",
+    )
     steps: int = Field(default=20, ge=1, le=100_000, description="Gradient steps of each restart.")
     step_size: float | None = Field(
         default=None, gt=0, description="Length of a step; null means 2.5 * epsilon / steps."

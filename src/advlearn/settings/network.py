@@ -30,6 +30,9 @@ FURTHER_NETWORKS = {
 }
 """Networks with settings of their own, and the modules that build them."""
 
+SCALE_OF_PIXELS = {"input_mean": 0.0, "input_deviation": 1.0}
+"""Keys of `NetworkSettings` for the scale of the input, with the values that leave pixels alone."""
+
 
 class NetworkSettings(Settings):
     """Architecture of a classifier. The paper names none."""
@@ -47,6 +50,15 @@ class NetworkSettings(Settings):
         (16, 32), description="cnn only: channels of the 3x3 convolutions, each with stride 2"
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout before the linear layers")
+    input_mean: float = Field(
+        0.0, description="the network sees (pixels - input_mean) / input_deviation"
+    )
+    input_deviation: float = Field(
+        1.0,
+        gt=0,
+        description="attacks stay in pixels; standardised MNIST: 0.1307 and 0.3081; "
+        "[-1, 1]: 0.5 and 0.5",
+    )
 
     @field_validator("name")
     @classmethod
@@ -63,6 +75,15 @@ class NetworkSettings(Settings):
         if any(width < 1 for width in widths):
             raise ValueError("widths are whole numbers of at least 1")
         return widths
+
+    @model_validator(mode="after")
+    def _own_networks_scale_themselves(self) -> Self:
+        for key, value in SCALE_OF_PIXELS.items():
+            if ":" in self.name and getattr(self, key) != value:
+                raise WrongKey(
+                    key, f"a network of your own sees pixels in [0, 1]: leave {key} at {value:g}"
+                )
+        return self
 
 
 class ResnetSettings(Settings):
@@ -156,6 +177,15 @@ class TrainingSettings(Settings):
     batch_size: int = Field(128, ge=1, description="images a step")
     learning_rate: float = Field(1e-3, gt=0, description="learning rate")
     optimiser: Literal["adam", "sgd"] = Field("adam", description="adam, or sgd with momentum 0.9")
+    stop_at: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description=(
+            "training ends when clean accuracy on the validation images has reached it (looked at "
+            "every 100 steps and after each epoch), at the latest after epochs; null: after epochs"
+        ),
+    )
 
 
 class RetrainSettings(Settings):
@@ -182,6 +212,51 @@ class RetrainSettings(Settings):
         7, ge=1, description="online crafting by pgd: steps, with step size 2.5 epsilon / steps"
     )
     epochs: int = Field(1, ge=1, description="passes over the selected images (the paper: 1)")
+    clean_steps: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "clean steps before each adversarial one, and none after the last; mixed: clean images "
+            "for each adversarial one; clean_then_adversarial: clean steps for each adversarial "
+            "one, all of them first; null: an epoch of the clean images"
+        ),
+    )
+    adversarial_steps: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description=(
+            "adversarial steps, whatever the number of selected images, drawn epoch by epoch; "
+            "mixed: as many adversarial images as fill these steps; null: follows their number"
+        ),
+    )
+    share: float = Field(
+        1.0, gt=0, le=1, description="share of the selected images that an epoch uses, at random"
+    )
+    further_clean_epochs: int = Field(
+        0,
+        ge=0,
+        description=(
+            "passes over the clean images after that, without adversarial ones (section VI trains "
+            "on adversarial data for one iteration)"
+        ),
+    )
     batch_size: int = Field(128, ge=1, description="images a step")
     learning_rate: float = Field(1e-3, gt=0, description="learning rate")
     optimiser: Literal["adam", "sgd"] = Field("adam", description="adam, or sgd with momentum 0.9")
+
+    @model_validator(mode="after")
+    def _steps_mean_something(self) -> Self:
+        if self.clean_steps is not None and self.schedule == "adversarial_only":
+            raise WrongKey(
+                "clean_steps", "schedule adversarial_only has no clean steps: leave null"
+            )
+        if self.adversarial_steps is not None and self.share != 1:
+            raise WrongKey(
+                "share", "adversarial_steps says how many images are used: leave share at 1"
+            )
+        if self.adversarial_steps is not None and self.epochs != 1:
+            raise WrongKey(
+                "epochs", "adversarial_steps says how many passes there are: leave epochs at 1"
+            )
+        return self

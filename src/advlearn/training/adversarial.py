@@ -13,7 +13,15 @@ from advlearn.settings.attack import AttackSettings
 from advlearn.settings.network import RetrainSettings
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.seeds import derive_seed
-from advlearn.training.fit import Batch, check_batch_size, make_optimiser, run_steps, shuffled
+from advlearn.training.fit import (
+    Batch,
+    check_batch_size,
+    make_optimiser,
+    run_steps,
+    shuffled,
+    shuffled_images,
+    shuffled_steps,
+)
 from advlearn.training.loop import Loop
 
 Craft = Callable[[nn.Module, Tensor, Tensor, int], Tensor]
@@ -66,7 +74,7 @@ def retrain(
             crafting is online.
         positions: (m,) positions of the selected images; m = 0 trains on clean images alone. With
             m = 1 batch normalisation sees the one adversarial image by its running statistics.
-        settings: schedule, crafting, epochs and optimiser.
+        settings: schedule, numbers of steps, crafting, epochs and optimiser.
         seed: decides orders, dropout and random starts.
         craft: attack for online crafting.
         checkpoint: progress of the job, from which the training resumes.
@@ -105,9 +113,9 @@ def retrain(
         own_seed = derive_seed(seed, "craft", steps["adversarial"])
         return craft(network, images[chosen], labels[chosen], own_seed), labels[chosen]
 
-    for _ in loop.epochs(settings.epochs):
+    for number in loop.epochs(settings.epochs + settings.further_clean_epochs):
         epoch = steps_of_epoch(
-            len(images), len(positions), settings, clean_order, adversarial_order
+            len(images), len(positions), settings, clean_order, adversarial_order, number
         )
         steps["loss"] = run_steps(network, optimiser, loop, list(map(images_of, epoch)))
     network.eval()
@@ -128,25 +136,43 @@ def steps_of_epoch(
     settings: RetrainSettings,
     clean_order: torch.Generator,
     adversarial_order: torch.Generator,
+    number: int = 1,
 ) -> list[Step]:
     """The steps of one epoch by the schedule.
+
+    A fixed number of adversarial steps, and the clean steps that go with them, do not depend on how
+    many images are selected; without any there are the clean steps alone.
 
     Args:
         n_clean: number of clean images.
         n_selected: number of selected images.
-        settings: schedule and batch size.
+        settings: schedule, numbers of steps and batch size.
         clean_order: decides the order of the clean images, or of all images in ``mixed``.
-        adversarial_order: decides the order of the selected images.
+        adversarial_order: decides the order of the selected images; in ``mixed`` which they are
+            where not all of them are used once.
+        number: of the epoch, from 1; those after ``settings.epochs`` have clean steps alone.
     """
-    size = settings.batch_size
-    if settings.schedule == "mixed":
-        batches = shuffled(n_clean + n_selected, size, clean_order)
-        return [Step(b[b < n_clean], b[b >= n_clean] - n_clean) for b in batches]
+    size, fixed = settings.batch_size, settings.adversarial_steps
+    most = round(settings.share * n_selected) or 1
     none = torch.empty(0, dtype=torch.int64)
-    clean: list[Step] = []
-    if settings.schedule != "adversarial_only":
-        clean = [Step(batch, none) for batch in shuffled(n_clean, size, clean_order)]
-    selected = [Step(none, batch) for batch in shuffled(n_selected, size, adversarial_order)]
+    if number > settings.epochs:
+        return [Step(batch, none) for batch in shuffled(n_clean, size, clean_order)]
+    if settings.schedule == "mixed":
+        count = fixed * size if fixed else min(most, n_selected)
+        return _mixed(n_clean, n_selected, count, settings, clean_order, adversarial_order)
+    if fixed:
+        batches = shuffled_steps(n_selected, size, adversarial_order, fixed)
+    else:
+        batches = shuffled(n_selected, size, adversarial_order, most)
+    selected = [Step(none, batch) for batch in batches]
+    if settings.schedule == "adversarial_only":
+        return selected
+    if settings.clean_steps is None:
+        batches = shuffled(n_clean, size, clean_order)
+    else:
+        steps = settings.clean_steps * (fixed or len(selected))
+        batches = shuffled_steps(n_clean, size, clean_order, steps)
+    clean = [Step(batch, none) for batch in batches]
     if settings.schedule == "interleaved":
         return list(_interleave(clean, selected))
     return clean + selected
@@ -160,7 +186,7 @@ def pooled_steps(
     Args:
         n: number of clean images, the first of the pool.
         positions: (m,) positions of the selected images.
-        settings: schedule, epochs and batch size.
+        settings: schedule, epochs, numbers of steps and batch size.
         seed: decides the orders.
         first: where the adversarial images of all clean ones begin.
 
@@ -170,10 +196,29 @@ def pooled_steps(
     found: list[Tensor] = []
     epoch: list[Step] = []
     generators = orders(seed)
-    for _ in range(settings.epochs):
-        epoch = steps_of_epoch(n, len(positions), settings, *generators)
+    for number in range(1, settings.epochs + settings.further_clean_epochs + 1):
+        epoch = steps_of_epoch(n, len(positions), settings, *generators, number)
         found += [torch.cat([step.clean, first + positions[step.selected]]) for step in epoch]
     return found, len(epoch)
+
+
+def _mixed(
+    n_clean: int,
+    n_selected: int,
+    count: int,
+    settings: RetrainSettings,
+    clean_order: torch.Generator,
+    adversarial_order: torch.Generator,
+) -> list[Step]:
+    """The batches of one shuffled set of clean images and of ``count`` adversarial ones."""
+    clean, selected = torch.arange(n_clean), torch.arange(n_selected)
+    if settings.clean_steps is not None:
+        clean = shuffled_images(n_clean, settings.clean_steps * count, clean_order)
+    if count != n_selected:
+        selected = shuffled_images(n_selected, count, adversarial_order)
+    n = len(clean)
+    batches = shuffled(n + len(selected), settings.batch_size, clean_order)
+    return [Step(clean[b[b < n]], selected[b[b >= n] - n]) for b in batches]
 
 
 def _joined(parts: list[Batch]) -> Batch:

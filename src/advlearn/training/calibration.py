@@ -125,7 +125,14 @@ def pretrain(
     def trained() -> SavedState:
         seed = derive_seed(conditions.seed, "pretrain")
         checkpoint = conditions.checkpoint
-        train_clean(network, *conditions.train, settings, seed, checkpoint=checkpoint)
+        train_clean(
+            network,
+            *conditions.train,
+            settings,
+            seed,
+            checkpoint=checkpoint,
+            held_out=conditions.held_out,
+        )
         # Copies: the network itself is trained further.
         return {key: value.cpu().numpy().copy() for key, value in network.state_dict().items()}
 

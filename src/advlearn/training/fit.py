@@ -47,22 +47,42 @@ def make_optimiser(network: nn.Module, name: str, learning_rate: float) -> torch
     return _Sgd(network.parameters(), lr=learning_rate, momentum=MOMENTUM)
 
 
-def shuffled(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:
-    """Positions 0..n-1 in random order, cut into batches; no batches for n = 0.
+def shuffled(
+    n: int, batch_size: int, generator: torch.Generator, most: int | None = None
+) -> list[Tensor]:
+    """Positions 0..n-1 in random order, or the first ``most`` of them, cut into batches.
+
+    There are no batches for n = 0.
 
     Where one image is left over it joins the batch before: a single image has no spread by which
     batch normalisation could divide, and its step would weigh as much as that of a whole batch. Of
     a single image in all there is one batch of one (:func:`training_mode`).
     """
-    if not n:
+    count = n if most is None else min(n, most)
+    if not count:
         return []
-    sizes = [batch_size] * (n // batch_size)
-    left = n % batch_size
+    sizes = [batch_size] * (count // batch_size)
+    left = count % batch_size
     if left == 1 and sizes:
         sizes[-1] += 1
     elif left:
         sizes.append(left)
-    return list(torch.randperm(n, generator=generator).split(sizes))
+    return list(torch.randperm(n, generator=generator)[:count].split(sizes))
+
+
+def shuffled_steps(n: int, batch_size: int, generator: torch.Generator, steps: int) -> list[Tensor]:
+    """``steps`` batches of :func:`shuffled`, one epoch after the other; none for n = 0."""
+    batches: list[Tensor] = []
+    while n and len(batches) < steps:
+        batches += shuffled(n, batch_size, generator)
+    return batches[:steps]
+
+
+def shuffled_images(n: int, count: int, generator: torch.Generator) -> Tensor:
+    """``count`` positions of 0..n-1 in random order, one epoch after the other; none for n = 0."""
+    epochs = -(-count // n) if n else 0
+    parts = [torch.randperm(n, generator=generator) for _ in range(epochs)]
+    return torch.cat(parts)[:count] if parts else torch.empty(0, dtype=torch.int64)
 
 
 def training_mode(network: nn.Module, n: int) -> None:
@@ -101,12 +121,20 @@ def run_steps(
     optimiser: torch.optim.Optimizer,
     loop: Loop,
     batches: Sequence[Callable[[], Batch]],
+    enough: Callable[[], bool] = lambda: False,
 ) -> float:
     """One gradient step on the mean cross-entropy of each batch; returns the epoch's mean loss.
 
     Batches are made when they are due, so that online crafting sees the network as it is then.
     Losses are looked at every few steps, on a CPU at every step
     (:func:`~advlearn.support.finite.look_every`), and before a state is kept.
+
+    Args:
+        network: module that is trained.
+        optimiser: optimiser of its parameters.
+        loop: counts the batches.
+        batches: the epoch.
+        enough: asked after each step; where it says yes, the other batches are left out.
 
     Raises:
         UserError: a loss or a weight is no longer finite; on a CPU no step is made with such a
@@ -144,6 +172,8 @@ def run_steps(
             look()
         loss.backward()
         optimiser.step()
+        if enough():
+            break
     look()
     del loop.values["sums"]
     if not bool(torch.stack([weight.isfinite().all() for weight in network.parameters()]).all()):

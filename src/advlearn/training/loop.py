@@ -35,6 +35,7 @@ class Loop:
     Attributes:
         values: numbers and lists of the training that JSON can hold.
         tensors: tensors of the training; to be changed in place or replaced here.
+        ended: whether :meth:`end` was called.
         settle: called before a state is kept, so that it holds all that was done until then.
     """
 
@@ -55,7 +56,7 @@ class Loop:
         self._orders, self._others = orders, others
         self._checkpoint, self._name = checkpoint or Checkpoint.off(), name
         self._device = next((p.device for p in network.parameters()), torch.device("cpu"))
-        self._epoch, self._batch = 1, 0
+        self._epoch, self._batch, self.ended = 1, 0, False
         self._drawn: list[Tensor] = []
         self._resumed = self._checkpoint.get(name)
         if self._resumed:
@@ -63,11 +64,15 @@ class Loop:
 
     def epochs(self, count: int) -> Iterator[int]:
         """Numbers of the epochs still to do, of 1 to ``count``; a half-done one is among them."""
-        while self._epoch <= count:
+        while self._epoch <= count and not self.ended:
             self._drawn = [generator.get_state() for generator in self._orders]
             yield self._epoch
             self._epoch, self._batch = self._epoch + 1, 0
         self._checkpoint.drop(self._name)
+
+    def end(self) -> None:
+        """Let the epoch under way be the last; its other batches are the caller's to leave out."""
+        self.ended = True
 
     def batches(self, batches: Sequence[T]) -> Iterator[T]:
         """The batches of this epoch that are still to do, of all its ``batches``."""

@@ -53,6 +53,16 @@ def classifier(conditions: Conditions) -> Classifier:
     return pretrain("linear", network(0), network(1).state_dict(), training, conditions)
 
 
+def test_training_may_stop_at_an_accuracy_of_the_held_out_images(conditions: Conditions) -> None:
+    training = TrainingSettings(epochs=30, batch_size=16, learning_rate=0.01, stop_at=0.8)
+    stopped, full = (
+        pretrain("linear", network(0), network(1).state_dict(), how, conditions)
+        for how in (training, training.model_copy(update={"stop_at": None}))
+    )
+    assert 0.8 <= stopped.accuracy <= full.accuracy == 1.0
+    assert any(not torch.equal(stopped.pretrained[k], v) for k, v in full.pretrained.items())
+
+
 def test_a_baseline_for_each_way_of_training_and_protocol(
     classifier: Classifier, conditions: Conditions
 ) -> None:

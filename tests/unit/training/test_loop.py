@@ -42,8 +42,10 @@ def clean(optimiser: Literal["adam", "sgd"]) -> Train:
     return run
 
 
-def adversarial(schedule: Any, crafting: Any) -> Train:
-    settings = RetrainSettings(schedule=schedule, crafting=crafting, epochs=2, batch_size=16)
+def adversarial(schedule: Any, crafting: Any, **counted: Any) -> Train:
+    settings = RetrainSettings(
+        schedule=schedule, crafting=crafting, batch_size=16, **(counted or {"epochs": 2})
+    )
     attack = PgdSettings(epsilon=0.1, steps=2, random_start=True)
 
     def run(trained: nn.Module, checkpoint: Checkpoint | None) -> object:
@@ -78,6 +80,16 @@ TRAININGS: dict[str, tuple[str, Train]] = {
     "clean, sgd": ("dropout", clean("sgd")),
     "interleaved, online": ("dropout", adversarial("interleaved", "online")),
     "mixed, online": ("dropout", adversarial("mixed", "online")),
+    "counted steps": (
+        "dropout",
+        adversarial(
+            "interleaved", "online", adversarial_steps=5, clean_steps=2, further_clean_epochs=1
+        ),
+    ),
+    "a share, mixed": (
+        "dropout",
+        adversarial("mixed", "static", share=0.5, clean_steps=2, epochs=2, further_clean_epochs=1),
+    ),
     "adversarial only, static": ("dropout", adversarial("adversarial_only", "static")),
     "multi-label, augmented, cosine": ("resnet", multilabel(augment=True)),
     "multi-label, transformer": ("vit", multilabel(schedule="constant")),

@@ -34,12 +34,24 @@ L2: list[AttackSettings] = [
     PLAIN[0],
 ]
 MIXED: list[AttackSettings] = [FgsmSettings(epsilon=0.2), PgdSettings(epsilon=0.1), PLAIN[1]]
+OPEN: list[AttackSettings] = [
+    PgdSettings(epsilon=0.03, step_size=0.05, ball="iterate"),
+    FgsmSettings(epsilon=0.1, labels="predicted"),
+    PgdSettings(epsilon=0.02, step_size=0.01, random_start=False, ball="iterate"),
+]
+UNCUT: list[AttackSettings] = [
+    PgdSettings(epsilon=0.1, clip=False),
+    FgsmSettings(epsilon=0.2, clip=False, labels="predicted"),
+    PgdSettings(epsilon=0.03, ball="iterate"),
+]
 ATTACKS: dict[str, Sequence[AttackSettings]] = {
     "fgsm": FGSM,
     "pgd": PLAIN,
     "random": RANDOM,
     "l2": L2,
     "mixed": MIXED,
+    "open": OPEN,
+    "uncut": UNCUT,
 }
 
 WAYS = [
@@ -48,6 +60,17 @@ WAYS = [
     RetrainSettings(crafting="online", batch_size=7, schedule="adversarial_only", epochs=2),
 ]
 """Of each member."""
+COUNTED = [
+    RetrainSettings(crafting="online", batch_size=16, adversarial_steps=7, clean_steps=2),
+    RetrainSettings(
+        crafting="online", batch_size=16, schedule="mixed", adversarial_steps=6, clean_steps=1,
+        further_clean_epochs=1,
+    ),
+    RetrainSettings(
+        crafting="online", batch_size=7, schedule="clean_then_adversarial", share=0.4,
+        clean_steps=3, epochs=2, further_clean_epochs=2,
+    ),
+]  # fmt: skip
 CHOSEN = (torch.arange(0, N, 2), torch.arange(N), torch.arange(5, 30))
 
 
@@ -78,10 +101,13 @@ def member(i: int, attack: AttackSettings, how: RetrainSettings, start: nn.Modul
     )
 
 
+@pytest.mark.parametrize("ways", [WAYS, COUNTED], ids=["by size", "counted"])
 @pytest.mark.parametrize("name", ATTACKS)
-def test_online_crafting_is_that_of_each_member_alone(name: str) -> None:
+def test_online_crafting_is_that_of_each_member_alone(
+    name: str, ways: list[RetrainSettings]
+) -> None:
     """Many steps in float64, where no rounding turns the sign of a gradient."""
-    cases = list(zip(range(3), ATTACKS[name], WAYS, strict=True))
+    cases = list(zip(range(3), ATTACKS[name], ways, strict=True))
     given = [member(i, attack, how, network(i)) for i, attack, how in cases]
     found = train_stack(network(0), *data(), given, 0)
     for case, trained in zip(cases, found, strict=True):

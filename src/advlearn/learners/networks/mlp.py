@@ -7,13 +7,14 @@ from math import prod
 
 from torch import nn
 
+from advlearn.learners.networks.scale import first_layers
 from advlearn.settings.network import NetworkSettings
 
 
 def build(settings: NetworkSettings, shape: tuple[int, int, int], n_classes: int) -> nn.Module:
     """ReLU perceptron with hidden layers of ``settings.hidden`` units."""
     widths = [prod(shape), *settings.hidden]
-    layers: list[nn.Module] = [nn.Flatten()]
+    layers = [*first_layers(settings), nn.Flatten()]
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
         if settings.dropout:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from advlearn.learners.networks import build
-from advlearn.settings.network import AnyNetworkSettings, network_settings
+from advlearn.settings.network import SCALE_OF_PIXELS, AnyNetworkSettings, network_settings
 from advlearn.support.codedigest import own_function_digest
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import atomic_path
@@ -34,6 +34,10 @@ def save_networks(
     architecture = settings.model_dump(mode="json")
     if "weights" in architecture:
         architecture["weights"] = None
+    for key, value in SCALE_OF_PIXELS.items():
+        # A network that sees pixels is written as before there was another scale.
+        if architecture.get(key) == value:
+            del architecture[key]
     # Weights that layers share are written twice: safetensors refuses tensors in common memory.
     tensors = {
         f"{name}/{key}": value.detach().cpu().clone(memory_format=torch.contiguous_format)

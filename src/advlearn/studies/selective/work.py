@@ -88,7 +88,14 @@ OF_STAGE: dict[str, _Estimate] = {
 
 def _retraining(how: RetrainSettings, attack: AttackSettings, images: ImageFacts) -> float:
     steps = how.online_steps if attack.name == "pgd" else 1
-    return images.n_train * how.epochs * (1 + (steps if how.crafting == "online" else 0))
+    fixed, attacked = how.adversarial_steps, how.share * images.n_train
+    if fixed is not None:
+        attacked = fixed * how.batch_size
+    trained = float(images.n_train)
+    if how.clean_steps is not None:
+        trained = (how.clean_steps + 1) * attacked
+    online = attacked * steps if how.crafting == "online" else 0.0
+    return how.epochs * (trained + online) + how.further_clean_epochs * images.n_train
 
 
 def _cells(study: SelectiveSettings, wildcards: Wildcards) -> int:

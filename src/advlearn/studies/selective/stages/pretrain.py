@@ -42,11 +42,12 @@ def pretrain(
     network = build_network(settings.model, info.shape, info.n_classes).to(torch_device)
     images, labels = torch.from_numpy(train.images).to(torch_device), torch.from_numpy(train.labels)
     held_out = torch.from_numpy(validation.images).to(torch_device)
+    held_out_labels = torch.from_numpy(validation.labels)
     progress = Progress(f"pretrain seed {seed}", settings.training.epochs, "epochs")
 
     def after_epoch(epoch: int, loss: float) -> dict[str, float]:
         network.eval()
-        accuracy = correct(network, held_out, torch.from_numpy(validation.labels)).mean()
+        accuracy = correct(network, held_out, held_out_labels).mean()
         progress.advance()
         return {"epoch": epoch, "loss": loss, "validation_accuracy": float(accuracy)}
 
@@ -58,6 +59,7 @@ def pretrain(
         derive_seed(seed, "pretrain"),
         after_epoch,
         checkpoint,
+        (held_out, held_out_labels),
     )
     write_csv(out.with_name("training.csv"), pd.DataFrame(rows))
     save_networks(

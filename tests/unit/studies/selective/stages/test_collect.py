@@ -6,15 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.network import RetrainSettings, TrainingSettings
 from advlearn.studies.selective.paper.page import page
 from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.settings.collect import CollectedJob, CollectSettings
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
+from advlearn.studies.selective.settings.universe import UniverseSettings
 from advlearn.studies.selective.stages.calibrate import calibrate
 from advlearn.studies.selective.stages.collect import collect
 from advlearn.studies.selective.stages.evaluate import evaluate
+from advlearn.support.choices import choices_table
 from advlearn.support.io import read_csv, read_json, read_npy, read_npz, write_json, write_npy
 from advlearn.support.manifest import Manifest
 from tests.helpers.tiny import TinyRun
@@ -173,8 +176,19 @@ def test_every_open_choice_has_the_value_that_was_used(tidy: Path) -> None:
     choices = read_csv(tidy / "choices.csv").set_index("key")
     assert choices.loc["universe.attacks.fgsm.epsilon", "value"] == "0.1"
     assert choices.loc["study.embed.n_components", "value"] == "2"
-    assert choices.loc["universe.attacks.pgd.projection", "value"] == "not a setting"
+    assert choices.loc["universe.attacks.pgd.ball", "value"] == "not a setting"
     assert choices["paper"].notna().all()
+
+
+def test_every_open_choice_is_a_key_of_the_configuration() -> None:
+    questions = read_csv(ROOT / "config" / "published" / "selective" / "selective_choices.csv")
+    universe = UniverseSettings(
+        description="all attacks", attacks={"fgsm": FgsmSettings(), "pgd": PgdSettings()}
+    ).model_dump(mode="json")
+    answers = choices_table(
+        questions[questions["key"].str.startswith("universe.")], {"all": universe}
+    )
+    assert "not a setting" not in set(answers["value"])
 
 
 def test_same_inputs_same_bytes(tidy: Path, tiny: TinyRun, tmp_path: Path) -> None:

@@ -34,3 +34,16 @@ def test_same_seed_same_bytes_other_seed_other_weights(tiny: TinyRun, tmp_path: 
         pretrain(data=tiny.data, settings=settings, seed=seed, out=out, device="cpu")
         content.append(out.read_bytes())
     assert content[0] == content[1] != content[2]
+
+
+def test_training_stops_at_an_accuracy_of_the_validation_images(
+    tiny: TinyRun, tmp_path: Path
+) -> None:
+    training = TrainingSettings(epochs=50, stop_at=0.7)
+    out = tmp_path / "classifier.safetensors"
+    settings = PretrainJob(model=tiny.model, training=training)
+    pretrain(data=tiny.data, settings=settings, seed=0, out=out, device="cpu")
+    history = read_csv(out.with_name("training.csv"))
+    assert (history["validation_accuracy"].iloc[:-1] < 0.7).all()
+    assert history["validation_accuracy"].iloc[-1] >= 0.7
+    assert 1 < len(history) < 50
