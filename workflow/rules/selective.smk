@@ -115,7 +115,7 @@ rule craft:
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=SELECTIVE.job("craft"),
-        own=SELECTIVE.own_model,
+        own=SELECTIVE.own_code,
         torch_threads=CONFIG.threads,
         device=SELECTIVE.device("craft"),
         code=PLAN.code("craft"),

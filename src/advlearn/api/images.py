@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import ValidationError
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from advlearn.problem.evasion import frozen
 from advlearn.settings.attack import (
     ApgdDeviationName,
     ApgdSettings,
+    Ball,
     CwSettings,
     DeepFoolSettings,
     DeviationName,
@@ -157,14 +158,25 @@ class FGSM(_Ascent):
     Args:
         epsilon: radius; inputs are in [0, 1].
         norm: linf or l2.
+        clip: cut adversarial inputs to [0, 1].
+        labels: whose loss the step raises: the true label's, or the predicted class's.
     """
 
     epsilon: float
     norm: Norm = "linf"
+    clip: bool = True
+    labels: Literal["true", "predicted"] = "true"
 
     def settings(self) -> FgsmSettings:
         """As in :class:`BoundedAttack`."""
-        return _checked(FgsmSettings, self, epsilon=self.epsilon, norm=self.norm)
+        return _checked(
+            FgsmSettings,
+            self,
+            epsilon=self.epsilon,
+            norm=self.norm,
+            clip=self.clip,
+            labels=self.labels,
+        )
 
 
 @dataclass(frozen=True)
@@ -179,6 +191,9 @@ class PGD(_Ascent):
         random_start: begin at a random point of the ball.
         restarts: independent runs; the one with the largest deviation is kept.
         deviation: what is climbed: cross_entropy, dlr or negative_margin.
+        clip: cut adversarial inputs to [0, 1].
+        ball: what the ball is round when a step is projected: the input ("image") or the current
+            iterate, which bounds each step and not their sum.
     """
 
     epsilon: float
@@ -188,6 +203,8 @@ class PGD(_Ascent):
     random_start: bool = True
     restarts: int = 1
     deviation: DeviationName = "cross_entropy"
+    clip: bool = True
+    ball: Ball = "image"
 
     def settings(self) -> PgdSettings:
         """As in :class:`BoundedAttack`."""
@@ -201,6 +218,8 @@ class PGD(_Ascent):
             random_start=self.random_start,
             restarts=self.restarts,
             deviation=self.deviation,
+            clip=self.clip,
+            ball=self.ball,
         )
 
 

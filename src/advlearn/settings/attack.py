@@ -11,9 +11,17 @@ from collections.abc import Mapping
 from math import prod, sqrt
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
-from advlearn.settings.base import Settings, WrongKey, validation_error
+from advlearn.settings.base import Settings, WrongKey, plain_values, validation_error
 from advlearn.settings.data import ImageFacts
 from advlearn.support.errors import UserError, told_apart, unknown_name
 
@@ -157,6 +165,19 @@ class PgdSettings(Settings):
         from any start and still move along it.
         """
         return 2.5 * self.epsilon / self.steps if self.step_size is None else self.step_size
+
+
+class OwnAttackSettings(PgdSettings):
+    """Projected ascent along a direction of one's own (docs/own-attack.md)."""
+
+    # Whoever asks for the settings of PGD gets those of an attack that differs in one point.
+    name: str = Field(  # type: ignore[assignment]
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="package.module:function, which returns the step rule.",
+    )
+    settings: Annotated[dict[str, Any], BeforeValidator(plain_values)] = Field(
+        default={}, description="Handed to the function."
+    )
 
 
 class ApgdSettings(Settings):
@@ -308,8 +329,22 @@ def _trains(values: Any) -> Any:
     return values
 
 
+OWN = "package.module:function"
+"""What stands for the name of an attack of one's own."""
+
+
+def name(values: Any) -> Any:
+    """By which key ``name`` says whose settings these are."""
+    given = values.get("name") if isinstance(values, Mapping) else getattr(values, "name", None)
+    return OWN if isinstance(given, str) and ":" in given else given
+
+
 AttackSettings = Annotated[
-    FgsmSettings | PgdSettings, Field(discriminator="name"), BeforeValidator(_trains)
+    Annotated[FgsmSettings, Tag("fgsm")]
+    | Annotated[PgdSettings, Tag("pgd")]
+    | Annotated[OwnAttackSettings, Tag(OWN)],
+    Discriminator(name),
+    BeforeValidator(_trains),
 ]
 
 _ADAPTER: TypeAdapter[FgsmSettings | PgdSettings] = TypeAdapter(AttackSettings)

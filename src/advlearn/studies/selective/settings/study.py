@@ -162,7 +162,12 @@ class SelectiveSettings(StudySettings):
         return {"calibrate": self.calibrate.seeds}
 
     def own_functions(self) -> list[str]:
-        """Networks and clusterers of the user's own."""
+        """Networks, attacks and clusterers of the user's own."""
         models = [universe.model.name for universe in self.universes.values()]
         models += [model.name for model in self.calibrate.models]
-        return [*models, *(own.function for own in self.cluster.own.values())]
+        attacks = [
+            attack.name
+            for universe in self.universes.values()
+            for attack in universe.attacks.values()
+        ]
+        return [*models, *attacks, *(own.function for own in self.cluster.own.values())]
