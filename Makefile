@@ -7,6 +7,7 @@
 #   TARGET=selective           what `make why` explains (all of the run by default)
 #   WHAT=selective_table1_fgsm what `make explain` explains, with RUN (the shipped full run by default)
 #   PYTHON=python3.12          Python from which .venv is made (3.11 or newer)
+#   UV=                        make .venv with pip although uv is there (docs/environments.md)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -23,6 +24,8 @@ endif
 ifndef CORES
 CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 endif
+# uv installs the same packages in seconds where it has them; it does not read pip's configuration.
+UV ?= $(shell command -v uv 2>/dev/null)
 TEST_WORKERS ?= 2
 
 RUN ?= paper
@@ -55,6 +58,8 @@ help:  ## this list
 
 # --- environment ----------------------------------------------------------------------------------
 
+INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check)
+
 env: $(STAMP)  ## .venv from the lock (every other target makes it when missing)
 
 $(STAMP): requirements.txt pyproject.toml
@@ -62,12 +67,13 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "advlearn needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." >&2; \
 	  echo "Name a newer one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	@test -n "$(UV)" || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments: install its venv module (on Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making $(VENV) with $$($(PYTHON) -V)"; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making $(VENV) with $$($(PYTHON) -V)"; \
+	  $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$(command -v $(PYTHON))",$(PYTHON) -m venv) $(VENV); }
 	@echo "Installing the packages of requirements.txt into $(VENV) (about 2 GB, some minutes the first time)"
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	$(INSTALL) -r requirements.txt
+	$(INSTALL) --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # --- results --------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ JOBS = {
     ("docs/own-data.md", "bilevel --cores 2 --configfile config/demo.yaml my-table.yaml"): 11,
     ("docs/own-model.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 118,
     ("docs/own-model.md", "topk --cores 2 --configfile config/demo.yaml my-lab.yaml"): 17,
+    ("docs/own-reduction.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 31,
     (SELECTIVE, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 909,
     (TOPK, "topk --cores 2 --configfile config/demo.yaml"): 17,
     (TOPK, "topk --cores 2"): 57,

@@ -6,7 +6,7 @@ SELECTIVE = PLAN.study("selective")
 wildcard_constraints:
     universe=r"\w+",
     attack=r"\w+",
-    reduction="none|pca|tsne",
+    reduction=r"\w+",
     clusterer=r"[\w.:-]+",
 
 
@@ -150,6 +150,7 @@ rule embed:
         seed=lambda wildcards: wildcards.seed,
         reduction=lambda wildcards: wildcards.reduction,
         settings=SELECTIVE.embed,
+        own=SELECTIVE.own_reduction,
         code=PLAN.code("embed"),
         lock=LOCK,
     message:

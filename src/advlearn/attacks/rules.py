@@ -6,7 +6,6 @@ and projection, and it carries the memory: wherever an image is in a batch, its 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor
 from advlearn.settings.attack import OwnAttackSettings
 from advlearn.support.errors import UserError
 from advlearn.support.finite import check_finite
+from advlearn.support.own import load_own
 
 Memory = dict[str, Tensor]
 """What is remembered of each image, tensors (n, ...) by name."""
@@ -44,17 +44,8 @@ def load(settings: OwnAttackSettings) -> Rule:
     Raises:
         UserError: the function cannot be imported, or returns no rule.
     """
-    module, _, function = settings.name.partition(":")
     where = f"key 'name', value {settings.name!r}"
-    try:
-        builder = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UserError(
-            f"cannot load the attack {settings.name!r}: {error}",
-            where=where,
-            remedy="put the module on PYTHONPATH and name it as package.module:function",
-        ) from error
-    rule = builder(dict(settings.settings))
+    rule = load_own(settings.name, "attack", where)(dict(settings.settings))
     if not isinstance(rule, Rule):
         raise UserError(
             f"the attack {settings.name!r} is a {type(rule).__name__} and no step rule",

@@ -24,6 +24,7 @@ from pydantic import (
 from advlearn.settings.base import Settings, WrongKey, plain_values, validation_error
 from advlearn.settings.data import ImageFacts
 from advlearn.support.errors import UserError, told_apart, unknown_name
+from advlearn.support.own import FUNCTION, registered
 
 Norm = Literal["linf", "l2"]
 Ball = Literal["image", "iterate"]
@@ -172,8 +173,9 @@ class OwnAttackSettings(PgdSettings):
 
     # Whoever asks for the settings of PGD gets those of an attack that differs in one point.
     name: str = Field(  # type: ignore[assignment]
-        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
-        description="package.module:function, which returns the step rule.",
+        pattern=FUNCTION,
+        description="package.module:function, which returns the step rule, or a name that an"
+        " installed package registers.",
     )
     settings: Annotated[dict[str, Any], BeforeValidator(plain_values)] = Field(
         default={}, description="Handed to the function."
@@ -326,6 +328,9 @@ def _trains(values: Any) -> Any:
             f" study 1 compares models: use one of {str(ATTACK_NAMES)[1:-1]}; from Python it is"
             f" advlearn.attacks.{name} (docs/own-attack.md)"
         )
+    if isinstance(values, Mapping) and name not in ATTACK_NAMES:
+        found = registered(name, "attacks")
+        return values if found == name else {**values, "name": found}
     return values
 
 

@@ -56,6 +56,11 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
         own = self.settings.cluster.own.get(wildcards.clusterer)
         return own_function_digest(own.function) if own else None
 
+    def own_reduction(self, wildcards: Wildcards) -> str | None:
+        """Digest of the source of a user's own reduction, none for the registered ones."""
+        own = self.settings.embed.own.get(wildcards.reduction)
+        return own_function_digest(own.function) if own else None
+
     def embed(self, wildcards: Wildcards) -> str:
         """Parameters of embed, JSON: only those of the job's own reduction."""
         return self.settings.embed.json_for(wildcards.reduction)
