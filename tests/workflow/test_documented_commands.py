@@ -59,7 +59,7 @@ JOBS = {
     ("README.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 118,
     ("docs/clusters.md", f"demo {SLURM} --configfile config/demo.yaml"): 151,
     ("docs/own-attack.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 46,
-    ("docs/own-attack.md", "bilevel --cores 2 --configfile config/demo.yaml my-lab.yaml"): 11,
+    ("docs/own-attack.md", "bilevel --cores 2 --configfile config/demo.yaml my-lab.yaml"): 19,
     ("docs/own-cluster.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 31,
     ("docs/own-data.md", "selective --cores 2 --configfile config/demo.yaml my-arrays.yaml"): 118,
     ("docs/own-data.md", "topk --cores 2 --configfile config/demo.yaml my-photos.yaml"): 13,
