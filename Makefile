@@ -7,6 +7,7 @@
 #   TARGET=selective           what `make why` explains (all of the run by default)
 #   WHAT=selective_table1_fgsm what `make explain` explains, with RUN (the shipped full run by default)
 #   PYTHON=python3.12          Python from which .venv is made (3.11 or newer)
+#   UV=                        make .venv with pip although uv is there (docs/environments.md)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -23,6 +24,8 @@ endif
 ifndef CORES
 CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 endif
+# uv installs the same packages in seconds where it has them; it does not read pip's configuration.
+UV ?= $(shell command -v uv 2>/dev/null)
 TEST_WORKERS ?= 2
 
 RUN ?= paper
@@ -42,15 +45,20 @@ REFERENCE := results/reference
 
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema
-CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
+CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
-.PHONY: help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test gpu-test lint clean distclean
+TOOLS := .venv-tools
+TOOLS_STAMP := $(TOOLS)/.stamp
+
+.PHONY: docs dist help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test gpu-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: CORES=$(CORES) CONFIG=$(CONFIG) PYTHON=$(PYTHON)"
 
 # --- environment ----------------------------------------------------------------------------------
+
+INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check)
 
 env: $(STAMP)  ## .venv from the lock (every other target makes it when missing)
 
@@ -59,12 +67,13 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "advlearn needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." >&2; \
 	  echo "Name a newer one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	@test -n "$(UV)" || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments: install its venv module (on Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making $(VENV) with $$($(PYTHON) -V)"; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making $(VENV) with $$($(PYTHON) -V)"; \
+	  $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$(command -v $(PYTHON))",$(PYTHON) -m venv) $(VENV); }
 	@echo "Installing the packages of requirements.txt into $(VENV) (about 2 GB, some minutes the first time)"
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	$(INSTALL) -r requirements.txt
+	$(INSTALL) --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # --- results --------------------------------------------------------------------------------------
@@ -143,6 +152,22 @@ lint: $(STAMP)  ## style, types, floors, workflow files, what is generated
 	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(SCHEMA) vendor.citation-file-format CITATION.cff
 
+# --- pages and packages ---------------------------------------------------------------------------
+
+$(TOOLS_STAMP): requirements-tools.txt
+	@test -d $(TOOLS) || $(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-tools.txt
+	@touch $@
+
+# The notice is one of mkdocs-material about another program; a warning of the build is an error.
+docs: $(TOOLS_STAMP)  ## the pages and the library's reference as a site: build/site/index.html (no network)
+	NO_MKDOCS_2_WARNING=1 $(TOOLS)/bin/mkdocs build --quiet --strict
+
+dist: $(TOOLS_STAMP)  ## wheel and sdist, checked, in dist/
+	rm -rf dist
+	$(TOOLS)/bin/python -m build --no-isolation --outdir dist
+	$(TOOLS)/bin/python -m twine check --strict dist/*
+
 # --- cleaning -------------------------------------------------------------------------------------
 
 clean:  ## results of demo and smoke, caches; keeps downloads, full runs and the reference
@@ -151,7 +176,7 @@ clean:  ## results of demo and smoke, caches; keeps downloads, full runs and the
 
 distclean:  ## clean, and after asking for CONFIRM=yes also full runs, downloads and .venv
 	@rm -rf $(CACHES)
-	@doomed=$$(ls -d results/* logs .snakemake $(VENV) 2>/dev/null | grep -v -x $(REFERENCE)); \
+	@doomed=$$(ls -d results/* logs .snakemake $(VENV) $(TOOLS) 2>/dev/null | grep -v -x $(REFERENCE)); \
 	if [ -z "$$doomed" ]; then echo "Nothing left to remove."; \
 	elif [ "$(CONFIRM)" = yes ]; then rm -rf $$doomed; echo "Removed: "$$doomed; \
 	else echo "This would remove, downloads and full runs included:"; du -sh $$doomed; \

@@ -147,6 +147,8 @@ def _groups(whole: Node, value: Node, path: str) -> Iterator[tuple[Node, str, st
 
 def _named(name: Node) -> str:
     """The names that choose an alternative."""
+    if "pattern" in name:
+        return "`name: package.module:function`"
     fixed = [name["const"]] if "const" in name else name.get("enum", [])
     return " or ".join(f"`name: {each}`" for each in fixed) or "any other `name`, or none"
 

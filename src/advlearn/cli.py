@@ -7,10 +7,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
+from typing import Any, get_type_hints
 
-import typer
+try:
+    import typer
+except ModuleNotFoundError:
+    sys.exit("error: the command line needs further packages: pip install 'advlearn[workflow]'")
 
 from advlearn.studies import studies
 from advlearn.support import jobnotes, run_checksums, runlock
@@ -57,7 +62,7 @@ def _run(given: list[str]) -> None:
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     # Only the stage that runs is imported: torch alone costs more than a small stage.
-    application.command()(_function(name))
+    application.command()(_outspoken(_function(name)))
     jobnotes.begin_work()
     try:
         lock = runlock.join()
@@ -69,12 +74,38 @@ def _run(given: list[str]) -> None:
                 run_checksums.write_checksums()
                 jobnotes.write_note(lock, name, options)
             raise
-    except UserError as error:
+    except (UserError, _Refused) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except BudgetViolation as error:
         print(f"error: a perturbation left its budget: {error}", file=sys.stderr)
         sys.exit(3)
+
+
+class _Refused(Exception):
+    """The UserError of an option's parser on its way past typer, which words ValueErrors anew."""
+
+
+def _outspoken(stage: Callable[..., None]) -> Callable[..., None]:
+    """``stage`` with options whose parsers' UserErrors reach the user as they are."""
+
+    def outspoken(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+        @wraps(parse)
+        def parsed(text: str) -> Any:
+            try:
+                return parse(text)
+            except UserError as error:
+                raise _Refused(str(error)) from error
+
+        return parsed
+
+    hints = get_type_hints(stage, include_extras=True)
+    for hint in hints.values():
+        for option in getattr(hint, "__metadata__", ()):
+            if getattr(option, "parser", None) is not None:
+                option.parser = outspoken(option.parser)
+    stage.__annotations__ = hints
+    return stage
 
 
 def stages() -> dict[str, str]:

@@ -21,6 +21,7 @@ rule bilevel_attack:
         dataset=lambda wildcards: wildcards.dataset,
         seed=lambda wildcards: wildcards.seed,
         settings=BILEVEL.job("bilevel_attack"),
+        own=BILEVEL.own_attacks,
         code=PLAN.code("bilevel_attack"),
         lock=LOCK,
     message:
@@ -50,6 +51,7 @@ rule bilevel_blackbox:
         dataset=lambda wildcards: wildcards.dataset,
         seed=lambda wildcards: wildcards.seed,
         settings=BILEVEL.job("bilevel_blackbox"),
+        own=BILEVEL.own_victims,
         code=PLAN.code("bilevel_blackbox"),
         lock=LOCK,
     message:

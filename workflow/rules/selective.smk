@@ -6,7 +6,7 @@ SELECTIVE = PLAN.study("selective")
 wildcard_constraints:
     universe=r"\w+",
     attack=r"\w+",
-    reduction="none|pca|tsne",
+    reduction=r"\w+",
     clusterer=r"[\w.:-]+",
     block=r"\d+",
     part=r"\d+",
@@ -78,7 +78,7 @@ rule craft:
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=SELECTIVE.job("craft"),
-        own=SELECTIVE.own_model,
+        own=SELECTIVE.own_code,
         torch_threads=CONFIG.threads,
         device=SELECTIVE.device("craft"),
         code=PLAN.code("craft"),
@@ -113,6 +113,7 @@ rule embed:
         seed=lambda wildcards: wildcards.seed,
         reduction=lambda wildcards: wildcards.reduction,
         settings=SELECTIVE.embed,
+        own=SELECTIVE.own_reduction,
         code=PLAN.code("embed"),
         lock=LOCK,
     message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from advlearn.settings.attack import LIBRARY_ATTACKS
+from advlearn.settings.attack import LIBRARY_ATTACKS, OwnAttackSettings
 from advlearn.support.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
@@ -50,8 +50,12 @@ def build(settings: Any) -> Attack:
         settings: settings of one attack (:mod:`advlearn.settings.attack`).
 
     Raises:
-        UserError: no attack of that name (lists those there are), or one without a radius.
+        UserError: no attack of that name (lists those there are), one without a radius, or one of
+            one's own that cannot be loaded.
     """
+    if isinstance(settings, OwnAttackSettings):
+        own: Attack = import_module("advlearn.attacks.pgd").build_own(settings)
+        return own
     name = str(getattr(settings, "name", settings))
     if name in LIBRARY_ATTACKS:
         raise UserError(

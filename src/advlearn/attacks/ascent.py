@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import budgets
+from advlearn.attacks import rules
 from advlearn.attacks.acceleration import accelerated
 from advlearn.budgets import Box, Budget, LinfBall
 from advlearn.deviations import Deviation
@@ -47,6 +48,7 @@ class ProjectedAscent:
             (:mod:`advlearn.learners.batches`). It changes nothing but speed.
         ball: what the ball of the budget is round when a step is projected: the clean image, or
             the iterate that the step begins at. The latter bounds each step alone.
+        rule: what a step goes along; None: the gradient.
     """
 
     budget: Budget
@@ -57,6 +59,7 @@ class ProjectedAscent:
     restarts: int = 1
     batch_size: int | None = None
     ball: Ball = "image"
+    rule: rules.Rule | None = None
 
     @property
     def stride(self) -> float:
@@ -113,6 +116,7 @@ class ProjectedAscent:
             BudgetViolation: the result is not inside :attr:`reach` (a defect).
         """
         check_inputs(self.budget, images, labels)
+        rules.try_out(self.rule, images)
         best = images.clone()
         deviation = torch.full((len(images),), -torch.inf, device=images.device)
         checkpoint = checkpoint or Checkpoint.off()
@@ -205,7 +209,7 @@ class ProjectedAscent:
     def _climb(
         self, problem: MaxEffectProblem, clean: Tensor, labels: Tensor, start: Tensor
     ) -> Tensor:
-        if look_every(clean.device) > 1 and self.steps > 1:
+        if look_every(clean.device) > 1 and self.steps > 1 and self.rule is None:
             # The first step is looked at: from then on labels are known to fit the network.
             first = self._moved(problem, clean, labels, start, 1)
             with deferred() as checks:
@@ -218,10 +222,10 @@ class ProjectedAscent:
         self, problem: MaxEffectProblem, clean: Tensor, labels: Tensor, start: Tensor, steps: int
     ) -> Tensor:
         step = self.stepper(clean)
-        iterate = start.clone()
+        iterate, memory = start.clone(), rules.begun(self.rule, clean)
         for _ in range(steps):
             _, gradient = problem.linearise(iterate, labels)
-            iterate = step(iterate, gradient)
+            iterate = step(iterate, rules.direction(self.rule, gradient, memory))
         return iterate
 
 

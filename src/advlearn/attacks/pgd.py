@@ -5,9 +5,12 @@ Madry et al. (2018), "Towards deep learning models resistant to adversarial atta
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advlearn import deviations
+from advlearn.attacks import rules
 from advlearn.attacks.ascent import ProjectedAscent, budget_of
-from advlearn.settings.attack import PgdSettings
+from advlearn.settings.attack import OwnAttackSettings, PgdSettings
 
 
 def build(settings: PgdSettings) -> ProjectedAscent:
@@ -21,3 +24,12 @@ def build(settings: PgdSettings) -> ProjectedAscent:
         restarts=settings.restarts,
         ball=settings.ball,
     )
+
+
+def build_own(settings: OwnAttackSettings) -> ProjectedAscent:
+    """PGD along the directions of a rule of the user's own.
+
+    Raises:
+        UserError: the rule cannot be loaded.
+    """
+    return replace(build(settings), rule=rules.load(settings))

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn import attacks
+from advlearn.attacks import rules
 from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.ascent import ProjectedAscent, check_inputs
 from advlearn.attacks.best_point import BestPointAttack, Standing, still_correct
@@ -150,6 +151,7 @@ def worst_case_verdicts(
             if isinstance(solver, BestPointAttack):
                 solver.pursue(fast, images, labels, standing, own_seed, size)
                 continue
+            rules.try_out(solver.rule, images)
             problem = MaxEffectProblem(solver.budget, solver.deviation, fast)
             for restart in range(solver.restarts):
                 survivors = standing.robust.nonzero().squeeze(1)
@@ -196,7 +198,7 @@ class _Run:
         starts: Tensor,
         standing: Standing,
     ) -> None:
-        self._solver, self._problem = solver, problem
+        self._solver, self._problem, self._rule = solver, problem, solver.rule
         self._images, self._labels, self._starts = images, labels, starts
         self._robust, self._adversarial = standing.robust, standing.adversarial
         self._queue = self._active = torch.empty(0, dtype=torch.int64, device=images.device)
@@ -207,7 +209,8 @@ class _Run:
     def attack(self, positions: Tensor, size: int) -> int:
         """Attack the images at ``positions``, ``size`` at once; returns the number of gradients."""
         self._queue = positions
-        every = look_every(positions.device)
+        # A rule may do what no recorded step can.
+        every = look_every(positions.device) if self._rule is None else 1
 
         def go_on(size: int) -> None:
             self._begin_again()
@@ -238,7 +241,7 @@ class _Run:
             if len(hit):
                 self._robust[slots["active"][hit]] = False
                 self._adversarial[slots["active"][hit]] = iterate[hit]
-            iterate = slots["iterate"] = step(iterate, gradient)
+            iterate = slots["iterate"] = step(iterate, rules.along(self._rule, slots, gradient))
             done += 1
             through = ((done >= self._solver.steps) & ~fooled).nonzero().squeeze(1)
             if len(through):
@@ -325,12 +328,14 @@ class _Run:
         """Slots for the first images of the queue."""
         active = self._active = self._queue[:count].clone()
         self._queue = self._queue[count:]
+        clean = self._images[active]
         return {
             "active": active,
             "label": self._labels[active],
-            "clean": self._images[active],
+            "clean": clean,
             "iterate": self._starts[active],
             "done": torch.zeros_like(active),
+            **rules.into_slots(rules.begun(self._rule, clean)),
         }
 
     def _move_in(self, slots: Slots, free: Tensor) -> Tensor:
@@ -344,6 +349,7 @@ class _Run:
             slots["clean"][filled] = self._images[newcomers]
             slots["iterate"][filled] = self._starts[newcomers]
             slots["done"][filled] = 0
+            rules.refill(self._rule, slots, filled, self._images[newcomers])
         return filled
 
     def _refill(self, slots: Slots, free: Tensor) -> None:

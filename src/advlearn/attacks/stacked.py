@@ -301,6 +301,12 @@ def check_stack(
             where=f"{len(solvers)} attacks, {len(stack)} networks",
             remedy="give one attack for each network; several may be the same",
         )
+    if any(solver.rule is not None for solver in solvers):
+        raise UserError(
+            "an attack of one's own is run against one network at a time",
+            where="attacks on networks side by side",
+            remedy="attack each network by robust_verdicts or attack.run",
+        )
     for budget in {solver.budget for solver in solvers}:
         check_inputs(budget, images, labels)
     if len(images):

@@ -75,6 +75,8 @@ def read_manifest(path: Path) -> Manifest:
         manifest = Manifest(str(value["dataset"]), files)
         if any(Path(file.name).name != file.name for file in files):
             raise ValueError("a file name contains a folder")
+    except UserError:
+        raise
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"the manifest of the raw files cannot be read: {error}",
@@ -197,6 +199,8 @@ def _sources_before(folder: Path) -> dict[str, str]:
     """Where kept files came from, by digest, so that a second manifest equals the first."""
     try:
         return {str(key): str(value) for key, value in read_json(folder / SOURCES_FILE).items()}
+    except UserError:
+        raise
     except (OSError, ValueError, AttributeError):
         return {}
 

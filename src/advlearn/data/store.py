@@ -170,6 +170,8 @@ def load_info(data: Path) -> DatasetInfo:
         channels, height, width = (int(side) for side in value.pop("shape"))
         names = tuple(str(name) for name in value.pop("class_names"))
         return DatasetInfo(shape=(channels, height, width), class_names=names, **value)
+    except UserError:
+        raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"the prepared data cannot be read: {error}", where=str(path), remedy=_REMEDY
@@ -237,6 +239,8 @@ def _indices(path: Path, split: SplitName) -> tuple[str, np.ndarray]:
         rows = table[table["split"] == split]
         indices = np.sort(rows["index"].to_numpy())
         sources = set(rows["source"])
+    except UserError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"the splits cannot be read: {error}", where=str(path), remedy=_REMEDY

@@ -10,9 +10,10 @@ from importlib import import_module
 
 import numpy as np
 
-from advlearn.settings.embed import REDUCTIONS, EmbedSettings
+from advlearn.settings.embed import REDUCTIONS, EmbedSettings, OwnReduction
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError, unknown_name
+from advlearn.support.own import load_own
 
 _MODULES = {"none": "identity", "pca": "pca", "tsne": "tsne"}
 
@@ -33,7 +34,7 @@ def embed(
 
     Args:
         images: (n, d), or (n, c, h, w) that is flattened; finite numbers.
-        reduction: ``none``, ``pca`` or ``tsne``.
+        reduction: ``none``, ``pca``, ``tsne`` or one's own.
         settings: settings of the reduction.
         seed: seed of the method; pca and none do not use it.
         checkpoint: progress of the job, from which t-SNE resumes.
@@ -42,11 +43,13 @@ def embed(
         (n, k) float32, finite.
 
     Raises:
-        UserError: unknown reduction, NaN, or too few images or pixels for the settings.
+        UserError: unknown reduction, NaN, too few images or pixels for the settings, or a reduction
+            of one's own that returns something else than points.
     """
-    if reduction not in _MODULES:
+    own = settings.own.get(reduction)
+    if own is None and reduction not in _MODULES:
         raise unknown_name(
-            "reduction", reduction, known(), where="configuration key 'selective.grid'"
+            "reduction", reduction, settings.known(), where="configuration key 'selective.grid'"
         )
     if not len(images):
         raise UserError(
@@ -63,9 +66,31 @@ def embed(
             remedy="craft the adversarial images again and check the data they come from",
         )
     settings.check_images(reduction, len(points))
+    if own is not None:
+        return _embed_own(own, points, seed)
     module = import_module(f"advlearn.embeddings.{_MODULES[reduction]}")
     result: np.ndarray = module.embed(points, settings, seed, checkpoint)
     return np.ascontiguousarray(result, dtype=np.float32)
+
+
+def _embed_own(own: OwnReduction, points: np.ndarray, seed: int) -> np.ndarray:
+    """The points (n, k) of a reduction of the user's own, which gets a copy of the images."""
+    where = f"configuration key 'selective.embed.own', function {own.function!r}"
+    function = load_own(own.function, "reduction", where)
+    found = np.asarray(function(np.array(points), dict(own.settings), seed))
+    if found.ndim != 2 or len(found) != len(points) or not found.shape[1]:
+        problem = f"an array of shape {found.shape} for {len(points)} images"
+    elif not np.issubdtype(found.dtype, np.floating):
+        problem = f"numbers of type {found.dtype}"
+    elif (bad := _first_non_finite(found.astype(np.float32))) is not None:
+        problem = f"NaN or infinity, the first for image {bad}"
+    else:
+        return np.ascontiguousarray(found, dtype=np.float32)
+    raise UserError(
+        f"the reduction returned {problem}",
+        where=where,
+        remedy="return a floating array (n, k) of finite float32 numbers, one row an image",
+    )
 
 
 def _first_non_finite(points: np.ndarray, numbers: int = 4_000_000) -> int | None:

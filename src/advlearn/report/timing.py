@@ -82,6 +82,8 @@ def read_jobs(folder: Path) -> list[Job]:
         try:
             row = read_csv(path, sep="\t", na_filter=False).iloc[0]
             seconds, memory = float(row["s"]), str(row.get("max_rss", ""))
+        except UserError:
+            raise
         except (KeyError, IndexError, ValueError) as error:
             raise UserError(
                 f"this is no benchmark file: {error}",

@@ -11,11 +11,20 @@ from collections.abc import Mapping
 from math import prod, sqrt
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
-from advlearn.settings.base import Settings, WrongKey, validation_error
+from advlearn.settings.base import Settings, WrongKey, plain_values, validation_error
 from advlearn.settings.data import ImageFacts
 from advlearn.support.errors import UserError, told_apart, unknown_name
+from advlearn.support.own import FUNCTION, registered
 
 Norm = Literal["linf", "l2"]
 Ball = Literal["image", "iterate"]
@@ -160,6 +169,20 @@ class PgdSettings(Settings):
         from any start and still move along it.
         """
         return 2.5 * self.epsilon / self.steps if self.step_size is None else self.step_size
+
+
+class OwnAttackSettings(PgdSettings):
+    """Projected ascent along a direction of one's own (docs/own-attack.md)."""
+
+    # Whoever asks for the settings of PGD gets those of an attack that differs in one point.
+    name: str = Field(  # type: ignore[assignment]
+        pattern=FUNCTION,
+        description="package.module:function, which returns the step rule, or a name that an"
+        " installed package registers.",
+    )
+    settings: Annotated[dict[str, Any], BeforeValidator(plain_values)] = Field(
+        default={}, description="Handed to the function."
+    )
 
 
 class ApgdSettings(Settings):
@@ -352,11 +375,28 @@ def _trains(values: Any) -> Any:
             f" study 1 compares models: use one of {str(ATTACK_NAMES)[1:-1]}; from Python it is"
             f" advlearn.attacks.{name} (docs/own-attack.md)"
         )
+    if isinstance(values, Mapping) and name not in ATTACK_NAMES:
+        found = registered(name, "attacks")
+        return values if found == name else {**values, "name": found}
     return values
 
 
+OWN = "package.module:function"
+"""What stands for the name of an attack of one's own."""
+
+
+def name(values: Any) -> Any:
+    """By which key ``name`` says whose settings these are."""
+    given = values.get("name") if isinstance(values, Mapping) else getattr(values, "name", None)
+    return OWN if isinstance(given, str) and ":" in given else given
+
+
 AttackSettings = Annotated[
-    FgsmSettings | PgdSettings, Field(discriminator="name"), BeforeValidator(_trains)
+    Annotated[FgsmSettings, Tag("fgsm")]
+    | Annotated[PgdSettings, Tag("pgd")]
+    | Annotated[OwnAttackSettings, Tag(OWN)],
+    Discriminator(name),
+    BeforeValidator(_trains),
 ]
 
 _ADAPTER: TypeAdapter[FgsmSettings | PgdSettings] = TypeAdapter(AttackSettings)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from advlearn.settings.base import Settings, plain_values
 from advlearn.support.errors import UserError, unknown_name
+from advlearn.support.own import FUNCTION, registered
 
 #: Clusterers that come with advlearn; a laboratory adds its own under ``cluster.own``.
 CLUSTERERS = ("kmeans", "agglomerative", "dbscan", "hdbscan")
@@ -143,8 +145,9 @@ class HdbscanSettings(Settings):
 class OwnClusterer(Settings):
     """A clusterer of one's own: a function in an importable module (docs/own-cluster.md)."""
 
-    function: str = Field(
-        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:function"
+    function: Annotated[str, BeforeValidator(partial(registered, kind="clusterers"))] = Field(
+        pattern=FUNCTION,
+        description="package.module:function, or a name that an installed package registers",
     )
     settings: Annotated[dict[str, Any], BeforeValidator(plain_values)] = Field(
         {}, description="handed to the function; 1e-3 is a number, though YAML 1.1 says text"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil, floor
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_validator
 
-from advlearn.settings.base import Settings
+from advlearn.settings.base import Settings, check_plain_names, plain_values
 from advlearn.support.errors import UserError, unknown_name
+from advlearn.support.own import FUNCTION, registered
 
 #: Known reductions: identity (flattened pixels), principal components, t-SNE.
 REDUCTIONS = ("none", "pca", "tsne")
@@ -38,6 +40,18 @@ class TsneSettings(Settings):
     )
 
 
+class OwnReduction(Settings):
+    """A reduction of one's own: a function in an importable module (docs/own-reduction.md)."""
+
+    function: Annotated[str, BeforeValidator(partial(registered, kind="reductions"))] = Field(
+        pattern=FUNCTION,
+        description="package.module:function, or a name that an installed package registers",
+    )
+    settings: Annotated[dict[str, Any], BeforeValidator(plain_values)] = Field(
+        {}, description="handed to the function"
+    )
+
+
 class EmbedSettings(Settings):
     """Reduction of the images; ``none`` needs no settings."""
 
@@ -46,6 +60,19 @@ class EmbedSettings(Settings):
         1, ge=1, le=256, description="threads of the principal components; fixes the last digits"
     )
     tsne: TsneSettings = Field(TsneSettings(), description="settings of the reduction tsne")
+    own: dict[str, OwnReduction] = Field({}, description="reductions of one's own, by name")
+
+    @field_validator("own")
+    @classmethod
+    def _names(cls, own: dict[str, OwnReduction]) -> dict[str, OwnReduction]:
+        for name in own:
+            if name in REDUCTIONS:
+                raise ValueError(f"the name {name!r} is taken")
+        return check_plain_names(own, "reduction")
+
+    def known(self) -> list[str]:
+        """Names of all reductions, one's own included."""
+        return [*REDUCTIONS, *self.own]
 
     def json_for(self, reduction: str) -> str:
         """The JSON that a job of ``reduction`` needs: what cannot change its result is left out.
@@ -58,9 +85,11 @@ class EmbedSettings(Settings):
             "pca": {"n_components", "pca_threads"},
             "tsne": {"n_components", "tsne"},
         }
+        if reduction in self.own:
+            return self.model_dump_json(include={"own": {reduction}})
         if reduction not in fields:
             raise unknown_name(
-                "reduction", reduction, list(REDUCTIONS), where="configuration key 'selective.grid'"
+                "reduction", reduction, self.known(), where="configuration key 'selective.grid'"
             )
         return self.model_dump_json(include=fields[reduction])
 
@@ -68,7 +97,7 @@ class EmbedSettings(Settings):
         """Refuse settings that ``n_images`` images cannot satisfy, before any job starts.
 
         Args:
-            reduction: ``none``, ``pca`` or ``tsne``.
+            reduction: its name; those of one's own are not looked at.
             n_images: images that are reduced.
             n_pixels: numbers in an image, where known.
 
@@ -76,6 +105,8 @@ class EmbedSettings(Settings):
             UserError: the perplexity of tsne needs more images, or there are more components than
                 images or pixels.
         """
+        if reduction in self.own:
+            return
         most = min(n_images, n_images if n_pixels is None else n_pixels)
         if reduction != "none" and self.n_components > most:
             thing = "images" if most == n_images else "pixels in an image"

@@ -15,6 +15,7 @@ from pydantic import (
 
 from advlearn.settings.base import Settings, UserPath, WrongKey
 from advlearn.support.errors import did_you_mean
+from advlearn.support.own import registered
 
 NETWORKS = {
     "mlp": "advlearn.learners.networks.mlp",
@@ -63,6 +64,8 @@ class NetworkSettings(Settings):
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
+        if name not in NETWORKS:
+            name = str(registered(name, "models"))
         if name not in NETWORKS and ":" not in name:
             known = ", ".join([*sorted(NETWORKS), "package.module:function"])
             hint = did_you_mean(name, NETWORKS)
@@ -139,7 +142,9 @@ _TAGS = dict.fromkeys(NETWORKS, "plain") | {
 
 def _tag(value: Any) -> str | None:
     name = value.get("name", "mlp") if isinstance(value, dict) else getattr(value, "name", None)
-    return "plain" if isinstance(name, str) and ":" in name else _TAGS.get(str(name))
+    if str(name) in _TAGS:
+        return _TAGS[str(name)]
+    return "plain" if ":" in str(registered(name, "models")) else None
 
 
 AnyNetworkSettings = Annotated[

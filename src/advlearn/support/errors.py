@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """Something the user gave is wrong, and the user can mend it.
+
+    A ValueError, which who uses the library catches. Where a ``try`` also takes other ValueErrors
+    for damage, ``except UserError: raise`` stands first.
 
     Args:
         what: what is wrong, one sentence.

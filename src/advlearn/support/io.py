@@ -10,15 +10,17 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
-import pandas as pd
 
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.leftovers import MARK
 from advlearn.support.run_checksums import note_written, verify
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FLOATS = "%.10g"
 _DAMAGED = (OSError, EOFError, ValueError, KeyError, AttributeError, BadZipFile, zlib.error)
@@ -123,6 +125,8 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
     Raises:
         UserError: it is not what a job of this run has written.
     """
+    import pandas as pd  # the library's attacks write no tables and do without
+
     verify(path)
     frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], **options)
     return frame
@@ -140,6 +144,8 @@ def read_parquet(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file is missing, damaged or not what a job of this run has written.
     """
+    import pandas as pd
+
     verify(path)
     try:
         frame: pd.DataFrame = pd.read_parquet(path)

@@ -141,6 +141,8 @@ class Tidy:
             raise self._missing(path)
         try:
             frame = read_csv(path, dtype=schema.dtypes)
+        except UserError:
+            raise
         except (ValueError, pd.errors.ParserError) as error:
             raise UserError(
                 f"cannot be read as CSV: {error}",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from advlearn.attacks import build
-from advlearn.settings.attack import AttackSettings
+from advlearn.settings.attack import AttackSettings, PgdSettings
 from advlearn.settings.network import RetrainSettings
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.seeds import derive_seed
@@ -42,7 +42,7 @@ class Step(NamedTuple):
 
 def online_settings(attack: AttackSettings, online_steps: int) -> AttackSettings:
     """The attack for crafting at each step: an iterative one is cut to ``online_steps`` steps."""
-    if attack.name == "pgd":
+    if isinstance(attack, PgdSettings):
         return attack.model_copy(update={"steps": online_steps, "step_size": None, "restarts": 1})
     return attack
 

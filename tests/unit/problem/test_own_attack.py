@@ -12,7 +12,7 @@ from advlearn.attacks.presets import table
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "own-attack.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-FIRST, SECOND = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+FIRST, SECOND, *_ = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 (PRINTED,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
 
 

@@ -69,6 +69,8 @@ class Listing:
                     f"the photo {min(both)} is in the part to train on and in the part to attack"
                     f" ({len(both)} photos in all)"
                 )
+        except UserError:
+            raise
         except ValueError as error:
             raise UserError(
                 f"the lists contradict themselves: {error}",

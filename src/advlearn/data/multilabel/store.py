@@ -293,6 +293,8 @@ def load_multilabel(data: Path) -> MultiLabelData:
         info = MultiLabelInfo(shape=(channels, height, width), class_names=names, **value)
         if info.storage not in ("arrays", "photos"):
             raise ValueError(f"unknown storage {info.storage!r}")
+    except UserError:
+        raise
     except _DAMAGED as error:
         raise _damaged(path, str(error)) from error
     path = folder / "images.csv"
@@ -306,6 +308,8 @@ def load_multilabel(data: Path) -> MultiLabelData:
         indices = {int(index) for listed in table["labels"] for index in listed.split()}
         if not indices <= set(range(info.n_classes)):
             raise ValueError(f"a label is outside 0..{info.n_classes - 1}")
+    except UserError:
+        raise
     except _DAMAGED as error:
         raise _damaged(path, str(error)) from error
     return MultiLabelData(info, folder, table)

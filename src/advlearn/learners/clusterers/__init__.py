@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from advlearn.settings.cluster import CLUSTERERS, ClusterSettings, OwnClusterer, SettingName
 from advlearn.support.errors import UserError
+from advlearn.support.own import load_own
 
 NOISE = -1
 
@@ -64,7 +65,8 @@ def fit(
     function: _Fit
     passed: Any
     if isinstance(group, OwnClusterer):
-        function, passed = _load_own(group), group.settings
+        key = f"configuration key 'selective.cluster.own', function {group.function!r}"
+        function, passed = load_own(group.function, "clusterer", key), group.settings
         # A copy, as a user's function may work in place.
         embedding = embedding.copy()
     else:
@@ -115,19 +117,6 @@ def _check_points(embedding: np.ndarray) -> None:
             where=f"point {int(np.argmin(good))}",
             remedy="run the stage embed again and check the images it reads",
         )
-
-
-def _load_own(own: OwnClusterer) -> _Fit:
-    module, _, name = own.function.partition(":")
-    try:
-        function: _Fit = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UserError(
-            f"the clusterer {own.function} cannot be imported: {error}",
-            where=f"configuration key 'selective.cluster.own', function {own.function!r}",
-            remedy="put the module on PYTHONPATH or install it, and check the function's name",
-        ) from error
-    return function
 
 
 def _check_result(found: object, n: int, where: str) -> None:

@@ -6,7 +6,6 @@ grows with n, not with its square.
 
 from __future__ import annotations
 
-import fastcluster
 import numpy as np
 
 from advlearn.learners.clusterers import Once, each_time
@@ -37,6 +36,8 @@ def linkage(embedding: np.ndarray) -> np.ndarray:
     """
     if len(embedding) < 2:
         return np.empty((0, 2), dtype=np.int64)
+    import fastcluster  # not of the library's needs, whose attacks on clusterings come past here
+
     rows = fastcluster.linkage_vector(np.array(embedding, dtype=np.float64), method="ward")
     merged: np.ndarray = rows[:, :2].astype(np.int64)
     return merged

@@ -8,7 +8,7 @@ from torch import nn
 
 from advlearn.learners.networks.trial import try_out
 from advlearn.settings.network import FURTHER_NETWORKS, NETWORKS, AnyNetworkSettings
-from advlearn.support.errors import UserError
+from advlearn.support.own import load_own
 
 
 def build(settings: AnyNetworkSettings, shape: tuple[int, int, int], n_classes: int) -> nn.Module:
@@ -29,17 +29,10 @@ def build(settings: AnyNetworkSettings, shape: tuple[int, int, int], n_classes: 
         UserError: an own network cannot be imported, or the network does not fit the images or the
             file of weights. An own network is tried, see ``trial.try_out``.
     """
-    module_name, _, function = settings.name.partition(":")
-    if not function:
-        module_name, function = (NETWORKS | FURTHER_NETWORKS)[settings.name], "build"
-    try:
-        builder = getattr(import_module(module_name), function)
-    except (ImportError, AttributeError) as error:
-        raise UserError(
-            f"cannot load the model {settings.name!r}: {error}",
-            where="key 'model.name'",
-            remedy="put the module on PYTHONPATH and name it as package.module:function",
-        ) from error
+    if ":" in settings.name:
+        builder = load_own(settings.name, "model", "key 'model.name'")
+    else:
+        builder = import_module((NETWORKS | FURTHER_NETWORKS)[settings.name]).build
     network: nn.Module = builder(settings, shape, n_classes)
     if ":" in settings.name:
         try_out(network, settings.name, shape, n_classes)

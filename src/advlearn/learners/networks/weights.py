@@ -79,6 +79,8 @@ def load_networks(path: Path) -> tuple[nn.Module, dict[str, State]]:
             tensors = {f"{name}/{key}": v for name, one in states.items() for key, v in one.items()}
             if header.get("digest", "") not in ("", _digest(tensors)):
                 raise ValueError("the weights are not those that were written")
+    except UserError:
+        raise
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise _unreadable(path, error) from error
     return network, states

@@ -58,9 +58,20 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
         """Digest of the source of a user's own network, none for the registered ones."""
         return own_function_digest(self.settings.universe_of(wildcards).model.name)
 
+    def own_code(self, wildcards: Wildcards) -> list[str | None] | None:
+        """Digests of the sources of a user's own network and attack, none without either."""
+        attack = self.settings.universe_of(wildcards).attacks[wildcards.attack]
+        found = [self.own_model(wildcards), own_function_digest(attack.name)]
+        return found if any(found) else None
+
     def own_clusterer(self, wildcards: Wildcards) -> str | None:
         """Digest of the source of a user's own clusterer, none for the registered ones."""
         own = self.settings.cluster.own.get(wildcards.clusterer)
+        return own_function_digest(own.function) if own else None
+
+    def own_reduction(self, wildcards: Wildcards) -> str | None:
+        """Digest of the source of a user's own reduction, none for the registered ones."""
+        own = self.settings.embed.own.get(wildcards.reduction)
         return own_function_digest(own.function) if own else None
 
     def embed(self, wildcards: Wildcards) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from advlearn.settings.attack import AttackSettings
+from advlearn.settings.attack import AttackSettings, PgdSettings
 from advlearn.settings.cluster import ClusterSettings
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.network import NetworkSettings, RetrainSettings
@@ -34,7 +34,7 @@ def gradient(model: NetworkSettings, images: ImageFacts) -> float:
 
 def passes(attack: AttackSettings) -> int:
     """Gradients that an attack takes on each image, at most."""
-    return attack.steps * attack.restarts if attack.name == "pgd" else 1
+    return attack.steps * attack.restarts if isinstance(attack, PgdSettings) else 1
 
 
 def pretrain(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcards) -> float:
@@ -118,7 +118,7 @@ OF_STAGE: dict[str, _Estimate] = {
 
 
 def _retraining(how: RetrainSettings, attack: AttackSettings, images: ImageFacts) -> float:
-    steps = how.online_steps if attack.name == "pgd" else 1
+    steps = how.online_steps if isinstance(attack, PgdSettings) else 1
     fixed, attacked = how.adversarial_steps, how.share * images.n_train
     if fixed is not None:
         attacked = fixed * how.batch_size

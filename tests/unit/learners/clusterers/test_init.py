@@ -144,7 +144,7 @@ def test_an_own_clusterer_that_returns_no_labels(
 
 @pytest.mark.parametrize("function", ["no_such_module:f", "advlearn:no_such_function"])
 def test_an_own_clusterer_that_is_not_there(blobs: np.ndarray, function: str) -> None:
-    with pytest.raises(UserError, match="cannot be imported") as error:
+    with pytest.raises(UserError, match="cannot load the clusterer") as error:
         fit(blobs, "mine", _own(function), 0)
     assert function in error.value.where
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from advlearn.settings.base import EachOnce, Seeds, Settings
+from advlearn.settings.base import EachOnce, Seeds, Settings, WrongKey
+from advlearn.studies.bilevel.settings.own import OwnClusteringAttack, OwnVictim, check_known
 from advlearn.studies.bilevel.settings.path import GraphSettings
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
     from advlearn.studies.bilevel.settings.study import BilevelSettings
 
-Attack = Literal["noise", "smoothed", "merge", "cut", "dual", "transfer", "genetic", "one_point"]
+ATTACKS = ("noise", "smoothed", "merge", "cut", "dual", "transfer", "genetic", "one_point")
 Weights = Literal["fixed", "recomputed"]
 WEIGHTS: tuple[Weights, ...] = ("fixed", "recomputed")
-Victim = Literal["convex", "kmeans", "ward", "spectral", "dbscan", "hdbscan"]
+VICTIMS = ("convex", "kmeans", "ward", "spectral", "dbscan", "hdbscan")
 Budget = Literal["per_point", "frobenius", "linf", "few_points_1", "few_points_5", "few_points_10"]
 Direction = Literal["noise", "merge", "split", "transfer"]
 DIRECTIONS: tuple[Direction, ...] = ("noise", "merge", "split", "transfer")
@@ -32,11 +33,13 @@ _Radius = Annotated[float, Field(gt=0, le=100)]
 class BilevelAttackSettings(Settings):
     """Attacks on convex clustering in both forms of the bilevel problem."""
 
-    methods: Annotated[tuple[Attack, ...], EachOnce] = Field(
-        ("noise", "smoothed", "merge", "cut", "transfer", "genetic", "one_point"),
+    methods: Annotated[tuple[str, ...], EachOnce] = Field(
+        ATTACKS,
         min_length=1,
-        description="attacks",
+        description="attacks: noise, smoothed, merge, cut, transfer, genetic, one_point, or a name"
+        " of own",
     )
+    own: dict[str, OwnClusteringAttack] = Field({}, description="attacks of one's own, by name")
     weights: Annotated[tuple[Weights, ...], EachOnce] = Field(
         WEIGHTS, min_length=1, description="attackers"
     )
@@ -71,15 +74,21 @@ class BilevelAttackSettings(Settings):
         21, ge=2, le=1000, description="sizes from 0 to 'largest' at which curves are drawn"
     )
 
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        check_known(self.methods, ATTACKS, self.own, "methods", "attack")
+        return self
+
 
 class BlackboxSettings(Settings):
     """Attacks on clusterers of which labels alone are seen."""
 
-    victims: Annotated[tuple[Victim, ...], EachOnce] = Field(
-        ("convex", "kmeans", "ward", "spectral", "dbscan", "hdbscan"),
+    victims: Annotated[tuple[str, ...], EachOnce] = Field(
+        VICTIMS,
         min_length=1,
-        description="clusterers",
+        description="clusterers: convex, kmeans, ward, spectral, dbscan, hdbscan, or a name of own",
     )
+    own: dict[str, OwnVictim] = Field({}, description="clusterers of one's own, by name")
     surrogates: Annotated[tuple[Literal["smoothed", "merge", "cut", "transfer"], ...], EachOnce] = (
         Field(
             ("merge", "cut", "transfer"),
@@ -91,6 +100,13 @@ class BlackboxSettings(Settings):
         description="radius per point, in units of half the smallest distance of two cluster means",
     )
     generations: int = Field(110, ge=1, description="children of the genetic attack")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if "none" in self.own:
+            raise WrongKey("own", "the name 'none' is taken: that of the noise's source")
+        check_known(self.victims, VICTIMS, self.own, "victims", "clusterer")
+        return self
 
 
 class OnepointSettings(Settings):

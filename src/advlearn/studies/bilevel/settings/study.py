@@ -116,6 +116,11 @@ class BilevelSettings(StudySettings):
             if isinstance(points, CsvSettings):
                 check_table(points, f"bilevel.datasets.{name}")
 
+    def own_functions(self) -> list[str]:
+        """Attacks and clusterers of the user's own."""
+        attacks = [own.function for own in self.attack.own.values()]
+        return [*attacks, *(own.function for own in self.blackbox.own.values())]
+
     def points_of(self, wildcards: Wildcards) -> PointSet:
         """The point set of a job.
 

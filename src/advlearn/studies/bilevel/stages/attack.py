@@ -24,8 +24,10 @@ from advlearn.deviations.partitions import DEVIATIONS, delta, matching_error
 from advlearn.learners.convex import Graph
 from advlearn.learners.partitioners import Weights
 from advlearn.problem import Attack, BilevelProblem
+from advlearn.studies.bilevel.own import own_attack
 from advlearn.studies.bilevel.settings.attack import BilevelAttackJob
 from advlearn.support.checkpoint import Checkpoint, SavedState
+from advlearn.support.codedigest import own_function_digest
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -66,7 +68,8 @@ def bilevel_attack(
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
-    checkpoint = Checkpoint(out, __name__, (name, settings, seed), (data, path))
+    own = [own_function_digest(each.function) for each in settings.attack.own.values()]
+    checkpoint = Checkpoint(out, __name__, (name, settings, *own, seed), (data, path))
     attacker = Attacker(name, load_attacked(data, path, settings.graph.phi), settings, seed)
     attack = settings.attack
     steps = len(attack.weights) * len(attack.methods) + 1
@@ -212,6 +215,8 @@ class Attacker:
         )
 
     def _attack(self, method: str) -> Attack:
+        if own := self.job.attack.own.get(method):
+            return own_attack(own)
         given = {"genetic": {"generations": self.job.attack.generations}}
         return build_attack(method, **given.get(method, {}))
 

@@ -16,6 +16,7 @@ from advlearn.budgets.points import PerPoint
 from advlearn.deviations.partitions import delta, matching_error, one_minus_ari
 from advlearn.learners.partitioners import Partitioner, matched_partitioner
 from advlearn.problem import BilevelProblem
+from advlearn.studies.bilevel.own import own_victim
 from advlearn.studies.bilevel.settings.attack import BilevelBlackboxJob
 from advlearn.studies.bilevel.stages.attack import load_attacked
 from advlearn.support.io import write_csv
@@ -80,9 +81,7 @@ class BlackboxAttacker:
         self.problems: dict[str, BilevelProblem[np.ndarray]] = {
             victim: self.surrogate
             if victim == SURROGATE
-            else self._problem(
-                matched_partitioner(victim, self.points, count, seed=self._derive_seed("victim"))
-            )
+            else self._problem(self._victim(victim, count))
             for victim in self.settings.victims
         }
 
@@ -125,6 +124,13 @@ class BlackboxAttacker:
 
     def _problem(self, clusterer: Partitioner) -> BilevelProblem[np.ndarray]:
         return BilevelProblem(self.points, PerPoint(self.tau), matching_error, clusterer)
+
+    def _victim(self, name: str, count: int) -> Partitioner:
+        """A clusterer with as many clusters, as far as it takes or finds that many."""
+        seed = self._derive_seed("victim")
+        if own := self.settings.own.get(name):
+            return own_victim(own, count, seed)
+        return matched_partitioner(name, self.points, count, seed=seed)
 
     def _derive_seed(self, *parts: object) -> int:
         return derive_seed(self.seed, "bilevel_blackbox", self.name, *parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,7 +19,6 @@ from advlearn.studies.selective.settings.select import SelectSettings
 from advlearn.studies.selective.settings.universe import UniverseSettings
 from advlearn.support.errors import UserError, did_you_mean, unknown_name
 
-Reduction = Literal["none", "pca", "tsne"]
 _Names = Annotated[tuple[str, ...], EachOnce]
 _KEYS = "'selective.universes' and 'selective.grid'"
 
@@ -29,8 +28,8 @@ class GridBlock(Settings):
 
     universes: _Names = Field(..., min_length=1, description="names of universes")
     attacks: _Names = Field(..., min_length=1, description="names of their attacks")
-    reductions: Annotated[tuple[Reduction, ...], EachOnce] = Field(
-        ..., min_length=1, description="none, pca, tsne"
+    reductions: _Names = Field(
+        ..., min_length=1, description="none, pca, tsne, or a name of embed.own"
     )
     clusterers: _Names = Field(..., min_length=1, description="names of clusterers")
     select: SelectSettings | None = Field(
@@ -73,6 +72,13 @@ class SelectiveSettings(StudySettings):
             raise WrongKey("primary", self._unknown_universe(self.primary))
         seen = set()
         for number, block in enumerate(self.grid):
+            for position, reduction in enumerate(block.reductions):
+                if reduction not in (known := self.embed.known()):
+                    raise WrongKey(
+                        f"grid.{number}.reductions.{position}",
+                        f"unknown reduction {reduction!r}{did_you_mean(reduction, known)}; known:"
+                        f" {', '.join(known)}",
+                    )
             for universe in block.universes:
                 if universe not in self.universes:
                     raise WrongKey(f"grid.{number}.universes", self._unknown_universe(universe))
@@ -181,6 +187,15 @@ class SelectiveSettings(StudySettings):
         return {"calibrate": self.calibrate.seeds}
 
     def own_functions(self) -> list[str]:
-        """Networks and clusterers of the user's own."""
+        """Networks, attacks, reductions and clusterers of the user's own."""
         models = [universe.model.name for universe in self.universes.values()]
-        return [*models, *(own.function for own in self.cluster.own.values())]
+        attacks = [
+            attack.name
+            for universe in self.universes.values()
+            for attack in universe.attacks.values()
+        ]
+        return [*models, *attacks, *self._own_of(self.cluster), *self._own_of(self.embed)]
+
+    @staticmethod
+    def _own_of(settings: ClusterSettings | EmbedSettings) -> list[str]:
+        return [own.function for own in settings.own.values()]

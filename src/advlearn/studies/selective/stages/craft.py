@@ -24,6 +24,7 @@ from advlearn.learners.networks.weights import load_network, own_network_digest
 from advlearn.metrics.accuracy import all_logits
 from advlearn.studies.selective.settings.jobs import CraftJob
 from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.codedigest import own_function_digest
 from advlearn.support.determinism import configure_torch
 from advlearn.support.io import write_npy_blocks, write_parquet
 from advlearn.support.progress import Progress
@@ -42,7 +43,8 @@ def craft(
 ) -> None:
     """Craft adversarial images of each split against the pretrained classifier."""
     torch_device = configure_torch(threads, device)
-    parameters = (settings, own_network_digest(weights), seed, threads, torch_device)
+    own = (own_network_digest(weights), own_function_digest(settings.attack.name))
+    parameters = (settings, *own, seed, threads, torch_device)
     checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     network = load_network(weights).to(torch_device)
     attack = build_attack(settings.attack)

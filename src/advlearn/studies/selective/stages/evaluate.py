@@ -26,11 +26,12 @@ from advlearn.learners.batches import forward
 from advlearn.learners.networks.stack import Stack, State
 from advlearn.learners.networks.weights import load_network, load_networks, own_network_digest
 from advlearn.metrics.accuracy import correct
-from advlearn.settings.attack import FgsmSettings, PgdSettings
+from advlearn.settings.attack import FgsmSettings, OwnAttackSettings, PgdSettings
 from advlearn.settings.cluster import NO_CLUSTERING
 from advlearn.studies.selective.cell import read_cells
 from advlearn.studies.selective.settings.jobs import EvaluateJob
 from advlearn.support.checkpoint import Checkpoint, SavedState
+from advlearn.support.codedigest import own_function_digest
 from advlearn.support.determinism import configure_torch
 from advlearn.support.io import read_npy, write_csv, write_npz
 from advlearn.support.progress import Progress
@@ -83,10 +84,11 @@ def evaluate(
 ) -> None:
     """Measure clean and adversarial accuracy of every retrained model, on validation and test."""
     torch_device = configure_torch(threads, device)
+    own = (own_network_digest(weights), own_function_digest(settings.attack.name))
     checkpoint = Checkpoint(
         out,
         __name__,
-        (settings, own_network_digest(weights), seed, threads, torch_device),
+        (settings, *own, seed, threads, torch_device),
         (data.parent, weights, adversarial.parent, selection, retrained),
     )
     info = load_info(data.parent)
@@ -98,7 +100,8 @@ def evaluate(
     wanted = list(dict.fromkeys(cells["digest"]))
     progress = Progress(f"evaluate {attack} {reduction} seed {seed}", len(wanted), "models")
     ahead: dict[str, Verdicts] = {}
-    if pays(torch_device, network, splits["test"].read(slice(2))[0]):
+    alone = isinstance(settings.attack, OwnAttackSettings)
+    if not alone and pays(torch_device, network, splits["test"].read(slice(2))[0]):
         every_state = {**states, "classic": classic.state_dict()}
         models = {digest: every_state[digest] for digest in wanted}
         ahead = _side_by_side(network, models, splits, settings, seed, checkpoint)

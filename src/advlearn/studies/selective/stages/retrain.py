@@ -16,6 +16,7 @@ from advlearn.attacks.stacked import solver_of
 from advlearn.data.store import load_info, load_split
 from advlearn.learners.networks import build as build_network
 from advlearn.learners.networks.weights import load_networks, save_networks
+from advlearn.settings.attack import OwnAttackSettings
 from advlearn.settings.network import NetworkSettings
 from advlearn.studies.selective.settings.jobs import RetrainJob
 from advlearn.support.checkpoint import Checkpoint, SavedState
@@ -48,7 +49,8 @@ def retrain(
     """Retrain the classifier once for every distinct set of selected images."""
     torch_device = configure_torch(threads, device)
     sets_file = selection.with_suffix(".npz")
-    parameters = (model, own_function_digest(model.name), settings, seed, threads, torch_device)
+    own = (own_function_digest(model.name), own_function_digest(settings.attack.name))
+    parameters = (model, *own, settings, seed, threads, torch_device)
     inputs = (data.parent, weights, adversarial, sets_file)
     checkpoint = Checkpoint(out, __name__, parameters, inputs)
     info = load_info(data.parent)
@@ -66,7 +68,9 @@ def retrain(
     attack = online_attack(settings.attack, settings.retrain.online_steps)
     progress = Progress(f"retrain {selection.stem} seed {seed}", len(sets), "models")
     parts: dict[str, SavedState] = {}
-    if pays(torch_device, network, images[:2]):
+    online = settings.retrain.crafting == "online"
+    alone = online and isinstance(settings.attack, OwnAttackSettings)
+    if not alone and pays(torch_device, network, images[:2]):
         parts = _train_side_by_side(
             network, start, images, labels, crafted, sets, settings, seed, checkpoint
         )

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from advlearn.studies.selective.search.likelihood import answers, weights
-from advlearn.studies.selective.search.marginals import marginals, ranges
-from advlearn.studies.selective.search.questions import BASELINES, column_of
-from tests.helpers.searched import AT_THE_PUBLISHED, PUBLISHED, frame, rows
 
 from advlearn.report.style import figure_style
 from advlearn.studies.selective.paper.figures import choices, universes
 from advlearn.studies.selective.paper.searched import Searched, searched
 from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.search.likelihood import answers, weights
+from advlearn.studies.selective.search.marginals import marginals, ranges
+from advlearn.studies.selective.search.questions import BASELINES, column_of
 from tests.helpers.drawn import assert_nothing_cut, assert_texts_apart
+from tests.helpers.searched import AT_THE_PUBLISHED, PUBLISHED, frame, rows
 from tests.helpers.selective_run import with_table
 
 pytestmark = pytest.mark.slow

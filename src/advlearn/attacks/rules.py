@@ -1,0 +1,153 @@
+"""Step rules of one's own: in which direction projected ascent goes, with a memory of each image.
+
+A rule is what `name: "package.module:function"` of an attack returns. The engine owns budget, steps
+and projection, and it carries the memory: wherever an image is in a batch, its memory is with it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from advlearn.settings.attack import OwnAttackSettings
+from advlearn.support.errors import UserError
+from advlearn.support.finite import check_finite
+from advlearn.support.own import load_own
+
+Memory = dict[str, Tensor]
+"""What is remembered of each image, tensors (n, ...) by name."""
+
+_KEY = "memory "
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """Where a step goes instead of along the gradient."""
+
+    def begin(self, clean: Tensor) -> Memory:
+        """The memory of images (n, ...) that begin, one row an image; may be empty."""
+        ...
+
+    def direction(self, gradient: Tensor, memory: Memory) -> Tensor:
+        """What takes the gradient's place, (n, ...) like it; may put new tensors into ``memory``.
+
+        Rows are images that do not know of each other, in any order and at different steps.
+        """
+        ...
+
+
+def load(settings: OwnAttackSettings) -> Rule:
+    """The rule that the function of ``settings.name`` builds from ``settings.settings``.
+
+    Raises:
+        UserError: the function cannot be imported, or returns no rule.
+    """
+    where = f"key 'name', value {settings.name!r}"
+    rule = load_own(settings.name, "attack", where)(dict(settings.settings))
+    if not isinstance(rule, Rule):
+        raise UserError(
+            f"the attack {settings.name!r} is a {type(rule).__name__} and no step rule",
+            where=where,
+            remedy="return an object with begin(clean) and direction(gradient, memory)"
+            " (docs/own-attack.md)",
+        )
+    return rule
+
+
+def begun(rule: Rule | None, clean: Tensor) -> Memory:
+    """The memory with which ``clean`` begin; tensors of its own, none without a rule.
+
+    Raises:
+        UserError: no mapping of names to tensors with one row an image.
+    """
+    if rule is None:
+        return {}
+    memory = rule.begin(clean.clone())
+    _check_memory(rule, memory, len(clean))
+    return {name: values.clone() for name, values in memory.items()}
+
+
+def direction(rule: Rule | None, gradient: Tensor, memory: Memory) -> Tensor:
+    """Where ``rule`` goes, along the gradient without one; ``memory`` holds what it remembers.
+
+    Raises:
+        UserError: no direction of the gradient's shape and type, one that is not finite, or a
+            memory without one row an image.
+    """
+    if rule is None:
+        return gradient
+    found = rule.direction(gradient.clone(), memory)
+    if not isinstance(found, Tensor) or found.shape != gradient.shape:
+        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise _wrong(rule, f"a direction of shape {shape} for gradients {tuple(gradient.shape)}")
+    if found.dtype != gradient.dtype:
+        raise _wrong(rule, f"a direction of type {found.dtype} for gradients of {gradient.dtype}")
+    _check_memory(rule, memory, len(gradient))
+    check_finite(found, "the directions of the attack", remedy="look for a division by 0 in it")
+    return found
+
+
+def try_out(rule: Rule | None, images: Tensor) -> None:
+    """Refuse a rule that mixes images, or remembers elsewhere than in its memory.
+
+    Args:
+        rule: tried on made-up gradients.
+        images: (n, ...), the first three are used.
+
+    Raises:
+        UserError: a direction depends on the other images of a batch or on other batches before.
+    """
+    if rule is None or not len(images):
+        return
+    few = images[:3]
+    # As large as gradients are, of both signs, and the same in each process.
+    wave = torch.arange(2 * few.numel(), dtype=few.dtype, device=few.device).mul_(0.7).sin_()
+    gradients = (wave * 1e-3).reshape(2, *few.shape)
+    together, alone = begun(rule, few), [begun(rule, one[None]) for one in few]
+    for gradient in gradients:
+        expected = direction(rule, gradient, together)
+        # Each image by itself, in between those of the others.
+        found = [direction(rule, gradient[i : i + 1], memory) for i, memory in enumerate(alone)]
+        for one, own in zip(expected, found, strict=True):
+            if not torch.allclose(one, own[0], rtol=1e-3, atol=1e-6 * float(one.abs().max())):
+                raise _wrong(rule, "another direction for an image alone than in a batch")
+
+
+def into_slots(memory: Memory) -> dict[str, Tensor]:
+    """The memory as entries of a batch that have names of their own."""
+    return {_KEY + name: values for name, values in memory.items()}
+
+
+def along(rule: Rule | None, slots: dict[str, Tensor], gradient: Tensor) -> Tensor:
+    """As :func:`direction`; the memory is among the entries of the batch ``slots``."""
+    memory = {name[len(_KEY) :]: rows for name, rows in slots.items() if name.startswith(_KEY)}
+    found = direction(rule, gradient, memory)
+    slots |= into_slots(memory)
+    return found
+
+
+def refill(rule: Rule | None, slots: dict[str, Tensor], filled: Tensor, newcomers: Tensor) -> None:
+    """The memory of images that move into the places ``filled`` of a batch."""
+    for name, rows in into_slots(begun(rule, newcomers)).items():
+        # A copy: what a rule returns may share its storage with something else.
+        slots[name] = slots[name].index_copy(0, filled, rows)
+
+
+def _check_memory(rule: Rule, memory: object, n: int) -> None:
+    good = isinstance(memory, dict) and all(
+        isinstance(name, str) and isinstance(each, Tensor) and each.shape[:1] == (n,)
+        for name, each in memory.items()
+    )
+    if not good:
+        raise _wrong(rule, f"a memory that is no dict of tensors with {n} rows")
+
+
+def _wrong(rule: Rule, what: str) -> UserError:
+    return UserError(
+        f"the attack returned {what}",
+        where=f"{type(rule).__module__}.{type(rule).__qualname__}",
+        remedy="treat each row for itself, and keep what is to be remembered of an image in"
+        " 'memory' alone (docs/own-attack.md)",
+    )

@@ -1,0 +1,52 @@
+"""Names that installed packages register stand for their functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from advlearn.settings.attack import attack_from_json
+from advlearn.settings.cluster import OwnClusterer
+from advlearn.settings.embed import OwnReduction
+from advlearn.settings.network import NetworkSettings
+from advlearn.support.errors import UserError
+from advlearn.support.own import load_own, registered
+
+GROUPS = ("attacks", "models", "clusterers", "reductions")
+
+
+@pytest.fixture
+def _package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package with one name in each group."""
+    info = tmp_path / "mylab-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mylab\nVersion: 1\n")
+    text = "".join(f"[advlearn.{group}]\nnew = mylab.{group}:new\n" for group in GROUPS)
+    (info / "entry_points.txt").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("_package")
+def test_settings_have_the_function_behind_a_registered_name() -> None:
+    assert str(attack_from_json('{"name": "new"}').name) == "mylab.attacks:new"
+    assert NetworkSettings(name="new").name == "mylab.models:new"
+    assert OwnClusterer(function="new").function == "mylab.clusterers:new"
+    assert OwnReduction(function="new").function == "mylab.reductions:new"
+
+
+def test_a_name_that_nobody_registers_is_refused() -> None:
+    with pytest.raises(UserError, match="unknown attack 'new'"):
+        attack_from_json('{"name": "new"}')
+    with pytest.raises(ValueError, match="unknown model 'new'"):
+        NetworkSettings(name="new")
+    with pytest.raises(ValueError, match="pattern"):
+        OwnReduction(function="new")
+
+
+def test_functions_are_found_and_others_named() -> None:
+    assert registered("os.path:join", "attacks") == "os.path:join"
+    assert load_own("posixpath:join", "model", "key 'x'")("a", "b") == "a/b"
+    for name in ("posixpath:none", "nowhere.deep:x"):
+        with pytest.raises(UserError, match=f"cannot load the model '{name}'"):
+            load_own(name, "model", "key 'x'")
