@@ -139,30 +139,7 @@ class TopkSettings(StudySettings):
         for name, labels in self.label_sets.items():
             if not labels:
                 raise WrongKey(f"label_sets.{name}", "name at least one label")
-        by_method = {f"by_method.{name}": each for name, each in self.by_method.items()}
-        for key, changes in {"attack": self.attack, **by_method}.items():
-            if "method" in changes:
-                raise WrongKey(f"{key}.method", "methods are named in topk.methods")
-        for key, changes in by_method.items():
-            if "clean_map" in changes:
-                # Which images can be attacked follows from it; methods are compared on the same.
-                raise WrongKey(f"{key}.clean_map", "is the same for all: set topk.attack.clean_map")
-        if self.search:
-            for method, changes in self.by_method.items():
-                key, _ = self.search.steps_of(method)
-                if key in changes:
-                    raise WrongKey(
-                        f"by_method.{method}.{key}", "is searched: set topk.search to null"
-                    )
-        for method in ("tkmia", *self.methods, *self.by_method):  # the sweeps are about tkmia
-            try:
-                self.attack_of(method)
-            except ValidationError as error:
-                item = error.errors(include_url=False)[0]
-                key = ".".join(str(part) for part in item["loc"])
-                own = item["loc"][:1] and item["loc"][0] in self.by_method.get(method, {})
-                group = f"by_method.{method}" if own else "attack"
-                raise WrongKey(f"{group}.{key}", objection(item, TopkAttackSettings)) from error
+        _check_attacks(self)
         return self
 
     @property
@@ -262,6 +239,36 @@ class TopkSettings(StudySettings):
     def searched_cells(self, model: str) -> tuple[tuple[str, TopkCell], ...]:
         """Key and cell of every step that is tried on a model; none without a search."""
         return searched_cells(self, model)
+
+
+def _check_attacks(study: TopkSettings) -> None:
+    """Refuse overrides that are no values of an attack, or that the study decides itself.
+
+    Raises:
+        WrongKey: names the key.
+    """
+    by_method = {f"by_method.{name}": each for name, each in study.by_method.items()}
+    for key, changes in {"attack": study.attack, **by_method}.items():
+        if "method" in changes:
+            raise WrongKey(f"{key}.method", "methods are named in topk.methods")
+    for key, changes in by_method.items():
+        if "clean_map" in changes:
+            # Which images can be attacked follows from it; methods are compared on the same.
+            raise WrongKey(f"{key}.clean_map", "is the same for all: set topk.attack.clean_map")
+    if study.search:
+        for method, changes in study.by_method.items():
+            key, _ = study.search.steps_of(method)
+            if key in changes:
+                raise WrongKey(f"by_method.{method}.{key}", "is searched: set topk.search to null")
+    for method in ("tkmia", *study.methods, *study.by_method):  # the sweeps are about tkmia
+        try:
+            study.attack_of(method)
+        except ValidationError as error:
+            item = error.errors(include_url=False)[0]
+            key = ".".join(str(part) for part in item["loc"])
+            own = item["loc"][:1] and item["loc"][0] in study.by_method.get(method, {})
+            group = f"by_method.{method}" if own else "attack"
+            raise WrongKey(f"{group}.{key}", objection(item, TopkAttackSettings)) from error
 
 
 def _attack_changes(without: tuple[str, ...], about: str) -> dict[str, Any]:
