@@ -27,13 +27,23 @@ class BilevelRecord(Settings):
 
 
 def _table(
-    stage: str, names: str, *, rows: bool = True, optional: Sequence[str] = (), late: bool = False
+    stage: str,
+    names: str,
+    *,
+    rows: bool = True,
+    optional: Sequence[str] = (),
+    required: bool = True,
 ) -> TableSchema:
     """A table by its columns; those before the bar name a row."""
     named = [text.partition(":")[0] for text in names.partition("|")[0].split()]
     told = columns(names.replace("|", " "))
     return TableSchema(
-        told, stage=f"bilevel_{stage}", key=named, rows=rows, optional=optional, late=late
+        told,
+        stage=f"bilevel_{stage}",
+        key=named,
+        rows=rows,
+        optional=optional,
+        required=required,
     )
 
 

@@ -55,7 +55,8 @@ def run(full: SelectiveTidy) -> SelectiveTidy:
 def best_of(run: SelectiveTidy, most: int) -> pd.DataFrame:
     found = weights(run["selective_universes"], PUBLISHED)
     found = found[np.isfinite(found["log_likelihood"])]
-    return found.sort_values("log_likelihood", ascending=False).head(most)
+    best: pd.DataFrame = found.sort_values("log_likelihood", ascending=False).head(most)
+    return best
 
 
 def found_in(run: SelectiveTidy, most: int) -> Searched:
