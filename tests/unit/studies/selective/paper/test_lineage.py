@@ -26,7 +26,6 @@ COLUMNS = {
     "selective_dbscan": ["mean", "subset"],
     "selective_claims": ["mean", "first"],
     "selective_controls": ["mean", "difference_subset", "difference_all", "difference_none"],
-<<<<<<< HEAD
     "selective_strength": [
         "clean",
         "whitebox",
@@ -35,10 +34,6 @@ COLUMNS = {
         "adds_square",
         "adds_apgd_cross_entropy",
     ],
-    # Weights are normalised over all universes.
-    "selective_open_choices": ["prior"],
-=======
->>>>>>> 4d4d0da (The plausible set needs the search alone, not the study)
 }
 """Columns whose numbers are tried; the mean by default."""
 
