@@ -202,29 +202,3 @@ rule collect:
         "python -m advlearn collect --files {params.files:q} --data {input.data:q}"
         " --choices {input.choices:q} --settings {params.settings:q}"
         " --out {output.metrics:q} 2>&1 | tee {log:q}"
-
-
-# On request: what is laid over a configuration to run the study in the plausible set.
-rule plausible:
-    input:
-        universes=rules.collect.output.universes,
-        published=BASELINES,
-    output:
-        "<run>/search/plausible.yaml",
-    log:
-        "<logs>/plausible.log",
-    benchmark:
-        "<run>/benchmarks/plausible/plausible.tsv"
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        code=PLAN.code("plausible"),
-        lock=LOCK,
-    message:
-        "Write the plausible universes down as a configuration"
-    shell:
-        "python -m advlearn plausible --universes {input.universes:q}"
-        " --published {input.published:q} --out {output:q} 2>&1 | tee {log:q}"

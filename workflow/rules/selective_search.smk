@@ -108,3 +108,32 @@ rule confirm:
         " --published {input.published:q} --settings {params.settings:q}"
         " --threads {params.torch_threads} --device {params.device}"
         " --out {output:q} 2>&1 | tee {log:q}"
+
+
+# On request: what is laid over a configuration to run the study in the plausible set.
+rule plausible:
+    input:
+        universes=each(rules.confirm.output, SELECTIVE.confirmations()),
+        published=BASELINES,
+    output:
+        "<run>/search/plausible.yaml",
+    log:
+        "<logs>/plausible.log",
+    benchmark:
+        "<run>/benchmarks/plausible/plausible.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        universes=lambda wildcards, input: [
+            part for path in input.universes for part in ("--universes", path)
+        ],
+        code=PLAN.code("plausible"),
+        lock=LOCK,
+    message:
+        "Write the plausible universes down as a configuration"
+    shell:
+        "python -m advlearn plausible {params.universes:q}"
+        " --published {input.published:q} --out {output:q} 2>&1 | tee {log:q}"

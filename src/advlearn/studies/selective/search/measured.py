@@ -89,6 +89,7 @@ def measure(
     seed: int,
     hopeless: Callable[[Shares], bool],
     most_epochs: int | None = None,
+    hopeless_early: Callable[[float], bool] | None = None,
 ) -> Outcome:
     """Measure a universe from the cheapest share to the dearest.
 
@@ -101,6 +102,8 @@ def measure(
         seed: seed of the run.
         hopeless: asked after each measurement; where it says yes, the others are left out.
         most_epochs: clean training ends after so many epochs, if it lasts longer.
+        hopeless_early: asked after the first epoch of clean training, if there are more, with the
+            share under FGSM; where it says yes, nothing is measured.
     """
     shares: Shares = {}
     if most_epochs is not None:
@@ -108,23 +111,45 @@ def measure(
         training = universe.training.model_copy(update={"epochs": epochs})
         universe = universe.model_copy(update={"training": training})
     try:
-        for found in _measurements(universe, data, seed):
+        for found in _measurements(universe, data, seed, hopeless_early):
             shares |= found
             if hopeless(shares):
                 return Outcome(STOPPED, shares)
+    except _LeftEarly:
+        return Outcome(STOPPED, shares)
     except (Diverged, NotFiniteError):
         return Outcome(FAILED, shares)
     return Outcome(MEASURED_TO_THE_END, shares)
 
 
-def _measurements(universe: UniverseSettings, data: Data, seed: int) -> Iterator[Shares]:
+class _LeftEarly(Exception):
+    """Ends a clean training."""
+
+
+def _measurements(
+    universe: UniverseSettings,
+    data: Data,
+    seed: int,
+    hopeless_early: Callable[[float], bool] | None,
+) -> Iterator[Shares]:
     images, labels = data.validation
     network = _untrained(universe, data, derive_seed(seed, "pretrain", "weights"))
+
+    def after_epoch(epoch: int, loss: float) -> None:
+        if hopeless_early is None or epoch > 1 or universe.training.epochs == 1:
+            return
+        network.eval()
+        attack = universe.attacks["fgsm"]
+        robust = robust_verdicts(network, images, labels, attack, derive_seed(seed, "early")).robust
+        if hopeless_early(float(robust.double().mean())):
+            raise _LeftEarly
+
     train_clean(
         network,
         *data.train,
         universe.training,
         derive_seed(seed, "pretrain"),
+        after_epoch,
         held_out=data.validation,
     )
     clean = _verdicts(network, images, labels)

@@ -1,4 +1,9 @@
-"""When a universe is left: as soon as even a perfect fit of what is left cannot give it weight."""
+"""When a universe is left: as soon as even a perfect fit of what is left cannot give it weight.
+
+The first stage also looks at it after one epoch: half of its time would go into networks that FGSM
+fools from the start, and clean training does not teach them to resist. That is a guess about what
+comes, not a bound; finalists drawn at random from all universes show what it costs.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +36,22 @@ def hopeless_after(
         )
 
     seeds = len(earlier) + 1
+    return hopeless
+
+
+def hopeless_early(published: Shares, images: int) -> Callable[[float], bool]:
+    """The question after one epoch: does FGSM leave too little for any weight?
+
+    Args:
+        published: published share of each baseline.
+        images: validation images behind the share.
+    """
+
+    def hopeless(fgsm: float) -> bool:
+        mean = float(logit(np.asarray(fgsm), images))
+        far = half_squares({"classic_fgsm": mean}, published, images) > HOPELESS
+        return far and fgsm < published["classic_fgsm"]
+
     return hopeless
 
 

@@ -13,7 +13,7 @@ from advlearn.studies.selective.search.measured import load_data, measure
 from advlearn.studies.selective.search.questions import FIRST
 from advlearn.studies.selective.search.rows import published_shares, row, write_rows
 from advlearn.studies.selective.search.space import Draw, draws
-from advlearn.studies.selective.search.stopping import hopeless_after
+from advlearn.studies.selective.search.stopping import hopeless_after, hopeless_early
 from advlearn.studies.selective.settings.calibrate import CalibrateJob
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.determinism import configure_torch
@@ -40,14 +40,17 @@ def calibrate(
     )
     images = load_data(data, settings.validation_images, torch_device)
     n_images = len(images.validation.labels)
-    hopeless = hopeless_after([], published_shares(published), n_images)
+    shares = published_shares(published)
+    hopeless, early = hopeless_after([], shares, n_images), hopeless_early(shares, n_images)
     progress = Progress(f"calibrate from draw {settings.first}", settings.count, "draws")
     rows = []
     for draw in draws(settings.first, settings.count):
 
         def measured(draw: Draw = draw) -> SavedState:
             started = time.monotonic()
-            outcome = measure(draw.universe, images, settings.seed, hopeless, settings.epochs)
+            outcome = measure(
+                draw.universe, images, settings.seed, hopeless, settings.epochs, early
+            )
             seconds = time.monotonic() - started
             print(f"draw {draw.number}: {outcome.status}, {seconds:.1f} s", file=sys.stderr)
             return row(draw, FIRST, settings.seed, outcome, n_images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 import yaml
 
@@ -21,12 +22,15 @@ _HEAD = """\
 
 def plausible(
     *,
-    universes: Annotated[Path, typer.Option(help="selective_universes, .csv or .csv.gz")],
+    universes: Annotated[
+        list[Path],
+        typer.Option(help="selective_universes, .csv or .csv.gz, or files of confirm; repeatable"),
+    ],
     published: Annotated[Path, typer.Option(help="CSV of the published baselines")],
     out: Annotated[Path, typer.Option(help=".yaml to write")],
 ) -> None:
     """Write the plausible set and its two groups of comparison as universes of study 1."""
-    frame = read_rows(universes)
+    frame = pd.concat([read_rows(path) for path in universes], ignore_index=True)
     found = plausible_universes(frame, weights(frame, published_shares(published)))
     content = {"selective": {"universes": found}}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)

@@ -11,7 +11,7 @@ from advlearn.studies.selective.search import measured as module
 from advlearn.studies.selective.search.likelihood import HOPELESS, half_squares
 from advlearn.studies.selective.search.measured import Data, Shares, load_data, measure
 from advlearn.studies.selective.search.questions import MEASURED
-from advlearn.studies.selective.search.stopping import hopeless_after
+from advlearn.studies.selective.search.stopping import hopeless_after, hopeless_early
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
 from advlearn.studies.selective.settings.universe import UniverseSettings
 from advlearn.studies.selective.stages.evaluate import evaluate
@@ -141,6 +141,44 @@ def test_a_short_training_ends_early(tiny: TinyRun, data: Data) -> None:
     short = short.model_copy(update={"training": short.training.model_copy(update={"epochs": 2})})
     assert measure(universe_of(tiny, how), data, 0, never, 2) == measure(short, data, 0, never)
     assert measure(short, data, 0, never, 5) == measure(short, data, 0, never)
+
+
+def test_a_look_after_one_epoch_changes_nothing_but_where_it_says_no(
+    tiny: TinyRun, data: Data
+) -> None:
+    how = RetrainSettings(batch_size=32)
+    universe = universe_of(tiny, how)
+    training = universe.training.model_copy(update={"epochs": 2})
+    universe = universe.model_copy(
+        update={"training": training, "model": universe.model.model_copy(update={"dropout": 0.5})}
+    )
+    asked: list[float] = []
+
+    def looked(answer: bool) -> Any:
+        def hopeless(fgsm: float) -> bool:
+            asked.append(fgsm)
+            return answer
+
+        return hopeless
+
+    whole = measure(universe, data, 0, never)
+    assert measure(universe, data, 0, never, None, looked(False)) == whole
+    assert measure(universe, data, 0, never, None, looked(True)) == ("stopped", {})
+    assert asked[0] == asked[1]
+    # One epoch alone is the whole training.
+    assert measure(universe, data, 0, never, 1, looked(True)) == measure(
+        universe, data, 0, never, 1
+    )
+    assert len(asked) == 2
+
+
+def test_hopeless_early_is_far_below_the_published_share() -> None:
+    hopeless = hopeless_early(PUBLISHED, 2000)
+    assert hopeless(0.0)
+    assert hopeless(0.005)
+    assert not hopeless(0.02)
+    assert not hopeless(PUBLISHED["classic_fgsm"])
+    assert not hopeless(0.9)
 
 
 def test_hopeless_is_what_no_perfect_fit_of_the_rest_can_mend() -> None:

@@ -50,7 +50,7 @@ def test_the_sets_hold_what_they_say() -> None:
 def test_it_round_trips_through_the_settings(tmp_path: Path) -> None:
     write_csv(tmp_path / "universes.csv", searched())
     out = tmp_path / "plausible.yaml"
-    plausible(universes=tmp_path / "universes.csv", published=BASELINES, out=out)
+    plausible(universes=[tmp_path / "universes.csv"], published=BASELINES, out=out)
     universes = yaml.safe_load(out.read_text())["selective"]["universes"]
     assert len(universes) > 10
     for name, values in universes.items():

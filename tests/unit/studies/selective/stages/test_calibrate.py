@@ -42,6 +42,7 @@ def test_what_is_not_hopeless_is_measured_to_the_end(
         return lambda shares: False
 
     monkeypatch.setattr(stage, "hopeless_after", asked)
+    monkeypatch.setattr(stage, "hopeless_early", asked)
     # An MLP, as the digits are small; few steps.
     number = next(
         draw.number

@@ -11,10 +11,13 @@ BASELINES = ROOT / "config" / "published" / "selective" / "selective_baselines.c
 
 def test_the_file_is_laid_over_a_configuration(tmp_path: Path) -> None:
     searched = [row for number in range(6) for row in rows(number, AT_THE_PUBLISHED)]
-    write_rows(tmp_path / "universes.csv", searched)
-    for name in ("a", "b"):
+    # A file of each job, or the tidy table.
+    write_rows(tmp_path / "0.csv", searched[:12])
+    write_rows(tmp_path / "1.csv", searched[12:])
+    write_rows(tmp_path / "whole.csv", searched)
+    for name, parts in (("a", ["0.csv", "1.csv"]), ("b", ["whole.csv"])):
         plausible(
-            universes=tmp_path / "universes.csv",
+            universes=[tmp_path / part for part in parts],
             published=BASELINES,
             out=tmp_path / f"{name}.yaml",
         )
