@@ -56,10 +56,12 @@ def weighted(tidy: SelectiveTidy, discrepancy: float = DISCREPANCY) -> pd.DataFr
 def compared(tidy: SelectiveTidy) -> pd.DataFrame:
     """Every universe that was measured to its end beside the published baselines.
 
+    Where there is none, those that were left, with what is known of them.
+
     Returns:
         One row a universe, protocol and quantity, the heaviest first, equally heavy ones by
         largest_difference: universe, protocol, weight, log_likelihood, largest_difference (over the
-        six), quantity, mean (over seeds), published_baseline, difference.
+        six; missing where not all are known), quantity, mean (over seeds), published_baseline, difference.
     """
     means, given = mean_shares(tidy["selective_universes"]), published(tidy)
     rows = []
@@ -68,17 +70,16 @@ def compared(tidy: SelectiveTidy) -> pd.DataFrame:
             continue
         mine = means.loc[line["universe"]]
         for quantity in BASELINES:
-            own = {
-                "quantity": quantity,
-                "mean": mine[column_of(quantity, str(line["protocol"]))],
-                "published_baseline": given[quantity],
-            }
-            rows.append({**line, **own})
+            mean = mine[column_of(quantity, str(line["protocol"]))]
+            if pd.notna(mean):
+                own = {"quantity": quantity, "mean": mean, "published_baseline": given[quantity]}
+                rows.append({**line, **own})
     columns = "universe protocol weight log_likelihood quantity mean published_baseline".split()
     frame = pd.DataFrame(rows, columns=columns)
     frame["difference"] = frame["mean"] - frame["published_baseline"]
-    largest = frame["difference"].abs().groupby([frame["universe"], frame["protocol"]])
-    frame.insert(4, "largest_difference", largest.transform("max"))
+    pairs = frame["difference"].abs().groupby([frame["universe"], frame["protocol"]])
+    largest = pairs.transform("max").where(pairs.transform("size") == len(BASELINES))
+    frame.insert(4, "largest_difference", largest)
     place = {quantity: number for number, quantity in enumerate(BASELINES)}
     return frame.sort_values(
         ["weight", "largest_difference", "universe", "protocol", "quantity"],

@@ -205,9 +205,14 @@ def effective_number(weighted: pd.DataFrame) -> float:
 
 
 def mean_shares(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds of each measured share, by universe, of the decisive rows."""
+    """Mean over seeds of each measured share, by universe, of the decisive rows.
+
+    Of universes that were measured to their end; where there is none, what is known of those that
+    were left.
+    """
     rows = decisive(frame)
-    rows = rows[rows["status"] == MEASURED_TO_THE_END]
+    whole = rows[rows["status"] == MEASURED_TO_THE_END]
+    rows = whole if len(whole) else rows[rows[list(MEASURED)].notna().any(axis="columns")]
     return rows.groupby("universe", sort=True)[list(MEASURED)].mean()
 
 

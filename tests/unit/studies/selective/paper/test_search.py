@@ -98,3 +98,20 @@ def test_the_weights_of_a_question_sum_to_one(full: SelectiveTidy) -> None:
     assert table.groups[0].title == "model"
     assert {"weight", "weight_discrepancy_0.25", "prior"} <= set(table.frame.columns)
     assert all(len(row) == len(table.columns) for group in table.groups for row in group.rows)
+
+
+def test_where_none_was_measured_to_its_end_the_table_has_what_is_known(
+    full: SelectiveTidy,
+) -> None:
+    left = pd.DataFrame(
+        [
+            *rows(5, seeds=(0,), stage="first", status="stopped"),
+            *rows(6, seeds=(0,), stage="first", status="stopped"),
+        ]
+    )
+    left.loc[left["universe"] == 5, ["at_pgd_whitebox", "at_pgd_transfer"]] = np.nan
+    table = universes.build(with_table(full, "selective_universes", left))
+    assert len(table.frame) == 2 * 5 + 2 * 6
+    assert table.frame.loc[table.frame["universe"] == 5, "largest_difference"].isna().all()
+    (group,) = table.groups
+    assert [row[0] for row in group.rows] == ["published", "6", "6", "5", "5"]

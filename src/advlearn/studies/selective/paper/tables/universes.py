@@ -18,7 +18,7 @@ from advlearn.studies.selective.paper.search import (
 )
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.search.likelihood import decisive, effective_number, heaviest
-from advlearn.studies.selective.search.questions import BASELINES
+from advlearn.studies.selective.search.questions import BASELINES, MEASURED_TO_THE_END
 
 _SHOWN = 10
 """Universes of a group of the readable form, at most."""
@@ -44,14 +44,17 @@ def build(tidy: SelectiveTidy) -> Table:
                 _readable(tidy, frame, [*zip(heavy["universe"], heavy["protocol"], strict=True)]),
             )
         )
-    if frame["largest_difference"].notna().any():
+    rows = decisive(tidy["selective_universes"])
+    if not rows["status"].eq(MEASURED_TO_THE_END).any():
+        known = frame.groupby(_PAIR, sort=False).size().sort_values(ascending=False, kind="stable")
+        shown.append(Group(SAY.left_universes(), _readable(tidy, frame, [*known.index])))
+    elif frame["largest_difference"].notna().any():
         nearest = frame.sort_values("largest_difference", kind="stable")[_PAIR].drop_duplicates()
         pairs = [*zip(nearest["universe"], nearest["protocol"], strict=True)]
         shown.append(Group(SAY.nearest_universes(), _readable(tidy, frame, pairs)))
     elif len(frame):
         pairs = [*frame[_PAIR].drop_duplicates().itertuples(index=False, name=None)]
         shown.append(Group(SAY.measured_universes(), _readable(tidy, frame, pairs)))
-    rows = decisive(tidy["selective_universes"])
     return Table(
         title="Universes of the search",
         caption=SAY.universes(),
@@ -94,7 +97,7 @@ def _readable(
             [
                 str(pair[0]),
                 PROTOCOLS(pair[1]),
-                *(format_number(means[name], 4) for name in BASELINES),
+                *(format_number(means.get(name, float("nan")), 4) for name in BASELINES),
                 format_number(lines[0]["largest_difference"]),
                 format_significant(lines[0]["weight"], 2),
             ]
