@@ -82,7 +82,7 @@ def test_page_says_what_was_found(made: Path, tmp_path: Path) -> None:
     text = _report(made, tmp_path)
     assert "One random cluster against an equally large random subset" in text
     assert "0.3016" in text
-    assert "u0 (nearest)" in text
+    assert "universes that hold 90 %" in text
     assert "Failed checks" in text
     assert "a &lt;fast&gt; one" in text
     assert "What the paper leaves open" in (tmp_path / "paper" / "choices.md").read_text()
