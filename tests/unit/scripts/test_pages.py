@@ -44,6 +44,6 @@ def test_a_stale_page_is_told_and_rewritten(
     said = page.read_text()
     assert "Made on a processor, 2 cores, 8 GiB, recorded 2026-01-02; 0.1 job hours" in said
     assert "| iris     | fixed" in said
-    assert "- Below the certified radius" in said
+    assert "- The certified radius is proved; the code is checked" in said
     assert "whose" in said
     assert "published attack" in said

@@ -102,7 +102,7 @@ def test_the_text_has_the_number_the_chain_and_the_command(
     text = capsys.readouterr().out
     line = (REFERENCE / "paper/tables/topk_random.csv").read_text().splitlines()[13]
     assert f"mean = {line.split(',')[15]}, line 14 of the CSV file" in text
-    assert "5 rows, line" in text
+    assert "500 rows, line" in text
     assert "topk_attack (5 jobs)" in text
     assert "only results were kept here" in text
     assert "unknown, not kept" in text

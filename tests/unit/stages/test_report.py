@@ -80,7 +80,7 @@ def test_page_is_whole_and_needs_no_network(made: Path, tmp_path: Path) -> None:
 
 def test_page_says_what_was_found(made: Path, tmp_path: Path) -> None:
     text = _report(made, tmp_path)
-    assert "One random cluster against an equally large random subset" in text
+    assert "better adversarial accuracy than an equally large random subset" in text
     assert "0.3016" in text
     assert "universes that hold 90 %" in text
     assert "Failed checks" in text
@@ -103,10 +103,10 @@ def test_other_data_sets_are_warned_of(made: Path, tmp_path: Path) -> None:
 def test_missing_pieces(made: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(UserError, match="selective_fig1_fgsm has no caption") as caught:
+    with pytest.raises(UserError, match="selective_claims has no caption") as caught:
         _report(made, tmp_path, captions=empty)
     assert "**Title.**" in caught.value.remedy
-    with pytest.raises(UserError, match="the figure selective_fig1_fgsm is missing"):
+    with pytest.raises(UserError, match="the figure selective_claims is missing"):
         _report(made, tmp_path, figures=empty)
     with pytest.raises(UserError, match="cannot be read"):
         _report(made, tmp_path, record=empty / "run.json")
@@ -168,7 +168,7 @@ def test_study_3_alone(every: Path, tmp_path: Path) -> None:
     page = Page()
     page.feed(text)
     assert "Bilevel attacks on convex clustering: run synthetic" in text
-    assert "never seen to change" in text
+    assert "The certified radius is proved; the code is checked" in text
     assert "no number of it" in text
     assert "no perturbation smaller than the certified radius" in text
     assert not any("selective" in name or "topk" in name for name in page.ids)

@@ -56,7 +56,7 @@ def has(monkeypatch: pytest.MonkeyPatch, *memory: int) -> None:
 
 def test_the_smoke_run_stays_on_the_cpu() -> None:
     plan = smoke_plan(device="cuda")
-    assert len({stage for _, stage, _, _ in jobs_with_a_network(plan)}) == 9
+    assert len({stage for _, stage, _, _ in jobs_with_a_network(plan)}) == 10
     assert on_gpu(plan) == set()
 
 

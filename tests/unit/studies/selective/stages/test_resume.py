@@ -92,7 +92,7 @@ def test_craft(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Several batches of so few images.
-    monkeypatch.setattr(ProjectedAscent.__init__, "__defaults__", (False, 1, 40, "image"))
+    monkeypatch.setattr(ProjectedAscent.__init__, "__defaults__", (False, 1, 40, "image", None))
     assert_resumes(
         lambda out: craft(
             data=tiny.data, weights=tiny.weights, settings=CraftJob(attack=attack), seed=0,
@@ -144,7 +144,7 @@ def test_a_block_that_was_lost_is_made_again(
 
 def blocks_of(tiny: TinyRun, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Crafting of 50 images at a time, by batches of 20."""
-    monkeypatch.setattr(ProjectedAscent.__init__, "__defaults__", (False, 1, 20, "image"))
+    monkeypatch.setattr(ProjectedAscent.__init__, "__defaults__", (False, 1, 20, "image", None))
     monkeypatch.setattr(store, "BLOCK", 50)
     settings = CraftJob(attack=PgdSettings(epsilon=0.1, steps=2, random_start=True))
     return lambda out: craft(
