@@ -39,8 +39,8 @@ from advlearn.settings.attack import (
     FgsmSettings,
     Norm,
     PgdSettings,
-    strong_attacks,
 )
+from advlearn.settings.strong import strong_attacks
 from advlearn.studies.selective.settings.strengthen import StrongSettings
 from advlearn.support.seeds import derive_seed
 from benchmarks import common

@@ -16,7 +16,7 @@ from tests.workflow import forks
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (
     "Makefile", "Snakefile", "config", "environment.yml", "profiles", "pyproject.toml",
-    "requirements.txt", "scripts", "src", "workflow",
+    "requirements.txt", "requirements-tools.txt", "scripts", "src", "workflow",
 )  # fmt: skip
 SMOKE = "config/smoke.yaml"
 

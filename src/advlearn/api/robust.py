@@ -13,7 +13,8 @@ from advlearn.api.results import RobustAccuracy
 from advlearn.attacks.robustness import worst_case_verdicts
 from advlearn.metrics.logits import logits_of
 from advlearn.problem.evasion import frozen
-from advlearn.settings.attack import EvaluationSettings, Norm, strong_attacks
+from advlearn.settings.attack import EvaluationSettings, Norm
+from advlearn.settings.strong import strong_attacks
 from advlearn.support.errors import UserError
 
 

@@ -107,7 +107,7 @@ def worst_case_verdicts(
 ) -> RobustVerdicts:
     """An image is robust if it withstands each of several attacks, each run on the survivors.
 
-    The usual list is :func:`advlearn.settings.attack.strong_attacks`: one gradient may vanish or
+    The usual list is :func:`advlearn.settings.strong.strong_attacks`: one gradient may vanish or
     mislead where another does not, and Square Attack needs none (Croce and Hein 2020).
 
     Args:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-import torchattacks
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -27,6 +26,7 @@ from advlearn.support.errors import BudgetViolation, UserError
 from tests.helpers.images import labelled_images, small_network
 
 Batch = tuple[Tensor, Tensor]
+PEER = "a peer of the benchmarks, not in the lock"
 DTYPE = torch.float64
 """In which no rounding turns the sign of a slope."""
 
@@ -184,6 +184,7 @@ def test_fgsm_with_predicted_labels_is_that_of_torchattacks() -> None:
     """There the labels are the caller's."""
     network = small_network("conv").eval()
     images, labels = labelled_images(network)
+    torchattacks = pytest.importorskip("torchattacks", reason=PEER)
     peer = torchattacks.FGSM(network, eps=0.05)
     expected = peer(images, network(images).argmax(1))
     settings = FgsmSettings(epsilon=0.05, labels="predicted")
@@ -195,6 +196,7 @@ def test_walks_are_bim_of_torchattacks_with_a_ball_that_holds_all_steps() -> Non
     """Steps of 0.02 cannot leave a ball of 0.12 in six steps: no projection is left."""
     network = small_network("conv").eval()
     images, labels = labelled_images(network)
+    torchattacks = pytest.importorskip("torchattacks", reason=PEER)
     expected = torchattacks.BIM(network, eps=0.12, alpha=0.02, steps=6)(images, labels)
     settings = PgdSettings(
         epsilon=0.05, steps=6, step_size=0.02, random_start=False, ball="iterate"

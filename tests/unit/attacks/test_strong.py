@@ -18,8 +18,8 @@ from advlearn.settings.attack import (
     Norm,
     PgdSettings,
     SquareSettings,
-    strong_attacks,
 )
+from advlearn.settings.strong import strong_attacks
 from advlearn.support.errors import UserError
 from tests.helpers.defended import Kind, digits, trained
 

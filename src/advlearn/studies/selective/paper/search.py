@@ -61,7 +61,8 @@ def compared(tidy: SelectiveTidy) -> pd.DataFrame:
     Returns:
         One row a universe, protocol and quantity, the heaviest first, equally heavy ones by
         largest_difference: universe, protocol, weight, log_likelihood, largest_difference (over the
-        six; missing where not all are known), quantity, mean (over seeds), published_baseline, difference.
+        six; missing where not all are known), quantity, mean (over seeds), published_baseline,
+        difference.
     """
     means, given = mean_shares(tidy["selective_universes"]), published(tidy)
     rows = []

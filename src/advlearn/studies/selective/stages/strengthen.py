@@ -15,13 +15,8 @@ from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import not_weaker
 from advlearn.data.store import StoredSplit, load_info, open_split
 from advlearn.learners.networks.weights import load_network, load_networks, own_network_digest
-from advlearn.settings.attack import (
-    ApgdSettings,
-    EvaluationSettings,
-    FgsmSettings,
-    PgdSettings,
-    strong_attacks,
-)
+from advlearn.settings.attack import ApgdSettings, EvaluationSettings, FgsmSettings, PgdSettings
+from advlearn.settings.strong import strong_attacks
 from advlearn.studies.selective.cell import read_cells, strengthened
 from advlearn.studies.selective.settings.strengthen import StrengthenJob
 from advlearn.support.checkpoint import Checkpoint, SavedState

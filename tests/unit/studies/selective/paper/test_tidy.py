@@ -24,7 +24,11 @@ def copy(smoke_folder: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("file", "read"),
     [
-        *((f"{name}.csv", itemgetter(name)) for name in SCHEMA.tables if SCHEMA.tables[name].required),
+        *(
+            (f"{name}.csv", itemgetter(name))
+            for name in SCHEMA.tables
+            if SCHEMA.tables[name].required
+        ),
         *((f"{name}.npz", methodcaller("arrays", name)) for name in SCHEMA.arrays),
         (SCHEMA.record, attrgetter("study")),
     ],

@@ -12,8 +12,9 @@ import torch
 from advlearn.attacks.robustness import RobustVerdicts, robust_verdicts, worst_case_verdicts
 from advlearn.data.store import load_split
 from advlearn.learners.networks.weights import load_network, load_networks
-from advlearn.settings.attack import FgsmSettings, PgdSettings, strong_attacks
+from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.network import RetrainSettings
+from advlearn.settings.strong import strong_attacks
 from advlearn.studies.selective.cell import TYPES, read_cells, strengthened
 from advlearn.studies.selective.settings.jobs import EvaluateJob, EvaluationSettings
 from advlearn.studies.selective.settings.strengthen import StrengthenJob, StrongSettings
