@@ -93,7 +93,7 @@ DAMAGES = [
     pytest.param(
         "topk/models/resnet/seed0.safetensors", cut,
         f"{RUN}/topk/attacks/resnet/transfer/seed0.parquet",
-        f"{LOGS}/topk_attack/resnet/transfer/seed0.log",
+        f"{LOGS}/topk_search/resnet/seed0.log",
         id="weights of study 2",
     ),
     pytest.param(

@@ -33,7 +33,7 @@ CODE = {
         "src/advlearn/metrics/accuracy.py",
         "batch_size: int = 500) -> Tensor",
         "batch_size: int = 501) -> Tensor",
-        images("download", "prepare", "topk_data", "topk_pretrain", "topk_attack"),
+        images("download", "prepare", "topk_data", "topk_pretrain", "topk_search", "topk_attack"),
     ),
     "style of the figures": (
         "src/advlearn/report/style.py",
@@ -193,7 +193,7 @@ SETTINGS = {
         SMOKE,
         "resnet: {network: {widths: [8, 16]",
         "resnet: {network: {widths: [8, 24]",
-        {"topk_pretrain": 1, "topk_attack": 4, "topk_transfer": 1, **TOPK_PAPER},
+        {"topk_pretrain": 1, "topk_search": 1, "topk_attack": 4, "topk_transfer": 1, **TOPK_PAPER},
     ),
     "sizes of the top": (SMOKE, "  k: [2, 3]", "  k: [2]", {"topk_attack": 3, **TOPK_PAPER}),
     "label sets": (

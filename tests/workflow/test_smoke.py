@@ -52,6 +52,10 @@ def test_table_holds_something_in_every_column(smoke: Project, name: str) -> Non
         assert values - {"", "nan", "none"}, f"column {column!r} holds nothing"
 
 
+SENTENCES = ("selective_universes", "selective_choices")
+"""Figures that say, in a run of other data than the paper's, why there is nothing to draw."""
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_figure_shows_something(smoke: Project, name: str) -> None:
     stem = smoke.root / RUN / "paper" / "figures" / name
@@ -62,6 +66,9 @@ def test_figure_shows_something(smoke: Project, name: str) -> None:
     height, width = picture.shape[:2]
     assert min(height, width) >= 300
     pixels = picture[:, :, 0] << 16 | picture[:, :, 1] << 8 | picture[:, :, 2]
+    if name in SENTENCES:
+        assert len(np.unique(pixels)) > 10
+        return
     # Not one colour, nor stripes of a few: rows and columns differ from the margins.
     assert len(np.unique(pixels)) > 10
     assert (pixels != pixels[0]).any(axis=1).sum() > height / 3
