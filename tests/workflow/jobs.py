@@ -5,6 +5,8 @@ from __future__ import annotations
 from advlearn import plan
 
 CONFIG, SMOKE = "config/config.yaml", "config/smoke.yaml"
+ON_REQUEST = {"plausible"}
+"""Rules whose files no target asks for."""
 # Jobs of the smoke run.
 EVERYTHING = {
     "download": 1, "prepare": 1, "calibrate": 2, "finalists": 1, "confirm": 2,

@@ -10,13 +10,12 @@ import pytest
 
 from advlearn import plan
 from advlearn.studies import NAMES
+from tests.workflow.jobs import ON_REQUEST
 from tests.workflow.project import ROOT, SMOKE, Project, job_counts
 
 CONFIGURATIONS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "config").rglob("*.yaml") if path.is_file()
 )
-ON_REQUEST = {"plausible"}
-"""Rules whose files no target asks for."""
 HEAVY = {"torch", "torchvision", "sklearn", "scipy", "matplotlib", "openTSNE", "hdbscan", "cvxpy"}
 
 

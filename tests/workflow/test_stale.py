@@ -10,7 +10,7 @@ from advlearn import plan
 from advlearn.studies import NAMES
 from advlearn.support.codedigest import dependencies
 from tests.workflow.conftest import TRACES
-from tests.workflow.jobs import EVERYTHING, followers
+from tests.workflow.jobs import EVERYTHING, ON_REQUEST, followers
 from tests.workflow.project import ROOT, Project
 
 pytestmark = pytest.mark.xdist_group("smoke")
@@ -54,7 +54,7 @@ def editable(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Projec
 @pytest.fixture(scope="module")
 def uses(smoke: Project) -> dict[str, frozenset[str]]:
     """Rule -> modules that it can reach."""
-    return {rule: reach(rule, smoke) for rule in EVERYTHING}
+    return {rule: reach(rule, smoke) for rule in (*EVERYTHING, *ON_REQUEST)}
 
 
 @pytest.mark.parametrize("module", [str(path.relative_to(ROOT)) for path in MODULES])
