@@ -149,7 +149,7 @@ BAD: dict[str, Bad] = {
         named=f"{CLOSEST}.attacks.fgsm.epsilon",
     ),
     "a search without universes": bad(
-        "selective.calibrate.universes", 0, "greater than or equal to 1"
+        "selective.calibrate.draws", 0, "greater than or equal to 1"
     ),
     "more than all universes": bad("selective.calibrate.share", 1.5, "less than or equal to 1"),
     "a block without universes": bad("selective.calibrate.block", 0, "equal to 1"),

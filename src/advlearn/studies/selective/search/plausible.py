@@ -35,7 +35,7 @@ def plausible_universes(frame: pd.DataFrame, weighted: pd.DataFrame) -> dict[str
         raise UserError(
             "no universe of the search has weight, so none is plausible",
             where=f"{weighted['universe'].nunique()} universes",
-            remedy="search more universes: raise 'selective.calibrate.universes'",
+            remedy="search more of them: raise 'selective.calibrate.draws'",
         )
     answered = answers(frame)
     follows = weighted["universe"].map(answered["adversarial_steps"].map(follows_the_size))

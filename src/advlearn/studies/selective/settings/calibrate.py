@@ -20,11 +20,12 @@ class CalibrateSettings(Settings):
     """Which draws are searched, and which of them are measured again, at full length."""
 
     first: int = Field(0, ge=0, lt=MOST_DRAWS, description="number of the first draw")
-    universes: int = Field(
-        1000,
+    draws: int = Field(
+        1500,
         ge=1,
         le=MOST_DRAWS,
-        description="draws of the first stage; more extend the search, and what is done is kept",
+        description="draws of the first stage, each two universes, one a protocol; more extend the"
+        " search, and what is done is kept",
     )
     block: int = Field(50, ge=1, description="draws of a job")
     epochs: int = Field(
@@ -50,13 +51,13 @@ class CalibrateSettings(Settings):
 
     def blocks(self) -> range:
         """Numbers of the blocks; block b holds the draws from ``b * block`` on."""
-        end = self.first + self.universes
+        end = self.first + self.draws
         return range(self.first // self.block, ceil(end / self.block))
 
     def draws_of(self, block: int) -> tuple[int, int]:
         """The first draw of a block, and the one after its last."""
         first = max(self.first, block * self.block)
-        end = min(self.first + self.universes, (block + 1) * self.block)
+        end = min(self.first + self.draws, (block + 1) * self.block)
         return first, max(first, end)
 
     def parts(self) -> range:
@@ -67,7 +68,7 @@ class CalibrateSettings(Settings):
     @property
     def likeliest(self) -> int:
         """Draws that the second stage measures for their likelihood, at most."""
-        return ceil(self.share * self.universes)
+        return ceil(self.share * self.draws)
 
 
 class CalibrateJob(Settings):

@@ -70,7 +70,7 @@ def test_without_weight_nothing_is_plausible() -> None:
     table = table.reindex(columns=searched(1).columns)
     with pytest.raises(UserError, match="no universe of the search has weight") as error:
         plausible_universes(table, weights(table, PUBLISHED))
-    assert "selective.calibrate.universes" in error.value.remedy
+    assert "selective.calibrate.draws" in error.value.remedy
 
 
 def test_a_table_of_another_space_is_refused() -> None:

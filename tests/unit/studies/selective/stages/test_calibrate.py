@@ -60,7 +60,7 @@ def test_what_is_not_hopeless_is_measured_to_the_end(
 
 
 @pytest.mark.parametrize(
-    ("first", "universes", "block", "expected"),
+    ("first", "draws", "block", "expected"),
     [
         (0, 10, 5, {0: (0, 5), 1: (5, 10)}),
         (0, 11, 5, {0: (0, 5), 1: (5, 10), 2: (10, 11)}),
@@ -69,17 +69,17 @@ def test_what_is_not_hopeless_is_measured_to_the_end(
     ],
 )
 def test_every_draw_is_in_one_block(
-    first: int, universes: int, block: int, expected: dict[int, tuple[int, int]]
+    first: int, draws: int, block: int, expected: dict[int, tuple[int, int]]
 ) -> None:
-    settings = CalibrateSettings(first=first, universes=universes, block=block)
+    settings = CalibrateSettings(first=first, draws=draws, block=block)
     found = {number: settings.draws_of(number) for number in settings.blocks()}
     assert found == expected
     drawn = [draw for one, end in found.values() for draw in range(one, end)]
-    assert drawn == list(range(first, first + universes))
+    assert drawn == list(range(first, first + draws))
 
 
 def test_an_extended_search_keeps_its_blocks() -> None:
-    few, more = (CalibrateSettings(universes=n, block=5) for n in (10, 25))
+    few, more = (CalibrateSettings(draws=n, block=5) for n in (10, 25))
     assert [more.draws_of(block) for block in few.blocks()] == [
         few.draws_of(block) for block in few.blocks()
     ]

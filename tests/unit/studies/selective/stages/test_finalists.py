@@ -38,6 +38,6 @@ def test_finalists_come_from_all_blocks(tmp_path: Path) -> None:
 
 
 def test_the_parts_have_room_for_all_finalists() -> None:
-    settings = CalibrateSettings(universes=101, share=0.1, random_finalists=3, finalists_a_job=4)
+    settings = CalibrateSettings(draws=101, share=0.1, random_finalists=3, finalists_a_job=4)
     assert settings.likeliest == 11
     assert list(settings.parts()) == [0, 1, 2, 3]
