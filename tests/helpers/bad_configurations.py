@@ -148,9 +148,7 @@ BAD: dict[str, Bad] = {
         "the radius 9 is larger than any distance of two images, 8 in l2",
         named=f"{CLOSEST}.attacks.fgsm.epsilon",
     ),
-    "a search without universes": bad(
-        "selective.calibrate.draws", 0, "greater than or equal to 1"
-    ),
+    "a search without draws": bad("selective.calibrate.draws", 0, "greater than or equal to 1"),
     "more than all universes": bad("selective.calibrate.share", 1.5, "less than or equal to 1"),
     "a block without universes": bad("selective.calibrate.block", 0, "equal to 1"),
     "restarts without random starts": bad(
