@@ -259,6 +259,18 @@ BAD: dict[str, Bad] = {
     "an own function that is no function": bad(
         "selective.cluster.own.mine.function", "mine.py", "match pattern"
     ),
+    "an unknown selection rule": bad(
+        "selective.select.rules",
+        ["random", "larges"],
+        "unknown rule 'larges'; did you mean 'largest'?",
+        named="selective.select.rules.1",
+    ),
+    "an own selection rule that is nowhere": bad(
+        "selective.select.own.mine.function",
+        "mylab.nowhere:x",
+        "there is no Python module 'mylab.nowhere'",
+        named="mylab.nowhere:x",
+    ),
     "strong attacks beside no white-box accuracy": bad(
         "selective.evaluate.protocols",
         ["transfer"],
@@ -269,7 +281,8 @@ BAD: dict[str, Bad] = {
     "strong attacks of an unknown rule": bad(
         "selective.evaluate.strong.rules",
         ["nearby"],
-        "'classic'",
+        "unknown rule 'nearby'; did you mean 'nearest'?",
+        "classic",
         named="selective.evaluate.strong.rules",
     ),
     "no strong attack on the same cluster number twice": bad(

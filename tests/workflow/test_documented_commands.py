@@ -67,6 +67,7 @@ JOBS = {
     ("docs/own-model.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 131,
     ("docs/own-model.md", "topk --cores 2 --configfile config/demo.yaml my-lab.yaml"): 20,
     ("docs/own-reduction.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 50,
+    ("docs/own-selection.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 35,
     (SELECTIVE, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 1250,
     (SELECTIVE, "results/paper/search/plausible.yaml"): 97,
     (TOPK, "topk --cores 2 --configfile config/demo.yaml"): 20,
