@@ -59,6 +59,7 @@ JOBS = {
     ("README.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 131,
     ("docs/clusters.md", f"demo {SLURM} --configfile config/demo.yaml"): 167,
     ("docs/own-attack.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 56,
+    ("docs/own-attack.md", "topk --cores 2 --configfile config/demo.yaml my-lab.yaml"): 20,
     ("docs/own-attack.md", "bilevel --cores 2 --configfile config/demo.yaml my-lab.yaml"): 19,
     ("docs/own-cluster.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 38,
     ("docs/own-data.md", "selective --cores 2 --configfile config/demo.yaml my-arrays.yaml"): 131,

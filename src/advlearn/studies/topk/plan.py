@@ -59,6 +59,14 @@ class TopkPlan(StudyPlan[TopkSettings]):
         """Digest of the source of a user's own multi-label network."""
         return own_function_digest(self.settings.model_of(wildcards).network.name)
 
+    def own_code(self, wildcards: Wildcards) -> str | list[str | None] | None:
+        """Digests of the sources of a user's own network and methods; that of the network alone
+        where no method is the user's own.
+        """
+        methods = [own_function_digest(each.function) for each in self.settings.own.values()]
+        model = self.own_model(wildcards)
+        return [model, *methods] if methods else model
+
     def own_models(self) -> list[str | None]:
         """Digests of the sources of the user's own multi-label networks."""
         return [own_function_digest(each.network.name) for each in self.settings.models.values()]

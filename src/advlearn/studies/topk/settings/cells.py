@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from advlearn.settings.topk import Method, TopkAttackSettings
+from advlearn.settings.topk import TopkAttackSettings
 from advlearn.studies.topk.settings.jobs import TopkCell
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def searched_cells(study: TopkSettings, model: str) -> tuple[tuple[str, TopkCell
     return tuple(found)
 
 
-def _global(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _global(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Every fixed label set at every k."""
     for name, labels in study.label_sets.items():
         for k in study.k:
@@ -65,7 +65,7 @@ def _global(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
             )
 
 
-def _random(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _random(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Every number of labels drawn for an image at every k."""
     attack = study.attack_of(method)
     for k in study.k:
@@ -75,7 +75,7 @@ def _random(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
                 yield _at_random("random", attack, k, count)
 
 
-def _relaxation(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _relaxation(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Every loss at every k that has room for the labels in focus."""
     count = study.focus.n_specified
     for surrogate in study.surrogates:
@@ -84,7 +84,7 @@ def _relaxation(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
             yield _at_random("relaxation", attack, k, count)
 
 
-def _alpha(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _alpha(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Every weight of the norm."""
     focus = study.focus
     for alpha in study.alphas:
@@ -92,7 +92,7 @@ def _alpha(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
         yield _at_random("alpha", attack, focus.k, focus.n_specified)
 
 
-def _unknown(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _unknown(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Both kinds of knowledge, with every share of the labels hidden."""
     focus = study.focus
     cell = _at_random("unknown", study.attack_of(method), focus.k, focus.n_specified)
@@ -101,13 +101,13 @@ def _unknown(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
             yield cell.model_copy(update={"knowledge": knowledge, "hidden": hidden})
 
 
-def _transfer(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _transfer(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """The one choice of labels in focus."""
     focus = study.focus
     yield _at_random("transfer", study.attack_of(method), focus.k, focus.n_specified)
 
 
-_CELLS: dict[str, Callable[[TopkSettings, Method], Iterator[TopkCell]]] = {
+_CELLS: dict[str, Callable[[TopkSettings, str], Iterator[TopkCell]]] = {
     "global": _global,
     "random": _random,
     "relaxation": _relaxation,

@@ -11,7 +11,7 @@ from advlearn.settings.data import SourceSettings
 from advlearn.settings.multilabel import MultiLabelTraining, PhotosSettings, ScenesSettings
 from advlearn.settings.network import AnyNetworkSettings
 from advlearn.settings.run import not_in_run
-from advlearn.settings.topk import Knowledge, Method, Scheme, TopkAttackSettings
+from advlearn.settings.topk import Knowledge, Scheme, TopkAttackSettings
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
@@ -74,6 +74,12 @@ class TopkAttackJob(Settings):
     keep_images: bool = Field(False, description="write the perturbed images down")
     batch_size: int | None = Field(None, ge=1)
 
+    @property
+    def own_functions(self) -> list[str]:
+        """Losses of the user's own that the cells descend, each once."""
+        found = [cell.attack.own.function for cell in self.cells if cell.attack.own]
+        return list(dict.fromkeys(found))
+
     @classmethod
     def of(cls, study: TopkSettings, run: RunSettings, wildcards: Wildcards) -> Self:
         """The cells of the job; only the images made for the transfer are kept."""
@@ -113,7 +119,7 @@ class TopkTransferJob(Settings):
     """Settings of topk_transfer: every model sees the images made for every other."""
 
     models: tuple[str, ...] = Field(..., min_length=1)
-    methods: tuple[Method, ...] = Field(..., min_length=1)
+    methods: tuple[str, ...] = Field(..., min_length=1)
     clean_map: Literal["tanh_raw", "arctanh"] = "arctanh"
     k: int = Field(..., ge=1)
     n_specified: int = Field(..., ge=1)

@@ -19,8 +19,16 @@ from advlearn.settings.base import (
 )
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings, ScenesSettings
+from advlearn.settings.own import check_known
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
-from advlearn.settings.topk import METHODS, ON_CPU, PRESETS, Method, Surrogate, TopkAttackSettings
+from advlearn.settings.topk import (
+    METHODS,
+    ON_CPU,
+    PRESETS,
+    OwnTopkMethod,
+    Surrogate,
+    TopkAttackSettings,
+)
 from advlearn.studies.topk.settings.cells import JOBS, cells_of, searched_cells
 from advlearn.studies.topk.settings.fit import check_images, check_labels, check_weights
 from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
@@ -69,7 +77,7 @@ class TopkSettings(StudySettings):
     attack: dict[str, Any] = Field(
         {}, description="values laid over the preset, by their names in it"
     )
-    by_method: dict[Method, dict[str, Any]] = Field(
+    by_method: dict[str, dict[str, Any]] = Field(
         {},
         description="values laid over the preset for one method (an unequal budget)",
         json_schema_extra={NAME_KEY: "METHOD"},
@@ -79,9 +87,14 @@ class TopkSettings(StudySettings):
         description="search for the step of each attack on validation images, for each model and"
         " seed; null: the steps of `attack` and `by_method`",
     )
-    methods: Annotated[tuple[Method, ...], EachOnce] = Field(
-        METHODS, min_length=1, description="attacks of the experiments global, random, transfer"
+    methods: Annotated[tuple[str, ...], EachOnce] = Field(
+        METHODS,
+        min_length=1,
+        description="attacks of the experiments global, random, transfer: "
+        + ", ".join(METHODS)
+        + ", or a name of own",
     )
+    own: dict[str, OwnTopkMethod] = Field({}, description="methods of one's own, by name")
     k: Annotated[tuple[_Count, ...], EachOnce] = Field(
         (2, 3, 5), min_length=1, description="sizes of the top"
     )
@@ -149,12 +162,14 @@ class TopkSettings(StudySettings):
             return self.scenes
         return PhotosSettings(name=self.dataset, **self.photos.model_dump())
 
-    def attack_of(self, method: Method, **changes: Any) -> TopkAttackSettings:
+    def attack_of(self, method: str, **changes: Any) -> TopkAttackSettings:
         """The preset, with the keys that the configuration overrides."""
         values = {**self.attack, **self.by_method.get(method, {}), **changes}
+        if method in self.own:
+            values["own"] = self.own[method]
         return PRESETS[self.preset](method, **values)
 
-    def methods_of(self, experiment: str) -> tuple[Method, ...]:
+    def methods_of(self, experiment: str) -> tuple[str, ...]:
         """The methods of an experiment: the sweeps are about tkmia alone."""
         return self.methods if experiment in ("global", "random", "transfer") else ("tkmia",)
 
@@ -172,12 +187,12 @@ class TopkSettings(StudySettings):
         sound, authors = (PRESETS[name]("tkmia").model_dump() for name in ("sound", "authors"))
         others = [f"{key} {value}" for key, value in authors.items() if value != sound[key]]
         whole["$defs"]["AttackChanges"] = _attack_changes(
-            ("method",),
+            ("method", "own"),
             "Laid over the preset. The defaults are those of `preset: sound`; `authors` has"
             f" {', '.join(others)}. A method reads only what concerns it.",
         )
         whole["$defs"]["MethodChanges"] = _attack_changes(
-            ("method", "clean_map"),
+            ("method", "own", "clean_map"),
             "Laid over the preset and `topk.attack`, for METHOD alone. The defaults are those of"
             " `preset: sound`.",
         )
@@ -195,8 +210,9 @@ class TopkSettings(StudySettings):
         return [(job, model) for job in JOBS for model in self.models_of(job)]
 
     def own_functions(self) -> list[str]:
-        """Networks of the user's own."""
-        return [model.network.name for model in self.models.values()]
+        """Networks and methods of the user's own."""
+        methods = [own.function for own in self.own.values()]
+        return [*(model.network.name for model in self.models.values()), *methods]
 
     def check(self, run: RunSettings, images: ImageFacts | None) -> None:
         """Refuse labels that the data set does not have, where their number is known.
@@ -242,15 +258,21 @@ class TopkSettings(StudySettings):
 
 
 def _check_attacks(study: TopkSettings) -> None:
-    """Refuse overrides that are no values of an attack, or that the study decides itself.
+    """Refuse unknown methods, and overrides that are no values of an attack or the study's matter.
 
     Raises:
         WrongKey: names the key.
     """
+    check_known(study.methods, METHODS, study.own, "methods", "method", taken=("noise",))
+    for name in study.by_method:
+        if name not in (known := [*METHODS, *study.own]):
+            hint = did_you_mean(name, known)
+            raise WrongKey(f"by_method.{name}", f"unknown method{hint}; known: {', '.join(known)}")
     by_method = {f"by_method.{name}": each for name, each in study.by_method.items()}
     for key, changes in {"attack": study.attack, **by_method}.items():
-        if "method" in changes:
-            raise WrongKey(f"{key}.method", "methods are named in topk.methods")
+        for name in ("method", "own"):
+            if name in changes:
+                raise WrongKey(f"{key}.{name}", "methods are named in topk.methods and topk.own")
     for key, changes in by_method.items():
         if "clean_map" in changes:
             # Which images can be attacked follows from it; methods are compared on the same.

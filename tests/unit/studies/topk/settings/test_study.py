@@ -32,7 +32,7 @@ def test_the_shipped_study_is_valid_and_names_every_key() -> None:
     shipped = TopkSettings.model_validate(values)
     assert shipped.primary in shipped.models
     # The page of keys says that nearly every key is named in config.yaml.
-    assert set(TopkSettings.model_fields) - set(values) <= {"photos", "by_method"}
+    assert set(TopkSettings.model_fields) - set(values) <= {"photos", "by_method", "own"}
 
 
 @pytest.mark.parametrize(
