@@ -246,6 +246,25 @@ BAD: dict[str, Bad] = {
     "a primary model that is left out": bad("topk.primary", "vgg", "unknown model 'vgg'; known"),
     "a label set with a taken name": bad("topk.label_sets.random", [1], "taken by the random"),
     "a label set without labels": bad("topk.label_sets.loops", [], "at least one label"),
+    "scenes too small for a network of torchvision": bad(
+        "topk.models.mobile.network",
+        {"name": "mobilenet_v3_small"},
+        "images of 28 pixels a side are too small for mobilenet_v3_small",
+        "set it to at least 32",
+        named="topk.models.mobile.network.input_size",
+    ),
+    "weights of ImageNet where none are fetched": bad(
+        "topk.models.convnext.network",
+        {"name": "convnext_tiny", "weights": "imagenet"},
+        "give the path of a file of yours",
+        named="topk.models.convnext.network.weights",
+    ),
+    "a size that patches do not fill": bad(
+        "topk.models.tokens.network",
+        {"name": "vit_b_16", "input_size": 100},
+        "a multiple of 16",
+        named="topk.models.tokens.network.input_size",
+    ),
     "an own network that is nowhere": bad(
         f"{CLOSEST}.model.name",
         "my_networks_that_are_nowhere:wide",

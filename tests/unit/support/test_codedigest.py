@@ -44,7 +44,8 @@ BY_NAME = {
         f"learners.clusterers.{name}" for name in ("agglomerative", "dbscan", "hdbscan", "kmeans")
     ),
     "advlearn.settings.network": tuple(
-        f"learners.networks.{name}" for name in ("cnn", "imagenet_resnet", "mlp", "resnet", "vit")
+        f"learners.networks.{name}"
+        for name in ("cnn", "imagenet_resnet", "mlp", "resnet", "torchvision_networks", "vit")
     ),
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.multilabel import ScenesSettings
-from advlearn.settings.network import ImagenetResnetSettings
+from advlearn.settings.network import ImagenetResnetSettings, TorchvisionSettings
 from advlearn.support.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def check_images(study: TopkSettings, images: ImageFacts) -> None:
     check_scenes(study.scenes, images)
     check_labels(study, images.n_classes)
     check_colours(study, images.shape[0])
+    check_sides(study, study.scenes.canvas)
 
 
 def check_labels(study: TopkSettings, n_labels: int) -> None:
@@ -58,8 +59,19 @@ def check_colours(study: TopkSettings, channels: int) -> None:
             raise UserError(
                 f"{model.network.name} takes colour images, not {channels} channel(s)",
                 where=f"configuration key 'topk.models.{name}.network.name'",
-                remedy="use mlp, cnn, resnet or vit",
+                remedy="use mlp, cnn, resnet, vit, or another network of torchvision",
             )
+
+
+def check_sides(study: TopkSettings, side: int) -> None:
+    """Refuse images that are too small for a network.
+
+    Raises:
+        UserError: see `TorchvisionSettings.check_side`.
+    """
+    for name, model in study.models.items():
+        if isinstance(model.network, TorchvisionSettings):
+            model.network.check_side(side, f"topk.models.{name}.network")
 
 
 def check_weights(study: TopkSettings) -> None:

@@ -30,7 +30,12 @@ from advlearn.settings.topk import (
     TopkAttackSettings,
 )
 from advlearn.studies.topk.settings.cells import JOBS, cells_of, searched_cells
-from advlearn.studies.topk.settings.fit import check_images, check_labels, check_weights
+from advlearn.studies.topk.settings.fit import (
+    check_images,
+    check_labels,
+    check_sides,
+    check_weights,
+)
 from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
 from advlearn.studies.topk.settings.search import TopkSearchSettings
 from advlearn.support.errors import UserError, did_you_mean
@@ -230,7 +235,10 @@ class TopkSettings(StudySettings):
         if self.dataset == "scenes":
             if images is not None:
                 check_images(self, images)
-        elif self.photos.root is None:
+            return
+        if self.photos.size is not None:
+            check_sides(self, self.photos.size)
+        if self.photos.root is None:
             check_labels(self, N_LABELS[self.dataset])
 
     def check_own_data(self, run: RunSettings, images: ImageFacts) -> None:
