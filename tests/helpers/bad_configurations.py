@@ -265,6 +265,16 @@ BAD: dict[str, Bad] = {
         "a multiple of 16",
         named="topk.models.tokens.network.input_size",
     ),
+    "numbers of labels that no scene has": bad(
+        "topk.densities",
+        [[3, 4], [8, 9]],
+        "no scene has 8 to 9 labels: they have 3 to 7",
+        "topk.scenes.negatives gives twice as many labels",
+        named="topk.densities.1",
+    ),
+    "numbers of labels that overlap": bad(
+        "topk.densities", [[3, 5], [5, 7]], "ranges grow, none overlap"
+    ),
     "an own network that is nowhere": bad(
         f"{CLOSEST}.model.name",
         "my_networks_that_are_nowhere:wide",
@@ -349,7 +359,7 @@ BAD: dict[str, Bad] = {
         "topk.focus", {"k": 10}, "k must be below the number", named="topk.focus.k"
     ),
     "more classes in a scene than there are": bad(
-        "topk.scenes.labels", [11, 12], "at least 11 classes, and the images have 10"
+        "topk.scenes.labels", [11, 12], "at least 11 labels, and the images give 10"
     ),
     "more labels drawn than the top holds": bad(
         "topk.focus",

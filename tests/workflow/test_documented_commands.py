@@ -76,6 +76,7 @@ JOBS = {
     (TOPK, "demo --cores 2 --configfile config/demo.yaml"): 167,
     (TOPK, "topk --cores 2 --configfile config/scenarios/voc2012.yaml"): 28,
     (TOPK, "topk --cores 2 --configfile config/scenarios/coco2014.yaml"): 14,
+    (TOPK, "topk --cores 2 --configfile config/scenarios/density.yaml"): 31,
     (TOPK, "topk --cores 2 --configfile config/scenarios/nuswide.yaml my-copy.yaml"): 14,
     (TOPK, f"topk {SLURM} --config device=cuda --configfile config/scenarios/voc2012.yaml"): 28,
     ("Makefile", "demo --configfile config/demo.yaml"): 167,

@@ -16,6 +16,7 @@ JOBS: dict[str, tuple[str, ...]] = {
     "random": ("random",),
     "sweeps": ("relaxation", "alpha", "unknown"),
     "transfer": ("transfer",),
+    "density": ("density",),
 }
 """Jobs of a model and their experiments; an experiment gives the rows of one or two tables."""
 
@@ -107,6 +108,21 @@ def _transfer(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     yield _at_random("transfer", study.attack_of(method), focus.k, focus.n_specified)
 
 
+def _density(study: TopkSettings, method: str) -> Iterator[TopkCell]:
+    """Every range of numbers of labels at every k that has room for the labels in focus."""
+    attack, count = study.attack_of(method), study.focus.n_specified
+    for low, high in study.densities:
+        for k in (each for each in study.k if each >= count):
+            cell = _at_random("density", attack, k, count)
+            labels = f"random, {density_name(low, high)} labels"
+            yield cell.model_copy(update={"labels": labels, "relevant": (low, high)})
+
+
+def density_name(low: int, high: int) -> str:
+    """A range of numbers of labels in words: ``4``, or ``5 to 8``."""
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 _CELLS: dict[str, Callable[[TopkSettings, str], Iterator[TopkCell]]] = {
     "global": _global,
     "random": _random,
@@ -114,6 +130,7 @@ _CELLS: dict[str, Callable[[TopkSettings, str], Iterator[TopkCell]]] = {
     "alpha": _alpha,
     "unknown": _unknown,
     "transfer": _transfer,
+    "density": _density,
 }
 
 

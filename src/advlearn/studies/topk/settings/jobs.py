@@ -55,10 +55,17 @@ class TopkCell(Settings):
 
     experiment: str = Field(..., description="whose tables the cell belongs to")
     scheme: Scheme
-    labels: str = Field(..., description="name of the label set; 'random' for the random scheme")
+    labels: str = Field(
+        ...,
+        description="name of the label set; 'random' for the random scheme, with the numbers of"
+        " labels where images are chosen by them",
+    )
     specified: tuple[int, ...] = Field((), description="global: indices of the label set")
     n_specified: int = Field(..., ge=1, description="|S|: size of the set, or labels an image")
     k: int = Field(..., ge=1)
+    relevant: tuple[int, int] | None = Field(
+        None, description="fewest and most relevant labels of an attacked image; null: any"
+    )
     attack: TopkAttackSettings
     knowledge: Knowledge = "truth"
     hidden: float = Field(

@@ -95,7 +95,7 @@ class TopkSettings(StudySettings):
     methods: Annotated[tuple[str, ...], EachOnce] = Field(
         METHODS,
         min_length=1,
-        description="attacks of the experiments global, random, transfer: "
+        description="attacks of the experiments global, random, transfer and density: "
         + ", ".join(METHODS)
         + ", or a name of own",
     )
@@ -127,6 +127,11 @@ class TopkSettings(StudySettings):
         min_length=1,
         description="shares of the labels that an attacker cannot see",
     )
+    densities: Annotated[tuple[tuple[_Count, _Count], ...], EachOnce] = Field(
+        (),
+        description="fewest and most labels of the images of the experiment density, range by"
+        " range; none: it is not run",
+    )
     images: int = Field(
         200, ge=1, description="eligible test images of each cell, the first in order"
     )
@@ -157,6 +162,11 @@ class TopkSettings(StudySettings):
         for name, labels in self.label_sets.items():
             if not labels:
                 raise WrongKey(f"label_sets.{name}", "name at least one label")
+        ends = [end for span in self.densities for end in span]
+        if any(low > high for low, high in self.densities) or any(
+            low <= high for high, low in zip(ends[1::2], ends[2::2], strict=False)
+        ):
+            raise WrongKey("densities", "fewest and most of each range; ranges grow, none overlap")
         _check_attacks(self)
         return self
 
@@ -176,7 +186,7 @@ class TopkSettings(StudySettings):
 
     def methods_of(self, experiment: str) -> tuple[str, ...]:
         """The methods of an experiment: the sweeps are about tkmia alone."""
-        return self.methods if experiment in ("global", "random", "transfer") else ("tkmia",)
+        return ("tkmia",) if experiment in ("relaxation", "alpha", "unknown") else self.methods
 
     @classmethod
     def complete_schema(cls, whole: dict[str, Any]) -> None:
@@ -253,7 +263,9 @@ class TopkSettings(StudySettings):
             check_labels(self, count_classes(self.dataset, self.photos.root))
 
     def models_of(self, job: str) -> tuple[str, ...]:
-        """The models of a job."""
+        """The models of a job; none where the study does not ask for the job."""
+        if job == "density" and not self.densities:
+            return ()
         return tuple(self.models) if job == "transfer" else (self.primary,)
 
     def cells(self, job: str) -> tuple[TopkCell, ...]:
