@@ -191,12 +191,12 @@ class TorchvisionSettings(Settings):
         """Side of the square that the network sees; none: the image's own."""
         return self.input_size or (224 if self.patch else None)
 
-    def check_side(self, side: int, where: str) -> None:
+    def check_side(self, side: int, key: str) -> None:
         """Refuse images that are too small for a network without a size of its own.
 
         Args:
             side: the shorter side of the images, in pixels.
-            where: key of the network.
+            key: of the network in the configuration.
 
         Raises:
             UserError: nothing would be left after the network's halvings.
@@ -204,7 +204,7 @@ class TorchvisionSettings(Settings):
         if self.side is None and side < SMALLEST_SIDE:
             raise UserError(
                 f"images of {side} pixels a side are too small for {self.name}",
-                where=f"configuration key '{where}.input_size', value null",
+                where=f"configuration key '{key}.input_size', value null",
                 remedy=f"set it to at least {SMALLEST_SIDE}: images are resized in the network",
             )
 

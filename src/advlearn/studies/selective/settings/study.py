@@ -199,8 +199,9 @@ class SelectiveSettings(StudySettings):
             for universe in self.universes.values()
             for attack in universe.attacks.values()
         ]
-        groups = (self.cluster, self.embed, *self._selections())
-        return [*models, *attacks, *(name for each in groups for name in self._own_of(each))]
+        own = [*self._own_of(self.cluster), *self._own_of(self.embed)]
+        rules = [name for each in self._selections() for name in self._own_of(each)]
+        return [*models, *attacks, *own, *rules]
 
     def _selections(self) -> list[SelectSettings]:
         """Selection rules of the study and of the blocks that have their own."""

@@ -47,10 +47,12 @@ _Weight = Annotated[float, Field(ge=0)]
 
 
 class FocusSettings(Settings):
-    """The one choice of k and |S| on which the sweeps and the transfer are run."""
+    """The one choice of k and |S| of the sweeps and the transfer; density takes its |S|."""
 
     k: _Count = Field(3, description="k of the sweeps")
-    n_specified: _Count = Field(2, description="labels drawn for an image in the sweeps")
+    n_specified: _Count = Field(
+        2, description="labels drawn for an image in the sweeps and in density"
+    )
 
 
 _BATCH_SIZE = (
@@ -112,7 +114,8 @@ class TopkSettings(StudySettings):
         description="global scheme: label indices by the name of the set; null leaves one out",
     )
     focus: FocusSettings = Field(
-        FocusSettings(), description="the one k and |S| of the sweeps and the transfer"
+        FocusSettings(),
+        description="the one k and |S| of the sweeps and the transfer; |S| of density",
     )
     surrogates: Annotated[tuple[Surrogate, ...], EachOnce] = Field(
         ("average", "exact", "hinge", "removal"),
@@ -150,23 +153,7 @@ class TopkSettings(StudySettings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.primary not in self.models:
-            known, hint = ", ".join(self.models), did_you_mean(self.primary, self.models)
-            raise WrongKey("primary", f"unknown model {self.primary!r}{hint}; known: {known}")
-        if "random" in self.label_sets:
-            raise WrongKey("label_sets.random", "the name is taken by the random scheme")
-        if self.focus.n_specified > self.focus.k or min(self.n_specified) > max(self.k):
-            raise WrongKey("n_specified", "labels are drawn from the top k, so at most k of them")
-        if self.focus.n_specified > max(self.k):
-            raise WrongKey("k", "one of them must be at least topk.focus.n_specified")
-        for name, labels in self.label_sets.items():
-            if not labels:
-                raise WrongKey(f"label_sets.{name}", "name at least one label")
-        ends = [end for span in self.densities for end in span]
-        if any(low > high for low, high in self.densities) or any(
-            low <= high for high, low in zip(ends[1::2], ends[2::2], strict=False)
-        ):
-            raise WrongKey("densities", "fewest and most of each range; ranges grow, none overlap")
+        _check_labels(self)
         _check_attacks(self)
         return self
 
@@ -275,6 +262,31 @@ class TopkSettings(StudySettings):
     def searched_cells(self, model: str) -> tuple[tuple[str, TopkCell], ...]:
         """Key and cell of every step that is tried on a model; none without a search."""
         return searched_cells(self, model)
+
+
+def _check_labels(study: TopkSettings) -> None:
+    """Refuse a primary model, label sets and sizes that cannot be, whatever the data.
+
+    Raises:
+        WrongKey: names the key.
+    """
+    if study.primary not in study.models:
+        known, hint = ", ".join(study.models), did_you_mean(study.primary, study.models)
+        raise WrongKey("primary", f"unknown model {study.primary!r}{hint}; known: {known}")
+    if "random" in study.label_sets:
+        raise WrongKey("label_sets.random", "the name is taken by the random scheme")
+    if study.focus.n_specified > study.focus.k or min(study.n_specified) > max(study.k):
+        raise WrongKey("n_specified", "labels are drawn from the top k, so at most k of them")
+    if study.focus.n_specified > max(study.k):
+        raise WrongKey("k", "one of them must be at least topk.focus.n_specified")
+    for name, labels in study.label_sets.items():
+        if not labels:
+            raise WrongKey(f"label_sets.{name}", "name at least one label")
+    ends = [end for span in study.densities for end in span]
+    if any(low > high for low, high in study.densities) or any(
+        low <= high for high, low in zip(ends[1::2], ends[2::2], strict=False)
+    ):
+        raise WrongKey("densities", "fewest and most of each range; ranges grow, none overlap")
 
 
 def _check_attacks(study: TopkSettings) -> None:
