@@ -105,6 +105,7 @@ def run(
             batch_size=size,
             device=device,
             sink=sink,
+            own_code=settings.own is not None,
         )
 
 
