@@ -182,22 +182,7 @@ class TopkSettings(StudySettings):
         They are an open mapping for pydantic: a group with defaults would lay these over the
         preset, too.
         """
-        properties = whole["$defs"]["TopkSettings"]["properties"]
-        about = properties["attack"]["description"]
-        properties["attack"] = {"$ref": "#/$defs/AttackChanges", "description": about}
-        properties["by_method"]["additionalProperties"] = {"$ref": "#/$defs/MethodChanges"}
-        sound, authors = (PRESETS[name]("tkmia").model_dump() for name in ("sound", "authors"))
-        others = [f"{key} {value}" for key, value in authors.items() if value != sound[key]]
-        whole["$defs"]["AttackChanges"] = _attack_changes(
-            ("method", "own"),
-            "Laid over the preset. The defaults are those of `preset: sound`; `authors` has"
-            f" {', '.join(others)}. A method reads only what concerns it.",
-        )
-        whole["$defs"]["MethodChanges"] = _attack_changes(
-            ("method", "own", "clean_map"),
-            "Laid over the preset and `topk.attack`, for METHOD alone. The defaults are those of"
-            " `preset: sound`.",
-        )
+        _describe_attacks(whole)
 
     def model_of(self, wildcards: Wildcards) -> TopkModelSettings:
         """The classifier of a job.
@@ -323,6 +308,26 @@ def _check_attacks(study: TopkSettings) -> None:
             own = item["loc"][:1] and item["loc"][0] in study.by_method.get(method, {})
             group = f"by_method.{method}" if own else "attack"
             raise WrongKey(f"{group}.{key}", objection(item, TopkAttackSettings)) from error
+
+
+def _describe_attacks(whole: dict[str, Any]) -> None:
+    """Put what may be laid over an attack into the schema of a whole configuration."""
+    properties = whole["$defs"]["TopkSettings"]["properties"]
+    about = properties["attack"]["description"]
+    properties["attack"] = {"$ref": "#/$defs/AttackChanges", "description": about}
+    properties["by_method"]["additionalProperties"] = {"$ref": "#/$defs/MethodChanges"}
+    sound, authors = (PRESETS[name]("tkmia").model_dump() for name in ("sound", "authors"))
+    others = [f"{key} {value}" for key, value in authors.items() if value != sound[key]]
+    whole["$defs"]["AttackChanges"] = _attack_changes(
+        ("method", "own"),
+        "Laid over the preset. The defaults are those of `preset: sound`; `authors` has"
+        f" {', '.join(others)}. A method reads only what concerns it.",
+    )
+    whole["$defs"]["MethodChanges"] = _attack_changes(
+        ("method", "own", "clean_map"),
+        "Laid over the preset and `topk.attack`, for METHOD alone. The defaults are those of"
+        " `preset: sound`.",
+    )
 
 
 def _attack_changes(without: tuple[str, ...], about: str) -> dict[str, Any]:
