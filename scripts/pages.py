@@ -79,7 +79,7 @@ def answers_table(found: Found) -> str:
             _text(answer.paper),
             _text(answer.claim),
             _verdict(answer),
-            f"[{_text(study.title.partition(':')[0]).lower()}](docs/studies/{study.name}.md)",
+            f"[{_short(study)}](docs/studies/{study.name}.md)",
         ]
         for study, answer in ((of, each.answer) for of, each in found)
     ]
@@ -110,7 +110,7 @@ def _section(study: Study, found: Findings) -> str:
         "",
         f"{_verdict(answer)}. Why: {_text(answer.reason)}. All comparisons:"
         f" {_link(answer.table)}; method and more results:"
-        f" [{study.name}](studies/{study.name}.md).",
+        f" [{_short(study)}](studies/{study.name}.md).",
         "",
         *([f"**Read with care.** {_text(answer.warning)}", ""] if answer.warning else []),
         *pipe_table(*found.primary),
@@ -132,6 +132,11 @@ def _section(study: Study, found: Findings) -> str:
             "",
         ]
     return "\n".join(lines)
+
+
+def _short(study: Study) -> str:
+    """What a study is called in running text: ``study 1``."""
+    return _text(study.title.partition(":")[0]).lower()
 
 
 def _verdict(answer: Answer) -> str:

@@ -23,11 +23,11 @@ def answer(run: BilevelTidy) -> Answer:
     """In how many value functions the abstract's claim is seen."""
     check = checks(run)[ABSTRACT_CLAIM]
     seen = check.cases - check.violations
-    bounds = clopper_pearson(seen, check.cases).iloc[0] if check.cases else {}
+    share = clopper_pearson(seen, check.cases).iloc[0]
     return of_count(
         seen,
         check.cases,
-        (float(bounds.get("ci_low", "nan")), float(bounds.get("ci_high", "nan"))),
+        (float(share["ci_low"]), float(share["ci_high"])),
         paper=_PAPER,
         claim=_CLAIM,
         table=_TABLE,
