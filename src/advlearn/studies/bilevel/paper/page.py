@@ -8,10 +8,10 @@ from advlearn.report.frames import records
 from advlearn.report.numbers import ABSENT, format_number, format_significant
 from advlearn.report.page import Page, Rows
 from advlearn.report.sections import choices_section, record_section
-from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
+from advlearn.studies.bilevel.paper.checks import checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import at_attacked_gamma, described
-from advlearn.studies.bilevel.paper.verdict import sentences
+from advlearn.studies.bilevel.paper.verdict import contradiction, sentences
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
@@ -25,7 +25,7 @@ def page(run: BilevelTidy) -> Page:
         title="Bilevel attacks on convex clustering",
         run=study.run,
         subtitle=SAY.subtitle(names, study.seeds),
-        warning=_warning(run),
+        warning=contradiction(run),
         headline=headline_rows(run),
         sentences=sentences(run),
         comparisons=verdict_rows(run),
@@ -80,10 +80,3 @@ def verdict_rows(tidy: BilevelTidy) -> Rows:
         for claim, origin, cases, violations in checks(tidy).values()
     ]
     return ["claim", "whose", "cases", "not so in"], rows
-
-
-def _warning(run: BilevelTidy) -> str:
-    """Whether the numbers contradict something that is proved."""
-    found = {name: each.claim for name, each in checks(run).items() if each.violations}
-    text: str = SAY.warning([claim for name, claim in found.items() if name != ABSTRACT_CLAIM])
-    return text
