@@ -62,6 +62,7 @@ def write_bilevel(
     methods: Sequence[str] = METHODS,
     victims: Sequence[str] = VICTIMS,
     weights: Sequence[str] = ("fixed", "recomputed"),
+    left_out: Sequence[str] = (),
 ) -> Path:
     """Write a whole tidy folder of study 3 and return it.
 
@@ -73,6 +74,7 @@ def write_bilevel(
         methods: attacks.
         victims: clusterers of the black-box part.
         weights: attackers of convex clustering.
+        left_out: stages that the run leaves out; their tables have no rows.
     """
     tables: dict[str, list[dict[str, Any]]] = {
         "path": _path(datasets),
@@ -97,7 +99,7 @@ def write_bilevel(
         dict(zip(columns, (*row, "abstract", "all"), strict=True)) for row in choices
     ]
     for name, schema in SCHEMA.tables.items():
-        rows = tables[name.removeprefix("bilevel_")]
+        rows = [] if schema.stage in left_out else tables[name.removeprefix("bilevel_")]
         frame = pd.DataFrame(rows, columns=None if rows else list(schema.columns))
         write_csv(folder / f"{name}.csv", schema.written(frame))
     write_json(
@@ -111,6 +113,7 @@ def write_bilevel(
             },
             "settings": {"neighbours": 10, "phi": 0.5},
             "versions": {"python": "3.11"},
+            "left_out": list(left_out),
             "files": sha256_of_all(sorted(folder.glob("bilevel_*.csv"))),
         },
     )

@@ -35,10 +35,14 @@ def test_the_resolved_configuration_still_takes_away_what_was_taken_away(
 
 
 def test_every_rule_has_a_digest_of_its_own_modules() -> None:
-    digests = json.loads(smoke_plan().digests())
+    digests = json.loads(smoke_plan().digests(studies()))
     assert set(digests) == set(plan.rules())
     for study in studies():
-        assert {*study.stages, f"{study.name}_tables", f"{study.name}_figures"} <= set(digests)
+        parts = {f"{study.name}_{part}" for part in ("tables", "figures", "report")}
+        assert {*study.stages, *parts} <= set(digests)
+        alone = json.loads(smoke_plan().digests([study]))
+        assert set(alone) == {*plan.SHARED, *study.stages, *parts}
+        assert alone.items() <= digests.items()
     assert digests["topk_tables"] != digests["bilevel_tables"]
 
 

@@ -50,16 +50,21 @@ if not workflow.deployment_settings.deployment_method:
 report_flag = report
 
 
+def drawn(study, kind, suffix):
+    """Files of the tables or figures of a study that the run has."""
+    return expand(f"<run>/paper/{kind}/{{name}}{suffix}", name=PLAN.study(study.name).drawn(kind))
+
+
 def report_files(study, kind, suffix):
-    """Files of one study's tables or figures, each with its caption for Snakemake's own report."""
+    """The same, each with its caption for Snakemake's own report."""
     return [
         report_flag(
-            f"<run>/paper/{kind}/{name}{suffix}",
-            caption=f"../report/{study.name}/{kind}/{name}.rst",
+            file,
+            caption=f"../report/{study.name}/{kind}/{Path(file).stem}.rst",
             category=study.title,
             subcategory=kind.capitalize(),
         )
-        for name in getattr(study, kind)
+        for file in drawn(study, kind, suffix)
     ]
 
 

@@ -9,8 +9,7 @@ import typer
 
 from advlearn.report.page import Page
 from advlearn.report.writers import plain_text
-from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
-from advlearn.support.errors import UserError
+from advlearn.stages.tidy_folder import PUBLISHED, open_tidy, pages_of
 
 
 def summary(
@@ -19,19 +18,16 @@ def summary(
     published: Annotated[Path, typer.Option(help="folder of the published numbers")] = PUBLISHED,
 ) -> None:
     """Print where the results of a run are, and its headline tables."""
-    report = run / "report.html"
-    if not report.is_file():
-        raise UserError(
-            "the run is not finished: it has no report",
-            where=str(run),
-            remedy="run the workflow first, for example: make demo",
-        )
-    for study in chosen_studies(run / "tidy", None):
+    reports, studies = pages_of(run)
+    for study in studies:
         page: Page = study.load(study.page)(open_tidy(study, run / "tidy", published))
         said = [page.warning, *page.sentences] if page.warning else page.sentences
         print(plain_text(f"{page.title}: run {page.run}", page.headline, said))
     print()
-    print(f"report   {report}")
+    for report in reports:
+        print(f"report   {report}")
     print(f"tables   {run / 'paper' / 'tables'}")
     print(f"figures  {run / 'paper' / 'figures'}")
-    print(f"record   {run / 'run.json'} and {run / 'config.yaml'}")
+    names = [report.stem.removeprefix("report") for report in reports]
+    records = (f"{run / f'run{name}.json'} and {run / f'config{name}.yaml'}" for name in names)
+    print(f"record   {', '.join(records)}")

@@ -73,4 +73,13 @@ STUDY = Study(
     },
     page="paper.page:page",
     downloads=False,
+    optional={
+        "bilevel_onepoint": ["bilevel_onepoint"],
+        "bilevel_delta": [
+            "bilevel_delta_formulas",
+            "bilevel_deviation_agreement",
+            "bilevel_delta_vs_moved",
+            "bilevel_delta_monotonicity",
+        ],
+    },
 )
