@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from advlearn.studies import studies, study
 from advlearn.studies.base import PARTS, Study
 from advlearn.studies.plan import BRACES, StudyPlan, as_input
 from advlearn.support import runlock
-from advlearn.support.codedigest import code_digest, own_function_digest, package_root
+from advlearn.support.codedigest import code_digest, own_function_digest
 from advlearn.support.errors import UserError
 from advlearn.support.invocation import check_run, check_writable
 from advlearn.support.leftovers import remove_leftovers
@@ -66,13 +64,6 @@ class Plan:
         self._published = lock.parent / "config" / "published"
         self.published_folder = relative_path(self._published)
         self._captions = lock.parent / "workflow" / "report"
-        python = _in_prefix(Path(sys.executable).parent)
-        source = _in_prefix(package_root().parent)
-        # Idle threads of OpenMP spin by default and take the core from other jobs.
-        self.shell_prefix = (
-            f"set -euo pipefail; export OMP_WAIT_POLICY=passive PATH={python}:$PATH"
-            f" PYTHONPATH={source}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
-        )
 
     def begin(self) -> None:
         """Lock the run that begins now in this folder, and remove what killed jobs have left.
@@ -182,11 +173,6 @@ def relative_path(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _in_prefix(path: Path) -> str:
-    """A path in the prefix of all shell commands, which Snakemake formats once."""
-    return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
 
 
 def _raw_name(config: Config) -> str:

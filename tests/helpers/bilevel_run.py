@@ -34,7 +34,6 @@ DEVIATIONS = (
 ).split()
 DIRECTIONS = ("noise", "merge", "split", "transfer")
 
-
 PUBLISHED_ONEPOINT = {("digits_1_4", "misclustered"): 24, ("digits_8_9", "misclustered"): 21}
 """Published values of the one-point attack on Ward that the synthetic folder holds."""
 
@@ -105,18 +104,15 @@ def write_bilevel(
     write_json(
         folder / "bilevel_study.json",
         {
-            "run": "synthetic",
-            "seeds": list(seeds),
+            "run": "synthetic", "seeds": list(seeds), "left_out": list(left_out),
             "datasets": {
                 name: {"n": n, "d": d, "classes": classes, "gamma": 1.0, "n_clusters": classes}
                 for name, (n, d, classes) in ((name, SIZES[name]) for name in datasets)
             },
-            "settings": {"neighbours": 10, "phi": 0.5},
-            "versions": {"python": "3.11"},
-            "left_out": list(left_out),
+            "settings": {"neighbours": 10, "phi": 0.5}, "versions": {"python": "3.11"},
             "files": sha256_of_all(sorted(folder.glob("bilevel_*.csv"))),
         },
-    )
+    )  # fmt: skip
     return folder
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
-import snakemake.utils
 import yaml
 
 from advlearn import plan
@@ -65,19 +62,3 @@ def test_published_numbers_are_those_of_one_study() -> None:
     files = smoke_plan().published("topk")
     assert files
     assert all("/published/topk/" in file for file in files)
-
-
-def test_braces_in_the_projects_folder_are_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advlearn.plan.package_root", lambda: Path("/a {b}'s/src/advlearn"))
-    monkeypatch.setattr("sys.executable", "/a {b}'s/.venv/bin/python")
-    monkeypatch.setattr("advlearn.plan.code_digest", lambda *modules: "0")
-    # Snakemake formats the prefix once, bash reads what comes out.
-    prefix = snakemake.utils.format(smoke_plan().shell_prefix)
-    done = subprocess.run(
-        ["bash", "-c", f'{prefix} printf "%s\\n" "$PATH" "$PYTHONPATH"'],
-        env={"PATH": "/bin"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "/a {b}'s/.venv/bin:/bin\n/a {b}'s/src\n"

@@ -61,7 +61,9 @@ def write_note(lock: Path, stage: str, arguments: Sequence[str]) -> None:
             options noted is replaced.
     """
     output = _output(arguments)
-    told = output or "\0".join(arguments)
+    # Tables and figures of all studies go to one folder.
+    study = [option for option in pairwise(arguments) if option[0] == "--study"]
+    told = "\0".join([output, *map("=".join, study)]) if output else "\0".join(arguments)
     key = hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
     path = _folder(lock) / stage / f"{key}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
