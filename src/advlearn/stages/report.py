@@ -50,8 +50,14 @@ def report(
             "page": page,
             "headline": table_html(*page.headline),
             "comparisons": table_html(*page.comparisons),
-            "tables": [_table(name, each.table(name).build(run)) for name in each.tables],
-            "figures": [_figure(figures, captions, each.name, name) for name in each.figures],
+            "tables": [
+                _table(name, each.table(name).build(run))
+                for name in each.drawn("tables", run.left_out)
+            ],
+            "figures": [
+                _figure(figures, captions, each.name, name)
+                for name in each.drawn("figures", run.left_out)
+            ],
         }
         for each, run, page in zip(found, runs, pages, strict=True)
     ]
