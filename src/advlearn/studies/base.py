@@ -94,7 +94,7 @@ class Study:
         parts = {
             "tables": self.tables.values(),
             "figures": self.figures.values(),
-            "report": (self.page, *self.tables.values()),
+            "report": (self.page, *self.tables.values(), *self.figures.values()),
         }
         return self._dotted(["study", self.tidy, *parts[kind]])
 

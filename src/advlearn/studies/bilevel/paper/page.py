@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from advlearn.report.answer import Answer, answer_of_counts
 from advlearn.report.frames import records
 from advlearn.report.numbers import ABSENT, format_number, format_significant
-from advlearn.report.page import Page, Rows
+from advlearn.report.page import Link, Page, Rows
 from advlearn.report.sections import choices_section, record_section
 from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
@@ -38,6 +39,29 @@ def page(run: BilevelTidy) -> Page:
                 {"datasets": study.datasets, "settings": study.settings},
             ),
         ],
+        question=SAY.question(),
+        answer=_answer(run),
+        picture="bilevel_staircase",
+        facts={
+            "Data sets": ", ".join(names),
+            "n": SAY.points([about["n"] for about in study.datasets.values() if "n" in about]),
+            "Seeds": ", ".join(map(str, study.seeds)),
+            "Protocol": "convex clustering, white-box attacks",
+        },
+        terms={name: SAY.term(name) for name in ("calmness", "staircase", "certified radius")},
+        links=[
+            Link("the paper (arXiv 2510.25121)", "https://arxiv.org/abs/2510.25121"),
+            Link("method, results of the full run and data", "docs/studies/bilevel.md"),
+            Link("proofs", "docs/bilevel.md"),
+            Link("code", "src/advlearn/studies/bilevel"),
+        ],
+    )
+
+
+def _answer(run: BilevelTidy) -> Answer:
+    check = checks(run)[ABSTRACT_CLAIM]
+    return answer_of_counts(
+        check.claim, check.cases, check.violations, SAY.curves_of_answer(), "bilevel_staircase"
     )
 
 
