@@ -7,6 +7,7 @@
 #   TARGET=selective           what `make why` explains (all of the run by default)
 #   WHAT=selective_table1_fgsm what `make explain` explains, with RUN (the shipped full run by default)
 #   PYTHON=python3.12          Python from which .venv is made (3.11 or newer)
+#   PROGRESS=                  Snakemake's own messages instead of one line of progress
 #   UV=                        make .venv with pip although uv is there (docs/environments.md)
 
 .DEFAULT_GOAL := help
@@ -43,7 +44,8 @@ endif
 endif
 REFERENCE := results/reference
 
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+PROGRESS ?= --logger advlearn
+SNAKEMAKE := $(BIN)/snakemake $(PROGRESS) --cores $(CORES)
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
@@ -84,9 +86,11 @@ demo: $(STAMP)  ## real data at demo size: every table, figure and the report, i
 
 smoke: $(STAMP)  ## every rule once on scikit-learn's digits, without network, in a minute
 	$(SNAKEMAKE) smoke --configfile config/smoke.yaml
+	@$(BIN)/python -m advlearn summary --run results/smoke
 
 paper: $(STAMP)  ## the full run (hours)
 	$(SNAKEMAKE) paper --configfile config/config.yaml
+	@$(BIN)/python -m advlearn summary --run results/paper
 
 figures: $(STAMP)  ## tables and figures redrawn from the shipped tidy tables of the last full run
 	$(BIN)/python -m advlearn tables --tidy $(REFERENCE)/tidy --out $(REFERENCE)/paper/tables

@@ -1,4 +1,4 @@
-"""Write the results of the shipped reference runs into the pages of the studies.
+"""Write the results of the shipped reference runs into the pages that show them.
 
 python scripts/pages.py           # rewrite what stands between the markers
 python scripts/pages.py --check   # fail when a page and results/reference disagree
@@ -6,7 +6,8 @@ python scripts/pages.py --check   # fail when a page and results/reference disag
 A page below docs/studies has markers such as ``<!-- topk:begin -->`` and ``<!-- topk:end -->``:
 the name of a study stands for its headline and sentences, the name of a table for that table,
 ``NAME first`` for its caption and first group, and STUDY_claims, where the study has no such table,
-for the comparisons behind the sentences.
+for the comparisons behind the sentences. ``answers`` in README.md stands for the table of all
+papers, ``findings`` in docs/findings.md for that page.
 """
 
 from __future__ import annotations
@@ -14,16 +15,19 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from advlearn.report.answers import Answer, Findings
 from advlearn.report.page import Page
 from advlearn.report.table import Table
-from advlearn.report.writers import markdown, pipe_table
+from advlearn.report.writers import escape_markdown, markdown, pipe_table
 from advlearn.stages.tidy_folder import open_tidy
 from advlearn.studies import NAMES, study, study_of
+from advlearn.studies.base import Study
 from advlearn.support.io import write_text
 from advlearn.tidy.reader import Tidy
 
@@ -31,11 +35,17 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "studies"
 REFERENCE = ROOT / "results" / "reference"
 PUBLISHED = ROOT / "config" / "published"
+FURTHER = (ROOT / "README.md", ROOT / "docs" / "findings.md")
+Found = Sequence[tuple[Study, Findings]]
 MARKERS = re.compile(r"(<!-- (\w+(?: first)?):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
 def block(name: str) -> str:
     """What stands between the markers of a name."""
+    if name == "answers":
+        return answers_table(all_findings())
+    if name == "findings":
+        return findings_page(all_findings())
     what, _, first = name.partition(" ")
     if what in NAMES:
         return headline(what)
@@ -45,12 +55,113 @@ def block(name: str) -> str:
     return table(what, first=bool(first))
 
 
+def all_findings() -> Found:
+    """The studies that have an answer, with their findings, in the order of the papers."""
+    return [
+        (each, each.load(each.findings)(_tidy(each.name)))
+        for each in map(study, NAMES)
+        if each.findings
+    ]
+
+
 def headline(name: str) -> str:
     """What was run of a study, where and when, its headline table and its sentences."""
     page = _page(name)
     rows = "\n".join(pipe_table(*page.headline))
     said = "\n".join(f"- {sentence}" for sentence in page.sentences)
     return f"{page.subtitle} {made(record_of(name))}\n\n{rows}\n\n{said}\n"
+
+
+def answers_table(found: Found) -> str:
+    """One row a paper: its claim, the verdict with its number, and the study's page."""
+    rows = [
+        [
+            _text(answer.paper),
+            _text(answer.claim),
+            _verdict(answer),
+            f"[{_short(study)}](docs/studies/{study.name}.md)",
+        ]
+        for study, answer in ((of, each.answer) for of, each in found)
+    ]
+    return _table(["paper", "claim", "verdict", "page"], rows)
+
+
+def findings_page(found: Found) -> str:
+    """The answers in one table, then each study with its comparisons and what they mean."""
+    rows = [
+        [
+            _text(each.answer.paper),
+            _text(each.answer.claim),
+            f"**{each.answer.verdict}**{_text(each.answer.tally)}",
+            _text(each.answer.measured),
+            _link(each.answer.table),
+        ]
+        for _, each in found
+    ]
+    parts = [_table(["paper", "claim", "verdict", "effect [95 % interval]", "table"], rows)]
+    parts += [_section(study, each) for study, each in found]
+    return "\n".join(parts)
+
+
+def _section(study: Study, found: Findings) -> str:
+    answer = found.answer
+    lines = [
+        f"## {_text(study.title)}",
+        "",
+        f"{_verdict(answer)}. Why: {_text(answer.reason)}. All comparisons:"
+        f" {_link(answer.table)}; method and more results:"
+        f" [{_short(study)}](studies/{study.name}.md).",
+        "",
+        *([f"**Read with care.** {_text(answer.warning)}", ""] if answer.warning else []),
+        *pipe_table(*found.primary),
+        "",
+        "**What this means**",
+        "",
+        *(f"- {_text(sentence)}" for sentence in found.meaning),
+        "",
+    ]
+    header, rows = found.secondary
+    if rows:
+        lines += [
+            '<details markdown="1">',
+            f"<summary>Further claims ({len(rows)})</summary>",
+            "",
+            *pipe_table(header, rows),
+            "",
+            "</details>",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _short(study: Study) -> str:
+    """What a study is called in running text: ``study 1``."""
+    return _text(study.title.partition(":")[0]).lower()
+
+
+def _verdict(answer: Answer) -> str:
+    said = f"{answer.tally}; {answer.measured}"
+    if answer.data:
+        said += f" ({answer.data})"
+    return f"**{answer.verdict}**{_text(said)}"
+
+
+def _link(table: str) -> str:
+    """A link from docs/ to a table of the shipped results: for readers, else the tidy one."""
+    paths = [REFERENCE / "paper" / "tables" / f"{table}.md"]
+    paths += sorted((REFERENCE / "tidy").glob(f"{table}.csv*"))
+    path = next(path for path in paths if path.is_file())
+    return f"[{table}](../{path.relative_to(ROOT).as_posix()})"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of cells that are Markdown already."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _text(words: str) -> str:
+    return escape_markdown(words).replace("|", "\\|")
 
 
 def table(name: str, *, first: bool = False) -> str:
@@ -104,7 +215,7 @@ def _tidy(name: str) -> Tidy:
 def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
     stale = []
-    for page in sorted(PAGES.glob("*.md")):
+    for page in (*sorted(PAGES.glob("*.md")), *FURTHER):
         text = rendered(page)
         if text != page.read_text(encoding="utf-8"):
             stale.append(page.name)

@@ -31,7 +31,7 @@ SHARED = {
     "report": "make one self-contained page of everything",
 }
 HELPERS = {
-    "summary": "print where a run's results are and its headline table",
+    "summary": "print what a run says of each paper, and where its results are",
     "profile": "print where the time of a run went",
     "explain": "print what a figure, a table or one of its numbers was made of",
 }

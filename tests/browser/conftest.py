@@ -62,9 +62,9 @@ def look_at(page: Path, *views: str) -> dict[str, Any]:
 
     Without a browser the test is skipped; on a machine for continuous integration it fails.
     """
-    chromium = next(filter(None, map(shutil.which, _NAMES)), None)
+    chromium = next(filter(None, map(shutil.which, _NAMES)), "")
     reason = ""
-    if chromium is None:
+    if not chromium:
         reason = "no Chromium here (on Debian and Ubuntu: apt-get install chromium)"
     elif not _TOOLS.is_file() or subprocess.run([_TOOLS, "-c", "import playwright"]).returncode:
         reason = "no .venv-tools with playwright: run 'make browser-test'"

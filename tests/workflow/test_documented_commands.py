@@ -50,13 +50,14 @@ def write_images(path: Path) -> None:
 
 
 SELECTIVE, TOPK = "docs/studies/selective.md", "docs/studies/topk.md"
+START = "docs/getting-started.md"
 SLURM = "--workflow-profile profiles/slurm"
 # The page, the words after `snakemake`, and the number of jobs without the targets.
 JOBS = {
-    ("README.md", "demo --cores 2 --configfile config/demo.yaml"): 167,
-    ("README.md", "topk --cores 2 --configfile config/demo.yaml"): 20,
-    ("README.md", f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 1250,
-    ("README.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 131,
+    (START, "demo --cores 2 --configfile config/demo.yaml"): 167,
+    (START, "topk --cores 2 --configfile config/demo.yaml"): 20,
+    (START, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 1250,
+    (START, "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 131,
     ("docs/clusters.md", f"demo {SLURM} --configfile config/demo.yaml"): 167,
     ("docs/own-attack.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 56,
     ("docs/own-attack.md", "bilevel --cores 2 --configfile config/demo.yaml my-lab.yaml"): 19,

@@ -42,8 +42,12 @@ except UserError as error:
 CONFIG = PLAN.config
 LOCK = PLAN.lock
 
-if not workflow.deployment_settings.deployment_method:
-    shell.prefix(PLAN.shell_prefix)
+# With one line of progress what jobs print is in their logs alone (`| tee`).
+prefix = "" if workflow.deployment_settings.deployment_method else PLAN.shell_prefix
+if "advlearn" in workflow.output_settings.log_handler_settings:
+    prefix += "exec >/dev/null 2>&1; "
+if prefix:
+    shell.prefix(prefix)
 
 
 # A line that begins with the word itself would be read as Snakemake's directive of this name.
@@ -159,7 +163,7 @@ onstart:
 
 
 onsuccess:
-    shell("echo finished: results are in {PLAN.run_folder}")
+    say_at_exit([f"finished: results are in {PLAN.run_folder}"])
 
 
 # Jobs that do not depend on a failed one have run (the profiles have `keep-going`). What went wrong

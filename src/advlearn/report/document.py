@@ -12,6 +12,7 @@ import jinja2
 import pandas as pd
 
 from advlearn.report import resources
+from advlearn.report.answers import Answer
 from advlearn.report.downloads import csv_address
 from advlearn.report.glossary import TIDY, Glossary, anchor
 from advlearn.report.html import folded, html, table_html
@@ -58,9 +59,10 @@ class Listing(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What the report has of one study."""
+    """What the report has of one study; without an answer its first sentence stands for it."""
 
     page: Page
+    answer: Answer | None
     tables: Sequence[Listing]
     figures: Sequence[Drawing]
 
@@ -99,6 +101,7 @@ def document(parts: Sequence[Part], title: str, record: Rows, times: Rows) -> st
         studies=[
             {
                 "page": part.page,
+                "answer": part.answer,
                 "first": _first(part),
                 "tables": [_table(each, part.page, next(tables)) for each in part.tables],
                 "figures": [_figure(each, part.page, next(figures)) for each in part.figures],

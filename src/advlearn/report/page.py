@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from advlearn.report.answer import Answer
-
 Rows = tuple[list[str], list[list[str]]]
 """Header and rows of a readable table."""
 
@@ -70,7 +68,6 @@ class Page:
         comparisons: the comparisons behind the sentences.
         sections: further sections.
         question: what the study asks, for the first screen; the title where it is empty.
-        answer: what the run answers; none where the first sentence says it.
         picture: the figure on the first screen; the study's first where it is empty.
         facts: what holds for every figure, by name: data set, n, seeds, protocol.
         terms: words that readers may not know -> what they mean here.
@@ -87,7 +84,6 @@ class Page:
     comparisons: Rows
     sections: list[Section]
     question: str = ""
-    answer: Answer | None = None
     picture: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     terms: Mapping[str, str] = field(default_factory=dict)

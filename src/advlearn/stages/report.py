@@ -48,6 +48,7 @@ def report(
         parts = [
             Part(
                 each.load(each.page)(run),
+                each.load(each.answer)(run) if each.answer else None,
                 [_table(each, run, name) for name in each.tables],
                 [_figure(each, run, name, figures, captions) for name in each.figures],
             )

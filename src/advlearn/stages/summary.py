@@ -1,16 +1,22 @@
-"""Where a run's results are, and its headline tables, for the terminal."""
+"""What a run says of each paper, and where its results are, on one screen of a terminal."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from advlearn.report.page import Page
-from advlearn.report.writers import plain_text
+from advlearn.report.answers import Answer
 from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
+from advlearn.studies.base import Study
 from advlearn.support.errors import UserError
+from advlearn.support.text import shown
+
+WIDTH = 80
+Found = Sequence[tuple[Study, Answer]]
 
 
 def summary(
@@ -18,20 +24,59 @@ def summary(
     run: Annotated[Path, typer.Option(help="folder of the run")],
     published: Annotated[Path, typer.Option(help="folder of the published numbers")] = PUBLISHED,
 ) -> None:
-    """Print where the results of a run are, and its headline tables."""
-    report = run / "report.html"
-    if not report.is_file():
+    """Print the verdict on each paper, where the results of a run are, and what to do next."""
+    reports = sorted(run.glob("report*.html"))
+    if not reports:
         raise UserError(
             "the run is not finished: it has no report",
             where=str(run),
             remedy="run the workflow first, for example: make demo",
         )
-    for study in chosen_studies(run / "tidy", None):
-        page: Page = study.load(study.page)(open_tidy(study, run / "tidy", published))
-        said = [page.warning, *page.sentences] if page.warning else page.sentences
-        print(plain_text(f"{page.title}: run {page.run}", page.headline, said))
-    print()
-    print(f"report   {report}")
-    print(f"tables   {run / 'paper' / 'tables'}")
-    print(f"figures  {run / 'paper' / 'figures'}")
-    print(f"record   {run / 'run.json'} and {run / 'config.yaml'}")
+    found = [
+        (study, study.load(study.answer)(open_tidy(study, run / "tidy", published)))
+        for study in chosen_studies(run / "tidy", None)
+        if study.answer
+    ]
+    print("\n".join([*verdict_lines(run.name, found), "", *place_lines(reports, found)]))
+
+
+def verdict_lines(run: str, found: Found) -> list[str]:
+    """The claim of each paper with the run's verdict on it, indented below.
+
+    Args:
+        run: name of the run.
+        found: the studies with their answers.
+    """
+    lines = [f"What the run {run} says of the papers:"]
+    for number, (_, answer) in enumerate(found, start=1):
+        said = f"{str(answer.verdict).upper()}{answer.tally}; {answer.measured}"
+        lines += _filled(f"{number}. ", f"{answer.claim} ({answer.paper})")
+        lines += _filled("   ", said)
+        if answer.warning:
+            care = f"Read with care: {shown(answer.warning)}"
+            lines.append(f"   {textwrap.shorten(care, WIDTH - 3, placeholder=' ...')}")
+    return lines
+
+
+def place_lines(reports: Sequence[Path], found: Found) -> list[str]:
+    """Where the results are, and what may be done next.
+
+    Args:
+        reports: the pages of the run.
+        found: the studies with their answers.
+    """
+    run = reports[0].parent
+    lines = [f"Report:  {path}" for path in reports]
+    lines += ["Beside:  paper/tables, paper/figures, tidy, and the record of the run"]
+    tables = [answer.table for study, answer in found if answer.table in study.tables]
+    if tables:
+        lines += [f"Next:    make explain WHAT={tables[0]} RUN={run.name}"]
+    return [
+        *lines,
+        "         docs/findings.md: the full run; docs/getting-started.md: your own data",
+    ]
+
+
+def _filled(first: str, text: str) -> list[str]:
+    indent = " " * len(first)
+    return textwrap.wrap(shown(text), WIDTH, initial_indent=first, subsequent_indent=indent)

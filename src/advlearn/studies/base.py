@@ -49,6 +49,9 @@ class Study:
             missing or damaged, or holds nothing to show.
         figures: figure name -> module with ``draw``, TITLE and CAPTION, in that order.
         page: function from the tidy tables to the study's part of the report.
+        answer: function from the tidy tables to the `Answer` on the paper's central claim; empty
+            for a study without one.
+        findings: function from the tidy tables to its `Findings`, with the answer.
         downloads: whether its data are downloaded by the stage ``download``.
     """
 
@@ -62,6 +65,8 @@ class Study:
     tables: Mapping[str, str]
     figures: Mapping[str, str]
     page: str
+    answer: str = ""
+    findings: str = ""
     downloads: bool = True
 
     @property
@@ -94,7 +99,12 @@ class Study:
         parts = {
             "tables": self.tables.values(),
             "figures": self.figures.values(),
-            "report": (self.page, *self.tables.values(), *self.figures.values()),
+            "report": (
+                self.page,
+                *filter(None, [self.answer]),
+                *self.tables.values(),
+                *self.figures.values(),
+            ),
         }
         return self._dotted(["study", self.tidy, *parts[kind]])
 

@@ -37,6 +37,7 @@ def test_a_stale_page_is_told_and_rewritten(
     page.write_text("".join(f"<!-- {name}:begin -->\n<!-- {name}:end -->\n" for name in names))
     for name, path in (("REFERENCE", tmp_path), ("PUBLISHED", published), ("PAGES", tmp_path)):
         monkeypatch.setattr(pages, name, path)
+    monkeypatch.setattr(pages, "FURTHER", ())
     assert pages.main(["--check"]) == 1
     assert "bilevel.md" in capsys.readouterr().err
     assert pages.main([]) == 0

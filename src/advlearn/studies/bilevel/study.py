@@ -72,5 +72,7 @@ STUDY = Study(
         "bilevel_defence": "paper.figures.defence",
     },
     page="paper.page:page",
+    answer="paper.answer:answer",
+    findings="paper.answer:findings",
     downloads=False,
 )

@@ -93,4 +93,6 @@ STUDY = Study(
         "selective_examples": "paper.figures.examples",
     },
     page="paper.page:page",
+    answer="paper.answer:answer",
+    findings="paper.answer:findings",
 )

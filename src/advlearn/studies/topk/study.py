@@ -65,4 +65,6 @@ STUDY = Study(
         "topk_transfer": "paper.figures.transfer",
     },
     page="paper.page:page",
+    answer="paper.answer:answer",
+    findings="paper.answer:findings",
 )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from advlearn.report.answer import Answer, answer_of_counts
 from advlearn.report.frames import records
 from advlearn.report.numbers import ABSENT, format_number, format_significant
 from advlearn.report.page import Link, Page, Rows
 from advlearn.report.sections import choices_section, record_section
-from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
+from advlearn.studies.bilevel.paper.checks import checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import at_attacked_gamma, described
-from advlearn.studies.bilevel.paper.verdict import sentences
+from advlearn.studies.bilevel.paper.verdict import contradiction, sentences
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
 
@@ -26,7 +25,7 @@ def page(run: BilevelTidy) -> Page:
         title="Bilevel attacks on convex clustering",
         run=study.run,
         subtitle=SAY.subtitle(names, study.seeds),
-        warning=_warning(run),
+        warning=contradiction(run),
         headline=headline_rows(run),
         sentences=sentences(run),
         comparisons=verdict_rows(run),
@@ -40,7 +39,6 @@ def page(run: BilevelTidy) -> Page:
             ),
         ],
         question=SAY.question(),
-        answer=_answer(run),
         picture="bilevel_staircase",
         facts={
             "Data sets": ", ".join(names),
@@ -51,17 +49,11 @@ def page(run: BilevelTidy) -> Page:
         terms={name: SAY.term(name) for name in ("calmness", "staircase", "certified radius")},
         links=[
             Link("the paper (arXiv 2510.25121)", "https://arxiv.org/abs/2510.25121"),
-            Link("method, results of the full run and data", "docs/studies/bilevel.md"),
+            Link("findings of the full run", "docs/findings.md"),
+            Link("method and data", "docs/studies/bilevel.md"),
             Link("proofs", "docs/bilevel.md"),
             Link("code", "src/advlearn/studies/bilevel"),
         ],
-    )
-
-
-def _answer(run: BilevelTidy) -> Answer:
-    check = checks(run)[ABSTRACT_CLAIM]
-    return answer_of_counts(
-        check.claim, check.cases, check.violations, SAY.curves_of_answer(), "bilevel_staircase"
     )
 
 
@@ -104,10 +96,3 @@ def verdict_rows(tidy: BilevelTidy) -> Rows:
         for claim, origin, cases, violations in checks(tidy).values()
     ]
     return ["claim", "whose", "cases", "not so in"], rows
-
-
-def _warning(run: BilevelTidy) -> str:
-    """Whether the numbers contradict something that is proved."""
-    found = {name: each.claim for name, each in checks(run).items() if each.violations}
-    text: str = SAY.warning([claim for name, claim in found.items() if name != ABSTRACT_CLAIM])
-    return text

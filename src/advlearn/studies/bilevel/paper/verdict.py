@@ -7,7 +7,7 @@ import pandas as pd
 
 from advlearn.report.frames import groups, records
 from advlearn.report.intervals import over_seeds
-from advlearn.studies.bilevel.paper.checks import checks
+from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, DEVIATIONS, METHODS, VICTIMS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import rebuilt_ratios, sandwich
 from advlearn.studies.bilevel.paper.staircase import curves, rand_pairs
@@ -29,8 +29,8 @@ def _ratios(top: pd.Series, bottom: pd.Series) -> dict[str, float]:
 def sentences(tidy: BilevelTidy) -> list[str]:
     """What the run says, one sentence a question; questions that it has no numbers for are left."""
     return [
-        *_certificates(tidy),
-        *_staircase(tidy),
+        *certificate_sentences(tidy),
+        *staircase_sentences(tidy),
         *_rand(tidy),
         *_monotone(tidy),
         *_agreement(tidy),
@@ -43,7 +43,15 @@ def sentences(tidy: BilevelTidy) -> list[str]:
     ]
 
 
-def _certificates(tidy: BilevelTidy) -> list[str]:
+def contradiction(tidy: BilevelTidy) -> str:
+    """Whether the numbers contradict something that is proved; else empty."""
+    found = {name: each.claim for name, each in checks(tidy).items() if each.violations}
+    text: str = SAY.warning([claim for name, claim in found.items() if name != ABSTRACT_CLAIM])
+    return text
+
+
+def certificate_sentences(tidy: BilevelTidy) -> list[str]:
+    """What attacks below the certified radius did, and how far above it the smallest are."""
     check, trials = checks(tidy)["certificate"], tidy["bilevel_trials"]
     largest = float(trials["largest"].max()) if check.cases else 0.0
     shares = sorted(set(trials["share"]))
@@ -60,7 +68,8 @@ def _certificates(tidy: BilevelTidy) -> list[str]:
     return result
 
 
-def _staircase(tidy: BilevelTidy) -> list[str]:
+def staircase_sentences(tidy: BilevelTidy) -> list[str]:
+    """In how many value functions the abstract's claim is seen, and how they look."""
     found = checks(tidy)
     robust = found["robust"]
     if not robust.cases:

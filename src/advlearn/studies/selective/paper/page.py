@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from advlearn.report.answer import Answer, answer_of_family
 from advlearn.report.frames import records
-from advlearn.report.numbers import with_interval
 from advlearn.report.page import Link, Page, Section, Sheet
 from advlearn.report.sections import choices_section, record_section, shared_images
-from advlearn.studies.selective.paper.claims.verdicts import verdicts
 from advlearn.studies.selective.paper.claims.words import page_sentences, with_sentences
 from advlearn.studies.selective.paper.published_tables import SAY, without_published
 from advlearn.studies.selective.paper.search import GOAL
@@ -53,13 +47,14 @@ def page(run: SelectiveTidy) -> Page:
             ),
         ],
         question=SAY.question(),
-        answer=_answer(run),
         picture="selective_fig1_fgsm",
         facts={"Data set": study.dataset, "n": images, "Seeds": seeds, "Protocol": first.label},
         terms={name: SAY.term(name) for name in ("universe", "protocol", "plausible set")},
         links=[
             Link("the paper (Russian Law Journal XI 9s, 2023)", ""),
-            Link("method, results of the full run and data", "docs/studies/selective.md"),
+            Link("findings of the full run", "docs/findings.md"),
+            Link("method", "docs/studies/selective.md"),
+            Link("data", "src/advlearn/data/datasets.csv"),
             Link("protocol", "docs/studies/selective-protocol.md"),
             Link("code", "src/advlearn/studies/selective"),
         ],
@@ -95,14 +90,3 @@ def _sanity(run: SelectiveTidy) -> Section:
         text = "Some checks failed: read the adversarial accuracies with that in mind."
         sheets.append(Sheet("Failed checks", failures))
     return Section("selective-sanity", "Sanity checks of the evaluation", text, sheets)
-
-
-def _answer(run: SelectiveTidy) -> Answer:
-    frame = verdicts(run).frame
-
-    def gain(line: Mapping[str, Any]) -> str:
-        effect = with_interval(line["mean"], line["ci_low"], line["ci_high"], sign=True)
-        return f"{effect} adversarial accuracy"
-
-    primary = frame[frame["family"] == "primary"]
-    return answer_of_family(SAY.central_claim(), primary, gain, "selective_claims")

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from advlearn.report.answer import Answer, answer_of_family
-from advlearn.report.numbers import with_interval
 from advlearn.report.page import Link, Page
 from advlearn.report.sections import choices_section, record_section, shared_images
-from advlearn.studies.topk.paper.claims import tested
 from advlearn.studies.topk.paper.notes import SAY
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.verdict import headline_rows, sentences, verdict_rows, warning
@@ -54,7 +48,6 @@ def page(run: TopkTidy) -> Page:
             ),
         ],
         question=SAY.question(),
-        answer=_answer(run),
         picture="topk_perturbation_vs_k",
         facts={
             "Data set": str(data["name"]),
@@ -65,17 +58,8 @@ def page(run: TopkTidy) -> Page:
         terms={name: SAY.term(name) for name in ("stealth", "preset")},
         links=[
             Link("the paper (arXiv 2309.00007)", "https://arxiv.org/abs/2309.00007"),
-            Link("method, results of the full run and data", "docs/studies/topk.md"),
+            Link("findings of the full run", "docs/findings.md"),
+            Link("method and data", "docs/studies/topk.md"),
             Link("code", "src/advlearn/studies/topk"),
         ],
     )
-
-
-def _answer(run: TopkTidy) -> Answer:
-    frame = tested(run).frame
-
-    def ratio(line: Mapping[str, Any]) -> str:
-        return f"× {with_interval(line['mean'], line['ci_low'], line['ci_high'])} L2 norm"
-
-    primary = frame[frame["family"] == "primary"]
-    return answer_of_family(SAY.central_claim(), primary, ratio, "topk_claims")

@@ -116,7 +116,14 @@ def sentences(run: TopkTidy) -> list[str]:
             said.append(_exceptions(where, cells, scheme, names))
     if frame.empty:
         said.append(SAY.nothing_to_compare())
-    return [*_answer(run), *said, *_sizes(run), *_relaxation(run), *_unknown(run), *_transfer(run)]
+    return [
+        *answer_sentences(run),
+        *said,
+        *_sizes(run),
+        *_relaxation(run),
+        *_unknown(run),
+        *_transfer(run),
+    ]
 
 
 def headline_rows(run: TopkTidy) -> Rows:
@@ -200,12 +207,16 @@ def _measure(metric: str, metrics: list[str]) -> list[str]:
     return [QUANTITIES(metric)] if len(metrics) > 1 else []
 
 
-def _answer(run: TopkTidy) -> list[str]:
-    """The verdicts of the primary family, in one sentence."""
+def answer_sentences(run: TopkTidy) -> list[str]:
+    """The verdicts of the primary family, counted, in one sentence; none where there are none."""
     frame = tested(run).frame
     found = frame.loc[frame["family"] == "primary", "verdict"]
-    counts = [(str(each), int((found == str(each)).sum())) for each in Verdict]
-    return [SAY.answer(len(found), counts)] if len(found) else []
+    return [SAY.answer(len(found), verdict_counts(found))] if len(found) else []
+
+
+def verdict_counts(found: pd.Series) -> list[tuple[str, int]]:
+    """How often each verdict is among some."""
+    return [(str(each), int((found == str(each)).sum())) for each in Verdict]
 
 
 def _sizes(run: TopkTidy) -> list[str]:

@@ -81,16 +81,37 @@ def margin_of(line: Mapping[str, Any]) -> str:
 def page_sentences(tidy: SelectiveTidy) -> list[str]:
     """The answer of the primary family first, then the other families in one sentence each."""
     frame = verdicts(tidy).frame
-    said = [_answer(tidy, frame[frame["family"] == "primary"])]
+    said = [answer_sentence(tidy), secondary_sentence(tidy), *other_settings_sentences(tidy)]
+    prediction = frame[frame["family"] == "prediction"].set_index("set")["verdict"]
+    slopes = published_changes(tidy) if tidy.study.of_the_papers_data else []
+    said.append(SAY.prediction(prediction["fixed"], prediction["following"], slopes))
+    return said
+
+
+def secondary_sentence(tidy: SelectiveTidy) -> str:
+    """The verdicts of the secondary claims, counted."""
+    frame = verdicts(tidy).frame
     secondary = frame[frame["family"] == "secondary"]
-    said.append(SAY.secondary(len(secondary), _counts(secondary)))
+    said: str = SAY.secondary(len(secondary), _counts(secondary))
+    return said
+
+
+def other_settings_sentences(tidy: SelectiveTidy) -> list[str]:
+    """The primary family in each universe outside the sets, counted."""
+    frame = verdicts(tidy).frame
+    said = []
     for name, part in frame[frame["family"] == "standard"].groupby("set", sort=False):
         effects = part["mean"]
         label = where(tidy, str(name))
         said.append(SAY.elsewhere(label, len(part), _counts(part), effects.min(), effects.max()))
-    prediction = frame[frame["family"] == "prediction"].set_index("set")["verdict"]
-    slopes = published_changes(tidy) if tidy.study.of_the_papers_data else []
-    said.append(SAY.prediction(prediction["fixed"], prediction["following"], slopes))
+    return said
+
+
+def kept_sentence(tidy: SelectiveTidy) -> str:
+    """The secondary claims that hold, each with its effect."""
+    frame = verdicts(tidy).frame
+    holding = (frame["family"] == "secondary") & (frame["verdict"] == str(Verdict.HOLDS))
+    said: str = SAY.kept(records(frame[holding]))
     return said
 
 
@@ -106,7 +127,10 @@ def published_changes(tidy: SelectiveTidy) -> list[float]:
     return found
 
 
-def _answer(tidy: SelectiveTidy, frame: pd.DataFrame) -> str:
+def answer_sentence(tidy: SelectiveTidy) -> str:
+    """The verdicts of the primary family, counted, with the range of its effects."""
+    frame = verdicts(tidy).frame
+    frame = frame[frame["family"] == "primary"]
     made = frame[frame["n"] > 0]
     said: str = SAY.answer(
         where=where(tidy, "plausible"),

@@ -45,6 +45,11 @@ def claim_rows(frame: pd.DataFrame) -> Rows:
     return _HEADER, [_readable(line) for line in records(frame)]
 
 
+def claim_effect(line: Mapping[str, Any]) -> str:
+    """The effect of a claim with its interval."""
+    return with_interval(line["mean"], line["ci_low"], line["ci_high"], sign=True)
+
+
 def primary_rows(tidy: SelectiveTidy) -> Rows:
     """Header and readable rows of the primary family."""
     frame = verdicts(tidy).frame
@@ -97,7 +102,7 @@ def _readable(line: Mapping[str, Any]) -> list[str]:
         line["claim"],
         line["words"],
         line["place"],
-        with_interval(line["mean"], line["ci_low"], line["ci_high"], sign=True),
+        claim_effect(line),
         format_number(line["smallest"]),
         format_p(p) if known else ABSENT,
         format_p(margin) if known else ABSENT,

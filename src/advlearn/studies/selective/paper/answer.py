@@ -1,0 +1,69 @@
+"""The answer of study 1, and its part of the page of all findings."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from advlearn.report.answers import Answer, Findings, of_family, seeds_in_words
+from advlearn.report.frames import records
+from advlearn.report.page import Rows
+from advlearn.studies.selective.paper.claims.verdicts import verdicts
+from advlearn.studies.selective.paper.claims.words import (
+    answer_sentence,
+    kept_sentence,
+    other_settings_sentences,
+    secondary_sentence,
+)
+from advlearn.studies.selective.paper.published_tables import SAY, without_published
+from advlearn.studies.selective.paper.tables.claims import claim_effect
+from advlearn.studies.selective.schema import SelectiveTidy
+
+_PAPER = "Rasheed and Khan 2023"
+_CLAIM = (
+    "One random cluster of adversarial images trains a more robust network than all of them, and"
+    " than as many random ones."
+)
+_TABLE = "selective_claims"
+
+
+def answer(run: SelectiveTidy) -> Answer:
+    """The verdict of the primary family, and the effect that decides it."""
+    return of_family(
+        _family(run, "primary"),
+        paper=_PAPER,
+        claim=_CLAIM,
+        table=_TABLE,
+        unit="in adversarial accuracy",
+        kind="difference",
+        data=f"data set {run.study.dataset}, {seeds_in_words(run.study.seeds)}",
+        warning=" ".join(without_published(run)),
+    )
+
+
+def findings(run: SelectiveTidy) -> Findings:
+    """The primary family, what it means, and the secondary claims."""
+    primary, secondary = _family(run, "primary"), _family(run, "secondary")
+    made = primary[primary["n"] > 0]
+    meaning = [
+        answer_sentence(run),
+        SAY.unreliable(int((made["failed_checks"] > 0).sum()), len(made)),
+        *other_settings_sentences(run),
+        secondary_sentence(run),
+        kept_sentence(run),
+    ]
+    return Findings(
+        answer(run), _rows(primary), [each for each in meaning if each], _rows(secondary)
+    )
+
+
+def _family(run: SelectiveTidy, name: str) -> pd.DataFrame:
+    frame = verdicts(run).frame
+    return frame[frame["family"] == name]
+
+
+def _rows(frame: pd.DataFrame) -> Rows:
+    header = ["claim", "says", "effect", "verdict"]
+    return header, [
+        [line["claim"], line["words"], claim_effect(line), line["verdict"]]
+        for line in records(frame)
+    ]
