@@ -53,7 +53,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 TOOLS := .venv-tools
 TOOLS_STAMP := $(TOOLS)/.stamp
 
-.PHONY: docs dist help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test gpu-test lint clean distclean
+.PHONY: docs dist help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test gpu-test browser-test lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -132,6 +132,9 @@ stale-test: $(STAMP)  ## every module edited in turn: does exactly what can chan
 
 slurm-test: $(STAMP)  ## the workflow on a real SLURM of this machine's own, started and stopped for it (root)
 	$(BIN)/python -m pytest tests/slurm
+
+browser-test: $(STAMP) $(TOOLS_STAMP)  ## a report in a headless Chromium, at a desk and on a phone (skipped without one)
+	$(BIN)/python -m pytest tests/browser
 
 # Without .venv where GPU_PYTHON names another Python with PyTorch, pandas, pydantic, pytest and hypothesis.
 GPU_PYTHON ?= $(BIN)/python

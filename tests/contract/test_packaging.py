@@ -17,7 +17,8 @@ from scripts.lock import canonical, read_pins
 from tests.contract.test_environment import OWN, direct_needs, imported_by, pins
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT: dict[str, Any] = PYPROJECT["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 
@@ -88,3 +89,12 @@ def test_the_command_line_says_what_it_needs() -> None:
     )
     assert result.returncode == 1
     assert result.stderr.strip().endswith("pip install 'advlearn[workflow]'")
+
+
+def test_the_wheel_has_every_file_of_the_package() -> None:
+    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["advlearn"]
+    package = ROOT / "src" / "advlearn"
+    packed = {path for pattern in patterns for path in package.glob(pattern)}
+    there = {path for path in package.rglob("*") if path.is_file()}
+    left_out = {path for path in there - packed if path.suffix not in {".py", ".pyc"}}
+    assert left_out == set()

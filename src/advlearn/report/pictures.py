@@ -1,24 +1,55 @@
-"""Pictures as part of a self-contained page."""
+"""Pictures as part of a self-contained page: as small as they are sharp."""
 
 from __future__ import annotations
 
 import base64
+import io
 import re
 from pathlib import Path
+from urllib.parse import quote
 
-_LARGEST_SVG = 700_000  # bytes; larger ones are embedded as PNG
+from PIL import Image
 
+_LARGEST = 160_000
+"""Characters of a drawing beyond which its pixels are taken where they are fewer."""
+_PLAIN = " !$&()*+,-./:;=?@[]_~"
+"""What may stand in a data address of a drawing as it is."""
 _WIDTH = re.compile(r'<svg[^>]*\bwidth="([\d.]+)pt"')
+_PLACES = re.compile(r'\b(?:d|x|y)="[^"]*"')
+_DIGITS = re.compile(r"(\.\d\d)\d+")
+"""Hundredths of a point are seen by nobody."""
 
 
 def picture(stem: Path) -> str | None:
-    """``stem``.svg as a data address, ``stem``.png where that is large; None if both are absent."""
-    for suffix, kind in ((".svg", "svg+xml"), (".png", "png")):
-        path = stem.parent / f"{stem.name}{suffix}"
-        if path.is_file() and (suffix == ".png" or path.stat().st_size <= _LARGEST_SVG):
-            content = base64.b64encode(path.read_bytes()).decode("ascii")
-            return f"data:image/{kind};base64,{content}"
-    return None
+    """``stem``.svg as a data address, ``stem``.png where that is smaller than a large drawing.
+
+    The drawing loses digits below a hundredth of a point; pixels are packed without loss.
+
+    Returns:
+        The address, or none where both files are absent.
+    """
+    drawing = stem.parent / f"{stem.name}.svg"
+    pixels = stem.parent / f"{stem.name}.png"
+    drawn = _drawn(drawing) if drawing.is_file() else None
+    if pixels.is_file() and (drawn is None or len(drawn) > _LARGEST):
+        seen = _packed(pixels)
+        return seen if drawn is None or len(seen) < len(drawn) else drawn
+    return drawn
+
+
+def _drawn(path: Path) -> str:
+    """A drawing as text, which is shorter than base64."""
+    text = " ".join(path.read_text(encoding="utf-8").split())
+    text = text[max(0, text.find("<svg")) :].replace("> <", "><")
+    text = _PLACES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), text)
+    return f"data:image/svg+xml,{quote(text, safe=_PLAIN)}"
+
+
+def _packed(path: Path) -> str:
+    stream = io.BytesIO()
+    with Image.open(path) as image:
+        image.convert("RGB").save(stream, "WEBP", lossless=True, quality=60, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
 
 
 def inches(stem: Path) -> float | None:

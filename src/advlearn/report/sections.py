@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from advlearn.report.numbers import ABSENT
-from advlearn.report.page import Rows, Section
-from advlearn.report.writers import pipe_table, table_html
+from advlearn.report.page import Rows, Section, Sheet
+from advlearn.report.writers import pipe_table
 from advlearn.tidy.reader import Tidy
 
 CHOICES_TITLE = "What the paper leaves open"
@@ -41,7 +41,7 @@ def choices_section(tidy: Tidy) -> Section:
         text=(
             f"Each choice is a configuration key; changing it gives another {tidy.schema.another}."
         ),
-        html=_wrapped(choices_rows(tidy)),
+        sheets=[Sheet(CHOICES_TITLE, choices_rows(tidy), wrap=True)],
     )
 
 
@@ -61,7 +61,7 @@ def shared_images(shared: Mapping[str, int], what: str = "images") -> str:
 
 def record_section(anchor: str, title: str, text: str, content: Mapping[str, Any]) -> Section:
     """A section that shows a record; ``anchor`` is its id."""
-    return Section(id=anchor, title=title, text=text, html=_wrapped(record_rows(content)))
+    return Section(anchor, title, text, [Sheet(title, record_rows(content), wrap=True)])
 
 
 def choices_markdown(runs: Sequence[Tidy]) -> str:
@@ -101,8 +101,3 @@ def record_rows(content: Mapping[str, Any]) -> Rows:
 
     visit("", content)
     return ["key", "value"], rows
-
-
-def _wrapped(rows: Rows) -> str:
-    """An HTML table whose long cells are broken into lines."""
-    return f'<div class="wrap">{table_html(*rows)}</div>\n'

@@ -1,10 +1,9 @@
-"""One table, four forms: CSV for machines, Markdown, booktabs LaTeX and HTML for people."""
+"""One table, three forms: CSV for machines, Markdown and booktabs LaTeX for people."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from advlearn.report.numbers import ABSENT
@@ -14,7 +13,6 @@ from advlearn.support.io import write_csv, write_text
 from advlearn.support.text import shown
 
 _PAGE_ROWS = 45
-_OPEN = 2  # the first groups of an HTML table, those compared with the paper, are open
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -177,38 +175,6 @@ def latex(table: Table, label: str) -> str:
     return "\n".join(line for line in lines if line) + "\n"
 
 
-def html(table: Table) -> str:
-    """The table as HTML without its title: caption, a table a group, notes.
-
-    The first two groups are open, the further ones unfold.
-    """
-    parts = [f"<p>{_html(' '.join(table.caption.split()))}</p>\n"]
-    for number, group in enumerate(table.groups):
-        body = table_html(table.columns, group.rows)
-        if group.title:
-            opened = " open" if number < _OPEN else ""
-            summary = f"<summary>{_html(group.title)}</summary>"
-            body = f"<details{opened}>{summary}\n{body}</details>\n"
-        parts.append(body)
-    if table.notes:
-        items = "".join(f"<li>{_html(note)}</li>" for note in table.notes)
-        parts.append(f'<ul class="notes">{items}</ul>\n')
-    return "".join(parts)
-
-
-def table_html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """An HTML table that scrolls sideways on a narrow screen."""
-    head = "".join(f'<th scope="col">{_html(cell)}</th>' for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td{_align(cell)}>{_html(cell)}</td>" for cell in row) + "</tr>\n"
-        for row in rows
-    )
-    return (
-        '<div class="scroll" tabindex="0"><table>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
-    )
-
-
 def plain_text(
     title: str, table: tuple[Sequence[str], Sequence[Sequence[str]]], lines: Sequence[str]
 ) -> str:
@@ -246,10 +212,6 @@ def _pipe(text: str) -> str:
     return escape_markdown(text).replace("|", "\\|")
 
 
-def _html(text: str) -> str:
-    return escape(shown(text))
-
-
 def _latex_line(cells: Sequence[str]) -> str:
     row = " & ".join([*map(_after_line, cells[:1]), *map(escape_latex, cells[1:])])
     # Names of classes stand in cells, and in LaTeX's default encoding of fonts a bar is a dash.
@@ -264,7 +226,3 @@ def _after_line(text: str) -> str:
 
 def _numeric(text: str) -> bool:
     return text == ABSENT or text[:1] in "0123456789+−" if text else True
-
-
-def _align(cell: str) -> str:
-    return ' class="number"' if re.match(r"[+−]?\d", cell) else ""

@@ -6,20 +6,20 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import jinja2
 import typer
 
-from advlearn.report import resources, sections
+from advlearn.report import sections
 from advlearn.report.captions import FOLDER, caption
-from advlearn.report.page import Page
+from advlearn.report.document import Drawing, Listing, Part, document
+from advlearn.report.drawn import described, marks
 from advlearn.report.pictures import inches, picture
-from advlearn.report.table import Table
+from advlearn.report.style import figure_style
 from advlearn.report.timing import rows_of_record
-from advlearn.report.writers import html as table_as_html
-from advlearn.report.writers import table_html
 from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
+from advlearn.studies.base import Study
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_json, write_text
+from advlearn.tidy.reader import Tidy
 
 
 def report(
@@ -44,45 +44,37 @@ def report(
     made_with = {key: value for key, value in content.items() if key != "stages"}
     found = chosen_studies(tidy, study)
     runs = [open_tidy(each, tidy, published) for each in found]
-    pages: list[Page] = [each.load(each.page)(run) for each, run in zip(found, runs, strict=True)]
-    studies = [
-        {
-            "page": page,
-            "headline": table_html(*page.headline),
-            "comparisons": table_html(*page.comparisons),
-            "tables": [
-                _table(name, each.table(name).build(run))
-                for name in each.drawn("tables", run.left_out)
-            ],
-            "figures": [
-                _figure(figures, captions, each.name, name)
-                for name in each.drawn("figures", run.left_out)
-            ],
-        }
-        for each, run, page in zip(found, runs, pages, strict=True)
-    ]
+    with figure_style():
+        parts = [
+            Part(
+                each.load(each.page)(run),
+                each.load(each.answer)(run) if each.answer else None,
+                [_table(each, run, name) for name in each.drawn("tables", run.left_out)],
+                [
+                    _figure(each, run, name, figures, captions)
+                    for name in each.drawn("figures", run.left_out)
+                ],
+            )
+            for each, run in zip(found, runs, strict=True)
+        ]
     # One study names the page; several share the project's name.
-    title = pages[0].title if len(pages) == 1 else "Adversarial learning"
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(resources.__name__, ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    html = environment.get_template("report.html.j2").render(
-        title=f"{title}: run {pages[0].run}",
-        studies=studies,
-        times=table_html(*rows_of_record(content)),
-        record=table_html(*sections.record_rows(made_with)),
+    title = parts[0].page.title if len(parts) == 1 else "Adversarial learning"
+    html = document(
+        parts,
+        f"{title}: run {parts[0].page.run}",
+        record=sections.record_rows(made_with),
+        times=rows_of_record(content),
     )
     write_text(choices, sections.choices_markdown(runs))
     write_text(out, html)
 
 
-def _table(name: str, table: Table) -> dict[str, str]:
-    return {"name": name, "title": table.title, "html": table_as_html(table)}
+def _table(study: Study, run: Tidy, name: str) -> Listing:
+    module = study.table(name)
+    return Listing(name, module.build(run), module.__name__)
 
 
-def _figure(folder: Path, captions: Path, study: str, name: str) -> dict[str, str | float | None]:
+def _figure(study: Study, run: Tidy, name: str, folder: Path, captions: Path) -> Drawing:
     content = picture(folder / name)
     if content is None:
         raise UserError(
@@ -90,14 +82,21 @@ def _figure(folder: Path, captions: Path, study: str, name: str) -> dict[str, st
             where=str(folder),
             remedy="run the stage 'figures' first",
         )
-    title, text = caption(captions, study, name)
-    return {
-        "name": name,
-        "title": title,
-        "caption": text,
-        "picture": content,
-        "inches": inches(folder / name),
-    }
+    title, text = caption(captions, study.name, name)
+    # The picture is a file that is there; its marks are read from the figure before it was one.
+    module = study.figure(name)
+    drawn = module.draw(run)
+    data = marks(drawn)
+    return Drawing(
+        name=name,
+        title=title,
+        caption=text,
+        picture=content,
+        inches=inches(folder / name),
+        alternative=f"{title}. {described(drawn, data)}",
+        data=data,
+        module=module.__name__,
+    )
 
 
 def _record(path: Path | None) -> dict[str, Any]:

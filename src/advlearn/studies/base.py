@@ -116,7 +116,12 @@ class Study:
         parts = {
             "tables": self.tables.values(),
             "figures": self.figures.values(),
-            "report": (self.page, *self.tables.values()),
+            "report": (
+                self.page,
+                *filter(None, [self.answer]),
+                *self.tables.values(),
+                *self.figures.values(),
+            ),
         }
         return self._dotted(["study", self.tidy, *parts[kind]])
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from advlearn.report.frames import records
 from advlearn.report.numbers import ABSENT, format_number, format_significant
-from advlearn.report.page import Page, Rows
+from advlearn.report.page import Link, Page, Rows
 from advlearn.report.sections import choices_section, record_section
 from advlearn.studies.bilevel.paper.checks import checks
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
@@ -37,6 +37,22 @@ def page(run: BilevelTidy) -> Page:
                 "Points, features, classes, the γ of the attacks and the resolved settings.",
                 {"datasets": study.datasets, "settings": study.settings},
             ),
+        ],
+        question=SAY.question(),
+        picture="bilevel_staircase",
+        facts={
+            "Data sets": ", ".join(names),
+            "n": SAY.points([about["n"] for about in study.datasets.values() if "n" in about]),
+            "Seeds": ", ".join(map(str, study.seeds)),
+            "Protocol": "convex clustering, white-box attacks",
+        },
+        terms={name: SAY.term(name) for name in ("calmness", "staircase", "certified radius")},
+        links=[
+            Link("the paper (arXiv 2510.25121)", "https://arxiv.org/abs/2510.25121"),
+            Link("findings of the full run", "docs/findings.md"),
+            Link("method and data", "docs/studies/bilevel.md"),
+            Link("proofs", "docs/bilevel.md"),
+            Link("code", "src/advlearn/studies/bilevel"),
         ],
     )
 

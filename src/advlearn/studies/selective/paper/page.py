@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from advlearn.report.frames import records
-from advlearn.report.page import Page, Section
+from advlearn.report.page import Link, Page, Section, Sheet
 from advlearn.report.sections import choices_section, record_section, shared_images
-from advlearn.report.writers import table_html
 from advlearn.studies.selective.paper.claims.words import page_sentences, with_sentences
 from advlearn.studies.selective.paper.published_tables import SAY, without_published
 from advlearn.studies.selective.paper.search import GOAL
@@ -47,34 +46,47 @@ def page(run: SelectiveTidy) -> Page:
                 study.universes,
             ),
         ],
+        question=SAY.question(),
+        picture="selective_fig1_fgsm",
+        facts={"Data set": study.dataset, "n": images, "Seeds": seeds, "Protocol": first.label},
+        terms={name: SAY.term(name) for name in ("universe", "protocol", "plausible set")},
+        links=[
+            Link("the paper (Russian Law Journal XI 9s, 2023)", ""),
+            Link("findings of the full run", "docs/findings.md"),
+            Link("method", "docs/studies/selective.md"),
+            Link("data", "src/advlearn/data/datasets.csv"),
+            Link("protocol", "docs/studies/selective-protocol.md"),
+            Link("code", "src/advlearn/studies/selective"),
+        ],
     )
 
 
 def _claims(run: SelectiveTidy) -> Section:
     frame = with_sentences(run)
     rows = [[line["claim"], line["test"], line["sentence"]] for line in records(frame)]
-    html = table_html(["claim", "what is subtracted from what", "what the run says"], rows)
+    header = ["claim", "what is subtracted from what", "what the run says"]
+    title = "The claims, one sentence each"
     return Section(
         "selective-claims",
-        "The claims, one sentence each",
+        title,
         "The numbers of each sentence are those of its row in the table of claims.",
-        f'<div class="wrap">{html}</div>\n',
+        [Sheet(title, (header, rows), wrap=True)],
     )
 
 
 def _search(run: SelectiveTidy) -> Section:
     text = SAY.search(GOAL, nearest(run), DISCREPANCY, run.study.of_the_papers_data)
-    html = table_html(*discrepancies(run))
+    sheets = [Sheet("Universes that hold most of the weight", discrepancies(run))]
     both = stages(run)
     if both[1]:
-        html += f"<h4>Both stages</h4>\n{table_html(*both)}"
-    return Section("selective-search", "Search", text, html)
+        sheets.append(Sheet("Both stages", both))
+    return Section("selective-search", "Search", text, sheets)
 
 
 def _sanity(run: SelectiveTidy) -> Section:
     counts, failures = sanity(run)
-    text, html = "All checks passed.", table_html(*counts)
+    text, sheets = "All checks passed.", [Sheet("Passed checks", counts)]
     if failures[1]:
         text = "Some checks failed: read the adversarial accuracies with that in mind."
-        html += f"<h4>Failed checks</h4>\n{table_html(*failures)}"
-    return Section("selective-sanity", "Sanity checks of the evaluation", text, html)
+        sheets.append(Sheet("Failed checks", failures))
+    return Section("selective-sanity", "Sanity checks of the evaluation", text, sheets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advlearn.report.page import Page
+from advlearn.report.page import Link, Page
 from advlearn.report.sections import choices_section, record_section, shared_images
 from advlearn.studies.topk.paper.notes import SAY
 from advlearn.studies.topk.paper.run import TopkTidy
@@ -46,5 +46,20 @@ def page(run: TopkTidy) -> Page:
                     "settings": study.settings,
                 },
             ),
+        ],
+        question=SAY.question(),
+        picture="topk_perturbation_vs_k",
+        facts={
+            "Data set": str(data["name"]),
+            "n": f"at most {study.images} attacked images a choice of labels",
+            "Seeds": seeds,
+            "Protocol": f"model {study.primary_model}, preset {study.preset}",
+        },
+        terms={name: SAY.term(name) for name in ("stealth", "preset")},
+        links=[
+            Link("the paper (arXiv 2309.00007)", "https://arxiv.org/abs/2309.00007"),
+            Link("findings of the full run", "docs/findings.md"),
+            Link("method and data", "docs/studies/topk.md"),
+            Link("code", "src/advlearn/studies/topk"),
         ],
     )
