@@ -138,7 +138,8 @@ def _draw(
     label_sides(figure, panels, rows=[METRICS(name).replace(" ", "\n") for name in metrics])
     panels[0, 0].set_title(f"{plausible.label}, {_count(found.points)}", loc="left", fontsize=SMALL)
     _horizontal(panels[-1, 0], found)
-    handles = legend_entries(looks.values(), marker="none")
+    drawn = [look for name, look in looks.items() if (found.points[kind] == name).any()]
+    handles = legend_entries(drawn, marker="none")
     if len(found.points):
         handles.append(seed_entry())
     if len(published):

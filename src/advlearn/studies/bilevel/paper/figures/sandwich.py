@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -52,27 +53,29 @@ def draw(tidy: BilevelTidy) -> Figure:
         stack[0].set_title(DATASETS.short(name))
         stack[-1].set_xlabel("γ")
     figure.align_ylabels(panels[:, 0])
-    legend(
-        figure,
-        [
-            Line2D([], [], color=VERMILION, marker="s", ls="--", label="attacked"),
-            Patch(color=ORANGE, alpha=_BETWEEN, lw=0, label="the true radius lies here"),
-            Line2D([], [], color=BLUE, marker="o", label="certified"),
-            *(
-                [Line2D([], [], color=BLUE, marker="v", ls="none", label="nothing certified")]
-                if (frame["certified"] == 0).any()
-                else []
-            ),
-            Line2D([], [], color=GREY, marker="x", ls="none", label="random noise"),
-            *(
-                [Line2D([], [], color=BLACK, ls=":", lw=0.8, label="γ of the attacks")]
-                if any(tidy.study.datasets.get(name, {}).get("gamma") for name in names)
-                else []
-            ),
-        ],
-        3 if wide else 2,
-    )
+    named = any(tidy.study.datasets.get(name, {}).get("gamma") for name in names)
+    legend(figure, _key(frame, named=named), 3 if wide else 2)
     return figure
+
+
+def _key(frame: pd.DataFrame, *, named: bool) -> list[Artist]:
+    """Entries of what is drawn; ``named``: whether a gamma of the attacks is known."""
+    attacked, certified = frame["attacked"].notna(), frame["certified"]
+    entries = {
+        Line2D([], [], color=VERMILION, marker="s", ls="--", label="attacked"): attacked.any(),
+        Patch(color=ORANGE, alpha=_BETWEEN, lw=0, label="the true radius lies here"): (
+            attacked.any()
+        ),
+        Line2D([], [], color=BLUE, marker="o", label="certified"): (certified > 0).any(),
+        Line2D([], [], color=BLUE, marker="v", ls="none", label="nothing certified"): (
+            certified == 0
+        ).any(),
+        Line2D([], [], color=GREY, marker="x", ls="none", label="random noise"): (
+            frame["noise"].notna().any()
+        ),
+        Line2D([], [], color=BLACK, ls=":", lw=0.8, label="γ of the attacks"): named,
+    }
+    return [entry for entry, drawn in entries.items() if drawn]
 
 
 def _limits(here: pd.DataFrame) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -17,7 +17,7 @@ from advlearn.report.colours import ink
 from advlearn.report.frames import records
 from advlearn.report.labels import BLACK, GREEN, GREY, VERMILION, Look
 from advlearn.report.numbers import with_interval
-from advlearn.report.panels import grid
+from advlearn.report.panels import annotate, grid
 from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH, SMALL
 from advlearn.studies.selective.paper.claims.catalogue import FAMILIES
 from advlearn.studies.selective.paper.claims.verdicts import verdicts
@@ -133,6 +133,8 @@ def forest(rows: Sequence[Row], families: Mapping[str, str]) -> Figure:
             _draw_row(axis, row, middle, farthest)
             _write_row(right, row, middle)
             at += taken
+    if not any(math.isfinite(row.effect) for row in rows):
+        annotate(axis, "no effect measured")
     axis.set_ylim(at - 0.3, 0.3)
     axis.set_xlim(-farthest * 1.04, farthest * 1.04)
     axis.set_yticks([])
