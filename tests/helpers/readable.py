@@ -21,9 +21,12 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from advlearn.report import labels
-from advlearn.report.colours import CONTRAST, contrast
-from advlearn.report.style import COLUMN_WIDTH, PAGE_HEIGHT, PAGE_WIDTH, SMALL
+from advlearn.report.colours import contrast
 
+# The rules' own numbers, so that a change of the style is seen.
+WIDTHS, HIGHEST = (3.4, 7.0), 9.0  # inches
+LEAST_TYPE = 7.0  # points
+LEAST_CONTRAST = 4.5
 MOST_ENTRIES = 6
 MAPS = {"Blues", "OrRd", "gray"}
 """Colour maps whose lightness grows or falls all the way."""
@@ -62,19 +65,19 @@ def defects(figure: Figure) -> list[str]:
 
 def _size(figure: Figure) -> Iterator[str]:
     width, height = figure.get_size_inches()
-    if width not in (COLUMN_WIDTH, PAGE_WIDTH):
+    if width not in WIDTHS:
         yield f"{width} inches wide"
-    if height > PAGE_HEIGHT:
+    if height > HIGHEST:
         yield f"{height} inches high"
 
 
 def _type(figure: Figure) -> Iterator[str]:
     for text, axis in texts_of(figure):
-        if (points := float(text.get_fontsize())) < SMALL - 1e-6:
+        if (points := float(text.get_fontsize())) < LEAST_TYPE - 1e-6:
             yield f"{text.get_text()!r} has {points:g} points"
         # Numbers in the cells of a map stand on its colours.
         on_map = axis is not None and (axis.images or axis.collections)
-        if not on_map and contrast(to_hex(text.get_color())) < CONTRAST:
+        if not on_map and contrast(to_hex(text.get_color())) < LEAST_CONTRAST:
             yield f"{text.get_text()!r} is too pale: {to_hex(text.get_color())}"
 
 

@@ -47,7 +47,7 @@ _PANELS: dict[str, _Quantities] = {
 """Panels of the baselines: quantity, name, colour and mark of each."""
 _HEIGHTS = (0.6, 0.85, 0.85, 1.0)
 _ROW, _HEAD, _SIZE = 0.117, 0.55, SMALL
-_STEP = 10  # ranks between two ticks
+_STEP = 10  # ranks between two ticks, where there are more
 
 
 def draw(tidy: SelectiveTidy) -> Figure:
@@ -79,7 +79,8 @@ def specification(curve: Searched) -> Figure:
     _matrix(matrix, curve, questions)
     weights.set_xlim(-0.8, len(curve.weights) - 0.2)
     matrix.set_xlabel("universe, the likeliest first", fontsize=_SIZE)
-    ranks = [1, *range(_STEP, len(curve.weights) + 1, _STEP)]
+    step = _STEP if len(curve.weights) > _STEP else 1
+    ranks = sorted({1, *range(step, len(curve.weights) + 1, step)})
     matrix.set_xticks([rank - 1 for rank in ranks], [str(rank) for rank in ranks])
     figure.align_ylabels(panels[:-1, 0])
     return figure
