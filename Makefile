@@ -6,6 +6,7 @@
 #   RUN=demo                   short for CONFIG=config/demo.yaml; also names of config/scenarios
 #   TARGET=selective           what `make why` explains (all of the run by default)
 #   WHAT=selective_table1_fgsm what `make explain` explains, with RUN (the shipped full run by default)
+#   ALL=1                      `make explain` tells every job, parameter and checksum
 #   PYTHON=python3.12          Python from which .venv is made (3.11 or newer)
 #   PROGRESS=                  Snakemake's own messages instead of one line of progress
 #   UV=                        make .venv with pip although uv is there (docs/environments.md)
@@ -103,7 +104,7 @@ why: $(STAMP)  ## what would run and why, without running it: make why RUN=demo
 	@$(BIN)/python scripts/why.py $(TARGET) --configfile $(CONFIG)
 
 explain: $(STAMP)  ## what is behind a figure, table or number: make explain WHAT=topk_global RUN=demo
-	@$(BIN)/python -m advlearn explain '$(WHAT)' --run $(if $(or $(filter-out paper,$(RUN)),$(wildcard results/paper/run*.json)),results/$(RUN),$(REFERENCE))
+	@$(BIN)/python -m advlearn explain '$(WHAT)' $(if $(ALL),--all )--run $(if $(or $(filter-out paper,$(RUN)),$(wildcard results/paper/run*.json)),results/$(RUN),$(REFERENCE))
 
 profile: $(STAMP)  ## where the time of a run went, by stage: make profile RUN=demo
 	@$(BIN)/python -m advlearn profile --run results/$(RUN)

@@ -7,7 +7,6 @@ python -m benchmarks.scaling_page --check   # fail if page or figure and CSV fil
 from __future__ import annotations
 
 import argparse
-import io
 import math
 import sys
 from dataclasses import dataclass
@@ -20,12 +19,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from advlearn.report import style
-from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Look
+from advlearn.report.panels import QUIET, grid
+from advlearn.report.placing import End, name_ends
 from benchmarks.goals import number
 from benchmarks.report import MARKERS, machine, markdown
 from benchmarks.scaling_fit import Curve, fit
 from benchmarks.scaling_stages import IMAGES as SIZES
 from benchmarks.scaling_wide import FEATURES
+from benchmarks.summary import svg
 
 PAGE, FIGURE = Path("docs/scaling.md"), Path("docs/scaling.svg")
 MEMORY_MB, DAY_S = 24_000, 86_400
@@ -86,9 +88,6 @@ class Scaling:
             if curve is not None:
                 places.append((curve.reaches(bound), reason))
         return min(places, default=(math.inf, ""))
-
-
-_PAGE_WIDTH = 7.0  # inches
 
 
 def read(path: Path) -> list[Scaling]:
@@ -199,44 +198,46 @@ def first_to_break(stages: list[Scaling]) -> str:
 
 def draw(stages: list[Scaling]) -> bytes:
     """Time and memory against the size, measured (marks) and along the curve (dashes); SVG."""
+    return svg(figure(stages))
+
+
+def figure(stages: list[Scaling]) -> Figure:
+    """The picture of `draw`: time above memory, the name of each stage where its line ends."""
     # No name of a user's: the powers of ten at the axes are mathematics.
     with style.figure_style(), mpl.rc_context({"text.parse_math": True}):
-        figure = Figure(figsize=(_PAGE_WIDTH, 3.9))
-        left, right = figure.subplots(1, 2)
+        found, panels = grid(2, 1, height=2.75, head=0.3, width=style.PAGE_WIDTH, share="all")
+        upper, lower = panels[:, 0]
+        ends: list[list[End]] = [[], []]
         for place, stage in enumerate(stage for stage in stages if stage.unit != WIDE):
-            colour = COLOURS[place % len(COLOURS)]
-            marker = MARKERS_OF_LINES[place % len(MARKERS_OF_LINES)]
-            _line(left, stage, stage.seconds, stage.time, colour, marker)
-            _line(right, stage, stage.memory, stage.line(), colour, marker)
-        left.axhline(DAY_S, color=GREY, linewidth=0.8)
-        left.text(60, DAY_S * 1.2, "a day", color=GREY)
-        right.axhline(MEMORY_MB, color=GREY, linewidth=0.8)
-        right.text(60, MEMORY_MB * 1.1, "24 GB", color=GREY)
-        for axes, label in ((left, "processor time (s)"), (right, "peak memory (MB)")):
-            axes.set(xscale="log", yscale="log", xlabel="images or points", ylabel=label)
-            axes.set_xlim(45, 1.3 * SIZES[-1])
-        left.set_ylim(0.3, 3e6)
-        right.set_ylim(50, 1e5)
-        handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=5)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-        return stream.getvalue()
+            look = Look(
+                COLOURS[place % len(COLOURS)], MARKERS_OF_LINES[place % len(MARKERS_OF_LINES)],
+                "-", stage.name,
+            )  # fmt: skip
+            ends[0].append(End(_line(upper, stage, stage.seconds, stage.time, look), look))
+            ends[1].append(End(_line(lower, stage, stage.memory, stage.line(), look), look))
+        for axis, bound, words in ((upper, DAY_S, "a day"), (lower, MEMORY_MB, "24 GB")):
+            axis.axhline(bound, color=GREY, linewidth=0.8)
+            axis.text(60, bound * 1.2, words, color=QUIET, fontsize=style.SMALL)
+        upper.set(xscale="log", yscale="log", ylabel="processor time (s)", ylim=(0.3, 3e6))
+        lower.set(yscale="log", ylabel="peak memory (MB)", ylim=(50, 1e5))
+        lower.set(xlabel="images or points", xlim=(45, 1.3 * SIZES[-1]))
+        name_ends(list(zip((upper, lower), ends, strict=True)))
+        return found
 
 
-def _line(
-    axes: Axes, stage: Scaling, values: np.ndarray, curve: Curve | None, colour: str, marker: str
-) -> None:
+def _line(axes: Axes, stage: Scaling, values: np.ndarray, curve: Curve | None, look: Look) -> float:
+    """Draw a stage; where its line, or the dashes that go on from it, end."""
     axes.plot(
-        stage.sizes, values, color=colour, marker=marker, markersize=3.5, linewidth=1,
-        label=stage.name,
-    )  # fmt: skip
-    if curve is not None and stage.sizes[-1] < SIZES[-1]:
-        beyond = np.geomspace(stage.sizes[-1], min(SIZES[-1], _BEYOND * stage.sizes[-1]), 30)
-        # From the last mark on, so that the dashes go on where the line ends.
-        shift = values[-1] / curve.at(stage.sizes[-1])
-        line = [curve.at(n) * shift for n in beyond]
-        axes.plot(beyond, line, color=colour, linewidth=0.8, linestyle=(0, (3, 2)))
+        stage.sizes, values, color=look.colour, marker=look.marker, markersize=3.5, linewidth=1
+    )
+    if curve is None or stage.sizes[-1] >= SIZES[-1]:
+        return float(values[-1])
+    beyond = np.geomspace(stage.sizes[-1], min(SIZES[-1], _BEYOND * stage.sizes[-1]), 30)
+    # From the last mark on, so that the dashes go on where the line ends.
+    shift = values[-1] / curve.at(stage.sizes[-1])
+    line = [curve.at(n) * shift for n in beyond]
+    axes.plot(beyond, line, color=look.colour, linewidth=0.8, linestyle=(0, (3, 2)))
+    return float(line[-1])
 
 
 def render(text: str, stages: list[Scaling], frame: pd.DataFrame) -> str:

@@ -10,12 +10,15 @@ from typing import Any, Protocol
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from advlearn.report.labels import BLACK, BLUE, VERMILION
-from advlearn.report.panels import log_ticks
-from advlearn.report.style import figure_style
+from advlearn.report.labels import BLACK, BLUE, VERMILION, Look
+from advlearn.report.panels import grid, legend, legend_entries, log_ticks
+from advlearn.report.style import PAGE_WIDTH, figure_style
 
 FIGURE = Path("docs/performance.svg")
+_MET = Look(BLUE, "o", "none", "goal reached")
+_MISSED = Look(VERMILION, "X", "none", "goal not reached")
 
 
 class Bound(Protocol):
@@ -181,21 +184,38 @@ def label(line: Line) -> str:
 
 def draw(lines: Sequence[Line]) -> bytes:
     """The ratios of all work that has a peer, each beside its goal, as an SVG file."""
+    return svg(figure(lines))
+
+
+def figure(lines: Sequence[Line]) -> Figure:
+    """The picture of `draw`: one row a kind of work, one mark a ratio."""
     compared = [line for line in lines if line.work.peer and line.values]
     with figure_style():
-        figure = Figure(figsize=(6.5, 0.6 + 0.28 * len(compared)))
-        axis = figure.subplots()
+        found, panels = grid(1, 1, height=0.24 * len(compared), head=0.9, width=PAGE_WIDTH)
+        axis = panels[0, 0]
         axis.set_xscale("log")
         axis.axvline(1, color=BLACK, lw=0.8)
         for place, line in enumerate(compared):
             axis.plot(line.bounds, [place] * len(line.bounds), "|", color=BLACK, ms=11, mew=1.4)
             for value, met in zip(line.values, line.met, strict=True):
-                axis.plot(value, place, "o" if met else "X", ms=5, color=BLUE if met else VERMILION)
-        axis.set_yticks(range(len(compared)), [label(line) for line in compared])
-        axis.invert_yaxis()
-        axis.set_xlabel("times as fast as the peer (bar: goal; cross: goal not reached)")
+                look = _MET if met else _MISSED
+                axis.plot(value, place, look.marker, ms=5, color=look.colour)
+        names = [f"{label(line)}, against {line.work.peer}" for line in compared]
+        axis.set_yticks(range(len(compared)), names)
+        axis.set_ylim(len(compared) - 0.4, -0.6)
+        axis.set_xlabel("times as fast as the peer")
         log_ticks(axis.xaxis)
         axis.grid(axis="y", visible=False)
-        stream = io.BytesIO()
+        goal = Line2D([], [], color=BLACK, marker="|", ms=9, mew=1.4, ls="none", label="goal")
+        reached = [met for line in compared for met in line.met]
+        looks = [_MET] * any(reached) + [_MISSED] * (not all(reached))
+        legend(found, [*legend_entries(looks, line=False), goal])
+        return found
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as an SVG file, the same bytes each time."""
+    stream = io.BytesIO()
+    with figure_style():
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-        return stream.getvalue()
+    return stream.getvalue()

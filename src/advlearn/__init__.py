@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from advlearn.api.certifying import Certificate, certify
     from advlearn.api.deviations import cross_entropy, dlr, margin, negative_margin, targeted_dlr
+    from advlearn.api.fab import FAB, ShortestFAB
     from advlearn.api.images import APGD, FGSM, PGD, CarliniWagner, DeepFool, Square
     from advlearn.api.rankings import MLCWU, KFool, ProjectedTopk, TkMIA, TkMLAPU
     from advlearn.api.results import AttackResult, RobustAccuracy
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api.images": ("FGSM", "PGD", "APGD", "Square", "CarliniWagner", "DeepFool"),
+    "api.fab": ("FAB", "ShortestFAB"),
     "api.rankings": ("TkMIA", "TkMLAPU", "KFool", "MLCWU", "ProjectedTopk"),
     "api.results": ("AttackResult", "RobustAccuracy"),
     "api.robust": ("robust_accuracy",),
@@ -51,6 +53,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "APGD",
+    "FAB",
     "FGSM",
     "MLCWU",
     "PGD",
@@ -71,6 +74,7 @@ __all__ = [
     "PerPoint",
     "ProjectedTopk",
     "RobustAccuracy",
+    "ShortestFAB",
     "SinglePoint",
     "Square",
     "TkMIA",

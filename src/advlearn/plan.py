@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,17 +11,17 @@ from typing import Any
 from advlearn.config import Config, check_keys_once, load, removed_names, settings_of
 from advlearn.data.facts import image_facts
 from advlearn.studies import studies, study
+from advlearn.studies.base import PARTS, Study
 from advlearn.studies.plan import BRACES, StudyPlan, as_input
 from advlearn.support import runlock
-from advlearn.support.codedigest import code_digest, own_function_digest, package_root
+from advlearn.support.codedigest import code_digest, own_function_digest
 from advlearn.support.errors import UserError
 from advlearn.support.invocation import check_run, check_writable
 from advlearn.support.leftovers import remove_leftovers
 from advlearn.support.provenance import lock_digest
 
 SHARED = ("download", "prepare", "record", "report")
-"""Stages that serve all studies at once; tables and figures are made for each."""
-PARTS = ("tables", "figures")
+"""Stages that serve all studies at once."""
 
 
 class Plan:
@@ -66,13 +64,6 @@ class Plan:
         self._published = lock.parent / "config" / "published"
         self.published_folder = relative_path(self._published)
         self._captions = lock.parent / "workflow" / "report"
-        python = _in_prefix(Path(sys.executable).parent)
-        source = _in_prefix(package_root().parent)
-        # Idle threads of OpenMP spin by default and take the core from other jobs.
-        self.shell_prefix = (
-            f"set -euo pipefail; export OMP_WAIT_POLICY=passive PATH={python}:$PATH"
-            f" PYTHONPATH={source}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
-        )
 
     def begin(self) -> None:
         """Lock the run that begins now in this folder, and remove what killed jobs have left.
@@ -106,13 +97,13 @@ class Plan:
         """Digest of everything of the package that a rule can reach.
 
         Args:
-            stage: name of a stage, or ``STUDY_tables`` and ``STUDY_figures``.
+            stage: name of a stage, or ``STUDY_tables``, ``STUDY_figures`` and ``STUDY_report``.
         """
         return code_digest(*modules_of(stage))
 
-    def digests(self) -> str:
-        """Code digests of all rules, JSON."""
-        return json.dumps({rule: self.code(rule) for rule in sorted(rules())})
+    def digests(self, of: Sequence[Study]) -> str:
+        """Code digests of the rules of some studies and of those that all share, JSON."""
+        return json.dumps({rule: self.code(rule) for rule in sorted(rules(of))})
 
     def resolved(self) -> str:
         """The whole configuration with every default, JSON.
@@ -144,15 +135,15 @@ class Plan:
         """Files of a study's published numbers."""
         return sorted(relative_path(path) for path in (self._published / name).glob("*.csv"))
 
-    def captions(self) -> list[str]:
-        """Captions of all figures, inputs of the report."""
-        return sorted(relative_path(path) for path in self._captions.glob("*/figures/*.rst"))
+    def captions(self, name: str) -> list[str]:
+        """Captions of a study's figures, inputs of the report."""
+        return sorted(relative_path(path) for path in self._captions.glob(f"{name}/figures/*.rst"))
 
 
-def rules() -> dict[str, str]:
-    """Rule -> the stage that it runs, for all rules but the targets."""
+def rules(of: Sequence[Study] = ()) -> dict[str, str]:
+    """Rule -> the stage that it runs, for all rules of some studies, or of all, but the targets."""
     found = {stage: stage for stage in SHARED}
-    for each in studies():
+    for each in of or studies():
         found |= {stage: stage for stage in each.stages}
         found |= {f"{each.name}_{part}": part for part in PARTS}
     return found
@@ -169,7 +160,7 @@ def modules_of(rule: str) -> list[str]:
         if stage in each.stages:
             return each.modules(stage)
     module = f"advlearn.stages.{stage}"
-    if stage in PARTS:
+    if stage in PARTS and stage != rule:
         return [module, *study(rule.removesuffix(f"_{stage}")).modules(stage)]
     if stage == "report":
         return [module, *(name for each in studies() for name in each.modules(stage))]
@@ -182,11 +173,6 @@ def relative_path(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _in_prefix(path: Path) -> str:
-    """A path in the prefix of all shell commands, which Snakemake formats once."""
-    return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
 
 
 def _raw_name(config: Config) -> str:

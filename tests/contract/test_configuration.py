@@ -204,7 +204,7 @@ def test_a_resolved_configuration_fits_the_schema(
         (("topk", "dataset"), "voc"),
         (("topk", "images"), 0),
         (("topk", "focus", "k"), 0),
-        (("topk", "methods"), ["tkmai"]),
+        (("topk", "methods"), []),
         (("topk", "hidden"), [1.0]),
         (("topk", "scenes", "side"), [8]),
         (("topk", "attack", "learning_rat"), 0.1),

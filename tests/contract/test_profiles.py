@@ -74,7 +74,7 @@ def test_device_cuda_gives_a_gpu_to_the_jobs_that_are_worth_it(tmp_path: Path) -
 
     assert groups(config="config/smoke.yaml") == {}
     jobs = {
-        "pretrain": 5, "calibrate": 60, "confirm": 33, "craft": 10, "retrain": 20, "evaluate": 15,
+        "pretrain": 5, "calibrate": 30, "confirm": 18, "craft": 10, "retrain": 20, "evaluate": 15,
         "strengthen": 20,
         "topk_pretrain": 15, "topk_search": 15, "topk_attack": 30,
     }  # fmt: skip

@@ -10,12 +10,13 @@ from snakemake.caching.rule import CacheFlag
 
 from advlearn import cli, plan
 from advlearn.studies import studies
+from advlearn.studies.base import PARTS as KINDS
 from advlearn.support.codedigest import package_root
 
 ROOT = Path(__file__).parents[2]
 TARGETS = {"all", "paper", "demo", "smoke", *(study.name for study in studies())}
-# Tables and figures have a rule for each study, so that a study can be asked for alone.
-PARTS = {rule: stage for rule, stage in plan.rules().items() if stage in plan.PARTS}
+# What is made of tidy tables has a rule for each study, so that it can be asked for alone.
+PARTS = {rule: stage for rule, stage in plan.rules().items() if stage in KINDS}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_rules_commands_and_modules_have_the_same_names(stages: dict[str, Any]) 
     assert dict.fromkeys(plan.rules()) == dict.fromkeys(stages, None)
     assert {stage_of(name) for name in stages} == set(cli.stages())
     shared = {path.stem for path in (package_root() / "stages").glob("[a-z]*.py")}
-    assert shared == {*plan.SHARED, *plan.PARTS, *cli.HELPERS, "tidy_folder"}
+    assert shared == {*plan.SHARED, *KINDS, *cli.HELPERS, "tidy_folder"}
     for study in studies():
         folder = package_root() / "studies" / study.name / "stages"
         modules = {path.stem for path in folder.glob("[a-z]*.py")}
@@ -60,12 +61,20 @@ def test_the_registry_names_what_there_is(stages: dict[str, Any]) -> None:
 
 
 def test_the_record_has_a_digest_of_every_rule_and_of_no_helper(stages: dict[str, Any]) -> None:
-    assert set(json.loads(stages["record"].params.digests)) == set(stages)
+    class Wildcards:
+        alone = ""
+
+    digests = stages["record"].params.digests
+    assert set(json.loads(digests(Wildcards))) == set(stages)
+    Wildcards.alone = "-bilevel"
+    study = set(json.loads(digests(Wildcards)))
+    assert {"download", "bilevel_path", "bilevel_report", "report"} <= study
+    assert not [name for name in study if name.startswith("topk") or name == "craft"]
 
 
 def test_every_stage_has_a_test_module(stages: dict[str, Any]) -> None:
     unit = ROOT / "tests" / "unit"
-    for name in {*plan.SHARED, *plan.PARTS, *cli.HELPERS}:
+    for name in {*plan.SHARED, *KINDS, *cli.HELPERS}:
         assert (unit / "stages" / f"test_{name}.py").is_file(), name
     for study in studies():
         for name, stage in study.stages.items():
@@ -161,11 +170,17 @@ def test_every_value_in_a_command_is_quoted_or_harmless(stages: dict[str, Any]) 
 
 def test_a_part_serves_its_own_study_alone(stages: dict[str, Any]) -> None:
     for study in studies():
-        for part in plan.PARTS:
+        for part in KINDS:
             rule = stages[f"{study.name}_{part}"]
-            assert rule.params.study == study.name
-            assert "--study {params.study}" in rule.shellcmd
-            tidy = {Path(str(path)).name for path in rule.input if "/tidy/" in str(path)}
+            if part == "report":
+                assert rule.params.studies == [f"--study={study.name}"]
+                assert " {params.studies:q} " in rule.shellcmd
+            else:
+                assert rule.params.study == study.name
+                assert "--study {params.study}" in rule.shellcmd
+            files = {Path(str(path)) for path in rule.input}
+            assert all(study.name in path.name for path in files if "/paper/" in str(path))
+            tidy = {path.name for path in files if "/tidy/" in str(path)}
             assert tidy == {Path(str(path)).name for path in stages[study.collect].output}
             published = {Path(str(path)).parent.name for path in rule.input.published}
             assert published <= {study.name}

@@ -246,6 +246,35 @@ BAD: dict[str, Bad] = {
     "a primary model that is left out": bad("topk.primary", "vgg", "unknown model 'vgg'; known"),
     "a label set with a taken name": bad("topk.label_sets.random", [1], "taken by the random"),
     "a label set without labels": bad("topk.label_sets.loops", [], "at least one label"),
+    "scenes too small for a network of torchvision": bad(
+        "topk.models.mobile.network",
+        {"name": "mobilenet_v3_small"},
+        "images of 28 pixels a side are too small for mobilenet_v3_small",
+        "set it to at least 32",
+        named="topk.models.mobile.network.input_size",
+    ),
+    "weights of ImageNet where none are fetched": bad(
+        "topk.models.convnext.network",
+        {"name": "convnext_tiny", "weights": "imagenet"},
+        "give the path of a file of yours",
+        named="topk.models.convnext.network.weights",
+    ),
+    "a size that patches do not fill": bad(
+        "topk.models.tokens.network",
+        {"name": "vit_b_16", "input_size": 100},
+        "a multiple of 16",
+        named="topk.models.tokens.network.input_size",
+    ),
+    "numbers of labels that no scene has": bad(
+        "topk.densities",
+        [[3, 4], [8, 9]],
+        "no scene has 8 to 9 labels: they have 3 to 7",
+        "topk.scenes.negatives gives twice as many labels",
+        named="topk.densities.1",
+    ),
+    "numbers of labels that overlap": bad(
+        "topk.densities", [[3, 5], [5, 7]], "ranges grow, none overlap"
+    ),
     "an own network that is nowhere": bad(
         f"{CLOSEST}.model.name",
         "my_networks_that_are_nowhere:wide",
@@ -259,6 +288,18 @@ BAD: dict[str, Bad] = {
     "an own function that is no function": bad(
         "selective.cluster.own.mine.function", "mine.py", "match pattern"
     ),
+    "an unknown selection rule": bad(
+        "selective.select.rules",
+        ["random", "larges"],
+        "unknown rule 'larges'; did you mean 'largest'?",
+        named="selective.select.rules.1",
+    ),
+    "an own selection rule that is nowhere": bad(
+        "selective.select.own.mine.function",
+        "mylab.nowhere:x",
+        "there is no Python module 'mylab.nowhere'",
+        named="mylab.nowhere:x",
+    ),
     "strong attacks beside no white-box accuracy": bad(
         "selective.evaluate.protocols",
         ["transfer"],
@@ -269,7 +310,8 @@ BAD: dict[str, Bad] = {
     "strong attacks of an unknown rule": bad(
         "selective.evaluate.strong.rules",
         ["nearby"],
-        "'classic'",
+        "unknown rule 'nearby'; did you mean 'nearest'?",
+        "classic",
         named="selective.evaluate.strong.rules",
     ),
     "no strong attack on the same cluster number twice": bad(
@@ -317,7 +359,7 @@ BAD: dict[str, Bad] = {
         "topk.focus", {"k": 10}, "k must be below the number", named="topk.focus.k"
     ),
     "more classes in a scene than there are": bad(
-        "topk.scenes.labels", [11, 12], "at least 11 classes, and the images have 10"
+        "topk.scenes.labels", [11, 12], "at least 11 labels, and the images give 10"
     ),
     "more labels drawn than the top holds": bad(
         "topk.focus",

@@ -34,7 +34,6 @@ DEVIATIONS = (
 ).split()
 DIRECTIONS = ("noise", "merge", "split", "transfer")
 
-
 PUBLISHED_ONEPOINT = {("digits_1_4", "misclustered"): 24, ("digits_8_9", "misclustered"): 21}
 """Published values of the one-point attack on Ward that the synthetic folder holds."""
 
@@ -62,6 +61,7 @@ def write_bilevel(
     methods: Sequence[str] = METHODS,
     victims: Sequence[str] = VICTIMS,
     weights: Sequence[str] = ("fixed", "recomputed"),
+    left_out: Sequence[str] = (),
 ) -> Path:
     """Write a whole tidy folder of study 3 and return it.
 
@@ -73,6 +73,7 @@ def write_bilevel(
         methods: attacks.
         victims: clusterers of the black-box part.
         weights: attackers of convex clustering.
+        left_out: stages that the run leaves out; their tables have no rows.
     """
     tables: dict[str, list[dict[str, Any]]] = {
         "path": _path(datasets),
@@ -97,23 +98,21 @@ def write_bilevel(
         dict(zip(columns, (*row, "abstract", "all"), strict=True)) for row in choices
     ]
     for name, schema in SCHEMA.tables.items():
-        rows = tables[name.removeprefix("bilevel_")]
+        rows = [] if schema.stage in left_out else tables[name.removeprefix("bilevel_")]
         frame = pd.DataFrame(rows, columns=None if rows else list(schema.columns))
         write_csv(folder / f"{name}.csv", schema.written(frame))
     write_json(
         folder / "bilevel_study.json",
         {
-            "run": "synthetic",
-            "seeds": list(seeds),
+            "run": "synthetic", "seeds": list(seeds), "left_out": list(left_out),
             "datasets": {
                 name: {"n": n, "d": d, "classes": classes, "gamma": 1.0, "n_clusters": classes}
                 for name, (n, d, classes) in ((name, SIZES[name]) for name in datasets)
             },
-            "settings": {"neighbours": 10, "phi": 0.5},
-            "versions": {"python": "3.11"},
+            "settings": {"neighbours": 10, "phi": 0.5}, "versions": {"python": "3.11"},
             "files": sha256_of_all(sorted(folder.glob("bilevel_*.csv"))),
         },
-    )
+    )  # fmt: skip
     return folder
 
 

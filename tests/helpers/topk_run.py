@@ -44,11 +44,12 @@ def write_topk(
     images: int = 40,
     shape: tuple[int, int, int] = (1, 32, 32),
     class_names: Sequence[str] = tuple("0123456789"),
+    densities: Sequence[tuple[int, int]] = (),
 ) -> Path:
     """Write a whole tidy folder of study 2 and return it."""
     attacks: list[dict[str, Any]] = []
     for seed in seeds:
-        attacks += _cells(seed, models, methods, ks, n_specified, sets)
+        attacks += _cells(seed, models, methods, ks, n_specified, sets, densities)
     parts = [_attack(cell, images) for cell in attacks]
     questions = (
         ("topk.attack.alpha", "weight of the norm", "named, not given", "0.0001"),
@@ -102,6 +103,7 @@ def _cells(
     ks: Sequence[int],
     n_specified: Sequence[int],
     sets: Sequence[str],
+    densities: Sequence[tuple[int, int]],
 ) -> list[dict[str, Any]]:
     def cell(experiment: str, method: str, k: int, count: int, **more: Any) -> dict[str, Any]:
         random = {"scheme": "random", "labels": "random", "n_specified": count}
@@ -142,6 +144,10 @@ def _cells(
     result += [
         cell("transfer", method, *focus, model=model) for method, model in product(methods, models)
     ]
+    result += [
+        cell("density", method, k, focus[1], labels=f"random, {low} to {high} labels")
+        for method, k, (low, high) in product(methods, ks, densities)
+    ]
     return result
 
 
@@ -151,6 +157,9 @@ def _attack(cell: dict[str, Any], count: int) -> pd.DataFrame:
     # One specified label of a global set, and all of the random ones, are relevant.
     needed = cell["k"] + (1 if cell["scheme"] == "global" else cell["n_specified"])
     fits = (n_relevant >= needed) & (cell["scheme"] == "global" or cell["n_specified"] <= cell["k"])
+    if cell["experiment"] == "density":
+        low, high = (int(word) for word in cell["labels"].split() if word.isdigit())
+        fits &= (n_relevant >= low) & (n_relevant <= high)
     image = np.flatnonzero(fits)[:count]
     # The images are the same for all methods: their difficulty is drawn without the method.
     place = ("scheme", "labels", "n_specified", "k", "model")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
-import snakemake.utils
 import yaml
 
 from advlearn import plan
@@ -35,10 +32,14 @@ def test_the_resolved_configuration_still_takes_away_what_was_taken_away(
 
 
 def test_every_rule_has_a_digest_of_its_own_modules() -> None:
-    digests = json.loads(smoke_plan().digests())
+    digests = json.loads(smoke_plan().digests(studies()))
     assert set(digests) == set(plan.rules())
     for study in studies():
-        assert {*study.stages, f"{study.name}_tables", f"{study.name}_figures"} <= set(digests)
+        parts = {f"{study.name}_{part}" for part in ("tables", "figures", "report")}
+        assert {*study.stages, *parts} <= set(digests)
+        alone = json.loads(smoke_plan().digests([study]))
+        assert set(alone) == {*plan.SHARED, *study.stages, *parts}
+        assert alone.items() <= digests.items()
     assert digests["topk_tables"] != digests["bilevel_tables"]
 
 
@@ -61,19 +62,3 @@ def test_published_numbers_are_those_of_one_study() -> None:
     files = smoke_plan().published("topk")
     assert files
     assert all("/published/topk/" in file for file in files)
-
-
-def test_braces_in_the_projects_folder_are_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advlearn.plan.package_root", lambda: Path("/a {b}'s/src/advlearn"))
-    monkeypatch.setattr("sys.executable", "/a {b}'s/.venv/bin/python")
-    monkeypatch.setattr("advlearn.plan.code_digest", lambda *modules: "0")
-    # Snakemake formats the prefix once, bash reads what comes out.
-    prefix = snakemake.utils.format(smoke_plan().shell_prefix)
-    done = subprocess.run(
-        ["bash", "-c", f'{prefix} printf "%s\\n" "$PATH" "$PYTHONPATH"'],
-        env={"PATH": "/bin"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "/a {b}'s/.venv/bin:/bin\n/a {b}'s/src\n"

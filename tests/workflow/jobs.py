@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from advlearn import plan
+from advlearn.studies import NAMES
 
 CONFIG, SMOKE = "config/config.yaml", "config/smoke.yaml"
 ON_REQUEST = {"plausible"}
 """Rules whose files no target asks for."""
+ALONE = {f"{name}_report" for name in NAMES}
+"""Rules of a study that is run alone."""
 # Jobs of the smoke run.
 EVERYTHING = {
     "download": 1, "prepare": 1, "calibrate": 2, "finalists": 1, "confirm": 2,
@@ -19,7 +22,7 @@ EVERYTHING = {
     "bilevel_onepoint": 1, "bilevel_delta": 1, "bilevel_collect": 1, "bilevel_tables": 1,
     "bilevel_figures": 1, "record": 1, "report": 1,
 }  # fmt: skip
-PARTS = {rule for rule, stage in plan.rules().items() if stage in plan.PARTS}
+PARTS = {rule for rule, stage in plan.rules().items() if stage in ("tables", "figures")}
 # The rules whose results each rule reads.
 READS = {
     "prepare": {"download"},

@@ -10,7 +10,7 @@ import pytest
 
 from advlearn import plan
 from advlearn.studies import NAMES
-from tests.workflow.jobs import ON_REQUEST
+from tests.workflow.jobs import ALONE, ON_REQUEST
 from tests.workflow.project import ROOT, SMOKE, Project, job_counts
 
 CONFIGURATIONS = sorted(
@@ -38,7 +38,7 @@ def test_dry_run_names_every_stage(project: Project, config: str) -> None:
             (project.root / "copy" / name).write_text(text)
     done = project.snakemake("--dry-run", *given, config=config)
     assert done.status == 0, done.output
-    assert set(job_counts(done.output)) == set(plan.rules()) - ON_REQUEST
+    assert set(job_counts(done.output)) == set(plan.rules()) - ON_REQUEST - ALONE
     assert not (project.root / "results").exists()
 
 
@@ -96,7 +96,8 @@ def test_a_named_run_with_the_configuration_of_another_is_refused(
 @pytest.mark.parametrize("study", NAMES)
 def test_a_study_can_be_asked_for_alone(project: Project, study: str) -> None:
     stages = set(project.would_run(study))
-    assert {f"{study}_tables", f"{study}_figures", "record"} <= stages
+    assert {f"{study}_tables", f"{study}_figures", f"{study}_report", "record"} <= stages
+    assert "report" not in stages
     others = tuple(set(NAMES) - {study})
     assert not [stage for stage in stages if stage.startswith(others)]
     assert ("craft" in stages) == (study == "selective")

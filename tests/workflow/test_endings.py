@@ -113,4 +113,4 @@ def test_read_only_results_are_explained_all_the_same(project: Project) -> None:
         subprocess.run(["mount", "-o", "remount,bind,ro", str(project.root)], check=True)
         done = project.advlearn("explain", "topk_models", "--run", ROOT / "results/reference")
     assert done.status == 0, done.output
-    assert "To make it again" in done.output
+    assert "again: " in done.output

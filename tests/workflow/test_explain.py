@@ -123,7 +123,7 @@ def test_without_snakemakes_records_times_are_unknown_and_the_rest_is_known(
     for now, before in zip(told["jobs"], number["jobs"], strict=True):
         assert {now[name] for name in unknown} == {None}
         assert {**before, **dict.fromkeys(unknown)} == now
-    done = project.advlearn("explain", NUMBER, "--run", RUN)
+    done = project.advlearn("explain", NUMBER, "--all", "--run", RUN)
     assert "when it ran is unknown" in done.output
 
 
@@ -142,7 +142,9 @@ def test_changed_code_and_lost_files_are_told(smoke: Project, tmp_path: Path) ->
     assert other == {"evaluate"}
     outputs = {file["path"]: file["sha256"] for job in told["jobs"] for file in job["outputs"]}
     assert [path for path, checksum in outputs.items() if checksum is None] == [lost]
-    text = project.advlearn("explain", NUMBER, "--run", RUN).output
+    screen = project.advlearn("explain", NUMBER, "--run", RUN).output
+    assert "OTHER PARAMETERS than these: evaluate" in screen
+    text = project.advlearn("explain", NUMBER, "--all", "--run", RUN).output
     assert text.count("OTHER PARAMETERS") == 2
     assert "the code here is another" in text
     assert "raw images.gz from a mirror" in text

@@ -72,6 +72,9 @@ def test_only_the_shipped_run_is_explained_from_the_reference(project: Project) 
     assert "--run results/reference" in done.output
     done = project.run("make", "--dry-run", "WHAT=topk_global", "RUN=demo", "explain")
     assert "--run results/demo" in done.output
+    assert "--all" not in done.output
+    done = project.run("make", "--dry-run", "WHAT=topk_global", "ALL=1", "explain")
+    assert "explain 'topk_global' --all --run results/reference" in done.output
 
 
 def test_an_unknown_target_is_refused(project: Project) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from advlearn import plan
 from advlearn.studies import NAMES
+from advlearn.studies.base import PARTS
 from advlearn.support.codedigest import dependencies
 from tests.workflow.conftest import TRACES
 from tests.workflow.jobs import EVERYTHING, ON_REQUEST, followers
@@ -81,6 +82,6 @@ def test_an_edited_table_of_one_study_redraws_no_other(uses: dict[str, frozenset
         readers = {
             rule for rule, modules in uses.items() if any(m.startswith(own) for m in modules)
         }
-        others = {f"{other}_{part}" for other in NAMES if other != name for part in plan.PARTS}
+        others = {f"{other}_{part}" for other in NAMES if other != name for part in PARTS}
         assert f"{name}_tables" in readers
         assert not readers & others

@@ -128,8 +128,8 @@ rule bilevel_collect:
         each(rules.bilevel_certify.output, BILEVEL.of("certify")),
         each(rules.bilevel_attack.output, BILEVEL.seeded("attack")),
         each(rules.bilevel_blackbox.output, BILEVEL.seeded("blackbox")),
-        rules.bilevel_delta.output,
-        rules.bilevel_onepoint.output,
+        each(rules.bilevel_delta.output, BILEVEL.once("bilevel_delta")),
+        each(rules.bilevel_onepoint.output, BILEVEL.once("bilevel_onepoint")),
         data=each(rules.bilevel_data.output, BILEVEL.datasets()),
         choices=f"{PLAN.published_folder}/bilevel/bilevel_choices.csv",
     output:

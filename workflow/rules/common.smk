@@ -2,15 +2,25 @@ import json
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
+
 # The project's folder, also where the workflow is included from workflow/Snakefile or elsewhere.
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents[1]
+
+# Rules alone, as `module:` reads them from an address, find neither lock nor configuration.
+if not ROOT.joinpath("requirements.txt").is_file():
+    raise WorkflowError(
+        "\nerror: the rules were read without the project around them"
+        f"\n  where:  {workflow.current_basedir.get_path_or_uri(secret_free=True)}"
+        "\n  remedy: clone the repository, and name workflow/Snakefile in it by its path"
+    )
 
 # The package beside the rules goes before an installed one: both are of one version then.
 if ROOT.joinpath("src").is_dir():
     sys.path.insert(0, str(ROOT.joinpath("src")))
 
 import advlearn.plan
-from snakemake.exceptions import WorkflowError
 from advlearn.config import complete
 from advlearn.studies.plan import failures
 from advlearn.support.errors import UserError
@@ -20,6 +30,7 @@ from advlearn.support.invocation import (
     failed_jobs,
     failure_lines,
     say_at_exit,
+    shell_prefix,
 )
 from advlearn.support.slurm import check_status_query
 
@@ -43,27 +54,33 @@ CONFIG = PLAN.config
 LOCK = PLAN.lock
 
 # With one line of progress what jobs print is in their logs alone (`| tee`).
-prefix = "" if workflow.deployment_settings.deployment_method else PLAN.shell_prefix
+prefix = shell_prefix(
+    deployed=DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+)
 if "advlearn" in workflow.output_settings.log_handler_settings:
     prefix += "exec >/dev/null 2>&1; "
-if prefix:
-    shell.prefix(prefix)
+shell.prefix(prefix)
 
 
 # A line that begins with the word itself would be read as Snakemake's directive of this name.
 report_flag = report
 
 
+def drawn(study, kind, suffix):
+    """Files of the tables or figures of a study that the run has."""
+    return expand(f"<run>/paper/{kind}/{{name}}{suffix}", name=PLAN.study(study.name).drawn(kind))
+
+
 def report_files(study, kind, suffix):
-    """Files of one study's tables or figures, each with its caption for Snakemake's own report."""
+    """The same, each with its caption for Snakemake's own report."""
     return [
         report_flag(
-            f"<run>/paper/{kind}/{name}{suffix}",
-            caption=f"../report/{study.name}/{kind}/{name}.rst",
+            file,
+            caption=f"../report/{study.name}/{kind}/{Path(file).stem}.rst",
             category=study.title,
             subcategory=kind.capitalize(),
         )
-        for name in getattr(study, kind)
+        for file in drawn(study, kind, suffix)
     ]
 
 

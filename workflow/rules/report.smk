@@ -1,4 +1,4 @@
-# What gathers the studies: tables, figures and a record of each, and the report of all.
+# What gathers the studies: tables, figures, a record and a report of each, and the report of all.
 
 
 rule record:
@@ -26,7 +26,7 @@ rule record:
     params:
         run=lambda wildcards, output: Path(output.record).parent,
         config=PLAN.resolved(),
-        digests=PLAN.digests(),
+        digests=lambda wildcards: PLAN.digests(recorded(wildcards)),
         study_seeds=PLAN.study_seeds(),
         lock_file=PLAN.lock_file,
         code=PLAN.code("record"),
@@ -49,8 +49,8 @@ for study in PLAN.studies:
             published=PLAN.published(study.name),
         output:
             csv=report_files(study, "tables", ".csv"),
-            markdown=expand("<run>/paper/tables/{name}.md", name=study.tables),
-            latex=expand("<run>/paper/tables/{name}.tex", name=study.tables),
+            markdown=drawn(study, "tables", ".md"),
+            latex=drawn(study, "tables", ".tex"),
         log:
             f"<logs>/tables/{study.name}.log",
         conda:
@@ -79,8 +79,8 @@ for study in PLAN.studies:
             published=PLAN.published(study.name),
         output:
             svg=report_files(study, "figures", ".svg"),
-            pdf=expand("<run>/paper/figures/{name}.pdf", name=study.figures),
-            png=expand("<run>/paper/figures/{name}.png", name=study.figures),
+            pdf=drawn(study, "figures", ".pdf"),
+            png=drawn(study, "figures", ".png"),
         log:
             f"<logs>/figures/{study.name}.log",
         conda:
@@ -101,45 +101,63 @@ for study in PLAN.studies:
             "python -m advlearn figures --study {params.study} --tidy {params.tidy:q}"
             " --published {params.published:q} --out {params.out:q} 2>&1 | tee {log:q}"
 
-    # A study alone, with a record of its own.
+
+# The page of all studies, and that of each one, for a run of it alone.
+for name, alone, shown in [
+    ("report", "", PLAN.studies),
+    *((f"{study.name}_report", f"-{study.name}", [study]) for study in PLAN.studies),
+]:
+
+    rule:
+        name:
+            name
+        input:
+            [getattr(rules, study.collect).output for study in shown],
+            tables=of_studies("tables", [study.name for study in shown]),
+            figures=of_studies("figures", [study.name for study in shown]),
+            record=expand(rules.record.output.record, alone=alone),
+            captions=[PLAN.captions(study.name) for study in shown],
+            published=[PLAN.published(study.name) for study in shown],
+        output:
+            html=report_flag(
+                f"<run>/report{alone}.html",
+                caption="../report/page.rst",
+                category="Page",
+            ),
+            choices=f"<run>/paper/choices{alone}.md",
+        log:
+            f"<logs>/report{alone}.log",
+        conda:
+            "../../environment.yml"
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            studies=[f"--study={study.name}" for study in shown],
+            tidy=lambda wildcards, input: Path(input[0]).parent,
+            published=lambda wildcards, input: Path(input.published[0]).parents[1],
+            captions=lambda wildcards, input: Path(input.captions[0]).parents[2],
+            figures=lambda wildcards, input: Path(input.figures[0]).parent,
+            code=PLAN.code(name),
+            lock=LOCK,
+        message:
+            f"Make one page of {'everything' if not alone else shown[0].name}"
+        shell:
+            "python -m advlearn report {params.studies:q} --tidy {params.tidy:q}"
+            " --published {params.published:q} --captions {params.captions:q}"
+            " --figures {params.figures:q} --record {input.record:q}"
+            " --choices {output.choices:q} --out {output.html:q} 2>&1 | tee {log:q}"
+
+
+# A study alone, with a record and a page of its own.
+for study in PLAN.studies:
+
     rule:
         name:
             study.name
         input:
             of_studies("tables", [study.name]),
             of_studies("figures", [study.name]),
+            of_studies("report", [study.name]),
             expand(rules.record.output, alone=f"-{study.name}"),
         localrule: True
-
-
-rule report:
-    input:
-        [getattr(rules, study.collect).output for study in PLAN.studies],
-        tables=of_studies("tables"),
-        figures=of_studies("figures"),
-        record=expand(rules.record.output.record, alone=""),
-        captions=PLAN.captions(),
-        published=[PLAN.published(study.name) for study in PLAN.studies],
-    output:
-        html="<run>/report.html",
-        choices="<run>/paper/choices.md",
-    log:
-        "<logs>/report.log",
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        tidy=lambda wildcards, input: Path(input[0]).parent,
-        published=lambda wildcards, input: Path(input.published[0]).parents[1],
-        captions=lambda wildcards, input: Path(input.captions[0]).parents[2],
-        figures=lambda wildcards, input: Path(input.figures[0]).parent,
-        code=PLAN.code("report"),
-        lock=LOCK,
-    message:
-        "Make one page of everything"
-    shell:
-        "python -m advlearn report --tidy {params.tidy:q} --published {params.published:q}"
-        " --captions {params.captions:q} --figures {params.figures:q} --record {input.record:q}"
-        " --choices {output.choices:q} --out {output.html:q} 2>&1 | tee {log:q}"

@@ -31,6 +31,7 @@ rule select:
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=SELECTIVE.select,
+        own=SELECTIVE.own_rules,
         clusterers=SELECTIVE.clusterers,
         clusters=lambda wildcards, input: [
             part for path in input.clusters for part in ("--clusters", path)

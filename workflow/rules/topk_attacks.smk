@@ -26,7 +26,7 @@ rule topk_search:
         seed=lambda wildcards: wildcards.seed,
         model=lambda wildcards: wildcards.model,
         settings=TOPK.job("topk_search"),
-        own=TOPK.own_model,
+        own=TOPK.own_code,
         torch_threads=CONFIG.threads,
         device=TOPK.device("topk_search"),
         code=PLAN.code("topk_search"),
@@ -68,7 +68,7 @@ rule topk_attack:
     params:
         seed=lambda wildcards: wildcards.seed,
         settings=TOPK.job("topk_attack"),
-        own=TOPK.own_model,
+        own=TOPK.own_code,
         torch_threads=CONFIG.threads,
         device=TOPK.device("topk_attack"),
         code=PLAN.code("topk_attack"),

@@ -1,7 +1,8 @@
 """Attacks on classifiers of images: ``attack(model, inputs, labels) -> AttackResult``.
 
 All have one interface. Those with a radius ``epsilon`` make the loss large within it; Carlini and
-Wagner's and DeepFool look for the shortest perturbation. Inputs are in [0, 1].
+Wagner's and DeepFool look for the shortest perturbation. Inputs are in [0, 1]. FAB, which does
+both, is in :mod:`advlearn.api.fab`.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ class FGSM(_Ascent):
 
     def settings(self) -> FgsmSettings:
         """As in :class:`BoundedAttack`."""
-        return _checked(
+        return checked(
             FgsmSettings,
             self,
             epsilon=self.epsilon,
@@ -208,7 +209,7 @@ class PGD(_Ascent):
 
     def settings(self) -> PgdSettings:
         """As in :class:`BoundedAttack`."""
-        return _checked(
+        return checked(
             PgdSettings,
             self,
             epsilon=self.epsilon,
@@ -248,7 +249,7 @@ class APGD(BoundedAttack):
 
     def settings(self) -> ApgdSettings:
         """As in :class:`BoundedAttack`."""
-        return _checked(
+        return checked(
             ApgdSettings,
             self,
             epsilon=self.epsilon,
@@ -287,7 +288,7 @@ class Square(BoundedAttack):
 
     def settings(self) -> SquareSettings:
         """As in :class:`BoundedAttack`."""
-        return _checked(
+        return checked(
             SquareSettings,
             self,
             epsilon=self.epsilon,
@@ -323,7 +324,7 @@ class CarliniWagner(ImageAttack):
     def solver(self, *, targeted: bool = False) -> Solver:
         """As in :class:`ImageAttack`."""
         return cw.build(
-            _checked(
+            checked(
                 CwSettings,
                 self,
                 steps=self.steps,
@@ -355,7 +356,7 @@ class DeepFool(ImageAttack):
     def solver(self, *, targeted: bool = False) -> Solver:
         """As in :class:`ImageAttack`."""
         return deepfool.build(
-            _checked(
+            checked(
                 DeepFoolSettings,
                 self,
                 norm=self.norm,
@@ -366,8 +367,8 @@ class DeepFool(ImageAttack):
         )
 
 
-def _checked(kind: type[_Settings], attack: object, **values: Any) -> _Settings:
-    """Settings of these values.
+def checked(kind: type[_Settings], attack: object, **values: Any) -> _Settings:
+    """Settings of the values of an attack.
 
     Raises:
         UserError: a value out of its range or of a wrong type.

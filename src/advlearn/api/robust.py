@@ -35,7 +35,7 @@ def robust_accuracy(
         inputs: (n, ...) in [0, 1], numpy or torch, of the type of the network's weights.
         labels: (n,) whole numbers.
         epsilon: radius for the usual list: APGD on the cross-entropy, APGD on the targeted
-            difference-of-logits ratio and Square Attack.
+            difference-of-logits ratio, targeted FAB and Square Attack.
         norm: of that radius, linf or l2.
         attacks: attacks to use instead, the cheapest first; all have one norm and one radius.
         seed: decides all that is random.
@@ -77,6 +77,6 @@ def _settings(attack: object) -> EvaluationSettings:
         raise UserError(
             "robust accuracy is that within a radius",
             where=f"argument attacks, {attack!r}",
-            remedy="use FGSM, PGD, APGD or Square; the others look for the shortest perturbation",
+            remedy="use FGSM, PGD, APGD, FAB or Square: others look for the shortest perturbation",
         )
     return attack.settings()

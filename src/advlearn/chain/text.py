@@ -42,17 +42,17 @@ def as_lines(found: Mapping[str, Any]) -> Iterator[str]:
 def _run(found: Mapping[str, Any]) -> Iterator[str]:
     run, kept = found["run"], found["kept"]
     machine, versions = run.get("machine") or {}, run.get("versions") or {}
-    yield f"  run {run['run']} in {run['folder']}, recorded {_or_unknown(run.get('recorded'))}"
+    yield f"  run {run['run']} in {run['folder']}, recorded {or_unknown(run.get('recorded'))}"
     names = ("advlearn", "python", "snakemake", "torch", "numpy", "scikit-learn")
-    yield "  " + ", ".join(f"{name} {_or_unknown(versions.get(name))}" for name in names)
+    yield "  " + ", ".join(f"{name} {or_unknown(versions.get(name))}" for name in names)
     yield (
-        f"  {_or_unknown(machine.get('processor'))}, {_or_unknown(machine.get('cores'))} cores,"
-        f" {_or_unknown(machine.get('system'))}; device {_or_unknown(run.get('device'))},"
-        f" {_or_unknown(run.get('threads'))} threads a job"
+        f"  {or_unknown(machine.get('processor'))}, {or_unknown(machine.get('cores'))} cores,"
+        f" {or_unknown(machine.get('system'))}; device {device(run)},"
+        f" {or_unknown(run.get('threads'))} threads a job"
     )
     source = run.get("source") or {}
     changed = " with changes" if source.get("changed") else ""
-    lock, commit = _or_unknown(run.get("lock")), _or_unknown(source.get("commit"))
+    lock, commit = or_unknown(run.get("lock")), or_unknown(source.get("commit"))
     yield f"  lock {lock}, commit {commit}{changed}"
     yield "  Its configuration"
     yield _sum(found["config"])
@@ -62,23 +62,23 @@ def _run(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _number(number: Mapping[str, Any]) -> Iterator[str]:
     yield "Number"
-    value = _or_unknown(number["value"])
+    value = or_unknown(number["value"])
     yield f"  {number['column']} = {value}, line {number['line']} of the CSV file"
     yield "  " + ", ".join(f"{key}={value}" for key, value in number["keys"].items())
     yield f"  how: {number['how']}"
     for part in number["rows"]:
         count = len(part["lines"])
         rows = f"{count} row{'s' if count > 1 else ''}"
-        yield f"  {part['role']}: {rows}, line {_spans(part['lines'])}"
-        yield f"    {_or_unknown(part['sha256'])}  {_or_unknown(part['path'])}"
-        varied = _varied(part["values"])
+        yield f"  {part['role']}: {rows}, line {spans(part['lines'])}"
+        yield f"    {or_unknown(part['sha256'])}  {or_unknown(part['path'])}"
+        names = varied(part["values"])
         for line, row in list(zip(part["lines"], part["values"], strict=True))[:_SHOWN_ROWS]:
-            yield f"      line {line}: " + ", ".join(f"{name}={row[name]}" for name in varied)
+            yield f"      line {line}: " + ", ".join(f"{name}={row[name]}" for name in names)
         if count > _SHOWN_ROWS:
             yield f"      and {count - _SHOWN_ROWS} more (--json has them all)"
 
 
-def _varied(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def varied(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Columns that tell the rows apart, and those that hold their values."""
     always = ("seed", "value", "published", "source")
     return [
@@ -100,7 +100,7 @@ def _rule(number: int, jobs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     first = jobs[0]
     yield ""
     yield f"{number}. {first['rule']} ({len(jobs)} job{'s' if len(jobs) > 1 else ''})"
-    yield f"   code {_or_unknown(first['code'])}" + _changed(first)
+    yield f"   code {or_unknown(first['code'])}" + _changed(first)
     shared = {
         name: value
         for name, value in first["params"].items()
@@ -132,7 +132,7 @@ def _time(job: Mapping[str, Any]) -> str:
         return "when it ran is unknown"
     same = job["recorded_parameters_are_these"]
     other = "" if same else "; it ran with OTHER PARAMETERS than these (settings or code changed)"
-    return f"ran {job['started']}, {_or_unknown(job['seconds'])} s{other}"
+    return f"ran {job['started']}, {or_unknown(job['seconds'])} s{other}"
 
 
 def _changed(job: Mapping[str, Any]) -> str:
@@ -146,7 +146,7 @@ def _reads(inputs: Sequence[str]) -> str:
     return (shown or "nothing") + (f" and {len(inputs) - 3} more" if len(inputs) > 3 else "")
 
 
-def _spans(lines: Sequence[int]) -> str:
+def spans(lines: Sequence[int]) -> str:
     """``3-7, 12``."""
     spans: list[list[int]] = []
     for line in sorted(lines):
@@ -168,9 +168,17 @@ def _again(same: bool | None) -> str:
     return remarks[same]
 
 
+def device(run: Mapping[str, Any]) -> str:
+    """The device that was asked for, and those on which jobs say that they computed."""
+    used = run.get("devices") or {}
+    jobs = ", ".join(f"{name} in {n} job{'s' if n > 1 else ''}" for name, n in used.items())
+    return or_unknown(run.get("device")) + (f" ({jobs})" if jobs else "")
+
+
 def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _or_unknown(value: object) -> str:
+def or_unknown(value: object) -> str:
+    """A value, or that it is unknown."""
     return UNKNOWN if value is None else str(value)

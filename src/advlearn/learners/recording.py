@@ -96,6 +96,7 @@ class RepeatedStep:
             its forward pass does cannot be known.
         after: steps that are made before one is recorded. Where most loops end within
             :data:`WORTH` steps, these are made first.
+        own_code: the step has further code of a user's own and is not recorded, either.
     """
 
     def __init__(
@@ -104,9 +105,12 @@ class RepeatedStep:
         device: torch.device,
         network: nn.Module,
         after: int = WARM_UP,
+        *,
+        own_code: bool = False,
     ) -> None:
         self._step, self._after = step, after
-        self._recorder = recorder_of(device) if recordable(network) else None
+        known = recordable(network) and not own_code
+        self._recorder = recorder_of(device) if known else None
         self._made = 0
         self._graph: Graph | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from advlearn.report.labels import GREY, Look
-from advlearn.report.style import COLUMN_WIDTH, PAGE_HEIGHT
+from advlearn.report.style import COLUMN_WIDTH, PAGE_HEIGHT, SMALL
 
 Share = Literal["none", "row", "col", "all"]
 
@@ -58,6 +59,51 @@ def grid(
     return figure, panels
 
 
+def columns_for(count: int, most: int) -> int:
+    """Panels in a row such that rows of them leave the fewest cells free.
+
+    Args:
+        count: number of panels, at least 1.
+        most: panels that a row has room for; at least half as many stand in one.
+    """
+    if count <= most:
+        return count
+    return min(range(-(-most // 2), most + 1), key=lambda columns: (-count % columns, -columns))
+
+
+def flow(count: int, most: int, **options: Any) -> tuple[Figure, np.ndarray]:
+    """A figure of ``count`` panels in rows, in reading order.
+
+    Cells that are left over hold nothing, and the lowest panel of each column shows its ticks.
+
+    Args:
+        count: number of panels, at least 1.
+        most: panels that a row has room for.
+        **options: of `grid`.
+
+    Returns:
+        The figure and its panels (rows, columns); None where a cell is left over.
+    """
+    columns = columns_for(count, most)
+    figure, panels = grid(-(-count // columns), columns, **options)
+    for axis in panels.flat[count:]:
+        axis.remove()
+    panels.flat[count:] = None
+    for axis in lowest(panels):
+        axis.tick_params(labelbottom=True)
+    return figure, panels
+
+
+def lowest(panels: np.ndarray) -> list[Axes]:
+    """The last panel of each column of `flow`."""
+    return [[axis for axis in column if axis is not None][-1] for column in panels.T]
+
+
+def last_in_rows(panels: np.ndarray) -> list[Axes]:
+    """The last panel of each row of `flow`."""
+    return [[axis for axis in row if axis is not None][-1] for row in panels]
+
+
 def label_sides(
     figure: Figure,
     panels: np.ndarray,
@@ -77,8 +123,13 @@ def label_sides(
 
 
 def draw_lines(
-    axis: Axes, table: pd.DataFrame, x: str, looks: Mapping[str, Look], kind: str
-) -> None:
+    axis: Axes,
+    table: pd.DataFrame,
+    x: str,
+    looks: Mapping[str, Look],
+    kind: str,
+    seeds: pd.DataFrame | None = None,
+) -> dict[str, float]:
     """One line with intervals a value of ``kind``; hollow marks stand for fewer than `FEW` images.
 
     Args:
@@ -87,21 +138,30 @@ def draw_lines(
         x: column of the horizontal axis, with evenly spaced values.
         looks: value of ``kind`` -> how it is drawn.
         kind: column that names a line.
+        seeds: the mean of each seed, drawn as a dot: rows with x, kind and value; none by default.
+
+    Returns:
+        Value of ``kind`` -> the mean where its line ends, for the lines that were drawn.
     """
     places = np.sort(table[x].unique())
     gap = float(np.diff(places).min()) if len(places) > 1 else 1.0
+    ends: dict[str, float] = {}
     for number, (name, look) in enumerate(looks.items()):
         part = table[(table[kind] == name) & table["mean"].notna()].sort_values(x)
         if part.empty:
             continue
         # Marks that would hide one another stand side by side.
-        at = part[x] + 0.05 * gap * (number - (len(looks) - 1) / 2)
+        shift = 0.05 * gap * (number - (len(looks) - 1) / 2)
+        at = part[x] + shift
         mean = part["mean"].to_numpy(float)
         arms = [
             np.nan_to_num(np.abs(mean - part[bound].to_numpy(float)))
             for bound in ("ci_low", "ci_high")
         ]
         axis.errorbar(at, mean, yerr=arms, color=look.colour, ls=look.line, lw=0.9, elinewidth=0.6)
+        if seeds is not None:
+            every = seeds[seeds[kind] == name]
+            seed_dots(axis, every[x] + shift, every["value"], look.colour)
         for few in (False, True):
             shown = ((part["n"] < FEW) == few).to_numpy()
             axis.plot(
@@ -113,11 +173,14 @@ def draw_lines(
                 markerfacecolor="white" if few else look.colour,
                 markeredgewidth=0.7,
             )
+        ends[name] = float(mean[-1])
+    return ends
 
 
-def few_entry() -> Line2D:
-    """Key of the hollow marks."""
-    return hollow_entry(f"n < {FEW}")
+def few_note(*tables: pd.DataFrame) -> str:
+    """What hollow marks stand for, where there are some: a line for the figure."""
+    few = any(((table["n"] > 0) & (table["n"] < FEW)).any() for table in tables)
+    return f"hollow: fewer than {FEW} images" if few else ""
 
 
 def seed_dots(axis: Axes, x: ArrayLike, y: ArrayLike, colour: str) -> None:
@@ -166,22 +229,27 @@ def annotate(axis: Axes, text: str, place: float = 0.5, *, turned: bool = False)
     where = axis.get_xaxis_transform() if turned else axis.transAxes
     axis.text(
         place, 0.5, text, transform=where, rotation=90 if turned else 0, ha="center", va="center",
-        fontsize=6, color=QUIET,
+        fontsize=SMALL, color=QUIET,
     )  # fmt: skip
 
 
 def log_ticks(side: Axis) -> None:
-    """Plain numbers at 1, 2 and 5 of each decade of a logarithmic axis."""
+    """Plain numbers on a logarithmic axis: 1, 2 and 5 of each decade, or round ones within one."""
     low, high = side.get_view_interval()
     # Labels beside each other need more room than labels above each other.
     crowded = isinstance(side, XAxis) and high > 100 * low
-    side.set_major_locator(LogLocator(subs=(1,) if crowded else (1, 2, 5)))
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    round_ones = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
+    if sum(low <= value <= high for value in round_ones) < 2:
+        side.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+    else:
+        side.set_major_locator(LogLocator(subs=(1,) if crowded else (1, 2, 5)))
     side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     side.set_minor_locator(NullLocator())
 
 
 def decade_ticks(side: Axis) -> None:
-    """Plain numbers on a logarithmic axis: 1, 2 and 5 of each decade, or decades where many."""
+    """`log_ticks` with decades alone where there are many."""
     log_ticks(side)
     low, high = side.get_view_interval()
     if high > 300 * low:
@@ -189,7 +257,7 @@ def decade_ticks(side: Axis) -> None:
 
 
 def log_axes(axis: Axes, x: tuple[float, float], y: tuple[float, float]) -> None:
-    """Both axes logarithmic between these limits, with the ticks of `decades`."""
+    """Both axes logarithmic between these limits, with the ticks of `decade_ticks`."""
     axis.set(xscale="log", yscale="log", xlim=x, ylim=y)
     decade_ticks(axis.xaxis)
     decade_ticks(axis.yaxis)

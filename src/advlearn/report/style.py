@@ -27,6 +27,7 @@ _LACKING = re.compile(r"Glyph (\d+) .* missing from font")
 COLUMN_WIDTH = 3.4  # inches, one column of a two-column page
 PAGE_WIDTH = 7.0  # inches, both columns
 PAGE_HEIGHT = 9.0  # inches that a figure may take of it
+SMALL = 7.0  # points; no type is smaller at these widths
 
 # Dates and versions would make two runs differ.
 _METADATA: dict[str, dict[str, str | None]] = {

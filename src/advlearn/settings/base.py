@@ -187,7 +187,7 @@ def validation_error(
     lines = []
     remedies = []
     for item in error.errors(include_url=False):
-        path = [str(part) for part in _path(item["loc"], values)]
+        path = [str(part) for part in _path(item["loc"], values, item["type"] in _MISSING)]
         cause = item.get("ctx", {}).get("error")
         if isinstance(cause, WrongKey):
             path.append(cause.key)
@@ -208,15 +208,22 @@ def validation_error(
     )
 
 
-def _path(location: Sequence[Any], values: Any) -> list[Any]:
-    """The location without tags: parts that are no key where they stand."""
+def _path(location: Sequence[Any], values: Any, missing: bool) -> list[Any]:
+    """The location without tags: parts that are no key where they stand.
+
+    Args:
+        location: as pydantic gives it.
+        values: what was validated.
+        missing: the last part may be a key that is not there.
+    """
     if values is None:
         return list(location)
     path = []
     for number, part in enumerate(location):
         if isinstance(values, Mapping):
-            # The last part may be a key that is missing; a tag repeats the value of 'name'.
-            if part not in values and (number + 1 < len(location) or part == values.get("name")):
+            last = missing and number + 1 == len(location)
+            # A tag may repeat the value of 'name'.
+            if part not in values and (not last or part == values.get("name")):
                 continue
             values = values.get(part)
         elif isinstance(values, Sequence) and not isinstance(values, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -18,7 +19,13 @@ class ScenesSettings(Settings):
         (16, 24), description="smallest and largest side of a pasted image in pixels"
     )
     labels: tuple[int, int] = Field(
-        (3, 9), description="fewest and most different classes in a scene, all equally likely"
+        (3, 9),
+        description="fewest and most different labels of a scene, all numbers equally likely",
+    )
+    negatives: bool = Field(
+        False,
+        description="each class is a second label as its negative, dark on bright: twice as many"
+        " labels as classes",
     )
     train_images: int = Field(20_000, ge=1, description="scenes to train on")
     validation_images: int = Field(2_000, ge=1, description="scenes for every choice")
@@ -32,6 +39,15 @@ class ScenesSettings(Settings):
         if not 2 <= self.side[0] <= self.side[1] <= self.canvas:
             raise WrongKey("side", "smallest and largest, at least 2 and at most the canvas")
         return self
+
+    def label_names(self, class_names: Sequence[str]) -> tuple[str, ...]:
+        """Names of the labels of scenes of these classes, those of negatives last."""
+        negatives = [f"{name} negative" for name in class_names] if self.negatives else []
+        return (*class_names, *negatives)
+
+    def n_labels(self, n_classes: int) -> int:
+        """Number of labels of scenes of ``n_classes`` classes."""
+        return n_classes * (2 if self.negatives else 1)
 
 
 N_LABELS = {"voc2012": 20, "coco2014": 80, "nuswide": 81}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -14,7 +15,7 @@ from pydantic import (
 )
 
 from advlearn.settings.base import Settings, UserPath, WrongKey
-from advlearn.support.errors import did_you_mean
+from advlearn.support.errors import UserError, did_you_mean
 from advlearn.support.own import registered
 
 NETWORKS = {
@@ -28,6 +29,11 @@ FURTHER_NETWORKS = {
     "vit": "advlearn.learners.networks.vit",
     "resnet50": "advlearn.learners.networks.imagenet_resnet",
     "resnet101": "advlearn.learners.networks.imagenet_resnet",
+    "vit_b_16": "advlearn.learners.networks.torchvision_networks",
+    "vit_b_32": "advlearn.learners.networks.torchvision_networks",
+    "convnext_tiny": "advlearn.learners.networks.torchvision_networks",
+    "mobilenet_v3_small": "advlearn.learners.networks.torchvision_networks",
+    "mobilenet_v3_large": "advlearn.learners.networks.torchvision_networks",
 }
 """Networks with settings of their own, and the modules that build them."""
 
@@ -132,11 +138,87 @@ class ImagenetResnetSettings(Settings):
     )
 
 
+_PATCHES = {"vit_b_16": 16, "vit_b_32": 32}
+"""Pixels between the tokens of torchvision's vision transformers."""
+
+SMALLEST_SIDE = 32
+"""Pixels of a side that torchvision's other networks halve five times."""
+
+
+class TorchvisionSettings(Settings):
+    """Vision transformer, ConvNeXt or MobileNet of torchvision."""
+
+    name: Literal[
+        "vit_b_16", "vit_b_32", "convnext_tiny", "mobilenet_v3_small", "mobilenet_v3_large"
+    ] = Field(..., description="which network")
+    weights: UserPath | None = Field(
+        None,
+        description="a file of weights with torchvision's names of the tensors, .pth or"
+        " .safetensors; null: random; nothing is downloaded",
+    )
+    input_size: int | None = Field(
+        None,
+        ge=SMALLEST_SIDE,
+        le=1024,
+        description="side of the square that images are resized to inside the network, so that"
+        " budgets stay in pixels of the image; null: 224 for vit_b_16 and vit_b_32, else the"
+        " image's own",
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _is_a_file(cls, weights: Path | None) -> Path | None:
+        if weights == Path("imagenet"):
+            raise ValueError(
+                "weights of ImageNet are fetched for resnet50 and resnet101 alone: give the path of"
+                " a file of yours"
+            )
+        return weights
+
+    @model_validator(mode="after")
+    def _whole_patches(self) -> Self:
+        if self.patch and self.input_size and self.input_size % self.patch:
+            raise WrongKey("input_size", f"a multiple of {self.patch}, the patches of {self.name}")
+        return self
+
+    @property
+    def patch(self) -> int | None:
+        """Pixels between the tokens of a vision transformer; none of other networks."""
+        return _PATCHES.get(self.name)
+
+    @property
+    def side(self) -> int | None:
+        """Side of the square that the network sees; none: the image's own."""
+        return self.input_size or (224 if self.patch else None)
+
+    def check_side(self, side: int, key: str) -> None:
+        """Refuse images that are too small for a network without a size of its own.
+
+        Args:
+            side: the shorter side of the images, in pixels.
+            key: of the network in the configuration.
+
+        Raises:
+            UserError: nothing would be left after the network's halvings.
+        """
+        if self.side is None and side < SMALLEST_SIDE:
+            raise UserError(
+                f"images of {side} pixels a side are too small for {self.name}",
+                where=f"configuration key '{key}.input_size', value null",
+                remedy=f"set it to at least {SMALLEST_SIDE}: images are resized in the network",
+            )
+
+
 _TAGS = dict.fromkeys(NETWORKS, "plain") | {
     "resnet": "resnet",
     "vit": "vit",
     "resnet50": "imagenet",
     "resnet101": "imagenet",
+    "vit_b_16": "torchvision",
+    "vit_b_32": "torchvision",
+    "convnext_tiny": "torchvision",
+    "mobilenet_v3_small": "torchvision",
+    "mobilenet_v3_large": "torchvision",
 }
 
 
@@ -151,6 +233,7 @@ AnyNetworkSettings = Annotated[
     Annotated[ResnetSettings, Tag("resnet")]
     | Annotated[VitSettings, Tag("vit")]
     | Annotated[ImagenetResnetSettings, Tag("imagenet")]
+    | Annotated[TorchvisionSettings, Tag("torchvision")]
     | Annotated[NetworkSettings, Tag("plain")],
     Discriminator(
         _tag,

@@ -131,6 +131,10 @@ class StudySettings(Settings):
         """
         self.check(run, images)
 
+    def left_out(self) -> tuple[str, ...]:
+        """Stages that the run leaves out, of those that are optional (`Study.optional`)."""
+        return ()
+
     def own_functions(self) -> list[str]:
         """Functions of the user's own that the study calls, as ``package.module:function``."""
         return []

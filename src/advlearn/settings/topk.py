@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import partial
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from advlearn.settings.base import Settings
+from advlearn.settings.base import Settings, WrongKey
+from advlearn.settings.own import FUNCTION_SAYS, VALUES_SAY, OwnValues
+from advlearn.support.errors import did_you_mean
+from advlearn.support.own import FUNCTION, registered
 
 Method = Literal[
     "tkmia",
@@ -47,10 +51,22 @@ Surrogate = Literal["average", "exact", "hinge", "removal"]
 Knowledge = Literal["truth", "inferred"]
 
 
+class OwnTopkMethod(Settings):
+    """A method of one's own: a loss in an importable module (docs/own-attack.md)."""
+
+    function: Annotated[str, BeforeValidator(partial(registered, kind="topk_methods"))] = Field(
+        pattern=FUNCTION, description=FUNCTION_SAYS
+    )
+    settings: OwnValues = Field({}, description=VALUES_SAY)
+
+
 class TopkAttackSettings(Settings):
     """One attack. `PRESETS` has the two presets; a method reads only what concerns it."""
 
-    method: Method = Field("tkmia", description="which attack")
+    method: str = Field("tkmia", description="which attack: one of METHODS, or the name of own")
+    own: OwnTopkMethod | None = Field(
+        None, description="where the method is one's own, the loss that it descends"
+    )
     clean_map: Literal["tanh_raw", "arctanh"] = Field(
         "arctanh",
         description="arctanh: iteration starts at the image itself; tanh_raw: at the tanh of the"
@@ -115,6 +131,17 @@ class TopkAttackSettings(Settings):
             raise ValueError("radii grow, and are above 0")
         return radii
 
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.own is None and self.method not in METHODS:
+            hint = did_you_mean(self.method, METHODS)
+            raise WrongKey(
+                "method", f"unknown method {self.method!r}{hint}; known: {', '.join(METHODS)}"
+            )
+        if self.own is not None and self.method in METHODS:
+            raise WrongKey("method", f"the name {self.method!r} is taken")
+        return self
+
 
 _AUTHORS = {
     "normalise": False,
@@ -127,13 +154,13 @@ _AUTHORS = {
 """The budget of T_kMIA in most of the authors' commands, and the steps of their kFool."""
 
 
-def authors(method: Method, **changes: object) -> TopkAttackSettings:
+def authors(method: str, **changes: Any) -> TopkAttackSettings:
     """The published algorithm as its code has it."""
     values = {"clean_map": "tanh_raw", "keep": "first", **_AUTHORS, **changes}
     return TopkAttackSettings.model_validate({"method": method, **values})
 
 
-def sound(method: Method, **changes: object) -> TopkAttackSettings:
+def sound(method: str, **changes: Any) -> TopkAttackSettings:
     """Starts at the image, keeps the nearest success, one budget for all methods."""
     return TopkAttackSettings.model_validate({"method": method, **changes})
 

@@ -8,28 +8,26 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
 import typer
-import yaml
 
 from advlearn.chain.address import Address, find_cell, parse
 from advlearn.chain.records import record_of
 from advlearn.chain.rules import RuleJob, Rules, rules_of
+from advlearn.chain.run_folder import RunFolder, checksum
+from advlearn.chain.screen import Asked, first_screen, index
 from advlearn.chain.text import as_lines
 from advlearn.chain.walk import Chain, follow
 from advlearn.report.captions import FOLDER, caption
 from advlearn.report.style import figure_style, save_figure
 from advlearn.report.table import Table
 from advlearn.report.writers import write_table
-from advlearn.stages.tidy_folder import PUBLISHED, open_tidy
+from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
 from advlearn.studies import studies, study_of
 from advlearn.studies.base import Study
-from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_json
 from advlearn.support.project import project_path
@@ -44,89 +42,57 @@ def explain(
     what: Annotated[
         str,
         typer.Argument(
-            help="table or figure, or a number: selective_table1_fgsm:kmeans,n_clusters=3,mean"
+            help="table or figure, or a number: selective_table1_fgsm:kmeans,n_clusters=3,mean;"
+            " nothing: what can be asked"
         ),
-    ],
+    ] = "",
     *,
     run: Annotated[Path, typer.Option(help="folder of the run")] = _REFERENCE,
     published: Annotated[Path, typer.Option(help="folder of the published numbers")] = PUBLISHED,
     snakefile: Annotated[Path, typer.Option(help="front door of the workflow")] = _SNAKEFILE,
+    everything: Annotated[
+        bool, typer.Option("--all", help="every job, parameter and checksum, not one screen")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="everything, with every job's inputs, for machines")
     ] = False,
 ) -> None:
-    """Print what a figure, a table or one of its numbers was made of, and how to make it again."""
+    """Print what a figure, a table or one of its numbers was made of, and how to make it again.
+
+    The first screen has what is asked most; without a name it lists what can be asked.
+    """
+    if not what:
+        print("\n".join(map(shown, index(run, _what_can_be_asked(run, published)))))
+        return
     tables = [name for each in studies() for name in each.tables]
     address = parse(what, tables, [name for each in studies() for name in each.figures])
     run_folder = RunFolder.of(address, address.run or run)
     found = explanation(address, run_folder, published, snakefile)
-    print(json.dumps(found, indent=2) if as_json else "\n".join(map(shown, as_lines(found))))
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    print("\n".join(map(shown, as_lines(found) if everything else first_screen(found))))
 
 
-@dataclass(frozen=True)
-class RunFolder:
-    """Where a run's folder is now, and where its rules say that it is.
+def _what_can_be_asked(run: Path, published: Path) -> list[Asked]:
+    """The studies of a run with their tables and figures.
 
-    Attributes:
-        folder: where the run is.
-        home: where the rules of the run put it, ``results/RUN``; another path than ``folder`` where
-            only the results of a run were kept, as in ``results/reference``.
-        config: its resolved configuration.
-        record: its run.json.
+    Raises:
+        UserError: the folder holds no results.
     """
-
-    folder: Path
-    home: str
-    config: Path
-    record: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, address: Address, folder: Path) -> RunFolder:
-        """Find the run's record: that of the study, where the study was run alone.
-
-        Raises:
-            UserError: the folder holds no finished run.
-        """
-        study = address.name.partition("_")[0]
-        found = [path for path in (folder / "run.json", folder / f"run-{study}.json")
-                 if path.is_file()]  # fmt: skip
-        # Where there are both the study was run alone before or after everything was.
-        record = max(found, key=lambda path: read_json(path)["recorded"], default=None)
-        config = record and record.with_name(record.name.replace("run", "config", 1))
-        config = config and config.with_suffix(".yaml")
-        if record is None or config is None or not config.is_file():
-            raise UserError(
-                f"the folder holds no finished run: neither run.json nor run-{study}.json, beside"
-                " which the configuration is",
-                where=f"option --run: {folder}",
-                remedy="run the workflow first, for example 'make demo', and give results/demo",
-            )
-        name = yaml.safe_load(config.read_text(encoding="utf-8"))["run"]
-        return cls(folder, f"results/{name}", config, read_json(record))
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the folder is the run's own, with all files in between."""
-        return self.folder.resolve() == Path(self.home).resolve()
-
-    def locate(self, file: str) -> Path | None:
-        """Where a file of the rules is now; none where it was not kept."""
-        if self.is_complete or not file.startswith("results/"):
-            path = Path(file)
-        elif file.startswith(f"{self.home}/"):
-            path = self.folder / file.removeprefix(f"{self.home}/")
-        else:
-            return None  # downloads, which another run may have renewed
-        packed = path.with_name(f"{path.name}.gz")
-        return next((each for each in (path, packed) if each.is_file()), None)
-
-    def file_entry(self, file: str) -> dict[str, str | None]:
-        """Path and checksum; null where the file is not there."""
-        path = self.locate(file)
-        return {"path": str(path or file), "sha256": _checksum(path) if path else None}
-
-
-_checksum = cache(sha256_of)
+    folder = run / "tidy"
+    if not folder.is_dir():
+        raise UserError(
+            "the folder holds no results of a run",
+            where=f"option --run: {run}",
+            remedy="run the workflow first, for example 'make demo', and give results/demo",
+        )
+    asked = []
+    for each in chosen_studies(folder, None):
+        left_out = open_tidy(each, folder, published).left_out
+        tables, figures = (each.drawn(kind, left_out) for kind in ("tables", "figures"))
+        asked.append(Asked(each.name, each.title, tables, figures))
+    return asked
 
 
 def explanation(
@@ -139,6 +105,12 @@ def explanation(
     """
     study = study_of(address.name)
     tidy = open_tidy(study, run_folder.folder / "tidy", published)
+    if address.name not in study.drawn(address.kind, tidy.left_out):
+        raise UserError(
+            f"the run left out what {address.name} is made of",
+            where=f"{run_folder.folder}; left out: {', '.join(tidy.left_out)}",
+            remedy="ask for another table or figure: 'explain' without a name lists them",
+        )
     title, table, again = _rebuilt(address, study, tidy, run_folder.folder / "paper" / address.kind)
     opened = [path for path in tidy.opened if path.parent == tidy.folder]
     tables = [path.name.partition(".")[0] for path in opened]
@@ -159,11 +131,11 @@ def explanation(
         "name": address.name,
         "title": title,
         "run": {"folder": str(run_folder.folder), **run_folder.record},
-        "config": {"path": str(run_folder.config), "sha256": _checksum(run_folder.config)},
+        "config": {"path": str(run_folder.config), "sha256": checksum(run_folder.config)},
         "kept": "all" if run_folder.is_complete else "results only",
         "files": again,
         "number": number,
-        "tidy": [{"path": str(path), "sha256": _checksum(path)} for path in opened],
+        "tidy": [{"path": str(path), "sha256": checksum(path)} for path in opened],
         "jobs": jobs,
         "given": [run_folder.file_entry(file) for file in chain.given],
         "command": _command(target, run_folder.config, snakefile),
@@ -194,7 +166,7 @@ def _rebuilt(
             again.append(
                 {
                     "path": str(old),
-                    "sha256": _checksum(old) if there else None,
+                    "sha256": checksum(old) if there else None,
                     "made_again_the_same": same if there else None,
                 }
             )
@@ -249,7 +221,7 @@ def _rows(role: str, file: Path | None, rows: pd.DataFrame) -> dict[str, Any]:
     return {
         "role": role,
         "path": str(file) if file else None,
-        "sha256": _checksum(file) if file else None,
+        "sha256": checksum(file) if file else None,
         "lines": [int(index) + 2 for index in rows.index],
         "values": values,
     }

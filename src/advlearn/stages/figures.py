@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from advlearn.report.style import figure_style, save_figure
-from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
+from advlearn.stages.tidy_folder import PUBLISHED, pieces_of
 from advlearn.support.progress import Progress
 
 
@@ -26,11 +26,9 @@ def figures(
     Raises:
         UserError: the tidy folder holds no such study, or a file or column is missing.
     """
-    found = chosen_studies(tidy, study)
-    progress = Progress(f"figures {tidy}", sum(len(each.figures) for each in found), "figures")
+    pieces = pieces_of("figures", tidy, published, study)
+    progress = Progress(f"figures {tidy}", len(pieces), "figures")
     with figure_style():
-        for each in found:
-            run = open_tidy(each, tidy, published)
-            for name in each.figures:
-                save_figure(each.figure(name).draw(run), out / name)
-                progress.advance()
+        for each, run, name in pieces:
+            save_figure(each.figure(name).draw(run), out / name)
+            progress.advance()

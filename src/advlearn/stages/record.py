@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import yaml
 
 from advlearn.data.fetch import read_manifest
 from advlearn.report.timing import by_stage, read_jobs
+from advlearn.studies.base import PARTS
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.codedigest import package_root
 from advlearn.support.io import write_json, write_text
@@ -35,14 +37,21 @@ def record(
 ) -> None:
     """Write run.json and the resolved configuration of a run.
 
-    The machine is the one of this job: on a cluster others may have run elsewhere. Of a study that
-    was run alone only its own tidy tables are recorded.
+    The machine is the one of this job: on a cluster others may have run elsewhere. The devices are
+    those on which the jobs say that they computed. Of a study that was run alone only its own tidy
+    tables and jobs are recorded.
     """
     settings = json.loads(config)
     code = json.loads(digests)
     raw = [read_manifest(manifest) for manifest in manifests or []]
     _, _, study = out.stem.partition("-")
-    times = by_stage(read_jobs(run / "benchmarks"), read_notes(run.name))
+    jobs = [job for job in read_jobs(run / "benchmarks") if job.stage in code]
+    # What a job noted stays when its result is removed, or is no part of the run any more.
+    notes = [
+        note
+        for note in read_notes(run.name)
+        if (note.stage in code or note.stage in PARTS) and Path(note.output).exists()
+    ]
     write_json(
         out,
         {
@@ -59,8 +68,10 @@ def record(
             "study_seeds": json.loads(study_seeds),
             "threads": settings["threads"],
             "device": settings["device"],
+            # Unknown where no job noted anything, as without Snakemake.
+            "devices": dict(sorted(Counter(note.device for note in notes).items())) or None,
             # Not every stage is timed: Snakemake times no job whose result may be cached.
-            "stages": {**dict.fromkeys(code), **times},
+            "stages": {**dict.fromkeys(code), **by_stage(jobs, notes)},
         },
     )
     beside = out.with_name(out.name.replace("run", "config", 1)).with_suffix(".yaml")

@@ -49,8 +49,11 @@ def report(
             Part(
                 each.load(each.page)(run),
                 each.load(each.answer)(run) if each.answer else None,
-                [_table(each, run, name) for name in each.tables],
-                [_figure(each, run, name, figures, captions) for name in each.figures],
+                [_table(each, run, name) for name in each.drawn("tables", run.left_out)],
+                [
+                    _figure(each, run, name, figures, captions)
+                    for name in each.drawn("figures", run.left_out)
+                ],
             )
             for each, run in zip(found, runs, strict=True)
         ]

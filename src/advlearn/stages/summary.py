@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from advlearn.report.answers import Answer
-from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
+from advlearn.stages.tidy_folder import PUBLISHED, open_tidy, pages_of
 from advlearn.studies.base import Study
-from advlearn.support.errors import UserError
 from advlearn.support.text import shown
 
 WIDTH = 80
@@ -25,16 +24,10 @@ def summary(
     published: Annotated[Path, typer.Option(help="folder of the published numbers")] = PUBLISHED,
 ) -> None:
     """Print the verdict on each paper, where the results of a run are, and what to do next."""
-    reports = sorted(run.glob("report*.html"))
-    if not reports:
-        raise UserError(
-            "the run is not finished: it has no report",
-            where=str(run),
-            remedy="run the workflow first, for example: make demo",
-        )
+    reports, studies = pages_of(run)
     found = [
         (study, study.load(study.answer)(open_tidy(study, run / "tidy", published)))
-        for study in chosen_studies(run / "tidy", None)
+        for study in studies
         if study.answer
     ]
     print("\n".join([*verdict_lines(run.name, found), "", *place_lines(reports, found)]))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from advlearn.report.writers import write_table
-from advlearn.stages.tidy_folder import PUBLISHED, chosen_studies, open_tidy
+from advlearn.stages.tidy_folder import PUBLISHED, pieces_of
 from advlearn.support.progress import Progress
 
 
@@ -26,10 +26,8 @@ def tables(
     Raises:
         UserError: the tidy folder holds no such study, or a file or column is missing.
     """
-    found = chosen_studies(tidy, study)
-    progress = Progress(f"tables {tidy}", sum(len(each.tables) for each in found), "tables")
-    for each in found:
-        run = open_tidy(each, tidy, published)
-        for name in each.tables:
-            write_table(each.table(name).build(run), out / name)
-            progress.advance()
+    pieces = pieces_of("tables", tidy, published, study)
+    progress = Progress(f"tables {tidy}", len(pieces), "tables")
+    for each, run, name in pieces:
+        write_table(each.table(name).build(run), out / name)
+        progress.advance()

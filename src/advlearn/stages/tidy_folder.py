@@ -54,6 +54,31 @@ def chosen_studies(folder: Path, names: Sequence[str] | None) -> list[Study]:
     return [study(name) for name in there if not names or name in names]
 
 
+def pages_of(run: Path) -> tuple[list[Path], list[Study]]:
+    """The pages of a run, and the studies that they show.
+
+    A study that was run alone has a page of its own; of the others there may be parts.
+
+    Args:
+        run: folder of the run.
+
+    Raises:
+        UserError: there is no page, so nothing of the run is finished.
+    """
+    whole = run / "report.html"
+    alone = {name: run / f"report-{name}.html" for name in NAMES}
+    alone = {name: page for name, page in alone.items() if page.is_file()}
+    if whole.is_file():
+        return [whole, *alone.values()], chosen_studies(run / "tidy", None)
+    if not alone:
+        raise UserError(
+            "the run is not finished: it has no report",
+            where=str(run),
+            remedy="run the workflow first, for example: make demo",
+        )
+    return list(alone.values()), chosen_studies(run / "tidy", list(alone))
+
+
 def open_tidy(which: Study, folder: Path, published: Path) -> Tidy:
     """The folder as a study reads it.
 
@@ -62,3 +87,21 @@ def open_tidy(which: Study, folder: Path, published: Path) -> Tidy:
     """
     tidy: Tidy = which.load(which.tidy)(folder, published)
     return tidy
+
+
+def pieces_of(
+    kind: str, folder: Path, published: Path, names: Sequence[str] | None
+) -> list[tuple[Study, Tidy, str]]:
+    """The tables or figures of the chosen studies: study, its tidy folder, name of the piece.
+
+    Args:
+        kind: ``tables`` or ``figures``.
+        folder: the tidy folder.
+        published: folder of the published numbers.
+        names: the studies; all that are present by default.
+
+    Raises:
+        UserError: a folder does not exist, or holds no such study.
+    """
+    found = [(each, open_tidy(each, folder, published)) for each in chosen_studies(folder, names)]
+    return [(each, run, name) for each, run in found for name in each.drawn(kind, run.left_out)]

@@ -7,11 +7,14 @@ study's code knows nothing of another study.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
 from typing import Any
+
+PARTS = ("tables", "figures", "report")
+"""Stages that serve each study by a rule of its own: STUDY_tables and so on."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Study:
             for a study without one.
         findings: function from the tidy tables to its `Findings`, with the answer.
         downloads: whether its data are downloaded by the stage ``download``.
+        optional: stages that a run may leave out (`StudySettings.left_out`), each with the tables
+            and figures that are made of its results alone and are left out with it.
     """
 
     name: str
@@ -68,6 +73,7 @@ class Study:
     answer: str = ""
     findings: str = ""
     downloads: bool = True
+    optional: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def package(self) -> str:
@@ -86,6 +92,17 @@ class Study:
     def figure(self, name: str) -> ModuleType:
         """The module that draws a figure."""
         return self._module(self.figures[name])
+
+    def drawn(self, kind: str, left_out: Collection[str] = ()) -> list[str]:
+        """Names of the tables or figures of a run, in the order of the report.
+
+        Args:
+            kind: ``tables`` or ``figures``.
+            left_out: stages that the run leaves out.
+        """
+        names: Mapping[str, str] = {"tables": self.tables, "figures": self.figures}[kind]
+        absent = {name for stage in left_out for name in self.optional.get(stage, ())}
+        return [name for name in names if name not in absent]
 
     def modules(self, kind: str) -> list[str]:
         """Dotted names of the modules that decide the outcome of a stage for this study.

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards
-from advlearn.studies.base import Study
+from advlearn.studies.base import PARTS, Study
 from advlearn.support import gpu
 from advlearn.support.errors import UserError
 
@@ -51,6 +51,14 @@ class StudyPlan(Generic[OwnSettings]):
         if not self._checked:
             self.settings.check_own_data(self.run, self.images)
         self._checked = True
+
+    def drawn(self, kind: str) -> list[str]:
+        """Names of the tables or figures of the run.
+
+        Args:
+            kind: ``tables`` or ``figures``.
+        """
+        return self.study.drawn(kind, self.settings.left_out())
 
     def job(self, stage: str) -> Callable[[Wildcards], str]:
         """Parameters of a stage's jobs as canonical JSON, from their wildcards."""
@@ -135,7 +143,7 @@ def failures(log: str, studies: Sequence[Study]) -> list[str]:
     rules = list(dict.fromkeys(_FAILED.findall(log)))
     lines = []
     for study in studies:
-        own = {*study.stages, f"{study.name}_tables", f"{study.name}_figures"}
+        own = {*study.stages, *(f"{study.name}_{part}" for part in PARTS)}
         failed = [rule for rule in rules if rule in own]
         rules = [rule for rule in rules if rule not in own]
         if failed:

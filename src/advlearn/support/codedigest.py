@@ -173,7 +173,7 @@ def own_function_digest(name: str) -> str | None:
     The file is found, not imported. What it imports in turn is not followed.
 
     Raises:
-        UserError: no file of this module is on Python's path.
+        UserError: no file of this module is on Python's path, or the file has no such name.
     """
     module, _, function = name.partition(":")
     if not function:
@@ -188,4 +188,29 @@ def own_function_digest(name: str) -> str | None:
             where=f"configuration value {name!r}",
             remedy="put its folder on PYTHONPATH, or correct the name: package.module:function",
         )
-    return hashlib.blake2b(Path(spec.origin).read_bytes(), digest_size=8).hexdigest()
+    source = Path(spec.origin).read_bytes()
+    if Path(spec.origin).suffix == ".py" and not _may_have(source, function):
+        raise UserError(
+            f"the module {module!r} has nothing called {function!r}",
+            where=f"configuration value {name!r}, file {spec.origin}",
+            remedy="correct the name: package.module:function",
+        )
+    return hashlib.blake2b(source, digest_size=8).hexdigest()
+
+
+def _may_have(source: bytes, name: str) -> bool:
+    """Whether a module may have ``name`` once it is imported, as far as its source shows."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return True  # the import will say what is wrong, and where
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found = [node.name]
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found = [each.asname or each.name.partition(".")[0] for each in node.names]
+        else:
+            found = [node.id] if isinstance(node, ast.Name) else []
+        if {name, "*", "__getattr__"} & set(found):
+            return True
+    return False

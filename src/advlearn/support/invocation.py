@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shlex
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advlearn.support.codedigest import package_root
 from advlearn.support.errors import UserError
 
 RESUMES = "The same command goes on from where this run stopped; finished jobs are kept."
@@ -29,6 +31,22 @@ class FailedJob:
 
     name: str
     log: Path | None
+
+
+def shell_prefix(deployed: bool) -> str:
+    """What stands before the shell command of every job; Snakemake formats it once.
+
+    Args:
+        deployed: whether Snakemake brings Python with all packages, in an environment of conda;
+            this package is not among them.
+    """
+    python = "" if deployed else f" PATH={_in_prefix(Path(sys.executable).parent)}:$PATH"
+    source = _in_prefix(package_root().parent)
+    # Idle threads of OpenMP spin by default and take the core from other jobs.
+    return (
+        f"set -euo pipefail; export OMP_WAIT_POLICY=passive{python}"
+        f" PYTHONPATH={source}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; "
+    )
 
 
 def check_cores(cores: int | None) -> None:
@@ -167,6 +185,10 @@ def say_at_exit(lines: Iterable[str]) -> None:
         print(text, file=sys.stderr, flush=True)
 
     atexit.register(say)
+
+
+def _in_prefix(path: Path) -> str:
+    return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
 
 
 def last_words(log: Path | None) -> list[str]:

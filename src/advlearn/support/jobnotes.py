@@ -31,6 +31,7 @@ class Note(NamedTuple):
         start: seconds until its stage began to work: imports, and opening the device.
         end: seconds since the epoch.
         device: ``cpu``, or the model of the GPU.
+        output: the file that its options name; empty without one.
     """
 
     stage: str
@@ -38,6 +39,7 @@ class Note(NamedTuple):
     start: float
     end: float
     device: str
+    output: str = ""
 
 
 def begin_work(device: str = CPU) -> None:
@@ -58,10 +60,14 @@ def write_note(lock: Path, stage: str, arguments: Sequence[str]) -> None:
         arguments: options of the stage, which tell its jobs apart; what another job with the same
             options noted is replaced.
     """
-    key = hashlib.blake2b(_output(arguments).encode(), digest_size=8).hexdigest()
+    output = _output(arguments)
+    # Tables and figures of all studies go to one folder.
+    study = [option for option in pairwise(arguments) if option[0] == "--study"]
+    told = "\0".join([output, *map("=".join, study)]) if output else "\0".join(arguments)
+    key = hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
     path = _folder(lock) / stage / f"{key}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    note = Note(stage, _BEGAN, 0.0, time.time(), CPU)._asdict() | _own
+    note = Note(stage, _BEGAN, 0.0, time.time(), CPU, output)._asdict() | _own
     path.write_text(json.dumps(note), encoding="utf-8")
 
 
@@ -86,6 +92,5 @@ def _folder(lock: Path) -> Path:
 
 
 def _output(arguments: Sequence[str]) -> str:
-    """The output that the options name, else all of them."""
-    named = (value for option, value in pairwise(arguments) if option == "--out")
-    return next(named, "\0".join(arguments))
+    """The output that the options name; empty without one."""
+    return next((value for option, value in pairwise(arguments) if option == "--out"), "")

@@ -75,6 +75,14 @@ class Tidy:
             self._tables[name] = self._read(name)
         return self._tables[name]
 
+    @property
+    def left_out(self) -> list[str]:
+        """Stages that the run left out: their tables have no rows, and nothing is drawn of them."""
+        if not (self.folder / self.schema.record).is_file():
+            return []
+        found: list[str] = getattr(self.described(self.schema.described), "left_out", [])
+        return found
+
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of ``name``.npz.
 
@@ -125,7 +133,8 @@ class Tidy:
         if packed.is_file() and not path.is_file():
             path = packed
         if not (schema.required or path.is_file() or path.name in self._checksums()):
-            return self.prepared(name, pd.DataFrame(columns=list(schema.columns)))
+            none = schema.with_types(pd.DataFrame(columns=list(schema.columns)))
+            return self.prepared(name, none)
         self._check_sum(path)
         self._open(path)
         frame = self._csv(path, schema)
@@ -157,13 +166,13 @@ class Tidy:
                 where=f"{path} (has: {', '.join(map(str, frame.columns))})",
                 remedy=f"write the file again with the stage '{self.collect}' of this version",
             )
-        if schema.rows and frame.empty:
+        if schema.rows and frame.empty and schema.stage not in self.left_out:
             raise UserError(
                 "the file has a header and no rows",
                 where=str(path),
                 remedy="run the study's stages first; 'make why' shows what is still to do",
             )
-        return frame
+        return schema.with_types(frame)
 
     def _open(self, path: Path) -> None:
         if path not in self.opened:

@@ -94,6 +94,13 @@ class TableSchema:
         """Columns that are read as text."""
         return {name: str for name, column in self.columns.items() if column.kind == "text"}
 
+    def with_types(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A table without rows with numbers in its columns of numbers: no row tells pandas so."""
+        if len(frame):
+            return frame
+        numbers = [name for name, column in self.columns.items() if column.kind == "number"]
+        return frame.astype({name: float for name in numbers if name in frame.columns})
+
     def checked(self, frame: pd.DataFrame, path: Path, remedy: str) -> pd.DataFrame:
         """The table as its readers want it, once its values and keys are seen to be right.
 

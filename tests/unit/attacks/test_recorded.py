@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,10 +12,11 @@ from torch import Tensor, nn
 
 from advlearn.attacks import topk
 from advlearn.attacks.robustness import robust_verdicts
+from advlearn.deviations import topk as losses
 from advlearn.learners import recording
 from advlearn.learners.recording import WARM_UP, RepeatedStep, recordable
 from advlearn.settings.attack import PgdSettings
-from advlearn.settings.topk import METHODS, authors, sound
+from advlearn.settings.topk import METHODS, OwnTopkMethod, authors, sound
 from advlearn.support import finite
 from advlearn.training.stack import train_stack
 from tests.helpers import images as images_helper
@@ -120,6 +123,22 @@ def test_recorded_attacks_on_the_top_k_find_the_same(
     assert found.iterations.equal(expected.iterations)
     for one, other in ((found.l2, expected.l2), (perturbed, images)):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
+
+
+def test_a_loss_of_the_users_own_is_not_recorded(
+    recorder: type[EmulatedRecorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("own_losses")
+    module.__dict__["removal"] = lambda settings: losses.build("tkmia", "removal")
+    monkeypatch.setitem(sys.modules, "own_losses", module)
+    model, values = scenes.small_network(torch.float64), {"learning_rate": 0.02, "iterations": 14}
+    own = OwnTopkMethod(function="own_losses:removal")
+    expected, images = outcome(model, sound("tkmia", surrogate="removal", **values), 8)
+    recorded = recorder.records
+    found, perturbed = outcome(model, sound("mine", own=own, **values), 8)
+    assert recorder.records == recorded > 0
+    assert found.success.equal(expected.success)
+    torch.testing.assert_close(perturbed, images, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("batch_size", [7, 23])

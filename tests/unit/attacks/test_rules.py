@@ -25,7 +25,8 @@ from advlearn.training.adversarial import online_settings
 from tests.helpers.images import labelled_images
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "own-attack.md"
-*_, CODE, _ = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+SECTION = PAGE.read_text(encoding="utf-8").partition("\n## 6.")[2].partition("\n## ")[0]
+(CODE,) = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
 STEPS, EPSILON, SIZE = 8, 0.03, 0.012
 
 

@@ -32,7 +32,7 @@ from advlearn.report.writers import (
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, write_csv
 from advlearn.support.text import check_printable, shown
-from tests.helpers.drawn import assert_nothing_cut
+from tests.helpers.readable import assert_texts_apart
 
 HOSTILE = [
     "5$%$", "$x_$ y", "$", "$$", r"\$a$", r"\frac{1}{2}", "{x}", "{0.__class__}", "%s %(a)s", "%",
@@ -240,7 +240,7 @@ def test_long_names_leave_room_for_the_panels(tmp_path: Path) -> None:
         figure, panels = grid(1, 2, height=1.0, head=0.5)
         label_sides(figure, panels, titles=[shown("n" * 200, LONGEST)] * 2)
         legend(figure, legend_entries([Labels({}).look("a_long_name_" * 17)] * 2), 2)
-        assert_nothing_cut(figure)
+        assert_texts_apart(figure)
         figure.savefig(io.BytesIO(), format="svg")
         assert panels[0, 0].get_position().width > 0.3
 

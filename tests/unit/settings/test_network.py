@@ -9,6 +9,7 @@ from advlearn.settings.network import (
     ImagenetResnetSettings,
     NetworkSettings,
     ResnetSettings,
+    TorchvisionSettings,
     VitSettings,
     network_settings,
 )
@@ -27,6 +28,8 @@ from advlearn.support.errors import UserError
         ImagenetResnetSettings(name="resnet50"),
         ImagenetResnetSettings(name="resnet101", weights=Path("weights.pth"), stride_in_1x1=True),
         ImagenetResnetSettings(name="resnet50", weights=None),
+        TorchvisionSettings(name="convnext_tiny", weights=Path("weights.pth"), input_size=96),
+        TorchvisionSettings(name="vit_b_16"),
     ],
 )
 def test_the_name_decides_and_json_comes_back(settings: AnyNetworkSettings) -> None:
@@ -53,7 +56,7 @@ def test_imagenet_is_a_word_and_anything_else_a_path() -> None:
 
 @pytest.mark.parametrize("name", ["resnt", 3, None])
 def test_an_unknown_network_lists_the_known_ones(name: object) -> None:
-    with pytest.raises(ValidationError, match="cnn, mlp, resnet, resnet101, resnet50, vit, pack"):
+    with pytest.raises(ValidationError, match=r"mlp, mobilenet_v3_large, .*resnet50, vit, vit_b_"):
         network_settings({"name": name})
 
 

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from advlearn.chain.address import parse
-from advlearn.stages.explain import RunFolder, explain
-from advlearn.studies import study
+from advlearn.chain.run_folder import RunFolder
+from advlearn.chain.screen import first_screen
+from advlearn.stages.explain import explain
+from advlearn.studies import studies, study
 from advlearn.support.errors import UserError
+from tests.helpers.bilevel_run import write_bilevel
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +34,13 @@ def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
 def found(what: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     explain(what, as_json=True)
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert fits_a_screen(list(first_screen(told))), what
     return told
+
+
+def fits_a_screen(lines: list[str]) -> bool:
+    """In a terminal of 80 columns and 24 lines, the prompt below it."""
+    return sum(max(1, -(-len(line) // 80)) for line in lines) < 25
 
 
 def test_a_number_of_study_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +107,7 @@ def test_a_published_number_is_quoted_and_has_no_jobs_behind_it(
 def test_the_text_has_the_number_the_chain_and_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    explain("topk_random:tkmia,l2,n_specified=1,k=2,over=success")
+    explain("topk_random:tkmia,l2,n_specified=1,k=2,over=success", everything=True)
     text = capsys.readouterr().out
     line = (REFERENCE / "paper/tables/topk_random.csv").read_text().splitlines()[13]
     assert f"mean = {line.split(',')[15]}, line 14 of the CSV file" in text
@@ -112,7 +121,64 @@ def test_the_text_has_the_number_the_chain_and_the_command(
     )
 
 
+def test_the_first_screen_has_the_number_the_jobs_and_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    explain("selective_table1:closest,whitebox,kmeans,n_clusters=4,adversarial")
+    text = capsys.readouterr().out
+    assert fits_a_screen(text.splitlines())
+    assert re.search(r"number mean = 0\.\d+, line \d+$", text, re.MULTILINE)
+    assert len(re.findall(r"seed=\d\s+value=0\.\d+", text)) == 5
+    assert "published=0." in text
+    assert "evaluate 5, collect 1, selective_tables 1" in text
+    assert "only results were kept here" in text
+    assert "again: " in text
+    assert "--all" in text
+
+
+def test_without_a_name_all_names_fit_a_screen_and_can_be_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    explain()
+    text = capsys.readouterr().out
+    assert fits_a_screen(text.splitlines())
+    tables = [name for each in studies() for name in each.tables]
+    figures = [name for each in studies() for name in each.figures]
+    listed: dict[str, list[str]] = {}
+    for kind, prefix, words in re.findall(
+        r"^  (tables|figures) (\w+)\.\.\.: (.*(?:\n {4}.*)*)", text, re.MULTILINE
+    ):
+        listed.setdefault(kind, []).extend(f"{prefix}{word}" for word in words.split())
+    assert listed == {"tables": tables, "figures": figures}
+    for what in re.findall(r"WHAT=(tables/\S+)", text):
+        assert parse(what, tables, figures).name in tables
+
+
+def test_what_a_run_left_out_is_neither_listed_nor_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bilevel(
+        tmp_path / "tidy",
+        seeds=[0],
+        datasets=["blobs"],
+        drawn=["blobs"],
+        left_out=["bilevel_onepoint", "bilevel_delta"],
+    )
+    (tmp_path / "run-bilevel.json").write_text('{"recorded": "now", "run": "mine"}')
+    (tmp_path / "config-bilevel.yaml").write_text("run: mine\n")
+    explain(run=tmp_path)
+    text = capsys.readouterr().out
+    assert "gamma_interval" in text
+    assert "onepoint" not in text
+    assert "topk" not in text
+    with pytest.raises(UserError, match="the run left out") as error:
+        explain("bilevel_onepoint", run=tmp_path)
+    assert "bilevel_delta" in error.value.where
+
+
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no results of a run"):
+        explain(run=tmp_path)
     with pytest.raises(UserError, match="no finished run"):
         explain("topk_models", run=tmp_path)
 

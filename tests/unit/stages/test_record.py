@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from advlearn.stages.record import record
+from advlearn.support import jobnotes
 from advlearn.support.checksums import sha256_of
 from advlearn.support.io import read_json
 
@@ -37,13 +39,14 @@ def test_record_names_what_made_the_run(tmp_path: Path) -> None:
         run=run,
         config=json.dumps(config),
         study_seeds='{"selective": [3], "topk": [3], "bilevel": [5], "calibrate": [0, 1]}',
-        digests='{"craft": "abc", "pretrain": "def"}',
+        digests='{"craft": "abc", "pretrain": "def", "select": "ghi"}',
         lock=lock,
         manifests=[manifest],
         out=run / "run.json",
     )
     found = read_json(run / "run.json")
-    assert found["code"] == {"craft": "abc", "pretrain": "def"}
+    assert found["code"] == {"craft": "abc", "pretrain": "def", "select": "ghi"}
+    assert found["devices"] is None, "the jobs noted nothing"
     assert found["seeds"] == [3]
     assert found["study_seeds"] == {
         "selective": [3],
@@ -67,6 +70,43 @@ def test_record_names_what_made_the_run(tmp_path: Path) -> None:
     assert found["stages"]["select"]["peak_mib"] is None, "unknown is null, never a guess"
     assert found["versions"]["torch"]
     assert yaml.safe_load((run / "config.yaml").read_text()) == config
+
+
+def test_the_record_names_the_devices_that_the_jobs_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of jobs of the run whose results are there; what was asked for stands beside them."""
+    monkeypatch.chdir(tmp_path)
+    run = Path("results/x")
+    lock = tmp_path / ".snakemake" / "advlearn-x.lock"
+    for stage, device, output in (
+        ("craft", "NVIDIA H100", "a.npy"),
+        ("craft", "NVIDIA H100", "b.npy"),
+        ("collect", "cpu", "c.csv"),
+        ("figures", "cpu", "figures"),
+        ("craft", "NVIDIA A100", "removed.npy"),
+        ("topk_attack", "NVIDIA L4", "of-another-study.npy"),
+    ):
+        monkeypatch.setattr(jobnotes, "_own", {})
+        jobnotes.begin_work(device)
+        path = run / output
+        jobnotes.write_note(lock, stage, ["--out", str(path)])
+        if output != "removed.npy":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    (run / "tidy").mkdir()
+    Path("requirements.txt").touch()
+    record(
+        run=run,
+        config='{"run": "x", "seeds": [3], "threads": 1, "device": "auto"}',
+        study_seeds="{}",
+        digests='{"craft": "a", "collect": "b", "selective_figures": "c"}',
+        lock=Path("requirements.txt"),
+        out=run / "run-selective.json",
+    )
+    found = read_json(run / "run-selective.json")
+    assert found["device"] == "auto"
+    assert found["devices"] == {"NVIDIA H100": 2, "cpu": 2}
 
 
 def test_a_study_alone_has_a_record_of_its_own(tmp_path: Path) -> None:

@@ -90,3 +90,20 @@ def test_an_answer_without_a_number_says_why() -> None:
     answer = Answer("A 2023", "It is so.", Verdict.NOT_TESTABLE, 0, 2, "cases", "t", reason="why",
                     number=Number(0.1, math.nan, math.nan, "x", "ratio"))  # fmt: skip
     assert "NOT TESTABLE: holds in 0 of 2 cases; why" in verdict_lines("a", [(study, answer)])[-1]
+
+
+def test_a_study_that_was_run_alone_is_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever there is of the others."""
+    write_bilevel(tmp_path / "tidy", seeds=[0], datasets=["blobs"], drawn=[])
+    (tmp_path / "tidy" / "topk_images.csv").write_text("half\n")
+    with pytest.raises(UserError, match="not finished"):
+        summary(run=tmp_path)
+    (tmp_path / "report-bilevel.html").touch()
+    summary(run=tmp_path)
+    text = capsys.readouterr().out
+    assert str(tmp_path / "report-bilevel.html") in text
+    assert str(tmp_path / "report.html") not in text
+    assert text.startswith("What the run")
+    assert "value functions" in text

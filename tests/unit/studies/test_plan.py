@@ -74,7 +74,7 @@ UNFIT: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "classes of a scene": (
         "topk",
         {"topk": {**FITS, "scenes": {"labels": [4, 9]}}},
-        "at least 4 classes, and the images have 3",
+        "at least 4 labels, and the images give 3",
         "topk.scenes.labels",
     ),
     "images of a split": (

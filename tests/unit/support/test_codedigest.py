@@ -44,7 +44,8 @@ BY_NAME = {
         f"learners.clusterers.{name}" for name in ("agglomerative", "dbscan", "hdbscan", "kmeans")
     ),
     "advlearn.settings.network": tuple(
-        f"learners.networks.{name}" for name in ("cnn", "imagenet_resnet", "mlp", "resnet", "vit")
+        f"learners.networks.{name}"
+        for name in ("cnn", "imagenet_resnet", "mlp", "resnet", "torchvision_networks", "vit")
     ),
 }
 
@@ -193,3 +194,31 @@ def test_digest_of_an_own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert own_function_digest("mlp") is None
     with pytest.raises(UserError, match="no Python module 'no_such_module_here'"):
         own_function_digest("no_such_module_here:build")
+
+
+@pytest.mark.parametrize(
+    ("source", "there"),
+    [
+        ("def build(): ...", True),
+        ("class build: ...", True),
+        ("build = lambda: 1", True),
+        ("if True:\n    def build(): ...", True),
+        ("from json import loads as build", True),
+        ("from json import *", True),
+        ("def __getattr__(name): ...", True),
+        ("def build(:", True),  # importing it says what is wrong
+        ("def builds(): ...", False),
+        ("'build'", False),
+    ],
+)
+def test_a_name_that_a_module_cannot_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, there: bool
+) -> None:
+    (tmp_path / "own_module_of_names.py").write_text(f"{source}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    if there:
+        assert own_function_digest("own_module_of_names:build")
+        return
+    with pytest.raises(UserError, match="has nothing called 'build'") as caught:
+        own_function_digest("own_module_of_names:build")
+    assert "own_module_of_names.py" in caught.value.where

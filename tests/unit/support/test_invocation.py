@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import snakemake.utils
 
 from advlearn.support import invocation
 from advlearn.support.errors import UserError
@@ -20,6 +21,7 @@ from advlearn.support.invocation import (
     failed_jobs,
     failure_lines,
     last_words,
+    shell_prefix,
 )
 
 KILLED = "it ended without a word; the system may have killed it, for want of memory"
@@ -168,3 +170,26 @@ def test_what_is_said_at_the_exit_stands_below_all_else(closed: str) -> None:
         [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, check=False
     )
     assert done.stderr.splitlines()[:3] == ["last", "one", "  two"]
+
+
+@pytest.mark.parametrize(
+    ("deployed", "python"), [(False, "/a {b}'s/.venv/bin:/bin"), (True, "/bin")]
+)
+def test_braces_in_the_projects_folder_are_no_names(
+    monkeypatch: pytest.MonkeyPatch, deployed: bool, python: str
+) -> None:
+    """And what conda brings is not hidden by this Python."""
+    monkeypatch.setattr(
+        "advlearn.support.invocation.package_root", lambda: Path("/a {b}'s/src/advlearn")
+    )
+    monkeypatch.setattr("sys.executable", "/a {b}'s/.venv/bin/python")
+    # Snakemake formats the prefix once, bash reads what comes out.
+    prefix = snakemake.utils.format(shell_prefix(deployed))
+    done = subprocess.run(
+        ["bash", "-c", f'{prefix} printf "%s\\n" "$PATH" "$PYTHONPATH"'],
+        env={"PATH": "/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{python}\n/a {{b}}'s/src\n"

@@ -37,6 +37,13 @@ def test_a_job_that_is_done_again_replaces_its_note(tmp_path: Path) -> None:
     assert [note.device for note in read_notes("demo", tmp_path)] == ["cpu", "cpu"]
 
 
+def test_jobs_of_several_studies_with_one_folder_note_themselves_each(tmp_path: Path) -> None:
+    lock = tmp_path / "advlearn-demo.lock"
+    for study in ("topk", "bilevel", "topk"):
+        write_note(lock, "tables", ["--study", study, "--out", "paper/tables"])
+    assert [note.output for note in read_notes("demo", tmp_path)] == ["paper/tables"] * 2
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"stage": "craft"}', "null"])
 def test_what_is_no_note_is_left_out(tmp_path: Path, text: str) -> None:
     folder = tmp_path / "advlearn-demo" / "jobs" / "craft"

@@ -10,10 +10,12 @@ from advlearn.settings.attack import attack_from_json
 from advlearn.settings.cluster import OwnClusterer
 from advlearn.settings.embed import OwnReduction
 from advlearn.settings.network import NetworkSettings
+from advlearn.settings.topk import OwnTopkMethod
+from advlearn.studies.selective.settings.select import OwnRule
 from advlearn.support.errors import UserError
 from advlearn.support.own import load_own, registered
 
-GROUPS = ("attacks", "models", "clusterers", "reductions")
+GROUPS = ("attacks", "models", "clusterers", "reductions", "selection_rules", "topk_methods")
 
 
 @pytest.fixture
@@ -33,6 +35,8 @@ def test_settings_have_the_function_behind_a_registered_name() -> None:
     assert NetworkSettings(name="new").name == "mylab.models:new"
     assert OwnClusterer(function="new").function == "mylab.clusterers:new"
     assert OwnReduction(function="new").function == "mylab.reductions:new"
+    assert OwnRule(function="new").function == "mylab.selection_rules:new"
+    assert OwnTopkMethod(function="new").function == "mylab.topk_methods:new"
 
 
 def test_a_name_that_nobody_registers_is_refused() -> None:

@@ -12,6 +12,7 @@ from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.topk.descent import Descent
 from advlearn.attacks.topk.engine import Sink, Solver, TopkOutcome, attack, check_pixels, named_by
 from advlearn.attacks.topk.kfool import KFool
+from advlearn.attacks.topk.own import load, try_out
 from advlearn.attacks.topk.projected import Projected
 from advlearn.attacks.topk.targets import (
     Goal,
@@ -71,8 +72,8 @@ def run(
 
     Raises:
         UserError: wrong images or positions, a network with another number of labels than the
-            targets, one whose logits or gradients are not finite, or one image does not fit into
-            the device's memory.
+            targets, one whose logits or gradients are not finite, one image does not fit into the
+            device's memory, or a loss of one's own that cannot be used (see ``own.try_out``).
         BudgetViolation: a perturbed image is outside the box (a defect).
     """
     positions = range(len(targets)) if positions is None else positions
@@ -88,6 +89,8 @@ def run(
         few = _few(images, positions, device)
         fast = _accelerated(model, few)
         _check_labels(fast, images, positions, targets, device)
+        if settings.own:
+            try_out(settings.own, targets.to(device))
         size = images_at_once(fast, few, on_cpu=ON_CPU, gradient=True, asked=batch_size)
         return attack(
             build(settings, fast),
@@ -102,11 +105,16 @@ def run(
             batch_size=size,
             device=device,
             sink=sink,
+            own_code=settings.own is not None,
         )
 
 
 def build(settings: TopkAttackSettings, model: nn.Module) -> Solver:
-    """The solver of ``settings.method`` for a frozen network."""
+    """The solver of ``settings.method`` for a frozen network.
+
+    Raises:
+        UserError: a method of one's own cannot be loaded.
+    """
     variable = TanhVariable(settings.clean_map)
     if settings.method in ("kfool", "kfool_s"):
         return KFool(
@@ -119,7 +127,8 @@ def build(settings: TopkAttackSettings, model: nn.Module) -> Solver:
         )
     if settings.method == "projected":
         return Projected.of(model, variable, settings.radii, settings.iterations, settings.travel)
-    loss = losses.build(settings.method, settings.surrogate)
+    own = settings.own
+    loss = load(own) if own else losses.build(settings.method, settings.surrogate)
 
     def deviation(logits: Tensor, goal: Goal) -> Tensor:
         targets = goal.targets

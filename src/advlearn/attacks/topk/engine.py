@@ -110,10 +110,12 @@ def attack(
     batch_size: int,
     device: torch.device,
     sink: Sink | None,
+    own_code: bool = False,
 ) -> TopkOutcome:
     """Attack ``images[positions]``; row i of ``targets`` belongs to ``positions[i]``.
 
-    ``learner`` is the network that ``solver`` attacks.
+    ``learner`` is the network that ``solver`` attacks; ``own_code``: the solver has code of a
+    user's own.
 
     Raises:
         UserError: an image is not in [0, 1], the network's logits or gradients are not finite, or
@@ -135,6 +137,7 @@ def attack(
         iterations,
         found,
         sink,
+        own_code,
     )
     if n:
         halving(min(batch_size, n), loop.run)
@@ -159,11 +162,12 @@ class _Loop:
         iterations: int,
         found: TopkOutcome,
         sink: Sink | None,
+        own_code: bool,
     ) -> None:
         self._solver, self._learner, self._variable = solver, learner, variable
         self._images, self._positions, self._targets = images, positions, targets
         self._success, self._keep, self._iterations = success, keep, iterations
-        self._found, self._sink = found, sink
+        self._found, self._sink, self._own_code = found, sink, own_code
         # Rows of the targets that are not over.
         self._left = torch.ones(len(targets), dtype=torch.bool)
         self._queue = torch.empty(0, dtype=torch.int64)
@@ -208,7 +212,8 @@ class _Loop:
         state = marked(self._admit(size))
         while state:
             holds = torch.ones((), dtype=torch.bool, device=state["row"].device)
-            step = RepeatedStep(partial(self._step, state, holds), holds.device, self._learner)
+            made = partial(self._step, state, holds)
+            step = RepeatedStep(made, holds.device, self._learner, own_code=self._own_code)
             fresh, slots = True, len(state["row"])
             live = slots
             # Slots are closed in their places: other shapes would have to be recorded anew.

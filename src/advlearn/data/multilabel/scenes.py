@@ -29,34 +29,37 @@ def compose(
     """Compose scenes ``start`` to ``start + count - 1`` of a split.
 
     A scene depends on the images, the seed of the settings, the split and its own number only. How
-    many classes it shows is uniform in ``settings.labels``; each class gives one image, whose
-    longer side is uniform in ``settings.side``. Of some random places for an image the one that
-    covers least of what is there already is taken; where images overlap the brighter pixel counts.
+    many labels it has is uniform in ``settings.labels``; each label gives one image of its class,
+    whose longer side is uniform in ``settings.side``. With ``settings.negatives`` there is a second
+    label for each class, whose images are shown as their negatives. Of some random places for an
+    image the one that covers least of what is there already is taken; where images overlap the
+    brighter pixel counts.
 
     Args:
         images: images to paste, uint8 (n, channels, height, width).
         labels: their classes, whole numbers (n) in 0..n_classes-1.
-        n_classes: number of classes; no scene shows more.
+        n_classes: number of classes.
         settings: size of a scene, of what it shows, and the seed.
         split: split that the images belong to; different splits give different scenes.
         count: number of scenes.
         start: number of the first scene.
 
     Returns:
-        The scenes, uint8 (count, channels, canvas, canvas), and which classes each shows, bool
-        (count, n_classes).
+        The scenes, uint8 (count, channels, canvas, canvas), and which labels each has, bool
+        (count, labels), those of negatives last.
 
     Raises:
-        UserError: there are fewer classes than the fewest of a scene, or a class has no image.
+        UserError: there are fewer labels than the fewest of a scene, or a class has no image.
     """
     where = f"configuration section 'topk.scenes', split {split!r}"
     check_labels(labels, n_classes, len(images), where=where)
-    fewest, most = settings.labels[0], min(settings.labels[1], n_classes)
+    n_labels = settings.n_labels(n_classes)
+    fewest, most = settings.labels[0], min(settings.labels[1], n_labels)
     if fewest > most:
         raise UserError(
-            f"a scene shows at least {fewest} classes, and the data have {n_classes}",
+            f"a scene has at least {fewest} labels, and the data give {n_labels}",
             where=f"configuration key 'topk.scenes.labels': {list(settings.labels)}",
-            remedy=f"choose at most {n_classes}",
+            remedy=f"choose at most {n_labels}",
         )
     pools = [np.flatnonzero(labels == label) for label in range(n_classes)]
     empty = [label for label, pool in enumerate(pools) if not pool.size]
@@ -67,15 +70,20 @@ def compose(
             remedy="use a larger split of the run's data",
         )
     scenes = np.zeros((count, images.shape[1], settings.canvas, settings.canvas), dtype=np.uint8)
-    shown = np.zeros((count, n_classes), dtype=bool)
+    shown = np.zeros((count, n_labels), dtype=bool)
     family = derive_seed(settings.seed, "scenes", split)
     for row in range(count):
         # (family, number) seeds without the collisions that 31 bits a scene would have.
         generator = np.random.default_rng((family, start + row))
-        classes = generator.permutation(n_classes)[: generator.integers(fewest, most + 1)]
-        shown[row, classes] = True
-        chosen = [images[pools[label][generator.integers(pools[label].size)]] for label in classes]
-        sides = generator.integers(settings.side[0], settings.side[1] + 1, size=len(classes))
+        drawn = generator.permutation(n_labels)[: generator.integers(fewest, most + 1)]
+        shown[row, drawn] = True
+        pasted = [pools[label % n_classes] for label in drawn]
+        chosen = [images[pool[generator.integers(pool.size)]] for pool in pasted]
+        chosen = [
+            255 - image if label >= n_classes else image
+            for image, label in zip(chosen, drawn, strict=True)
+        ]
+        sides = generator.integers(settings.side[0], settings.side[1] + 1, size=len(drawn))
         _paste(scenes[row], [_resize(*pair) for pair in zip(chosen, sides, strict=True)], generator)
     return scenes, shown
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from pickle import UnpicklingError
-
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from advlearn.learners.networks.pretrained_file import load_weights
 from advlearn.learners.networks.torchvision_shim import torchvision_module
 from advlearn.settings.network import ImagenetResnetSettings
 from advlearn.support.errors import UserError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the channels of ImageNet, as torchvision's weights expect them."""
-
-_HEAD = {"fc.weight", "fc.bias"}
 
 
 class Normalise(nn.Module):
@@ -48,7 +42,7 @@ def build(
         raise UserError(
             f"{settings.name} takes colour images, not {shape[0]} channel(s)",
             where="configuration key 'topk.models.MODEL.network.name'",
-            remedy="use mlp, cnn, resnet or vit",
+            remedy="use mlp, cnn, resnet, vit, or another network of torchvision",
         )
     network: nn.Module = getattr(torchvision_module("models"), settings.name)(num_classes=n_classes)
     if settings.stride_in_1x1:
@@ -58,45 +52,5 @@ def build(
     if settings.weights == "imagenet":
         raise ValueError("obtain the ImageNet weights first, and give their path")
     if settings.weights is not None:
-        _load(network, settings.weights)
+        load_weights(network, settings.weights)
     return nn.Sequential(Normalise(MEAN, STD), network)
-
-
-def _load(network: nn.Module, path: Path) -> None:
-    found, expected = _read(path), network.state_dict()
-    if any(name in found and found[name].shape != expected[name].shape for name in _HEAD):
-        found = {name: value for name, value in found.items() if name not in _HEAD}
-    wrong = sorted(
-        name
-        for name in {*found, *expected} - _HEAD
-        # Counters of batches, absent from older files, do not enter the result.
-        if not name.endswith("num_batches_tracked")
-        and (name not in found or name not in expected or found[name].shape != expected[name].shape)
-    )
-    if wrong:
-        raise UserError(
-            f"the weights do not fit: {len(wrong)} tensors are missing, unexpected or of another "
-            f"shape, the first are {', '.join(wrong[:3])}",
-            where=f"configuration key 'topk.models.MODEL.network.weights': {path}",
-            remedy="give weights of this very network, with torchvision's names of the tensors",
-        )
-    network.load_state_dict({name: value.float() for name, value in found.items()}, strict=False)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
-            raise ValueError("it is no mapping of names to tensors")
-    except (
-        *(OSError, EOFError, ValueError, KeyError, RuntimeError),
-        *(UnpicklingError, SafetensorError),
-    ) as error:
-        raise UserError(
-            f"the weights cannot be read: {str(error).splitlines()[0] if str(error) else error!r}",
-            where=f"configuration key 'topk.models.MODEL.network.weights': {path}",
-            remedy="give a .safetensors file, or a .pth file that holds nothing but tensors",
-        ) from error
-    return found

@@ -27,6 +27,10 @@ class BilevelPlan(StudyPlan[BilevelSettings]):
         """Wildcards of the point sets of an experiment, for every seed."""
         return [{**row, "seed": seed} for row in self.of(experiment) for seed in self.seeds]
 
+    def once(self, stage: str) -> list[dict[str, object]]:
+        """Wildcards, none, of the one job of an optional stage; no job where it is left out."""
+        return [] if stage in self.settings.left_out() else [{}]
+
     def own_attacks(self, wildcards: Wildcards) -> list[str | None] | None:
         """Digests of the sources of the user's own attacks, none without any."""
         return _digests(self.settings.attack.own.values())

@@ -24,6 +24,7 @@ class BilevelRecord(Settings):
     versions: dict[str, Any] = Field(default_factory=dict)
     settings: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
+    left_out: list[str] = Field(default_factory=list)
 
 
 def _table(

@@ -75,4 +75,13 @@ STUDY = Study(
     answer="paper.answer:answer",
     findings="paper.answer:findings",
     downloads=False,
+    optional={
+        "bilevel_onepoint": ["bilevel_onepoint"],
+        "bilevel_delta": [
+            "bilevel_delta_formulas",
+            "bilevel_deviation_agreement",
+            "bilevel_delta_vs_moved",
+            "bilevel_delta_monotonicity",
+        ],
+    },
 )

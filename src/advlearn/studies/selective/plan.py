@@ -91,6 +91,11 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
         """Parameters of select, JSON."""
         return self.settings.line_of(wildcards).select.to_json()
 
+    def own_rules(self, wildcards: Wildcards) -> list[str | None] | None:
+        """Digests of the sources of a user's own selection rules, none without any."""
+        own = self.settings.line_of(wildcards).select.own
+        return [own_function_digest(each.function) for each in own.values()] or None
+
     def no_clustering(self, wildcards: Wildcards) -> str:
         """Option of select: the cells without clustering are in one reduction of each attack."""
         reductions = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from advlearn.settings.data import SourceSettings
+from advlearn.settings.network import TorchvisionSettings
 from advlearn.settings.run import Wildcards
 from advlearn.settings.topk import ON_CPU
 from advlearn.studies.plan import StudyPlan
@@ -38,9 +39,15 @@ class TopkPlan(StudyPlan[TopkSettings]):
 
     def work(self, stage: str, wildcards: Wildcards) -> float:
         """As in `StudyPlan`."""
-        if self.settings.dataset != "scenes":
+        if self.settings.dataset != "scenes" or self._has_large_network(stage, wildcards):
             return math.inf
         return work.OF_STAGE[stage](self.settings, self.images, wildcards)
+
+    def _has_large_network(self, stage: str, wildcards: Wildcards) -> bool:
+        """Whether a job has a network of torchvision, which is no small one."""
+        models = self.settings.models
+        of_job = models.values() if stage == "topk_transfer" else [models.get(wildcards.model)]
+        return any(each and isinstance(each.network, TorchvisionSettings) for each in of_job)
 
     def fills_a_gpu(self, stage: str) -> bool:
         """Photos do: training holds a batch of them in a large network."""
@@ -59,6 +66,14 @@ class TopkPlan(StudyPlan[TopkSettings]):
         """Digest of the source of a user's own multi-label network."""
         return own_function_digest(self.settings.model_of(wildcards).network.name)
 
+    def own_code(self, wildcards: Wildcards) -> str | list[str | None] | None:
+        """Digests of the sources of a user's own network and methods; that of the network alone
+        where no method is the user's own.
+        """
+        methods = [own_function_digest(each.function) for each in self.settings.own.values()]
+        model = self.own_model(wildcards)
+        return [model, *methods] if methods else model
+
     def own_models(self) -> list[str | None]:
         """Digests of the sources of the user's own multi-label networks."""
         return [own_function_digest(each.network.name) for each in self.settings.models.values()]
@@ -67,12 +82,19 @@ class TopkPlan(StudyPlan[TopkSettings]):
         """Memory of a job that needs gradients of a classifier of study 2, in MB.
 
         Nearly all of it is what a network keeps of a batch between its two passes. For photos it
-        is that of a ResNet-50, 2.6e-3 MB a pixel when it is attacked, with a quarter to spare.
+        is that of a ResNet-50, 2.6e-3 MB a pixel when it is attacked, with a quarter to spare; a
+        vision transformer with patches of 16 pixels keeps 1.2 times as much, torchvision's others
+        less.
         """
-        topk = self.settings
-        if topk.dataset == "scenes":
+        topk, model = self.settings, self.settings.model_of(wildcards)
+        if topk.dataset == "scenes" and not isinstance(model.network, TorchvisionSettings):
             return 4000
         # Where the batch follows the memory of a GPU, little of it is in that of the machine.
-        batch = max(topk.batch_size or ON_CPU, topk.model_of(wildcards).training.batch_size)
+        batch = max(topk.batch_size or ON_CPU, model.training.batch_size)
         side = topk.photos.size or 448  # the largest that a data set has of its own
-        return 2000 + round(3.3e-3 * side**2 * batch)
+        if topk.dataset == "scenes":
+            side = topk.scenes.canvas
+        if isinstance(model.network, TorchvisionSettings):
+            side = model.network.side or side
+        kept = 4e-3 if model.network.name == "vit_b_16" else 3.3e-3
+        return 2000 + round(kept * side**2 * batch)

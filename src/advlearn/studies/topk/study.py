@@ -53,6 +53,7 @@ STUDY = Study(
         "topk_relaxation": "paper.tables.relaxation",
         "topk_alpha": "paper.tables.alpha",
         "topk_cardinality": "paper.tables.cardinality",
+        "topk_density": "paper.tables.density",
         "topk_unknown_labels": "paper.tables.unknown_labels",
         "topk_transfer": "paper.tables.transfer",
     },

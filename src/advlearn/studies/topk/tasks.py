@@ -96,6 +96,9 @@ def tasks_of(
             eligible, targets = topk.random_targets(
                 logits, relevant, cell.k, cell.n_specified, names, own_seed
             )
+        if cell.relevant is not None:
+            numbers = relevant.sum(1)
+            eligible = eligible & (numbers >= cell.relevant[0]) & (numbers <= cell.relevant[1])
         rows = eligible.nonzero().squeeze(1)[: job.images]
         targets = targets[rows]
         attacker_targets = topk.uncertain_targets(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from advlearn.data.multilabel.scenes import compose
 from advlearn.settings.multilabel import ScenesSettings
 from advlearn.support.errors import UserError
 
+DIGESTS = ["1d0e8ac64f543097", "6146dec0fc18bf1b"]
+"""Of scenes and labels as they were before there were negatives."""
 SMALL = ScenesSettings(canvas=24, side=(6, 8), labels=(1, 4))
 
 
@@ -96,7 +100,39 @@ def test_brighter_pixels_win() -> None:
 def test_too_few_classes_or_no_image_of_one() -> None:
     images, labels = bright(3)
     many = SMALL.model_copy(update={"labels": (4, 5)})
-    with pytest.raises(UserError, match="at least 4 classes, and the data have 3"):
+    with pytest.raises(UserError, match="at least 4 labels, and the data give 3"):
         compose(images, labels, 3, many, "train", 1)
     with pytest.raises(UserError, match="the class 3 has no image"):
         compose(images, labels, 4, SMALL, "train", 1)
+
+
+def test_negatives_are_labels_of_their_own() -> None:
+    images, labels = bright(3)
+    settings = SMALL.model_copy(update={"canvas": 96, "labels": (2, 6), "negatives": True})
+    scenes, shown = compose(images, labels, 3, settings, "train", 60)
+    assert shown.shape == (60, 6)
+    assert set(shown.sum(axis=1)) == {2, 3, 4, 5, 6}
+    assert shown.any(axis=0).all()
+    for scene, row in zip(scenes, shown, strict=True):
+        values = [int(value) for value in np.unique(scene) if value]
+        # Classes have at most 120, their negatives at least 135.
+        plain = {(value + 39) // 40 - 1 for value in values if value <= 120}
+        dark = {(255 - value + 39) // 40 - 1 + 3 for value in values if value > 120}
+        assert plain | dark == set(np.flatnonzero(row))
+
+
+def test_without_negatives_scenes_are_what_they_were() -> None:
+    images, labels = bright(5)
+    digests = [
+        hashlib.sha256(each.tobytes()).hexdigest()[:16]
+        for each in compose(images, labels, 5, SMALL, "train", 40)
+    ]
+    assert digests == DIGESTS
+
+
+def test_labels_of_negatives_have_names() -> None:
+    names = ("0", "1")
+    assert SMALL.label_names(names) == names
+    both = SMALL.model_copy(update={"negatives": True})
+    assert both.label_names(names) == ("0", "1", "0 negative", "1 negative")
+    assert both.n_labels(2) == 4

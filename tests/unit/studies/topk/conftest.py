@@ -56,6 +56,7 @@ def topk(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyTopk:
             "surrogates": ["average", "exact"],
             "alphas": [0.0, 0.1],
             "hidden": [0.0, 0.5],
+            "densities": [[5, 5], [6, 7]],
             "images": 8,
             "batch_size": 8,
         }

@@ -7,16 +7,15 @@ from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
 
 DATASETS = Labels(
     {
-        "iris": ("iris", BLUE, "o", "-"),
-        "wine": ("wine", VERMILION, "s", "--"),
-        "breast_cancer": ("breast cancer", GREEN, "^", "-."),
-        "digits_1_4": ("digits 1 and 4", PURPLE, "D", ":"),
-        "digits_8_9": ("digits 8 and 9", SKY, "v", "-."),
-        "moons": ("moons", ORANGE, "P", "--"),
-        "blobs": ("blobs", BLACK, "X", ":"),
-        "circles": ("circles", GREY, "*", "-"),
-    },
-    unknown=(BLACK, "1", "-"),
+        "iris": "iris",
+        "wine": "wine",
+        "breast_cancer": "breast cancer",
+        "digits_1_4": "digits 1 and 4",
+        "digits_8_9": "digits 8 and 9",
+        "moons": "moons",
+        "blobs": "blobs",
+        "circles": "circles",
+    }
 )
 """Real data first, then synthetic shapes."""
 WEIGHTS = Labels(
@@ -125,7 +124,7 @@ PATTERNS = Labels(
         "diverge": ("diverge", PURPLE, "D", "-"),
         "chain": ("chain", SKY, ".", "--"),
         "single": ("single", VERMILION, "s", "-"),
-        "swap": ("swap", BLACK, ".", "--"),
+        "swap": ("swap", BLACK, ".", ":"),
     }
 )
 """Ways in which points change between three clusters."""

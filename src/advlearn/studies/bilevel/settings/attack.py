@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from advlearn.settings.base import EachOnce, Seeds, Settings, WrongKey
-from advlearn.studies.bilevel.settings.own import OwnClusteringAttack, OwnVictim, check_known
+from advlearn.settings.own import check_known
+from advlearn.studies.bilevel.settings.own import OwnClusteringAttack, OwnVictim
 from advlearn.studies.bilevel.settings.path import GraphSettings
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -34,7 +34,10 @@ _Names = Annotated[tuple[str, ...], EachOnce]
 
 
 class ExperimentsSettings(Settings):
-    """On which point sets the experiments are run; each takes names, or null for all of them."""
+    """On which point sets the experiments are run; each takes names, or null for all of them.
+
+    Two experiments bring their own points and are run or not.
+    """
 
     trajectories: _Names | None = Field(
         None, description="point sets whose clusterpath is drawn; null = all"
@@ -45,6 +48,16 @@ class ExperimentsSettings(Settings):
     )
     blackbox: _Names | None = Field(
         None, description="point sets on which all clusterers are attacked; null = all"
+    )
+    onepoint: bool | None = Field(
+        None,
+        description="whether one digit is changed; null = where not all point sets are tables of"
+        " one's own",
+    )
+    delta: bool | None = Field(
+        None,
+        description="whether the delta-measure is checked and compared on random partitions; null ="
+        " where not all point sets are tables of one's own",
     )
 
 
@@ -93,7 +106,8 @@ class BilevelSettings(StudySettings):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         known = ", ".join(self.datasets)
-        for experiment, names in self.experiments:
+        for experiment in get_args(Experiment):
+            names = getattr(self.experiments, experiment)
             for name in names or ():
                 if name not in self.datasets:
                     raise WrongKey(
@@ -115,6 +129,18 @@ class BilevelSettings(StudySettings):
         for name, points in self.datasets.items():
             if isinstance(points, CsvSettings):
                 check_table(points, f"bilevel.datasets.{name}")
+
+    def left_out(self) -> tuple[str, ...]:
+        """Experiments with points of their own, where none but the user's tables are of interest.
+
+        Where the configuration says that one is run, or not, that holds.
+        """
+        shipped = not all(isinstance(points, CsvSettings) for points in self.datasets.values())
+        asked = {
+            "bilevel_onepoint": self.experiments.onepoint,
+            "bilevel_delta": self.experiments.delta,
+        }
+        return tuple(stage for stage, run in asked.items() if not (shipped if run is None else run))
 
     def own_functions(self) -> list[str]:
         """Attacks and clusterers of the user's own."""

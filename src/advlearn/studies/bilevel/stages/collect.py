@@ -67,6 +67,7 @@ def bilevel_collect(
             "datasets": {name: gatherer.describe_data(name) for name in settings.datasets},
             "settings": study,
             "versions": versions(),
+            "left_out": list(settings.study.left_out()),
             "files": sha256_of_all(out.with_name(name) for name in SCHEMA.files),
         },
     )
@@ -112,7 +113,7 @@ class Gatherer:
             "monotone": len(delta.monotone_clusters) * len(delta.imbalances) * delta.bins,
             "agreement": scenarios * len(DEVIATIONS) * len(delta.seeds),
         }
-        return {name: read_rows(self.files.path(name), count) for name, count in wanted.items()}
+        return {name: self._once(name, count) for name, count in wanted.items()}
 
     def clusterpaths(self) -> dict[str, pd.DataFrame]:
         """Tables of bilevel_path."""
@@ -174,8 +175,15 @@ class Gatherer:
             "attacks": _concatenated(attacks),
             "staircase": _concatenated(curves),
             "blackbox": _concatenated(boxes),
-            "onepoint": read_rows(self.files.path("onepoint"), pairs * ONEPOINT_METHODS),
+            "onepoint": self._once("onepoint", pairs * ONEPOINT_METHODS),
         }
+
+    def _once(self, table: str, count: int) -> pd.DataFrame:
+        """A table of an experiment with points of its own; without rows where it was left out."""
+        schema = SCHEMA.tables[f"bilevel_{table}"]
+        if schema.stage in self.study.left_out():
+            return pd.DataFrame(columns=list(schema.columns))
+        return read_rows(self.files.path(table), count)
 
     def _certified_gammas(self, name: str, count: int) -> list[float]:
         """The gammas that bilevel_certify takes."""

@@ -24,6 +24,7 @@ from advlearn.report.panels import (
     seed_dots,
     seed_entry,
 )
+from advlearn.report.style import SMALL
 from advlearn.studies.selective.paper.cells import (
     baseline_rows,
     baselines,
@@ -135,9 +136,10 @@ def _draw(
     for axis, metric in zip(panels[:, 0], metrics, strict=True):
         _panel(axis, found, metric)
     label_sides(figure, panels, rows=[METRICS(name).replace(" ", "\n") for name in metrics])
-    panels[0, 0].set_title(f"{plausible.label}, {_count(found.points)}", loc="left", fontsize=6.5)
+    panels[0, 0].set_title(f"{plausible.label}, {_count(found.points)}", loc="left", fontsize=SMALL)
     _horizontal(panels[-1, 0], found)
-    handles = legend_entries(looks.values(), marker="none")
+    drawn = [look for name, look in looks.items() if (found.points[kind] == name).any()]
+    handles = legend_entries(drawn, marker="none")
     if len(found.points):
         handles.append(seed_entry())
     if len(published):
@@ -191,7 +193,12 @@ def _panel(axis: Axes, found: _Lines, metric: str) -> None:
         level = float(everything["value"].mean())
         axis.axhline(level, color=BLACK, ls=":", lw=0.9)
         axis.text(
-            1.01, level, "all\nimages", transform=axis.get_yaxis_transform(), va="center", size=6.5
+            1.01,
+            level,
+            "all\nimages",
+            transform=axis.get_yaxis_transform(),
+            va="center",
+            size=SMALL,
         )
     if metric in found.level:
         look = Look(BLACK, "D", "none", "all images")
@@ -200,7 +207,7 @@ def _panel(axis: Axes, found: _Lines, metric: str) -> None:
     if points.empty:
         annotate(axis, "not run")
     axis.set_ylim(*limits(values))
-    axis.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    axis.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     axis.ticklabel_format(axis="y", useOffset=False)
 
 

@@ -23,7 +23,7 @@ CLUSTERERS = Labels(
         "dbscan": ("DBSCAN", GREEN, "^", "-."),
         "hdbscan": ("HDBSCAN", PURPLE, "D", ":"),
     },
-    unknown=(BLACK, "o", "-"),
+    unknown=(BLACK, "X", ":"),
 )
 REDUCTIONS = Labels(
     {

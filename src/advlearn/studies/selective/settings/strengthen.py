@@ -8,13 +8,10 @@ from pydantic import Field
 
 from advlearn.settings.attack import AttackSettings
 from advlearn.settings.base import EachOnce, Seeds, Settings
-from advlearn.studies.selective.settings.select import ClusterRule
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
     from advlearn.studies.selective.settings.study import SelectiveSettings
-
-ModelRule = ClusterRule | Literal["classic", "none", "all", "subset"]
 
 
 class StrongSettings(Settings):
@@ -31,10 +28,11 @@ class StrongSettings(Settings):
         9, ge=1, description="most classes that targeted attacks aim at; null: all but the label"
     )
     queries: int = Field(1000, ge=1, le=1_000_000, description="queries of Square Attack")
-    rules: Annotated[tuple[ModelRule, ...], EachOnce] = Field(
+    rules: Annotated[tuple[str, ...], EachOnce] = Field(
         ("classic", "none", "all", "random", "subset"),
         min_length=1,
-        description="rules whose models are attacked; subset: the controls of those attacked",
+        description="rules whose models are attacked: classic, none, all, a rule of select, or"
+        " subset, the controls of those attacked",
     )
     clusterers: Annotated[tuple[str, ...], EachOnce] | None = Field(
         ("kmeans", "agglomerative", "dbscan"),

@@ -15,7 +15,7 @@ from advlearn.settings.embed import EmbedSettings
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of, not_in_run
 from advlearn.studies.selective.settings.calibrate import CalibrateSettings
 from advlearn.studies.selective.settings.jobs import EvaluateSettings
-from advlearn.studies.selective.settings.select import SelectSettings
+from advlearn.studies.selective.settings.select import MODEL_RULES, RULES, SelectSettings
 from advlearn.studies.selective.settings.universe import UniverseSettings
 from advlearn.support.errors import UserError, did_you_mean, unknown_name
 
@@ -170,6 +170,11 @@ class SelectiveSettings(StudySettings):
         if strong is None:
             return
         where = "configuration key 'selective.evaluate.strong.{}'"
+        own = [name for each in self._selections() for name in each.own]
+        rules = [*RULES, *MODEL_RULES, *dict.fromkeys(own)]
+        for rule in strong.rules:
+            if rule not in rules:
+                raise unknown_name("rule", rule, rules, where=where.format("rules"))
         known = self.cluster.known()
         for clusterer in strong.clusterers or ():
             if clusterer not in known:
@@ -187,15 +192,21 @@ class SelectiveSettings(StudySettings):
         return {"calibrate": self.calibrate.seeds}
 
     def own_functions(self) -> list[str]:
-        """Networks, attacks, reductions and clusterers of the user's own."""
+        """Networks, attacks, reductions, clusterers and selection rules of the user's own."""
         models = [universe.model.name for universe in self.universes.values()]
         attacks = [
             attack.name
             for universe in self.universes.values()
             for attack in universe.attacks.values()
         ]
-        return [*models, *attacks, *self._own_of(self.cluster), *self._own_of(self.embed)]
+        own = [*self._own_of(self.cluster), *self._own_of(self.embed)]
+        rules = [name for each in self._selections() for name in self._own_of(each)]
+        return [*models, *attacks, *own, *rules]
+
+    def _selections(self) -> list[SelectSettings]:
+        """Selection rules of the study and of the blocks that have their own."""
+        return [self.select, *(block.select for block in self.grid if block.select)]
 
     @staticmethod
-    def _own_of(settings: ClusterSettings | EmbedSettings) -> list[str]:
+    def _own_of(settings: ClusterSettings | EmbedSettings | SelectSettings) -> list[str]:
         return [own.function for own in settings.own.values()]

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from advlearn.selection import rules
+from advlearn.selection.own import Candidates, choose_images
 from advlearn.settings.cluster import NO_CLUSTERING, SettingName, setting_name
 from advlearn.studies.selective.cell import Cell, write_cells
 from advlearn.studies.selective.settings.select import SelectSettings
@@ -53,7 +54,7 @@ def select(
     ] = None,
     embedding: Annotated[
         Path | None,
-        typer.Option(help="points (n, d) that were clustered, .npy; for the rule nearest"),
+        typer.Option(help="points (n, d) that were clustered, .npy; for nearest and own rules"),
     ] = None,
     include_single: Annotated[
         bool, typer.Option(help="also the cells without clustering: all, none, classic")
@@ -66,15 +67,17 @@ def select(
     split. Cells with the same images have the same digest. ``none`` is the digest of the empty
     set; ``classic``, the model that is not retrained, has no entry.
 
-    The rule ``nearest`` chooses images of all clusters; the cell has no number of a cluster.
+    The rule ``nearest`` and those of the user's own choose images, of any cluster; the cell has no
+    number of a cluster.
 
     Raises:
         UserError: clusters that do not belong to the outcomes, a cluster of zero images, or a
-            class missing from a chosen cluster where ``missing_class`` is ``error``; the rule
-            ``nearest`` without its embedding.
+            class missing from a chosen cluster where ``missing_class`` is ``error``; a rule that
+            needs the embedding and has none; a rule of one's own that returns no positions.
     """
     images = _read_images(outcomes)
-    points = _read_points(embedding, len(images.labels)) if "nearest" in settings.rules else None
+    by_place = [rule for rule in settings.rules if rule == "nearest" or rule in settings.own]
+    points = _read_points(embedding, len(images.labels), by_place[0]) if by_place else None
     selection = _Selection()
     for path in clusters or []:
         for setting, labels in _read_clusters(path, len(images.labels)).items():
@@ -143,10 +146,10 @@ def _read_clusters(path: Path, n_images: int) -> dict[SettingName, np.ndarray]:
     return clusters
 
 
-def _read_points(path: Path | None, n_images: int) -> np.ndarray:
+def _read_points(path: Path | None, n_images: int, rule: str) -> np.ndarray:
     if path is None:
         raise UserError(
-            "the rule nearest needs the points that were clustered",
+            f"the rule {rule} needs the points that were clustered",
             where="configuration key 'selective.select.rules', option --embedding",
             remedy="give the .npy of the stage embed, or leave the rule out",
         )
@@ -237,6 +240,15 @@ def _chosen(
     if rule == "nearest":
         assert points is not None  # read where the rule is asked for
         positions = rules.nearest_to_centres(points, labels, settings.nearest_share)
+        if len(positions):
+            yield None, positions
+        return
+    if rule in settings.own:
+        assert points is not None
+        own = settings.own[rule]
+        seen = Candidates(labels, images.labels, images.loss, images.margin, points)
+        where = f"configuration key 'selective.select.own.{rule}', function {own.function!r}"
+        positions = choose_images(own.function, seen, own.settings, seed, where)
         if len(positions):
             yield None, positions
         return

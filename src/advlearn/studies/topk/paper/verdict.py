@@ -236,8 +236,14 @@ def _relaxation(run: TopkTidy) -> list[str]:
 
 def _unknown(run: TopkTidy) -> list[str]:
     full = {"knowledge": "truth", "hidden": 0.0}
-    frame = mean_differences(pairs(run.images("unknown"), full), list(full))
-    rows = records(frame[frame["metric"] == "asr_difference"])
+    images = run.images("unknown")
+    # Compared like success, stealth is what an attacker is judged by who wants not to be seen.
+    both = [images, images.assign(success=images["stealth"])]
+    success, stealth = (
+        records(frame[frame["metric"] == "asr_difference"])
+        for frame in (mean_differences(pairs(each, full), list(full)) for each in both)
+    )
+    rows = [{**row, "stealth": other} for row, other in zip(success, stealth, strict=True)]
     return [SAY.unknown(rows)] if rows else []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from advlearn.settings.topk import Method, TopkAttackSettings
+from advlearn.settings.topk import TopkAttackSettings
 from advlearn.studies.topk.settings.jobs import TopkCell
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ JOBS: dict[str, tuple[str, ...]] = {
     "random": ("random",),
     "sweeps": ("relaxation", "alpha", "unknown"),
     "transfer": ("transfer",),
+    "density": ("density",),
 }
 """Jobs of a model and their experiments; an experiment gives the rows of one or two tables."""
 
@@ -50,7 +51,7 @@ def searched_cells(study: TopkSettings, model: str) -> tuple[tuple[str, TopkCell
     return tuple(found)
 
 
-def _global(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _global(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Every fixed label set at every k."""
     for name, labels in study.label_sets.items():
         for k in study.k:
@@ -65,7 +66,7 @@ def _global(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
             )
 
 
-def _random(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _random(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Every number of labels drawn for an image at every k."""
     attack = study.attack_of(method)
     for k in study.k:
@@ -75,7 +76,7 @@ def _random(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
                 yield _at_random("random", attack, k, count)
 
 
-def _relaxation(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _relaxation(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Every loss at every k that has room for the labels in focus."""
     count = study.focus.n_specified
     for surrogate in study.surrogates:
@@ -84,7 +85,7 @@ def _relaxation(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
             yield _at_random("relaxation", attack, k, count)
 
 
-def _alpha(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _alpha(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Every weight of the norm."""
     focus = study.focus
     for alpha in study.alphas:
@@ -92,7 +93,7 @@ def _alpha(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
         yield _at_random("alpha", attack, focus.k, focus.n_specified)
 
 
-def _unknown(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _unknown(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """Both kinds of knowledge, with every share of the labels hidden."""
     focus = study.focus
     cell = _at_random("unknown", study.attack_of(method), focus.k, focus.n_specified)
@@ -101,19 +102,35 @@ def _unknown(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
             yield cell.model_copy(update={"knowledge": knowledge, "hidden": hidden})
 
 
-def _transfer(study: TopkSettings, method: Method) -> Iterator[TopkCell]:
+def _transfer(study: TopkSettings, method: str) -> Iterator[TopkCell]:
     """The one choice of labels in focus."""
     focus = study.focus
     yield _at_random("transfer", study.attack_of(method), focus.k, focus.n_specified)
 
 
-_CELLS: dict[str, Callable[[TopkSettings, Method], Iterator[TopkCell]]] = {
+def _density(study: TopkSettings, method: str) -> Iterator[TopkCell]:
+    """Every range of numbers of labels at every k that has room for the labels in focus."""
+    attack, count = study.attack_of(method), study.focus.n_specified
+    for low, high in study.densities:
+        for k in (each for each in study.k if each >= count):
+            cell = _at_random("density", attack, k, count)
+            labels = f"random, {density_name(low, high)} labels"
+            yield cell.model_copy(update={"labels": labels, "relevant": (low, high)})
+
+
+def density_name(low: int, high: int) -> str:
+    """A range of numbers of labels in words: ``4``, or ``5 to 8``."""
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+_CELLS: dict[str, Callable[[TopkSettings, str], Iterator[TopkCell]]] = {
     "global": _global,
     "random": _random,
     "relaxation": _relaxation,
     "alpha": _alpha,
     "unknown": _unknown,
     "transfer": _transfer,
+    "density": _density,
 }
 
 

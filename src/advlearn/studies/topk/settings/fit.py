@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.multilabel import ScenesSettings
-from advlearn.settings.network import ImagenetResnetSettings
+from advlearn.settings.network import ImagenetResnetSettings, TorchvisionSettings
 from advlearn.support.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,8 +21,11 @@ def check_images(study: TopkSettings, images: ImageFacts) -> None:
         UserError: the scenes, a label set, a k or a network does not fit.
     """
     check_scenes(study.scenes, images)
-    check_labels(study, images.n_classes)
+    n_labels = study.scenes.n_labels(images.n_classes)
+    check_labels(study, n_labels)
+    check_densities(study, n_labels)
     check_colours(study, images.shape[0])
+    check_sides(study, study.scenes.canvas)
 
 
 def check_labels(study: TopkSettings, n_labels: int) -> None:
@@ -47,6 +50,23 @@ def check_labels(study: TopkSettings, n_labels: int) -> None:
             )
 
 
+def check_densities(study: TopkSettings, n_labels: int) -> None:
+    """Refuse numbers of labels that no scene has.
+
+    Raises:
+        UserError: see above.
+    """
+    fewest, most = study.scenes.labels[0], min(study.scenes.labels[1], n_labels)
+    for number, (low, high) in enumerate(study.densities):
+        if high < fewest or low > most:
+            raise UserError(
+                f"no scene has {low} to {high} labels: they have {fewest} to {most}",
+                where=f"configuration key 'topk.densities.{number}', value {[low, high]}",
+                remedy="change it, or topk.scenes.labels; topk.scenes.negatives gives twice as many"
+                " labels",
+            )
+
+
 def check_colours(study: TopkSettings, channels: int) -> None:
     """Refuse networks for photos where the images have another number of channels.
 
@@ -58,8 +78,19 @@ def check_colours(study: TopkSettings, channels: int) -> None:
             raise UserError(
                 f"{model.network.name} takes colour images, not {channels} channel(s)",
                 where=f"configuration key 'topk.models.{name}.network.name'",
-                remedy="use mlp, cnn, resnet or vit",
+                remedy="use mlp, cnn, resnet, vit, or another network of torchvision",
             )
+
+
+def check_sides(study: TopkSettings, side: int) -> None:
+    """Refuse images that are too small for a network.
+
+    Raises:
+        UserError: see `TorchvisionSettings.check_side`.
+    """
+    for name, model in study.models.items():
+        if isinstance(model.network, TorchvisionSettings):
+            model.network.check_side(side, f"topk.models.{name}.network")
 
 
 def check_weights(study: TopkSettings) -> None:
@@ -82,15 +113,15 @@ def check_scenes(scenes: ScenesSettings, images: ImageFacts) -> None:
     """Refuse scenes that the run's images cannot give.
 
     Raises:
-        UserError: a scene shows more classes than there are, or a split has fewer images than
+        UserError: a scene has more labels than there are, or a split has fewer images than
             classes.
     """
-    if scenes.labels[0] > images.n_classes:
+    n_labels = scenes.n_labels(images.n_classes)
+    if scenes.labels[0] > n_labels:
         raise UserError(
-            f"a scene shows at least {scenes.labels[0]} classes, and the images have"
-            f" {images.n_classes}",
+            f"a scene has at least {scenes.labels[0]} labels, and the images give {n_labels}",
             where=f"configuration key 'topk.scenes.labels', value {list(scenes.labels)}",
-            remedy=f"begin with at most {images.n_classes}",
+            remedy=f"begin with at most {n_labels}",
         )
     for split, key, count in (
         ("training", "train_images", images.n_train),

@@ -11,7 +11,7 @@ from advlearn.settings.data import SourceSettings
 from advlearn.settings.multilabel import MultiLabelTraining, PhotosSettings, ScenesSettings
 from advlearn.settings.network import AnyNetworkSettings
 from advlearn.settings.run import not_in_run
-from advlearn.settings.topk import Knowledge, Method, Scheme, TopkAttackSettings
+from advlearn.settings.topk import Knowledge, Scheme, TopkAttackSettings
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
@@ -55,10 +55,17 @@ class TopkCell(Settings):
 
     experiment: str = Field(..., description="whose tables the cell belongs to")
     scheme: Scheme
-    labels: str = Field(..., description="name of the label set; 'random' for the random scheme")
+    labels: str = Field(
+        ...,
+        description="name of the label set; 'random' for the random scheme, with the numbers of"
+        " labels where images are chosen by them",
+    )
     specified: tuple[int, ...] = Field((), description="global: indices of the label set")
     n_specified: int = Field(..., ge=1, description="|S|: size of the set, or labels an image")
     k: int = Field(..., ge=1)
+    relevant: tuple[int, int] | None = Field(
+        None, description="fewest and most relevant labels of an attacked image; null: any"
+    )
     attack: TopkAttackSettings
     knowledge: Knowledge = "truth"
     hidden: float = Field(
@@ -73,6 +80,12 @@ class TopkAttackJob(Settings):
     images: int = Field(..., ge=1, description="first eligible test images of each cell")
     keep_images: bool = Field(False, description="write the perturbed images down")
     batch_size: int | None = Field(None, ge=1)
+
+    @property
+    def own_functions(self) -> list[str]:
+        """Losses of the user's own that the cells descend, each once."""
+        found = [cell.attack.own.function for cell in self.cells if cell.attack.own]
+        return list(dict.fromkeys(found))
 
     @classmethod
     def of(cls, study: TopkSettings, run: RunSettings, wildcards: Wildcards) -> Self:
@@ -113,7 +126,7 @@ class TopkTransferJob(Settings):
     """Settings of topk_transfer: every model sees the images made for every other."""
 
     models: tuple[str, ...] = Field(..., min_length=1)
-    methods: tuple[Method, ...] = Field(..., min_length=1)
+    methods: tuple[str, ...] = Field(..., min_length=1)
     clean_map: Literal["tanh_raw", "arctanh"] = "arctanh"
     k: int = Field(..., ge=1)
     n_specified: int = Field(..., ge=1)

@@ -7,7 +7,6 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from advlearn.settings.base import EachOnce, Settings
-from advlearn.settings.topk import Method
 
 _Steps = Annotated[tuple[Annotated[float, Field(gt=0)], ...], EachOnce]
 
@@ -18,7 +17,7 @@ class TopkSearchSettings(Settings):
     learning_rates: _Steps = Field(
         (0.0125, 0.025, 0.05, 0.1, 0.2),
         min_length=1,
-        description="`learning_rate` of the attacks that descend a loss",
+        description="`learning_rate` of the attacks that descend a loss, one's own included",
     )
     largest_steps: _Steps = Field(
         (0.03, 0.1, 0.3, 1.0, 3.0),
@@ -44,7 +43,7 @@ class TopkSearchSettings(Settings):
             )
         return self
 
-    def steps_of(self, method: Method) -> tuple[str, tuple[float, ...]]:
+    def steps_of(self, method: str) -> tuple[str, tuple[float, ...]]:
         """The key of an attack that is searched, and its values."""
         if method in ("kfool", "kfool_s"):
             return "largest_step", self.largest_steps

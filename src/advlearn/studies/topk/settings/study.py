@@ -19,10 +19,23 @@ from advlearn.settings.base import (
 )
 from advlearn.settings.data import ImageFacts
 from advlearn.settings.multilabel import N_LABELS, PhotosOptions, PhotosSettings, ScenesSettings
+from advlearn.settings.own import check_known
 from advlearn.settings.run import RunSettings, StudySettings, Wildcards, entry_of
-from advlearn.settings.topk import METHODS, ON_CPU, PRESETS, Method, Surrogate, TopkAttackSettings
+from advlearn.settings.topk import (
+    METHODS,
+    ON_CPU,
+    PRESETS,
+    OwnTopkMethod,
+    Surrogate,
+    TopkAttackSettings,
+)
 from advlearn.studies.topk.settings.cells import JOBS, cells_of, searched_cells
-from advlearn.studies.topk.settings.fit import check_images, check_labels, check_weights
+from advlearn.studies.topk.settings.fit import (
+    check_images,
+    check_labels,
+    check_sides,
+    check_weights,
+)
 from advlearn.studies.topk.settings.jobs import TopkCell, TopkDataSettings, TopkModelSettings
 from advlearn.studies.topk.settings.search import TopkSearchSettings
 from advlearn.support.errors import UserError, did_you_mean
@@ -34,10 +47,12 @@ _Weight = Annotated[float, Field(ge=0)]
 
 
 class FocusSettings(Settings):
-    """The one choice of k and |S| on which the sweeps and the transfer are run."""
+    """The one choice of k and |S| of the sweeps and the transfer; density takes its |S|."""
 
     k: _Count = Field(3, description="k of the sweeps")
-    n_specified: _Count = Field(2, description="labels drawn for an image in the sweeps")
+    n_specified: _Count = Field(
+        2, description="labels drawn for an image in the sweeps and in density"
+    )
 
 
 _BATCH_SIZE = (
@@ -69,7 +84,7 @@ class TopkSettings(StudySettings):
     attack: dict[str, Any] = Field(
         {}, description="values laid over the preset, by their names in it"
     )
-    by_method: dict[Method, dict[str, Any]] = Field(
+    by_method: dict[str, dict[str, Any]] = Field(
         {},
         description="values laid over the preset for one method (an unequal budget)",
         json_schema_extra={NAME_KEY: "METHOD"},
@@ -79,9 +94,14 @@ class TopkSettings(StudySettings):
         description="search for the step of each attack on validation images, for each model and"
         " seed; null: the steps of `attack` and `by_method`",
     )
-    methods: Annotated[tuple[Method, ...], EachOnce] = Field(
-        METHODS, min_length=1, description="attacks of the experiments global, random, transfer"
+    methods: Annotated[tuple[str, ...], EachOnce] = Field(
+        METHODS,
+        min_length=1,
+        description="attacks of the experiments global, random, transfer and density: "
+        + ", ".join(METHODS)
+        + ", or a name of own",
     )
+    own: dict[str, OwnTopkMethod] = Field({}, description="methods of one's own, by name")
     k: Annotated[tuple[_Count, ...], EachOnce] = Field(
         (2, 3, 5), min_length=1, description="sizes of the top"
     )
@@ -94,7 +114,8 @@ class TopkSettings(StudySettings):
         description="global scheme: label indices by the name of the set; null leaves one out",
     )
     focus: FocusSettings = Field(
-        FocusSettings(), description="the one k and |S| of the sweeps and the transfer"
+        FocusSettings(),
+        description="the one k and |S| of the sweeps and the transfer; |S| of density",
     )
     surrogates: Annotated[tuple[Surrogate, ...], EachOnce] = Field(
         ("average", "exact", "hinge", "removal"),
@@ -108,6 +129,11 @@ class TopkSettings(StudySettings):
         (0.0, 0.25, 0.5, 0.75),
         min_length=1,
         description="shares of the labels that an attacker cannot see",
+    )
+    densities: Annotated[tuple[tuple[_Count, _Count], ...], EachOnce] = Field(
+        (),
+        description="fewest and most labels of the images of the experiment density, range by"
+        " range; none: it is not run",
     )
     images: int = Field(
         200, ge=1, description="eligible test images of each cell, the first in order"
@@ -127,18 +153,7 @@ class TopkSettings(StudySettings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.primary not in self.models:
-            known, hint = ", ".join(self.models), did_you_mean(self.primary, self.models)
-            raise WrongKey("primary", f"unknown model {self.primary!r}{hint}; known: {known}")
-        if "random" in self.label_sets:
-            raise WrongKey("label_sets.random", "the name is taken by the random scheme")
-        if self.focus.n_specified > self.focus.k or min(self.n_specified) > max(self.k):
-            raise WrongKey("n_specified", "labels are drawn from the top k, so at most k of them")
-        if self.focus.n_specified > max(self.k):
-            raise WrongKey("k", "one of them must be at least topk.focus.n_specified")
-        for name, labels in self.label_sets.items():
-            if not labels:
-                raise WrongKey(f"label_sets.{name}", "name at least one label")
+        _check_labels(self)
         _check_attacks(self)
         return self
 
@@ -149,14 +164,16 @@ class TopkSettings(StudySettings):
             return self.scenes
         return PhotosSettings(name=self.dataset, **self.photos.model_dump())
 
-    def attack_of(self, method: Method, **changes: Any) -> TopkAttackSettings:
+    def attack_of(self, method: str, **changes: Any) -> TopkAttackSettings:
         """The preset, with the keys that the configuration overrides."""
         values = {**self.attack, **self.by_method.get(method, {}), **changes}
+        if method in self.own:
+            values["own"] = self.own[method]
         return PRESETS[self.preset](method, **values)
 
-    def methods_of(self, experiment: str) -> tuple[Method, ...]:
+    def methods_of(self, experiment: str) -> tuple[str, ...]:
         """The methods of an experiment: the sweeps are about tkmia alone."""
-        return self.methods if experiment in ("global", "random", "transfer") else ("tkmia",)
+        return ("tkmia",) if experiment in ("relaxation", "alpha", "unknown") else self.methods
 
     @classmethod
     def complete_schema(cls, whole: dict[str, Any]) -> None:
@@ -165,22 +182,7 @@ class TopkSettings(StudySettings):
         They are an open mapping for pydantic: a group with defaults would lay these over the
         preset, too.
         """
-        properties = whole["$defs"]["TopkSettings"]["properties"]
-        about = properties["attack"]["description"]
-        properties["attack"] = {"$ref": "#/$defs/AttackChanges", "description": about}
-        properties["by_method"]["additionalProperties"] = {"$ref": "#/$defs/MethodChanges"}
-        sound, authors = (PRESETS[name]("tkmia").model_dump() for name in ("sound", "authors"))
-        others = [f"{key} {value}" for key, value in authors.items() if value != sound[key]]
-        whole["$defs"]["AttackChanges"] = _attack_changes(
-            ("method",),
-            "Laid over the preset. The defaults are those of `preset: sound`; `authors` has"
-            f" {', '.join(others)}. A method reads only what concerns it.",
-        )
-        whole["$defs"]["MethodChanges"] = _attack_changes(
-            ("method", "clean_map"),
-            "Laid over the preset and `topk.attack`, for METHOD alone. The defaults are those of"
-            " `preset: sound`.",
-        )
+        _describe_attacks(whole)
 
     def model_of(self, wildcards: Wildcards) -> TopkModelSettings:
         """The classifier of a job.
@@ -195,8 +197,9 @@ class TopkSettings(StudySettings):
         return [(job, model) for job in JOBS for model in self.models_of(job)]
 
     def own_functions(self) -> list[str]:
-        """Networks of the user's own."""
-        return [model.network.name for model in self.models.values()]
+        """Networks and methods of the user's own."""
+        methods = [own.function for own in self.own.values()]
+        return [*(model.network.name for model in self.models.values()), *methods]
 
     def check(self, run: RunSettings, images: ImageFacts | None) -> None:
         """Refuse labels that the data set does not have, where their number is known.
@@ -214,7 +217,10 @@ class TopkSettings(StudySettings):
         if self.dataset == "scenes":
             if images is not None:
                 check_images(self, images)
-        elif self.photos.root is None:
+            return
+        if self.photos.size is not None:
+            check_sides(self, self.photos.size)
+        if self.photos.root is None:
             check_labels(self, N_LABELS[self.dataset])
 
     def check_own_data(self, run: RunSettings, images: ImageFacts) -> None:
@@ -229,7 +235,9 @@ class TopkSettings(StudySettings):
             check_labels(self, count_classes(self.dataset, self.photos.root))
 
     def models_of(self, job: str) -> tuple[str, ...]:
-        """The models of a job."""
+        """The models of a job; none where the study does not ask for the job."""
+        if job == "density" and not self.densities:
+            return ()
         return tuple(self.models) if job == "transfer" else (self.primary,)
 
     def cells(self, job: str) -> tuple[TopkCell, ...]:
@@ -241,16 +249,47 @@ class TopkSettings(StudySettings):
         return searched_cells(self, model)
 
 
-def _check_attacks(study: TopkSettings) -> None:
-    """Refuse overrides that are no values of an attack, or that the study decides itself.
+def _check_labels(study: TopkSettings) -> None:
+    """Refuse a primary model, label sets and sizes that cannot be, whatever the data.
 
     Raises:
         WrongKey: names the key.
     """
+    if study.primary not in study.models:
+        known, hint = ", ".join(study.models), did_you_mean(study.primary, study.models)
+        raise WrongKey("primary", f"unknown model {study.primary!r}{hint}; known: {known}")
+    if "random" in study.label_sets:
+        raise WrongKey("label_sets.random", "the name is taken by the random scheme")
+    if study.focus.n_specified > study.focus.k or min(study.n_specified) > max(study.k):
+        raise WrongKey("n_specified", "labels are drawn from the top k, so at most k of them")
+    if study.focus.n_specified > max(study.k):
+        raise WrongKey("k", "one of them must be at least topk.focus.n_specified")
+    for name, labels in study.label_sets.items():
+        if not labels:
+            raise WrongKey(f"label_sets.{name}", "name at least one label")
+    ends = [end for span in study.densities for end in span]
+    if any(low > high for low, high in study.densities) or any(
+        low <= high for high, low in zip(ends[1::2], ends[2::2], strict=False)
+    ):
+        raise WrongKey("densities", "fewest and most of each range; ranges grow, none overlap")
+
+
+def _check_attacks(study: TopkSettings) -> None:
+    """Refuse unknown methods, and overrides that are no values of an attack or the study's matter.
+
+    Raises:
+        WrongKey: names the key.
+    """
+    check_known(study.methods, METHODS, study.own, "methods", "method", taken=("noise",))
+    for name in study.by_method:
+        if name not in (known := [*METHODS, *study.own]):
+            hint = did_you_mean(name, known)
+            raise WrongKey(f"by_method.{name}", f"unknown method{hint}; known: {', '.join(known)}")
     by_method = {f"by_method.{name}": each for name, each in study.by_method.items()}
     for key, changes in {"attack": study.attack, **by_method}.items():
-        if "method" in changes:
-            raise WrongKey(f"{key}.method", "methods are named in topk.methods")
+        for name in ("method", "own"):
+            if name in changes:
+                raise WrongKey(f"{key}.{name}", "methods are named in topk.methods and topk.own")
     for key, changes in by_method.items():
         if "clean_map" in changes:
             # Which images can be attacked follows from it; methods are compared on the same.
@@ -269,6 +308,26 @@ def _check_attacks(study: TopkSettings) -> None:
             own = item["loc"][:1] and item["loc"][0] in study.by_method.get(method, {})
             group = f"by_method.{method}" if own else "attack"
             raise WrongKey(f"{group}.{key}", objection(item, TopkAttackSettings)) from error
+
+
+def _describe_attacks(whole: dict[str, Any]) -> None:
+    """Put what may be laid over an attack into the schema of a whole configuration."""
+    properties = whole["$defs"]["TopkSettings"]["properties"]
+    about = properties["attack"]["description"]
+    properties["attack"] = {"$ref": "#/$defs/AttackChanges", "description": about}
+    properties["by_method"]["additionalProperties"] = {"$ref": "#/$defs/MethodChanges"}
+    sound, authors = (PRESETS[name]("tkmia").model_dump() for name in ("sound", "authors"))
+    others = [f"{key} {value}" for key, value in authors.items() if value != sound[key]]
+    whole["$defs"]["AttackChanges"] = _attack_changes(
+        ("method", "own"),
+        "Laid over the preset. The defaults are those of `preset: sound`; `authors` has"
+        f" {', '.join(others)}. A method reads only what concerns it.",
+    )
+    whole["$defs"]["MethodChanges"] = _attack_changes(
+        ("method", "own", "clean_map"),
+        "Laid over the preset and `topk.attack`, for METHOD alone. The defaults are those of"
+        " `preset: sound`.",
+    )
 
 
 def _attack_changes(without: tuple[str, ...], about: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from advlearn.studies.topk.settings.jobs import TopkAttackJob
 from advlearn.studies.topk.steps import with_chosen_steps
 from advlearn.studies.topk.tasks import check_labels, tasks_of
 from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.codedigest import own_function_digest
 from advlearn.support.determinism import configure_torch
 from advlearn.support.io import atomic_path, read_csv, write_csv, write_parquet
 from advlearn.support.progress import Progress
@@ -51,7 +52,8 @@ def topk_attack(
     torch_device = configure_torch(threads, device)
     if search is not None:
         settings = with_chosen_steps(settings, read_csv(search))
-    parameters = (settings, own_network_digest(weights), seed, threads, torch_device)
+    own = [own_network_digest(weights), *map(own_function_digest, settings.own_functions)]
+    parameters = (settings, own, seed, threads, torch_device)
     checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     multilabel = load_multilabel(data)
     test = multilabel.split("test")

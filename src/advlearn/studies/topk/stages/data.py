@@ -82,7 +82,8 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
         "validation": settings.validation_images,
         "test": settings.test_images,
     }
-    shown = {split: np.empty((counts[split], info.n_classes), dtype=bool) for split in SPLITS}
+    names = settings.label_names(info.class_names)
+    shown = {split: np.empty((counts[split], len(names)), dtype=bool) for split in SPLITS}
     progress = Progress("topk_data scenes", sum(counts.values()), "scenes")
 
     def blocks() -> Iterator[np.ndarray]:
@@ -110,7 +111,7 @@ def _scenes(settings: ScenesSettings, data: Path | None, out: Path) -> None:
     save_multilabel(
         out,
         name=settings.name,
-        class_names=info.class_names,
+        class_names=names,
         shape=shape,
         splits={
             split: SplitLabels([f"{split}/{n:06d}" for n in range(counts[split])], shown[split])

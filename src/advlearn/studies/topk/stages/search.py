@@ -16,6 +16,7 @@ from advlearn.studies.topk.settings.jobs import TopkSearchJob
 from advlearn.studies.topk.steps import choose, searched
 from advlearn.studies.topk.tasks import check_labels, tasks_of
 from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.codedigest import own_function_digest
 from advlearn.support.determinism import configure_torch
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
@@ -38,7 +39,8 @@ def topk_search(
     keep the steps of the configuration.
     """
     torch_device = configure_torch(threads, device)
-    parameters = (settings, own_network_digest(weights), seed, threads, torch_device)
+    own = [own_network_digest(weights), *map(own_function_digest, settings.own_functions)]
+    parameters = (settings, own, seed, threads, torch_device)
     checkpoint = Checkpoint(out, __name__, parameters, (data.parent, weights))
     multilabel = load_multilabel(data)
     validation = multilabel.split("validation")

@@ -19,7 +19,7 @@ from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.study import STUDY
 from advlearn.support.errors import UserError
 from tests.helpers.bilevel_run import RATIO, radius
-from tests.helpers.drawn import assert_nothing_cut
+from tests.helpers.readable import assert_readable
 from tests.helpers.spoiled import replace_columns
 
 
@@ -100,7 +100,7 @@ def test_sandwich_without_attacks(copy: Path, published: Path) -> None:
     assert row[6] == "0.210"
     assert row[7:-1] == ["–", "–", "–", "–"]
     with figure_style():
-        assert_nothing_cut(STUDY.figure("bilevel_sandwich").draw(tidy))
+        assert_readable(STUDY.figure("bilevel_sandwich").draw(tidy))
 
 
 def test_nothing_certified(copy: Path, published: Path) -> None:
@@ -111,7 +111,7 @@ def test_nothing_certified(copy: Path, published: Path) -> None:
     tidy = BilevelTidy(copy, published)
     assert headline_rows(tidy)[1][0][9] == "–"
     with figure_style():
-        assert_nothing_cut(STUDY.figure("bilevel_sandwich").draw(tidy))
+        assert_readable(STUDY.figure("bilevel_sandwich").draw(tidy))
 
 
 def test_delta_is_taken_from_the_rand_index_where_it_is_missing(
@@ -164,7 +164,7 @@ def test_staircase_that_was_not_seen(copy: Path, published: Path) -> None:
     assert checks(tidy)["robust"].violations == 1
     assert page(tidy).warning == ""  # the abstract's statement is no theorem
     with figure_style():
-        assert_nothing_cut(STUDY.figure("bilevel_staircase").draw(tidy))
+        assert_readable(STUDY.figure("bilevel_staircase").draw(tidy))
 
 
 def test_coarse_grid_of_sizes_does_not_hide_a_certified_radius(copy: Path, published: Path) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from advlearn.studies.bilevel.settings.path import BilevelDataJob, BilevelPathJob
 from advlearn.studies.bilevel.settings.study import BilevelCollectJob, BilevelSettings
+from advlearn.studies.bilevel.study import STUDY
 
 ROOT = Path(__file__).parents[5]
 SMALL: dict[str, Any] = {
@@ -84,6 +85,29 @@ def test_an_experiment_has_all_point_sets_or_those_named_in_the_order_of_the_set
     assert given.datasets_of("certify") == ("iris", "pair", "mine")
     assert given.datasets_of("attack") == ("iris", "mine")
     assert given.datasets_of("trajectories") == ()
+
+
+OWN = {"name": "csv", "path": "flow.csv"}
+BOTH = ("bilevel_onepoint", "bilevel_delta")
+
+
+@pytest.mark.parametrize(
+    ("datasets", "asked", "left_out"),
+    [
+        ({"iris": {"name": "iris"}}, {}, ()),
+        ({"iris": {"name": "iris"}, "mine": OWN}, {}, ()),
+        ({"mine": OWN}, {}, BOTH),
+        ({"iris": None, "mine": OWN}, {}, BOTH),
+        ({"mine": OWN}, {"onepoint": True}, ("bilevel_delta",)),
+        ({"mine": OWN}, {"onepoint": True, "delta": True}, ()),
+        ({"iris": {"name": "iris"}}, {"delta": False}, ("bilevel_delta",)),
+    ],
+)
+def test_tables_of_ones_own_alone_leave_out_what_needs_no_table(
+    datasets: dict[str, Any], asked: dict[str, bool], left_out: tuple[str, ...]
+) -> None:
+    assert study(datasets=datasets, experiments=asked).left_out() == left_out
+    assert set(BOTH) == set(STUDY.optional)
 
 
 def test_jobs_are_read_from_their_own_json() -> None:

@@ -177,6 +177,30 @@ def test_every_open_choice_has_the_value_that_was_used(tidy: Path) -> None:
     assert len(settings) >= 7
 
 
+def test_an_experiment_that_is_left_out_has_no_file_and_a_table_without_rows(
+    run: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "run"
+    shutil.copytree(run, again)
+    (again / "bilevel" / "onepoint.csv").unlink()
+    shutil.rmtree(again / "bilevel" / "delta")
+    job = settings("bilevel_collect")
+    less = job.study.experiments.model_copy(update={"onepoint": False, "delta": False})
+    job = job.model_copy(update={"study": job.study.model_copy(update={"experiments": less})})
+    bilevel_collect(
+        files=manifest(again),
+        choices=PUBLISHED / "bilevel" / "bilevel_choices.csv",
+        settings=job,
+        out=tmp_path / "tidy" / "bilevel_study.json",
+    )
+    loaded = BilevelTidy(tmp_path / "tidy", PUBLISHED)
+    assert loaded.left_out == ["bilevel_onepoint", "bilevel_delta"]
+    without = {name for name in SCHEMA.tables if not len(loaded[name])}
+    assert without == {
+        name for name, table in SCHEMA.tables.items() if table.stage in loaded.left_out
+    }
+
+
 def test_same_inputs_same_bytes(run: Path, tidy: Path, tmp_path: Path) -> None:
     collect(run, tmp_path)
     for path in tidy.iterdir():

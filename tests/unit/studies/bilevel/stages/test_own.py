@@ -26,8 +26,10 @@ from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv
 
 PAGE = (Path(__file__).resolve().parents[5] / "docs" / "own-attack.md").read_text("utf-8")
-CODE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[-1]
-CONFIGURATION = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[-1])["bilevel"]
+SECTION = PAGE.partition("\n## 7.")[2].partition("\n## ")[0]
+(CODE,) = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
+(YAML,) = re.findall(r"```yaml\n(.*?)```", SECTION, re.DOTALL)
+CONFIGURATION = yaml.safe_load(YAML)["bilevel"]
 GRAPH = GraphSettings(n_neighbors=14)
 
 

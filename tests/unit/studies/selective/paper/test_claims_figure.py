@@ -16,7 +16,7 @@ from advlearn.studies.selective.paper.claims.verdicts import verdicts
 from advlearn.studies.selective.paper.figures import claims
 from advlearn.studies.selective.paper.figures.claims import Row, forest
 from advlearn.studies.selective.schema import SelectiveTidy
-from tests.helpers.drawn import assert_nothing_cut, assert_texts_apart
+from tests.helpers.readable import assert_readable
 
 FAMILIES = {"first": "The primary family", "second": "Secondary claims"}
 GAIN = Row("H1", "a gain", "first", 0.056, 0.028, 0.084, 0.056, Verdict.HOLDS)
@@ -31,8 +31,7 @@ FAR = Row("D1", "far beyond the axis", "second", -0.9, -0.95, -0.85, 0.005, Verd
 def drawn(*rows: Row) -> Figure:
     with figure_style():
         figure = forest(rows, FAMILIES)
-        assert_nothing_cut(figure)
-        assert_texts_apart(figure)
+        assert_readable(figure)
     width, height = figure.get_size_inches()
     assert width == PAGE_WIDTH
     assert height <= PAGE_HEIGHT
@@ -111,8 +110,7 @@ def test_one_claim() -> None:
 def test_the_claims_of_a_run(full: SelectiveTidy) -> None:
     with figure_style():
         figure = claims.draw(full)
-        assert_nothing_cut(figure)
-        assert_texts_apart(figure)
+        assert_readable(figure)
     frame = verdicts(full).frame
     frame = frame[frame["family"] != "standard"].set_index("claim")
     for claim, effect, smallest in frame[["mean", "smallest"]].dropna().itertuples():

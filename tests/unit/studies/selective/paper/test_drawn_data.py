@@ -16,7 +16,7 @@ from advlearn.studies.selective.paper.plausible import plausible_set
 from advlearn.studies.selective.paper.universe_set import average
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.study import STUDY
-from tests.helpers.drawn import assert_nothing_cut, assert_texts_apart
+from tests.helpers.readable import assert_readable
 from tests.helpers.selective_run import (
     PUBLISHED,
     with_arrays,
@@ -33,7 +33,7 @@ ADVERSARIAL = "adversarial_accuracy"
 def draw(name: str, run: SelectiveTidy) -> Figure:
     with figure_style():
         found: Figure = STUDY.figure(name).draw(run)
-        assert_nothing_cut(found)
+        assert_readable(found)
     return found
 
 
@@ -217,7 +217,7 @@ def test_crowded_clusters_leave_room_for_the_names_of_others(full: SelectiveTidy
     frame["cluster"] = np.arange(len(frame)) % 40
     frame["chosen"] = (frame["cluster"] == 7).astype(int)
     figure = draw("selective_embedding", with_table(full, "selective_embedding", frame))
-    assert_texts_apart(figure)
+    assert_readable(figure)
     assert figure.axes[0].texts[0].get_text().startswith("7\n")
 
 
@@ -264,7 +264,7 @@ def test_long_names(tmp_path: Path, name: str, length: int) -> None:
         cluster_numbers=[1, 2, 30],
     )
     figure = draw(name, SelectiveTidy(folder, PUBLISHED))
-    assert_texts_apart(figure)
+    assert_readable(figure)
 
 
 @pytest.mark.parametrize("name", [*CURVES, "selective_tradeoff"])
@@ -272,7 +272,7 @@ def test_texts_of_shipped_sizes_lie_apart(tmp_path: Path, name: str) -> None:
     folder = write_run(
         tmp_path / "tidy", seeds=range(3), cluster_numbers=range(1, 11), reductions=["pca", "tsne"]
     )
-    assert_texts_apart(draw(name, SelectiveTidy(folder, PUBLISHED)))
+    assert_readable(draw(name, SelectiveTidy(folder, PUBLISHED)))
 
 
 def test_means_over_sets_are_those_of_the_tables(full: SelectiveTidy) -> None:

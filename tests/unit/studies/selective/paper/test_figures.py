@@ -10,7 +10,8 @@ from advlearn.report.style import COLUMN_WIDTH, PAGE_WIDTH, figure_style, save_f
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.study import STUDY
 from advlearn.support.errors import UserError
-from tests.helpers.drawn import assert_nothing_cut, pixels
+from tests.helpers.drawn import pixels
+from tests.helpers.readable import assert_readable
 from tests.helpers.selective_run import PUBLISHED, with_arrays, with_table
 
 pytestmark = pytest.mark.slow
@@ -48,7 +49,7 @@ def test_same_bytes_on_a_second_run(smoke_folder: Path, tmp_path: Path, name: st
 @pytest.mark.parametrize("name", STUDY.figures)
 def test_nothing_is_cut_and_legends_cover_no_data(full: SelectiveTidy, name: str) -> None:
     with figure_style():
-        assert_nothing_cut(draw(name, full))
+        assert_readable(draw(name, full))
 
 
 def test_style_of_the_user_does_not_matter(smoke: SelectiveTidy, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from advlearn.studies.selective.paper.choices import GROUPS, in_order
 from advlearn.studies.selective.paper.figures.choices import weights_of_choices
 from advlearn.studies.selective.paper.figures.universes import specification
 from advlearn.studies.selective.paper.searched import Searched
-from tests.helpers.drawn import assert_nothing_cut, assert_texts_apart
+from tests.helpers.readable import assert_readable
 
 pytestmark = pytest.mark.slow
 PUBLISHED = {
@@ -66,8 +66,7 @@ def search(count: int, seeds: int, *, published: bool = True) -> Searched:
 
 
 def checked(figure: Figure) -> Figure:
-    assert_nothing_cut(figure)
-    assert_texts_apart(figure)
+    assert_readable(figure)
     width, height = figure.get_size_inches()
     assert width == PAGE_WIDTH
     assert height <= PAGE_HEIGHT

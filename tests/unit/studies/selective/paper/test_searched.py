@@ -15,7 +15,7 @@ from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.search.likelihood import answers, weights
 from advlearn.studies.selective.search.marginals import marginals, ranges
 from advlearn.studies.selective.search.questions import BASELINES, column_of
-from tests.helpers.drawn import assert_nothing_cut, assert_texts_apart
+from tests.helpers.readable import assert_readable
 from tests.helpers.searched import AT_THE_PUBLISHED, PUBLISHED, frame, rows
 from tests.helpers.selective_run import with_table
 
@@ -96,8 +96,7 @@ def test_answers_of_real_draws_have_room(run: SelectiveTidy, name: str) -> None:
     module = {"selective_universes": universes, "selective_choices": choices}[name]
     with figure_style():
         figure = module.draw(run)
-        assert_nothing_cut(figure)
-        assert_texts_apart(figure)
+        assert_readable(figure)
 
 
 def test_no_universe_has_a_weight(full: SelectiveTidy, smoke: SelectiveTidy) -> None:
@@ -108,5 +107,5 @@ def test_no_universe_has_a_weight(full: SelectiveTidy, smoke: SelectiveTidy) -> 
         for draw in (universes.draw, choices.draw):
             with figure_style():
                 figure = draw(bad)
-                assert_nothing_cut(figure)
+                assert_readable(figure)
             assert figure.texts[0].get_text() == "no universe of this run has a weight"

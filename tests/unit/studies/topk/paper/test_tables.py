@@ -22,7 +22,7 @@ from advlearn.studies.topk.paper.tables.cardinality import relevance_groups
 from advlearn.studies.topk.study import STUDY
 from advlearn.support.errors import UserError
 from tests.helpers.intervals import mean_interval
-from tests.helpers.topk_run import open_topk
+from tests.helpers.topk_run import open_topk, write_topk
 
 pytestmark = pytest.mark.slow
 
@@ -114,6 +114,50 @@ def test_cardinality_against_the_images(full: TopkTidy) -> None:
     assert row.loc["asr", "mean"] == pytest.approx(raw["success"].mean())
     assert row.loc["l2", "density"] == pytest.approx(0.6)
     assert row.loc["l2", "mean"] == pytest.approx(raw.loc[raw["success"], "l2"].mean())
+
+
+def test_density_without_the_experiment_is_that_of_the_random_scheme(full: TopkTidy) -> None:
+    table = built("topk_density", full)
+    raw = full["topk_images"].query(
+        "experiment == 'random' and k == 3 and n_specified == 2 and n_relevant == 6"
+    )
+    for method in METHODS:
+        mine = raw[raw["method"] == method]
+        here = f"k == 3 and n_specified == 2 and relevant == '6' and method == '{method}'"
+        row = table.frame.query(here).set_index("metric")
+        assert row.loc["asr", "n"] == len(mine)
+        assert row.loc["asr", "mean"] == pytest.approx(mine["success"].mean())
+        assert row.loc["stealth_asr", "mean"] == pytest.approx(mine["stealth"].mean())
+        assert row.loc["l2", "mean"] == pytest.approx(mine.loc[mine["success"], "l2"].mean())
+        assert row.loc["delta_map", "mean"] == pytest.approx(mine["delta_map"].mean())
+        assert row.loc["delta_map", "n"] == len(mine)
+        assert row["density"].to_list() == [pytest.approx(0.6)] * 7
+    assert {group.title for group in table.groups} == {
+        f"cnn, TkMIA, random, |S| = {count}" for count in (1, 2, 3)
+    }
+
+
+def test_density_with_the_experiment_goes_by_its_ranges(tmp_path: Path) -> None:
+    folder = write_topk(
+        tmp_path / "tidy", seeds=[0, 1], methods=["tkmia", "kfool"], densities=[(4, 6), (7, 9)]
+    )
+    run = open_topk(folder)
+    table = built("topk_density", run)
+    assert set(table.frame["relevant"]) == {"4–6", "7–9"}
+    assert set(table.frame["n_specified"]) == {2}
+    row = table.frame.query("k == 3 and relevant == '7–9' and method == 'kfool'")
+    mine = run.images("density").query("k == 3 and n_relevant >= 7 and method == 'kfool'")
+    assert row.set_index("metric").loc["asr", "mean"] == pytest.approx(mine["success"].mean())
+    assert row["n"].max() == len(mine)
+    (group,) = table.groups
+    # No image of at most 6 labels has 5 besides 2 specified ones.
+    assert [line[:2] for line in group.rows] == [
+        ["2", "4–6"], ["2", "7–9"], ["3", "4–6"], ["3", "7–9"], ["5", "7–9"],
+    ]  # fmt: skip
+    # Other tables do not change by the experiment.
+    plain = open_topk(write_topk(tmp_path / "plain", seeds=[0, 1], methods=["tkmia", "kfool"]))
+    for name in ("topk_random", "topk_cardinality", "topk_claims"):
+        pd.testing.assert_frame_equal(built(name, run).frame, built(name, plain).frame)
 
 
 def test_groups_of_numbers_of_labels() -> None:

@@ -18,6 +18,7 @@ from advlearn.studies.topk.paper.verdict import (
     outcome,
     sentences,
 )
+from advlearn.studies.topk.study import STUDY
 from tests.helpers.intervals import mean_interval
 from tests.helpers.lineage import with_table
 from tests.helpers.topk_run import NORM
@@ -163,6 +164,29 @@ def test_sentences(full: TopkTidy, small: TopkTidy) -> None:
     text = plain_text("title", headline_rows(full), said)
     assert "ML-CW-U (b)" in text
     assert "|" not in text
+
+
+def test_unknown_labels_are_judged_by_success_and_by_stealth(full: TopkTidy) -> None:
+    (said,) = [each for each in sentences(full) if "who knows all labels" in each]
+    images = full.images("unknown")
+    of = {
+        name: images.query(f"knowledge == '{name}' and hidden == {hidden}")
+        for name, hidden in (("inferred", 0.5), ("truth", 0.0))
+    }
+    lost = {
+        name: float(of["inferred"][name].mean() - of["truth"][name].mean())
+        for name in ("success", "stealth")
+    }
+    assert lost["success"] < -0.1
+    assert lost["stealth"] != pytest.approx(lost["success"], abs=0.005)
+    (part,) = [each for each in said.split(";") if "inferred labels, 50 % hidden" in each]
+    shown = [f"{lost[name]:+.3f}".replace("-", "−") for name in ("success", "stealth")]
+    success, _, stealth = part.partition(" and ")
+    assert shown[0] in success
+    assert shown[1] in stealth
+    (table,) = [STUDY.table("topk_unknown_labels").build(full)]
+    assert {"ASR", "stealth ASR"} <= set(table.columns)
+    assert {"asr", "stealth_asr"} <= set(table.frame["metric"])
 
 
 def test_a_run_of_tkmia_alone_has_nothing_to_compare(small: TopkTidy) -> None:

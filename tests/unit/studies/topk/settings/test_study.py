@@ -32,7 +32,7 @@ def test_the_shipped_study_is_valid_and_names_every_key() -> None:
     shipped = TopkSettings.model_validate(values)
     assert shipped.primary in shipped.models
     # The page of keys says that nearly every key is named in config.yaml.
-    assert set(TopkSettings.model_fields) - set(values) <= {"photos", "by_method"}
+    assert set(TopkSettings.model_fields) - set(values) <= {"photos", "by_method", "own"}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,9 @@ def test_the_shipped_study_is_valid_and_names_every_key() -> None:
         ({"focus": {"k": 2, "n_specified": 3}}, "at most k of them"),
         ({"k": [2], "n_specified": [3]}, "at most k of them"),
         ({"k": [1], "n_specified": [1]}, "at least topk.focus.n_specified"),
+        ({"densities": [[3, 2]]}, "densities: fewest and most of each range"),
+        ({"densities": [[2, 4], [4, 5]]}, "none overlap"),
+        ({"densities": [[0, 4]]}, "greater than or equal to 1"),
     ],
 )
 def test_what_is_wrong_is_refused_by_name(changes: dict[str, Any], said: str) -> None:
@@ -116,7 +119,7 @@ def test_values_are_laid_over_the_preset_and_over_each_other() -> None:
 
 
 def test_every_experiment_has_its_cells() -> None:
-    cells = {job: study().cells(job) for job in JOBS}
+    cells = {job: study(densities=[[2, 4]]).cells(job) for job in JOBS}
     assert {cell.experiment for each in cells.values() for cell in each} == {
         name for names in JOBS.values() for name in names
     }
@@ -169,4 +172,21 @@ def test_no_cell_draws_more_labels_than_the_top_has() -> None:
 
 def test_only_the_transfer_is_run_on_every_model() -> None:
     assert study().models_of("transfer") == ("a", "b")
-    assert {study().models_of(job) for job in JOBS if job != "transfer"} == {("a",)}
+    asked = study(densities=[[2, 4]])
+    assert {asked.models_of(job) for job in JOBS if job != "transfer"} == {("a",)}
+    assert study().models_of("density") == ()
+
+
+def test_densities_add_a_job_for_the_primary_model() -> None:
+    plain, asked = study(), study(densities=[[2, 4], [5, 5]])
+    assert not plain.cells("density")
+    jobs = set(asked.attack_jobs()) - set(plain.attack_jobs())
+    assert jobs == {("density", asked.primary)}
+    cells = asked.cells("density")
+    ks = [k for k in asked.k if k >= asked.focus.n_specified]
+    assert len(cells) == 2 * len(ks) * len(asked.methods)
+    assert {(cell.labels, cell.relevant) for cell in cells} == {
+        ("random, 2 to 4 labels", (2, 4)),
+        ("random, 5 labels", (5, 5)),
+    }
+    assert {cell.scheme for cell in cells} == {"random"}

@@ -182,6 +182,22 @@ def test_a_job_that_keeps_no_images_writes_a_file_without_rows(topk: TinyTopk) -
     assert images.shape == (0, 1, 24, 24)
 
 
+def test_images_of_a_density_have_as_many_labels(topk: TinyTopk) -> None:
+    outcomes = read_parquet(topk.outcomes("cnn", "density"))
+    counts = read_csv(topk.outcomes("cnn", "density").with_suffix(".csv"))
+    labels = attacked(topk).labels.sum(1)
+    found = set()
+    for number, each in enumerate(topk.study.cells("density")):
+        assert each.relevant is not None
+        part = outcomes[outcomes["cell"] == number]
+        numbers = labels[part["image"].to_numpy(int)]
+        assert part["n_relevant"].tolist() == numbers.tolist()
+        assert all(each.relevant[0] <= n <= each.relevant[1] for n in numbers)
+        found |= {(each.relevant, int(n)) for n in numbers}
+        assert (counts["n"][number] == 0) == (each.k == 7)
+    assert found == {((5, 5), 5), ((6, 7), 6), ((6, 7), 7)}
+
+
 @pytest.mark.parametrize("batch_size", [1, 5, 64])
 def test_batch_size_changes_no_outcome(topk: TinyTopk, tmp_path: Path, batch_size: int) -> None:
     out = tmp_path / "seed0.parquet"

@@ -63,7 +63,7 @@ def cells(topk: TinyTopk) -> Iterator[tuple[dict[str, object], pd.DataFrame, int
                 keys = {
                     "model": attack.model,
                     "seed": seed,
-                    **cell.model_dump(exclude={"specified", "attack"}),
+                    **cell.model_dump(exclude={"specified", "attack", "relevant"}),
                     **cell.attack.model_dump(include={"method", "surrogate", "alpha"}),
                 }
                 yield keys, outcomes[outcomes["cell"] == number], counts["n_eligible"][number]

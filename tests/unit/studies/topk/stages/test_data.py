@@ -52,6 +52,17 @@ def test_scenes(digits: Path, tmp_path: Path) -> None:
         assert images.max() <= load_split(digits, split).images.max()
 
 
+def test_scenes_of_negatives_have_twice_as_many_labels(digits: Path, tmp_path: Path) -> None:
+    out = tmp_path / "dataset.json"
+    many = {"negatives": True, "labels": (2, 20), "canvas": 48, "train_images": 400}
+    topk_data(data=digits, settings=TopkDataJob(data=SCENES.model_copy(update=many)), out=out)
+    data = load_multilabel(out)
+    assert data.info.class_names[:10] == tuple("0123456789")
+    assert data.info.class_names[10:] == tuple(f"{digit} negative" for digit in range(10))
+    numbers = data.split("train").labels.sum(axis=1)
+    assert (numbers.min(), numbers.max()) == (2, 20)
+
+
 def test_scenes_need_the_runs_data(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="none are given"):
         topk_data(settings=TopkDataJob(data=SCENES), out=tmp_path / "dataset.json")

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from advlearn.report.labels import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
-from advlearn.report.panels import grid, legend, log_axes, log_span
+from advlearn.report.numbers import format_significant
+from advlearn.report.panels import frame_only, grid, log_axes, log_span
 from advlearn.studies.bilevel.paper.labels import DATASETS
 from advlearn.studies.bilevel.schema import BilevelTidy
 
@@ -24,19 +24,19 @@ def draw(tidy: BilevelTidy) -> Figure:
     path, ways = tidy["bilevel_path"], tidy["bilevel_trajectories"]
     shown = DATASETS.order(set(ways["dataset"]) & set(path["dataset"]))
     names = shown or DATASETS.order(path["dataset"])
-    figure, axes = grid(len(names), 2 if shown else 1, height=1.45, head=0.45)
+    figure, axes = grid(len(names), 2 if shown else 1, height=1.55, head=0.2)
     for row, name in zip(axes, names, strict=True):
         part = path[path["dataset"] == name].sort_values("gamma")
         chosen = _chosen(part, tidy.study.datasets.get(name, {}).get("gamma"))
+        said = _numbers(row[-1], part, chosen)
         if shown:
             _trajectories(row[0], ways[ways["dataset"] == name], chosen)
-        _numbers(row[-1], part, chosen)
-        row[0].set_title(DATASETS.short(name), loc="left")
+            row[0].set_title(DATASETS.short(name))
+            row[1].set_title(said)
+        else:
+            row[0].set_title(": ".join(filter(None, (DATASETS.short(name), said))))
         row[-1].set_ylabel("clusters")
-    axes[-1, -1].set_xlabel("γ")
-    handles = [Line2D([], [], color=BLACK, lw=1, label="number of clusters")]
-    handles.append(Line2D([], [], color=ORANGE, ls="--", lw=1, label="γ of the attacks"))
-    legend(figure, handles, 2)
+    axes[-1, -1].set_xlabel("γ (dashed: of the attacks)")
     return figure
 
 
@@ -65,21 +65,16 @@ def _trajectories(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
             marker=_MARKERS[place], color=_COLOURS[place],
         )  # fmt: skip
     axis.margins(0.06)
-    axis.set_xticks([])
-    axis.set_yticks([])
+    frame_only(axis)
 
 
-def _numbers(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
+def _numbers(axis: Axes, part: pd.DataFrame, chosen: float) -> str:
+    """Draw the number of clusters; what it is at the gamma of the attacks, in words."""
     log_axes(axis, log_span(list(part["gamma"])), log_span([0.8, *part["n_clusters"]]))
     axis.step(part["gamma"], part["n_clusters"], where="post", color=BLACK, lw=1)
     if not chosen > 0:
-        return
+        return ""
     axis.axvline(chosen, color=ORANGE, ls="--", lw=1)
     near = part.loc[np.abs(np.log(part["gamma"] / chosen)).idxmin()]
-    text = f"K = {int(near['n_clusters'])}"
-    if not pd.isna(near["ari_truth"]):
-        text += f"\nARI {near['ari_truth']:.2f}"
-    axis.text(
-        0.98, 0.97, text, transform=axis.transAxes, ha="right", va="top", fontsize=6.5,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
-    )  # fmt: skip
+    text = f"γ = {format_significant(chosen, 3)}: {int(near['n_clusters'])} clusters"
+    return text if pd.isna(near["ari_truth"]) else f"{text}, ARI {near['ari_truth']:.2f}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -13,7 +15,9 @@ from advlearn.report.labels import BLACK, BLUE
 from advlearn.report.panels import grid, legend
 from advlearn.studies.bilevel.schema import BilevelTidy
 
-_WORD = "share of moves that do not increase δ"
+_WORD = "share of moves that do not increase δ (white: none)"
+_COLOURS = ListedColormap(mpl.colormaps["OrRd"](np.linspace(0.12, 1, 256)), "OrRd")
+_NONE = 1e-9
 
 
 def draw(tidy: BilevelTidy) -> Figure:
@@ -52,8 +56,10 @@ def _panel(axis: Axes, part: pd.DataFrame) -> QuadMesh:
     between = (shares[1:] + shares[:-1]) / 2
     edges = np.concatenate(([0.0], between, [1.0]))
     rows = np.arange(len(imbalances) + 1) - 0.5
+    # A few exceptions look unlike none: the least share has a colour, and none is white.
+    some = np.ma.masked_less(share.to_numpy(float), _NONE)
     mesh = axis.pcolormesh(
-        edges, rows, share.to_numpy(), cmap="OrRd", vmin=0, vmax=1, edgecolor="face", lw=0.2
+        edges, rows, some, cmap=_COLOURS, vmin=0, vmax=1, edgecolor="face", lw=0.2
     )
     all_in, some_in = (inside >= 1).to_numpy(), (inside > 0).to_numpy()
     # Up to the first cell with a partition outside; up to the last one with a partition inside.

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from advlearn.report.labels import BLACK, Look
-from advlearn.report.panels import annotate, grid, label_sides, legend, legend_entries
+from advlearn.report.labels import BLACK
+from advlearn.report.panels import QUIET, flow, legend, legend_entries
+from advlearn.report.style import COLUMN_WIDTH, PAGE_WIDTH, SMALL
 from advlearn.studies.bilevel.paper.labels import DATASETS, DIRECTIONS
 from advlearn.studies.bilevel.paper.staircase import normalised_delta
 from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.support.errors import UserError
 
-_VALUE = Look(BLACK, "o", "-", "v(τ)")
-_TITLES = {"value": "value function", "fixed": "fixed directions"}
+_ACROSS = 4
+_THICK = 2.2
+_EVERY = 4  # steps from one mark of a curve to the next
 
 
 def draw(tidy: BilevelTidy) -> Figure:
-    """One row a data set; value function left, fixed directions right."""
+    """One panel a data set: the value function above the curves of fixed directions."""
     frame = normalised_delta(tidy)
     if frame.empty:
         raise UserError(
@@ -27,32 +32,47 @@ def draw(tidy: BilevelTidy) -> Figure:
             remedy="run the attacks of study 3 with the deviation 'delta', then collect again",
         )
     names = DATASETS.order(frame["dataset"])
-    figure, axes = grid(len(names), 2, height=1.15, head=0.75, share="row", y="row")
     directions = DIRECTIONS.looks(frame.loc[frame["curve"] == "fixed", "direction"])
-    for row, name in zip(axes, names, strict=True):
-        part = frame[frame["dataset"] == name]
-        for axis, curve in zip(row, _TITLES, strict=True):
-            _panel(axis, part[part["curve"] == curve], curve)
-        # Room for steps below the ceiling, and nothing below zero.
-        row[0].set_ylim(bottom=-0.04 * max(part["value"].max(), 0.05))
-        row[0].set_xlim(left=0)
-    sides = [f"{DATASETS.short(name)}\nδ / √(n(n−1))" for name in names]
-    label_sides(figure, axes, titles=_TITLES.values(), rows=sides, x="size of the perturbation")
-    legend(figure, legend_entries([_VALUE, *directions.values()]))
+    wide = len(names) > 2
+    figure, panels = flow(
+        len(names), _ACROSS, height=1.75, head=0.5, y="all",
+        width=PAGE_WIDTH if wide else COLUMN_WIDTH,
+    )  # fmt: skip
+    top = float(frame["value"].max())
+    for axis, name in zip(panels.flat, names, strict=False):
+        _panel(axis, frame[frame["dataset"] == name], list(directions))
+        axis.set_title(DATASETS.short(name))
+        axis.set_xlim(left=0)
+        axis.set_xlabel("size τ")
+        axis.text(
+            0.98, 0.98, "v(τ) ≥ thick line", transform=axis.transAxes, ha="right", va="top",
+            fontsize=SMALL, color=QUIET,
+        )  # fmt: skip
+    # Room for the remark above, and nothing below zero.
+    panels[0, 0].set_ylim(-0.04 * max(top, 0.05), 1.22 * max(top, 0.05))
+    for axis in panels[:, 0]:
+        axis.set_ylabel("δ / √(n(n−1))")
+    value = Line2D([], [], color=BLACK, lw=_THICK, label="largest found")
+    entries = [value] * bool((frame["curve"] == "value").any())
+    entries += legend_entries(directions.values())
+    legend(figure, entries, len(entries) if wide else 3)
     return figure
 
 
-def _panel(axis: Axes, part: pd.DataFrame, curve: str) -> None:
-    if part.empty:
-        annotate(axis, "not run")
-        return
+def _panel(axis: Axes, part: pd.DataFrame, directions: list[str]) -> None:
     first = part["seed"].min()
-    for (direction, seed), line in part.groupby(["direction", "seed"], sort=True, dropna=False):
+    for (curve, direction, seed), line in part.groupby(
+        ["curve", "direction", "seed"], sort=True, dropna=False
+    ):
         line = line.sort_values("tau")
-        mark = _VALUE if curve == "value" else DIRECTIONS.look(str(direction))
         main = seed == first or seed != seed  # curves without a seed stand alone
-        lone = {"lw": 1.1, "alpha": 1, "marker": mark.marker}
-        look = lone if main else {"lw": 0.5, "alpha": 0.45, "marker": None}
-        axis.step(
-            line["tau"], line["value"], where="post", color=mark.colour, ls=mark.line, ms=2, **look
-        )
+        look: dict[str, Any]
+        if curve == "value":
+            look = {"lw": _THICK if main else 0.7, "color": BLACK, "zorder": 1.5}
+        else:
+            mark = DIRECTIONS.look(str(direction))
+            start = directions.index(str(direction)) % _EVERY
+            lone = {"lw": 1.0, "marker": mark.marker, "ms": 2.6, "markevery": (start, _EVERY)}
+            look = lone if main else {"lw": 0.5, "alpha": 0.5}
+            look |= {"color": mark.colour, "ls": mark.line}
+        axis.step(line["tau"], line["value"], where="post", **look)

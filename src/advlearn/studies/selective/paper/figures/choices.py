@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from advlearn.report.labels import BLACK, BLUE, LONGEST
-from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH
+from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH, SMALL
 from advlearn.studies.selective.paper.choices import (
     GROUPS,
     SHORT_QUESTIONS,
@@ -25,7 +25,7 @@ from advlearn.support.text import shown
 _COLUMNS = (("Network", "Training"), ("Attack", "Evaluation"), ("Retraining",))
 _OTHER = "Other"
 _ROW, _HEAD = 0.142, 0.35  # inches a row, inches a panel
-_SIZE = 7.0
+_SIZE = SMALL
 
 
 def draw(tidy: SelectiveTidy) -> Figure:

@@ -9,30 +9,40 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from advlearn.report.claims import Verdict
+from advlearn.report.colours import ink
 from advlearn.report.frames import records
-from advlearn.report.labels import BLACK, GREEN, GREY, VERMILION
+from advlearn.report.labels import BLACK, GREEN, GREY, VERMILION, Look
 from advlearn.report.numbers import with_interval
-from advlearn.report.panels import grid
-from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH
+from advlearn.report.panels import annotate, grid
+from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH, SMALL
 from advlearn.studies.selective.paper.claims.catalogue import FAMILIES
 from advlearn.studies.selective.paper.claims.verdicts import verdicts
 from advlearn.studies.selective.schema import SelectiveTidy
 
-_COLOURS = {
-    Verdict.HOLDS: GREEN,
-    Verdict.REFUTED: VERMILION,
-    Verdict.NOT_DECIDED: BLACK,
-    Verdict.NOT_TESTABLE: GREY,
+_LOOKS = {
+    Verdict.HOLDS: Look(GREEN, "o", "-", "holds"),
+    Verdict.REFUTED: Look(VERMILION, "s", "-", "refuted"),
+    Verdict.NOT_DECIDED: Look(BLACK, "D", "-", "not decided"),
+    Verdict.NOT_TESTABLE: Look(GREY, "o", "-", "not testable"),
 }
-_WIDEST = 74  # characters of a claim on one line
-_LINE = 0.116  # inches
+_LETTERS = (80, 45)  # of a claim on one line: at most and at least
+_ROOM = 3.7  # inches for a line of a claim
+_SHORT = {
+    "adversarial": "adv.",
+    "agglomerative": "agglom.",
+    "an equally large random subset": "an equal random subset",
+}
+_LINE, _LEAST = 0.125, 0.114  # inches a line: where there is room, and at least
+_MOST = 4  # lines of a claim
 _HEAD = 0.5
 _FARTHEST = 10.0
 """Smallest effects of interest; what is farther away is an arrow, its number stands beside it."""
-_SIZE = 6.3
-_WIDTHS = (3.78, 1.32, 1.9)
+_SIZE = SMALL
+_WIDTHS = (3.85, 1.08, 2.07)
 _VERDICT = 0.69
 """Where the verdicts begin in the right panel."""
 
@@ -95,8 +105,8 @@ def forest(rows: Sequence[Row], families: Mapping[str, str]) -> Figure:
     """
     blocks = [(families[name], [row for row in rows if row.family == name]) for name in families]
     blocks = [(heading, block) for heading, block in blocks if block]
-    labels = {row.id: wrap(f"{row.id}  {row.words}", _WIDEST) for row in rows}
-    lines = sum(2 + sum(len(labels[row.id]) for row in block) for _, block in blocks)
+    labels = _labels(rows, 2 * len(blocks))
+    lines = 2 * len(blocks) + sum(len(labels[row.id]) for _, block in blocks for row in block)
     height = min(_LINE, (PAGE_HEIGHT - _HEAD) / max(lines, 1))
     figure, panels = grid(
         1,
@@ -123,6 +133,8 @@ def forest(rows: Sequence[Row], families: Mapping[str, str]) -> Figure:
             _draw_row(axis, row, middle, farthest)
             _write_row(right, row, middle)
             at += taken
+    if not any(math.isfinite(row.effect) for row in rows):
+        annotate(axis, "no effect measured")
     axis.set_ylim(at - 0.3, 0.3)
     axis.set_xlim(-farthest * 1.04, farthest * 1.04)
     axis.set_yticks([])
@@ -132,6 +144,42 @@ def forest(rows: Sequence[Row], families: Mapping[str, str]) -> Figure:
         texts.set_axis_off()
         texts.set_xlim(0, 1)
     return figure
+
+
+def _labels(rows: Sequence[Row], others: int) -> dict[str, list[str]]:
+    """The lines of each claim; long ones end early where the page has no room for all.
+
+    Args:
+        rows: the claims.
+        others: lines of the page that are taken already.
+    """
+    labels: dict[str, list[str]] = {}
+    for most in range(_MOST, 0, -1):
+        labels = {row.id: _lines(f"{row.id}  {_short(row.words)}", most) for row in rows}
+        if others + sum(map(len, labels.values())) <= (PAGE_HEIGHT - _HEAD) / _LEAST:
+            break
+    return labels
+
+
+def _lines(words: str, most: int) -> list[str]:
+    """The words in at most so many lines that the left panel has room for."""
+    font = FontProperties(size=_SIZE)
+    lines: list[str] = []
+    for letters in range(*_LETTERS, -1):
+        lines = wrap(words, letters, max_lines=most, placeholder=" …")
+        widths = [
+            text_to_path.get_text_width_height_descent(line, font, False)[0] for line in lines
+        ]
+        if max(widths) <= 72 * _ROOM:
+            break
+    return lines
+
+
+def _short(words: str) -> str:
+    """A claim with its longest words shortened; the table has them in full."""
+    for word, short in _SHORT.items():
+        words = words.replace(word, short)
+    return words
 
 
 def _span(rows: Sequence[Row]) -> float:
@@ -146,7 +194,7 @@ def _span(rows: Sequence[Row]) -> float:
 
 
 def _draw_row(axis: Axes, row: Row, at: float, farthest: float) -> None:
-    colour = _COLOURS[row.verdict]
+    look = _LOOKS[row.verdict]
     if math.isfinite(row.effect):
         centre = row.effect / row.smallest
         low, high = (
@@ -154,14 +202,17 @@ def _draw_row(axis: Axes, row: Row, at: float, farthest: float) -> None:
             for bound in (row.low, row.high)
         )
         ends = [min(max(bound, -farthest), farthest) for bound in (low, high)]
-        axis.plot(ends, [at, at], color=colour, lw=1.1, solid_capstyle="butt", label=f"{row.id} ci")
+        axis.plot(
+            ends, [at, at], color=look.colour, lw=1.1, solid_capstyle="butt", label=f"{row.id} ci"
+        )
         outside = abs(centre) > farthest
-        marker = "o" if not outside else (">" if centre > 0 else "<")
+        marker = look.marker if not outside else (">" if centre > 0 else "<")
         axis.plot(
             min(max(centre, -farthest), farthest),
             at,
             marker,
-            color=colour,
+            color=look.colour,
+            markerfacecolor="white" if row.verdict == Verdict.NOT_TESTABLE else look.colour,
             ms=3.6,
             label=row.id,
             clip_on=False,
@@ -172,8 +223,7 @@ def _write_row(axis: Axes, row: Row, at: float) -> None:
     """The effect as it is, and the verdict."""
     if math.isfinite(row.effect):
         _write(axis, 0, at, with_interval(row.effect, row.low, row.high, sign=True))
-    colour = _COLOURS[row.verdict]
-    _write(axis, _VERDICT, at, str(row.verdict), color=colour)
+    _write(axis, _VERDICT, at, str(row.verdict), color=ink(_LOOKS[row.verdict].colour))
 
 
 def _write(axis: Axes, x: float, y: float, text: str, **style: Any) -> None:

@@ -12,14 +12,13 @@ from matplotlib.text import Text
 from advlearn.report.labels import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from advlearn.report.panels import frame_only, grid, legend
 from advlearn.report.placing import drop_covered
-from advlearn.report.style import COLUMN_WIDTH
+from advlearn.report.style import COLUMN_WIDTH, SMALL
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, REDUCTIONS
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.support.text import shown
 
-# Beyond the seven of Okabe and Ito, with a darker yellow; number and mark tell all apart anyway.
-_EXTRA = ("#C9B900", "#B58B5A", "#5E3C99", "#8FC97A")
-_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, *_EXTRA)
+# Two clusters of one colour differ in their mark, and the number tells all apart.
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 _LEAST = 0.01  # share of the images from which a cluster is named
 _LINE = 30
 _KEY = "number, share of the images"
@@ -55,10 +54,10 @@ def draw(tidy: SelectiveTidy) -> Figure:
     numbers = []
     for axis, (key, part) in zip(axes, panels, strict=False):
         numbers.append((axis, _panel(axis, part)))
-        axis.set_title("\n".join(_title(key, part, _chosen(sizes, key))), fontsize=6.5)
+        axis.set_title("\n".join(_title(key, part, _chosen(sizes, key))), fontsize=SMALL)
     _key(figure, axes[len(panels) :], noise=bool((frame["cluster"] < 0).any()))
     what = f"{ATTACKS.short(first['attack'])} images, seed {first['seed']}"
-    figure.supxlabel(what, fontsize=6.5)
+    figure.supxlabel(what, fontsize=SMALL)
     for axis, texts in numbers:
         drop_covered(axis, texts)
     return figure
@@ -98,7 +97,7 @@ def _key(figure: Figure, free: list[Axes], *, noise: bool) -> None:
         legend(figure, handles)
     for axis in free:
         axis.set_axis_off()
-        axis.legend(handles=handles, loc="center", title=_KEY, title_fontsize=6.5)
+        axis.legend(handles=handles, loc="center", title=_KEY, title_fontsize=SMALL)
 
 
 def _panel(axis: Axes, part: pd.DataFrame) -> list[Text]:
@@ -133,7 +132,7 @@ def _panel(axis: Axes, part: pd.DataFrame) -> list[Text]:
                 (points["x"].median(), points["y"].median()),
                 ha="center",
                 va="center",
-                fontsize=6.5,
+                fontsize=SMALL,
                 linespacing=0.95,
                 fontweight="bold" if order[number] else "normal",
                 path_effects=[patheffects.withStroke(linewidth=2, foreground="white")],

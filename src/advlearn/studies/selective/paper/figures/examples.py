@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from advlearn.report.labels import VERMILION
 from advlearn.report.panels import grid, show_image
-from advlearn.report.style import COLUMN_WIDTH
+from advlearn.report.style import COLUMN_WIDTH, SMALL
 from advlearn.studies.selective.paper.labels import ATTACKS
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.support.errors import UserError
@@ -58,7 +58,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
         _name(difference[0], f"difference\n≤ {np.abs(changes[attack]).max():.2g}")
     scale = ScalarMappable(Normalize(-largest, largest), "gray")
     bar = figure.colorbar(scale, ax=panels, location="bottom", aspect=40, shrink=0.8, pad=0.02)
-    bar.set_label("difference (adversarial − clean), pixels in [0, 1]", fontsize=6.5)
+    bar.set_label("difference (adversarial − clean), pixels in [0, 1]", fontsize=SMALL)
     bar.set_ticks([-largest, 0, largest], labels=[f"−{largest:.2g}", "0", f"+{largest:.2g}"])
     return figure
 
@@ -83,4 +83,4 @@ def _say_class(axis: Axes, prediction: int, label: int) -> None:
 
 
 def _name(axis: Axes, text: str) -> None:
-    axis.set_ylabel(text, rotation=90, labelpad=3, fontsize=6.5)
+    axis.set_ylabel(text, rotation=90, labelpad=3, fontsize=SMALL)

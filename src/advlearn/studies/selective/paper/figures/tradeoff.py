@@ -24,6 +24,7 @@ from advlearn.report.panels import (
     seed_dots,
 )
 from advlearn.report.placing import Name, name_points
+from advlearn.report.style import SMALL
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
 from advlearn.studies.selective.paper.labels import ATTACKS, BASELINES, CLUSTERERS
 from advlearn.studies.selective.paper.plausible import ShownSet, plausible_set, sets_shown
@@ -72,7 +73,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
             _draw_panel(axis, panel)
             name, _, protocol = universes.label.partition(", ")
             where = f"{protocol}, " if protocol else ""
-            axis.set_title(f"{name},\n{where}{ATTACKS.short(attack)}", fontsize=6.5)
+            axis.set_title(f"{name},\n{where}{ATTACKS.short(attack)}", fontsize=SMALL)
         axes[0].set_ylabel("adversarial accuracy")
     for axis in panels[-1]:
         axis.set_xlabel("clean accuracy")
@@ -179,4 +180,4 @@ def _marks(panel: _Panel) -> np.ndarray:
 def _name_baselines(axis: Axes, panel: _Panel) -> None:
     means = panel.seeds.groupby("rule")[_BOTH].mean()
     names = [Name(_NAMES[rule], *means.loc[rule, _BOTH]) for rule in _NAMES if rule in means.index]
-    name_points(axis, names, _marks(panel), fontsize=6.5, color=BLACK)
+    name_points(axis, names, _marks(panel), fontsize=SMALL, color=BLACK)

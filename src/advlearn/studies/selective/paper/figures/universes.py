@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from advlearn.report.colours import ink
 from advlearn.report.labels import BLACK, BLUE, GREEN, GREY, LONGEST, VERMILION
 from advlearn.report.panels import grid, limits, seed_dots
 from advlearn.report.placing import apart
-from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH
+from advlearn.report.style import PAGE_HEIGHT, PAGE_WIDTH, SMALL
 from advlearn.studies.selective.paper.choices import (
     SHORT_QUESTIONS,
     answer_label,
@@ -45,7 +46,7 @@ _PANELS: dict[str, _Quantities] = {
 }
 """Panels of the baselines: quantity, name, colour and mark of each."""
 _HEIGHTS = (0.6, 0.85, 0.85, 1.0)
-_ROW, _HEAD, _SIZE = 0.112, 0.55, 6.5
+_ROW, _HEAD, _SIZE = 0.117, 0.55, SMALL
 _STEP = 10  # ranks between two ticks
 
 
@@ -77,7 +78,7 @@ def specification(curve: Searched) -> Figure:
         axis.set_ylabel(title, fontsize=_SIZE)
     _matrix(matrix, curve, questions)
     weights.set_xlim(-0.8, len(curve.weights) - 0.2)
-    matrix.set_xlabel("universe, the likeliest first", fontsize=7)
+    matrix.set_xlabel("universe, the likeliest first", fontsize=_SIZE)
     ranks = [1, *range(_STEP, len(curve.weights) + 1, _STEP)]
     matrix.set_xticks([rank - 1 for rank in ranks], [str(rank) for rank in ranks])
     figure.align_ylabels(panels[:-1, 0])
@@ -146,7 +147,7 @@ def _baselines(
     gap = (high - low) * 0.17
     for at, (_, text, colour) in zip(apart([end for end, _, _ in ends], gap), ends, strict=True):
         axis.text(
-            1.01, at, text, transform=axis.get_yaxis_transform(), color=colour, va="center",
+            1.01, at, text, transform=axis.get_yaxis_transform(), color=ink(colour), va="center",
             fontsize=_SIZE,
         )  # fmt: skip
 

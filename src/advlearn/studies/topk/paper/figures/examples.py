@@ -8,8 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from advlearn.report.colours import ink
 from advlearn.report.labels import BLUE, VERMILION
-from advlearn.report.panels import grid, show_image
+from advlearn.report.numbers import format_significant
+from advlearn.report.panels import QUIET, grid, show_image
+from advlearn.report.style import PAGE_WIDTH, SMALL
 from advlearn.studies.topk.paper.labels import METHODS
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.support.errors import UserError
@@ -17,9 +20,9 @@ from advlearn.support.text import shown
 
 _MOST = 6  # examples
 _BELOW = 2  # ranks shown below the top k
-_LONGEST = 12  # letters of a label
+_LONGEST = 14  # letters of a label
 _RANKS = 8
-_FAINT = "#666666"
+_KEY = "✓ relevant   ✗ specified, to leave the top k   line: below the top k"
 
 
 def draw(run: TopkTidy) -> Figure:
@@ -32,8 +35,10 @@ def draw(run: TopkTidy) -> Figure:
             where=f"{run.folder}/topk_examples.npz",
             remedy="use a smaller k or fewer specified labels, attack and collect again",
         )
-    figure, axes = grid(count, 5, height=0.85, head=0.2, width_ratios=(1, 1, 1, 1.05, 1.05))
-    figure.set_layout_engine("constrained", w_pad=0.01, wspace=0.0)
+    figure, axes = grid(
+        count, 5, height=1.3, head=0.4, width=PAGE_WIDTH, width_ratios=(1, 1, 1, 0.95, 0.95)
+    )
+    figure.set_layout_engine("constrained", w_pad=0.02, wspace=0.0)
     names = [str(label) for label in arrays["class_names"]]
     for number, row in enumerate(axes):
         example = {name: each[number] for name, each in arrays.items() if name != "class_names"}
@@ -42,16 +47,18 @@ def draw(run: TopkTidy) -> Figure:
         factor = 0.5 / max(float(np.abs(change).max()), 1e-6)
         factor = float(f"{factor:.1g}") if factor >= 1 else 1.0
         images = (clean, adversarial, 0.5 + factor * change)
-        below = ("", METHODS(example["method"]), f"× {factor:g}")
+        norm = format_significant(float(np.linalg.norm(change)), 2)
+        below = ("", METHODS.short(example["method"]), f"× {factor:g}, L2 norm {norm}")
         for axis, image, text in zip(row, images, below, strict=False):
             show_image(axis, image)
             axis.set_anchor("N")
-            axis.set_xlabel(text, fontsize=6, labelpad=1.5)
+            axis.set_xlabel(text, fontsize=SMALL, labelpad=2)
         for axis, when in zip(row[3:], ("clean", "adversarial"), strict=True):
             _ranking(axis, example[f"{when}_logits"], example, names)
-    titles = ("clean", "adversarial", "difference", "before", "after")
+    titles = ("clean", "adversarial", "difference", "labels before", "labels after")
     for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(title, fontsize=6.5)
+        axis.set_title(title)
+    figure.supxlabel(_KEY, fontsize=SMALL)
     return figure
 
 
@@ -85,15 +92,16 @@ def _ranking(
     pairs = ranked(logits, specified, k)
     for place, (rank, label) in enumerate(pairs):
         name = shown(names[label], _LONGEST)
-        colour, sign, weight = _FAINT, "", "normal"
+        colour, sign, weight = QUIET, "", "normal"
         if specified[label]:
-            colour, sign, weight = VERMILION, "✗", "bold"
+            colour, sign, weight = ink(VERMILION), "✗", "bold"
         elif example["relevant"][label]:
             colour, sign = BLUE, "✓"
         height = 1 - (place + 0.5) / _RANKS
-        axis.text(0.13, height, f"{rank}", fontsize=5, va="center", ha="right", color=_FAINT)
+        axis.text(0.13, height, f"{rank}", fontsize=SMALL, va="center", ha="right", color=QUIET)
         axis.text(
-            0.2, height, f"{name} {sign}", fontsize=6, va="center", color=colour, fontweight=weight
-        )
+            0.2, height, f"{name} {sign}", fontsize=SMALL, va="center", color=colour,
+            fontweight=weight,
+        )  # fmt: skip
     if k <= len(pairs):
         axis.axhline(1 - k / _RANKS, xmin=0.02, xmax=0.95, color="black", lw=0.6)

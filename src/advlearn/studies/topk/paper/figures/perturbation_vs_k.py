@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,21 +9,27 @@ from matplotlib.figure import Figure
 from advlearn.report.panels import (
     annotate,
     draw_lines,
-    few_entry,
-    grid,
-    legend,
-    legend_entries,
+    few_note,
+    flow,
+    last_in_rows,
     log_span,
     log_ticks,
+    lowest,
 )
+from advlearn.report.placing import name_ends
+from advlearn.report.style import PAGE_WIDTH
 from advlearn.studies.topk.paper.labels import METHODS, short_label_set
+from advlearn.studies.topk.paper.lines import ends_of, seed_means
 from advlearn.studies.topk.paper.run import TopkTidy
 from advlearn.studies.topk.paper.summaries import over_images_and_seeds
 from advlearn.support.errors import UserError
 
+_ACROSS = 5
+_KEYS = ["scheme", "labels", "n_specified"]
+
 
 def draw(run: TopkTidy) -> Figure:
-    """One panel a label set (left) and a number of random labels (right)."""
+    """One panel a label set, then one a number of random labels; names of lines at their ends."""
     frame = run["topk_metrics"].query(
         "experiment in ['global', 'random'] and metric == 'l2' and over == 'success'"
         " and model == @run.study.primary_model and preset == @run.study.preset"
@@ -37,41 +41,37 @@ def draw(run: TopkTidy) -> Figure:
             remedy="run the experiments 'global' and 'random', then collect again",
         )
     table = over_images_and_seeds(frame, run["topk_images"])
-    table = table.sort_values(["labels", "n_specified", "k"])
+    table = table.sort_values(_KEYS)
+    images = run.primary_images()
+    seeds = seed_means(images[images["success"]], [*_KEYS, "k", "method"], "l2")
     looks = METHODS.looks(table["method"])
-    columns = [
-        [part for _, part in table[table["scheme"] == scheme].groupby(keys, sort=False)]
-        for scheme, keys in (("global", ["labels"]), ("random", ["n_specified"]))
-    ]
-    columns = [column for column in columns if column]
-    rows = list(zip_longest(*columns))
-    figure, axes = grid(len(rows), len(columns), height=1.35, head=1.1, share="all", y="all")
-    for row, panels in zip(axes, rows, strict=True):
-        for axis, part in zip(row, panels, strict=True):
-            if part is None:
-                axis.set_visible(False)
-            else:
-                _panel(axis, part, sorted(table["k"].unique()))
-                draw_lines(axis, part, "k", looks, "method")
-        first = next(axis for axis in row if axis.get_visible())
-        first.set_ylabel("L2 norm")
-        first.tick_params(labelleft=True)
-    for column in axes.T:
-        # The lowest panel that has something to show carries the axis.
-        lowest = [axis for axis in column if axis.get_visible()][-1]
-        lowest.set_xlabel("k")
-        lowest.tick_params(labelbottom=True)
+    parts = list(table.groupby(_KEYS, sort=False))
+    figure, panels = flow(
+        len(parts), _ACROSS, height=2.0, head=0.35, width=PAGE_WIDTH, share="all", y="all"
+    )
     # A wide interval of few images may run out of the panel; the means never do.
     arms = table["ci_high"].clip(upper=2 * table["mean"].max())
-    axes[0, 0].set_ylim(*log_span([*table["mean"], *arms, *(table["mean"] ** 2 / arms)]))
-    legend(figure, [*legend_entries(looks.values()), few_entry()])
+    panels[0, 0].set_yscale("log")
+    panels[0, 0].set_ylim(*log_span([*table["mean"], *arms, *(table["mean"] ** 2 / arms)]))
+    ends = {}
+    for axis, (key, part) in zip(panels.flat, parts, strict=False):
+        _panel(axis, part, sorted(table["k"].unique()))
+        same = (seeds[_KEYS] == list(key)).all(axis="columns")
+        ends[axis] = draw_lines(axis, part, "k", looks, "method", seeds[same])
+    for axis in panels[:, 0]:
+        axis.set_ylabel("L2 norm")
+    for axis in lowest(panels):
+        axis.set_xlabel("k")
+    if note := few_note(table):
+        figure.supxlabel(note)
+    name_ends((axis, ends_of(looks, ends[axis])) for axis in last_in_rows(panels))
     return figure
 
 
 def _panel(axis: Axes, part: pd.DataFrame, ks: list[int]) -> None:
     first = part.iloc[0]
-    axis.set_title(short_label_set(first["scheme"], first["labels"], first["n_specified"]))
-    axis.set_yscale("log")
+    name = short_label_set(first["scheme"], first["labels"], first["n_specified"])
+    axis.set_title("\n".join(name.rsplit(", ", 1)))
     log_ticks(axis.yaxis)
     axis.set_xticks(ks)
     axis.set_xlim(min(ks) - 0.5, max(ks) + 0.5)

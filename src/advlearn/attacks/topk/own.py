@@ -1,0 +1,102 @@
+"""Methods of the user's own: losses that the descent of all others descends."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from advlearn.attacks.topk.targets import TopkTargets
+from advlearn.deviations.topk import TopkLoss
+from advlearn.settings.topk import OwnTopkMethod
+from advlearn.support.errors import UserError
+from advlearn.support.own import load_own
+
+_ALIKE = 1e-4
+"""Rounding of a loss alone and in a batch, as a share of the largest."""
+
+
+def load(own: OwnTopkMethod) -> TopkLoss:
+    """The loss that the function of one's own builds from its settings.
+
+    Each time it is called, what it returns is looked at: a number an image.
+
+    Raises:
+        UserError: the function cannot be loaded or builds nothing that can be called.
+    """
+    where = _where(own)
+    loss = load_own(own.function, "method", where)(dict(own.settings))
+    if not callable(loss):
+        raise UserError(
+            f"the method {own.function!r} is a {type(loss).__name__} and no loss",
+            where=where,
+            remedy="return a function of logits, relevant, specified and k (docs/own-attack.md)",
+        )
+
+    def checked(logits: Tensor, relevant: Tensor, specified: Tensor, k: int) -> Tensor:
+        found = loss(logits, relevant, specified, k)
+        if not isinstance(found, Tensor) or found.shape != logits.shape[:1]:
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise _wrong(own, f"returned {shape} for logits {tuple(logits.shape)}")
+        if found.dtype != logits.dtype:
+            raise _wrong(own, f"returned {found.dtype} for logits of {logits.dtype}")
+        return found
+
+    return checked
+
+
+def try_out(own: OwnTopkMethod, targets: TopkTargets) -> None:
+    """Refuse a loss that mixes images, remembers, writes into what it is given, or has no slope.
+
+    Args:
+        own: tried on made-up logits.
+        targets: labels of the images that are attacked; the first three are used.
+
+    Raises:
+        UserError: see above, or a loss that cannot be computed or is not finite.
+    """
+    few, loss = targets[:3], load(own)
+    relevant, specified = few.relevant, few.specified
+    n, n_labels = relevant.shape
+    if not n:
+        return
+    # As large as logits are, of both signs, and the same in each process.
+    wave = torch.arange(n * n_labels, dtype=torch.float32, device=relevant.device)
+    logits = (wave * 0.7).sin_().mul_(3).reshape(n, n_labels).requires_grad_()
+    given = logits.detach().clone(), relevant.clone(), specified.clone()
+    try:
+        together = loss(logits, relevant, specified, few.k)
+        again = loss(logits, relevant, specified, few.k)
+        rows = [slice(row, row + 1) for row in range(n)]
+        alone = [loss(logits[row], relevant[row], specified[row], few.k) for row in rows]
+    except UserError:
+        raise
+    except Exception as error:
+        raise _wrong(own, f"cannot be computed: {error}") from error
+    now = logits.detach(), relevant, specified
+    if not all(torch.equal(before, after) for before, after in zip(given, now, strict=True)):
+        raise _wrong(own, "writes into what it is given")
+    if not bool(together.isfinite().all()):
+        raise _wrong(own, f"is not finite: {together.tolist()}")
+    if not torch.equal(together, again):
+        raise _wrong(own, "is another one the next time for the same logits")
+    largest = float(together.detach().abs().max())
+    if not torch.allclose(together, torch.cat(alone), rtol=0, atol=_ALIKE * largest):
+        raise _wrong(own, "is another one for an image alone than in a batch")
+    if not together.requires_grad:
+        raise _wrong(own, "has no gradient")
+    (slope,) = torch.autograd.grad(together.sum(), logits, allow_unused=True)
+    if slope is None or not bool(slope.isfinite().all()):
+        raise _wrong(own, "has no finite gradient by the logits")
+
+
+def _where(own: OwnTopkMethod) -> str:
+    return f"configuration key 'topk.own', function {own.function!r}"
+
+
+def _wrong(own: OwnTopkMethod, what: str) -> UserError:
+    return UserError(
+        f"the loss of the method {own.function!r} {what}",
+        where=_where(own),
+        remedy="return a tensor (n,) like the logits, each row from its own labels and logits"
+        " alone (docs/own-attack.md)",
+    )
