@@ -25,7 +25,8 @@ from scripts.lock import ACCELERATOR, INSTALLERS, PROJECT, canonical, lock_text,
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.txt"
-OWN = {"advlearn", "tests", "scripts", "benchmarks", "conftest"}
+BROWSER = Path("tests/browser/look.py")  # runs in the environment of the tools
+OWN = {"advlearn", "snakemake_logger_plugin_advlearn", "tests", "scripts", "benchmarks", "conftest"}
 
 
 def document() -> dict[str, Any]:
@@ -212,6 +213,7 @@ def third_party() -> dict[str, set[Path]]:
 def test_every_import_is_in_the_lock_and_every_import_of_the_package_a_direct_need() -> None:
     distributions = packages_distributions()
     locked, bench, direct = pins(), pins("requirements-bench.txt"), direct_needs()
+    tools = pins("requirements-tools.txt")
     wrong = []
     for name, users in third_party().items():
         if name in BESIDE_TORCH:
@@ -221,6 +223,8 @@ def test_every_import_is_in_the_lock_and_every_import_of_the_package_a_direct_ne
         allowed = locked.keys() | {
             peer for peer in bench if all(user.parts[0] == "benchmarks" for user in users)
         }
+        if users == {BROWSER}:
+            allowed |= tools.keys()
         if not providers & allowed:
             wrong.append(f"{name} (in {min(users)}) is not in the lock")
         elif any(user.parts[0] == "src" for user in users) and not providers & direct.keys():

@@ -20,6 +20,7 @@ from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Transform
 
 from advlearn.report.numbers import format_significant
+from advlearn.report.placing import NAME_OF
 
 COLUMNS = tuple("panel title x_axis y_axis series mark x y x_end y_end value".split())
 """Columns of the table of marks: panels count from 1 in reading order."""
@@ -138,19 +139,34 @@ def _line(text: str) -> str:
 
 
 def _names(figure: Figure) -> dict[Look, str]:
-    """Names of the legends by look: colour, line and mark; by colour alone where it is one's."""
+    """Names by look (colour, line and mark), and by colour alone where it is one's.
+
+    They are those of the legends, and those that stand at the ends of lines.
+    """
     legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes)]
+    entries = [
+        (handle, text.get_text())
+        for legend in filter(None, legends)
+        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=False)
+    ]
+    lines = [line for axis in figure.axes for line in axis.get_lines()]
+    entries += [(line, _direct(line)) for line in lines if _direct(line)]
     found: dict[Look, str] = {}
     by_colour: dict[str, set[str]] = {}
-    for legend in filter(None, legends):
-        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=False):
-            if handle is not None and (look := _look(handle)):
-                found.setdefault(look, _line(text.get_text()))
-                by_colour.setdefault(look[0], set()).add(_line(text.get_text()))
+    for handle, text in entries:
+        if handle is not None and (look := _look(handle)):
+            found.setdefault(look, _line(text))
+            by_colour.setdefault(look[0], set()).add(_line(text))
     alone: dict[Look, str] = {
         (colour,): min(names) for colour, names in by_colour.items() if len(names) == 1
     }
     return {**alone, **found}
+
+
+def _direct(line: Line2D) -> str:
+    """The name beside a mark that `name_ends` has set; nothing for a line of data."""
+    label = str(line.get_label())
+    return label.removeprefix(NAME_OF) if label.startswith(NAME_OF) else ""
 
 
 def _look(artist: Artist) -> Look:
@@ -174,6 +190,8 @@ def _series(artist: Artist, look: Look, names: Mapping[Look, str]) -> str:
 
 def _marks(axis: Axes, names: Mapping[Look, str]) -> Iterator[Mark]:
     for line in axis.get_lines():
+        if _direct(line):
+            continue
         points = np.column_stack([np.asarray(each, float) for each in line.get_data(orig=False)])
         kind = "point" if str(line.get_linestyle()) in ("None", "none", "") else "line"
         found = _inside(axis, points, line.get_transform())

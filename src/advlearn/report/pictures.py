@@ -12,6 +12,7 @@ from PIL import Image
 
 _LARGEST = 160_000
 """Characters of a drawing beyond which its pixels are taken where they are fewer."""
+_COLOURS = 192
 _PLAIN = " !$&()*+,-./:;=?@[]_~"
 """What may stand in a data address of a drawing as it is."""
 _WIDTH = re.compile(r'<svg[^>]*\bwidth="([\d.]+)pt"')
@@ -23,7 +24,8 @@ _DIGITS = re.compile(r"(\.\d\d)\d+")
 def picture(stem: Path) -> str | None:
     """``stem``.svg as a data address, ``stem``.png where that is smaller than a large drawing.
 
-    The drawing loses digits below a hundredth of a point; pixels are packed without loss.
+    The drawing loses digits below a hundredth of a point; pixels keep as many
+    colours as are told apart.
 
     Returns:
         The address, or none where both files are absent.
@@ -48,7 +50,9 @@ def _drawn(path: Path) -> str:
 def _packed(path: Path) -> str:
     stream = io.BytesIO()
     with Image.open(path) as image:
-        image.convert("RGB").save(stream, "WEBP", lossless=True, quality=60, method=4)
+        # Marks have few colours; the many are the shades of their edges.
+        few = image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+        few.convert("RGB").save(stream, "WEBP", lossless=True, quality=60, method=4)
     return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
 
 

@@ -25,6 +25,8 @@ _ACROSS = ("left", "center", "right")
 _UP = ("bottom", "center", "top")
 _LEVEL = 1.2 * SMALL  # points from one name at the ends of lines to the next
 _TO_MARK, _TO_NAME = 9.0, 14.0  # points from a panel to the mark of a name and to the name
+NAME_OF = "_name of "
+"""Begins the label of a mark that stands before the name of a line, and is none of the data."""
 
 
 class Name(NamedTuple):
@@ -125,8 +127,9 @@ class _End:
         look = end.look
         where = self._right_by(_TO_MARK, 0.0)
         (self.mark,) = axis.plot(
-            1, self.y, look.marker, color=look.colour, ms=3.5, transform=where, clip_on=False
-        )
+            1, self.y, look.marker, color=look.colour, ms=3.5, transform=where, clip_on=False,
+            label=f"{NAME_OF}{look.label}",
+        )  # fmt: skip
         self.name: Text = axis.text(
             1, self.y, look.label, transform=self._right_by(_TO_NAME, 0.0), va="center",
             fontsize=SMALL, color=ink(look.colour),

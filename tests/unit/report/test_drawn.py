@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from advlearn.report.drawn import COLUMNS, described, marks
 from advlearn.report.labels import BLUE, GREY, VERMILION, Look
 from advlearn.report.panels import grid, legend, legend_entries
+from advlearn.report.placing import End, name_ends
 
 
 @pytest.fixture
@@ -88,6 +89,16 @@ def test_cells_of_a_map_have_their_value_and_photographs_have_none() -> None:
     panels[0, 0].pcolormesh([0, 2, 4], [0, 1], [[5.0, 6.0]])
     frame = marks(mesh)
     assert frame[["x", "y", "value"]].to_numpy().tolist() == [[1, 0.5, 5], [3, 0.5, 6]]
+
+
+def test_names_at_the_ends_of_lines_name_them_and_are_no_marks() -> None:
+    figure, panels = grid(1, 1, height=1, head=0.4)
+    axis = panels[0, 0]
+    axis.plot([1, 2], [3, 4], color=BLUE)
+    name_ends([(axis, [End(4, Look(BLUE, "o", "-", "ours"))])])
+    frame = marks(figure)
+    assert frame["series"].tolist() == ["ours", "ours"]
+    assert frame["y"].tolist() == [3, 4]
 
 
 def test_what_is_seen_is_said(figure: Figure) -> None:

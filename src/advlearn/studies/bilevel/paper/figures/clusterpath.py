@@ -62,7 +62,7 @@ def _trajectories(axis: Axes, part: pd.DataFrame, chosen: float) -> None:
         here = places == place
         axis.plot(
             first["x"][here], first["y"][here], ls="none", ms=1.8, mew=0,
-            marker=_MARKERS[place], color=_COLOURS[place],
+            marker=_MARKERS[place], color=_COLOURS[place], label=f"cluster {place}",
         )  # fmt: skip
     axis.margins(0.06)
     frame_only(axis)

@@ -83,12 +83,12 @@ def _draw_row(axis: Axes, row: _Row, column: str, at: int) -> None:
     values = row.settings[column]
     axis.plot(
         values, np.full(len(values), at), row.look.marker, color=row.look.colour, ms=2.5,
-        markeredgewidth=0, alpha=0.55,
+        markeredgewidth=0, alpha=0.55, label=row.look.label,
     )  # fmt: skip
     chosen = values[row.settings["chosen"] == 1]
     axis.plot(
         chosen, np.full(len(chosen), at), row.look.marker, color=row.look.colour, ms=5,
-        markeredgecolor="white", markeredgewidth=0.4,
+        markeredgecolor="white", markeredgewidth=0.4, label=f"{row.look.label}, the safest",
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def _two(axis: Axes, part: pd.DataFrame) -> None:
     n = sum(_sizes(part["sizes"].iloc[0]))
     places = np.arange(n + 1)
     values = [two_clusters(n, int(m)) for m in places]
-    axis.plot(places, values, color=GREY, lw=2.2, alpha=0.6)
+    axis.plot(places, values, color=GREY, lw=2.2, alpha=0.6, label="closed form")
     shown = []
     for number, (sizes, cells) in enumerate(part.groupby("sizes", sort=False)):
         shown.append(str(sizes).replace(",", " + "))
@@ -87,7 +87,10 @@ def _three(axis: Axes, part: pd.DataFrame) -> None:
     for pattern in PATTERNS.order(part["pattern"]):
         line = part[part["pattern"] == pattern].sort_values("moved")
         mark = PATTERNS.look(pattern)
-        axis.plot(line["moved"], line["delta_squared"], color=mark.colour, ls=mark.line, lw=0.8)
+        axis.plot(
+            line["moved"], line["delta_squared"], color=mark.colour, ls=mark.line, lw=0.8,
+            label=mark.label,
+        )  # fmt: skip
         _marks(axis, line, pattern)
     # Room for the remark above the marks.
     axis.set_ylim(top=1.15 * float(part["delta_squared"].max()))
@@ -112,6 +115,7 @@ def _look(pattern: str) -> dict[str, Any]:
     mark = PATTERNS.look(pattern)
     hollow = pattern in _HOLLOW
     return {
+        "label": mark.label,
         "ls": "none",
         "marker": mark.marker,
         "ms": 4.2 if hollow else 3.0,

@@ -103,7 +103,9 @@ def _key(figure: Figure, free: list[Axes], *, noise: bool) -> None:
 def _panel(axis: Axes, part: pd.DataFrame) -> list[Text]:
     """Draw a map; the names of its clusters, the chosen one and the largest first."""
     noise = part[part["cluster"] < 0]
-    axis.scatter(noise["x"], noise["y"], s=4, c=GREY, marker="x", lw=0.4, rasterized=True)
+    axis.scatter(
+        noise["x"], noise["y"], s=4, c=GREY, marker="x", lw=0.4, rasterized=True, label="noise"
+    )
     # The chosen cluster is drawn last, on top.
     order = part[part["cluster"] >= 0].groupby("cluster")["chosen"].any().sort_values(kind="stable")
     for number, chosen in zip(order.index.astype(int), order, strict=True):
@@ -113,6 +115,7 @@ def _panel(axis: Axes, part: pd.DataFrame) -> list[Text]:
             points["y"],
             s=7 if chosen else 4,
             c=_COLOURS[number % len(_COLOURS)],
+            label=f"cluster {number}",
             marker=_MARKERS[number % len(_MARKERS)],
             edgecolors="black" if chosen else "none",
             linewidths=0.35 if chosen else 0,
