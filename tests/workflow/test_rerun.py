@@ -267,10 +267,10 @@ def test_a_changed_setting_runs_again_what_it_can_change(
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        # A study that is asked for alone gets a record of its own.
-        ("selective", {"selective_figures": 1, "record": 1}),
-        ("topk", {"record": 1}),
-        ("bilevel", {"record": 1}),
+        # A study that is asked for alone gets a record and a page of its own.
+        ("selective", {"selective_figures": 1, "record": 1, "selective_report": 1}),
+        ("topk", {"record": 1, "topk_report": 1}),
+        ("bilevel", {"record": 1, "bilevel_report": 1}),
         ("smoke", {"selective_figures": 1, "report": 1}),
     ],
 )

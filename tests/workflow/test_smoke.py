@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from advlearn.studies import studies
+from tests.workflow.jobs import EVERYTHING, PARTS
 from tests.workflow.project import Finished, Project
 
 pytestmark = pytest.mark.xdist_group("smoke")
@@ -174,6 +175,10 @@ def test_what_the_run_was_made_with_is_written_down(smoke: Project) -> None:
     assert record["stages"]["retrain"]["jobs"] == 6
     assert record["stages"]["topk_attack"]["jobs"] == 4
     assert record["stages"]["bilevel_certify"]["jobs"] == 1
+    # Every job that must come before this one has said where it computed.
+    others = {"record", "report", *PARTS}
+    before = sum(jobs for rule, jobs in EVERYTHING.items() if rule not in others)
+    assert sum(record["devices"].values()) == before
     config = yaml.safe_load((smoke.root / RUN / "config.yaml").read_text(encoding="utf-8"))
     # Resolved: what smoke.yaml does not name is there with its value.
     assert config["selective"]["universes"]["sound"]["retrain"]["online_steps"] == 5

@@ -8,7 +8,7 @@ rule record:
         ],
         manifest=lambda wildcards: (
             rules.download.output.manifest
-            if any(study.downloads for study in recorded(wildcards))
+            if any(PLAN.study(study.name).downloads for study in recorded(wildcards))
             else []
         ),
     output:

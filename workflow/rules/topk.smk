@@ -11,8 +11,8 @@ wildcard_constraints:
 rule topk_data:
     input:
         checked(TOPK),
-        rules.prepare.output,
-        data=rules.prepare.output.info,
+        rules.prepare.output if TOPK.downloads else [],
+        data=rules.prepare.output.info if TOPK.downloads else [],
     output:
         info="<run>/topk/data/dataset.json",
         index="<run>/topk/data/images.csv",
@@ -28,6 +28,7 @@ rule topk_data:
         mem_mb=3000,
         runtime=240,
     params:
+        data=lambda wildcards, input: [f"--data={input.data}"] if TOPK.downloads else [],
         settings=TOPK.job("topk_data"),
         raw=TOPK.raw(),
         code=PLAN.code("topk_data"),
@@ -35,7 +36,7 @@ rule topk_data:
     message:
         "Make the multi-label data set and write its splits down"
     shell:
-        "python -m advlearn topk_data --data {input.data:q} --settings {params.settings:q}"
+        "python -m advlearn topk_data {params.data:q} --settings {params.settings:q}"
         " --raw {params.raw:q} --threads {threads} --out {output.info:q} 2>&1 | tee {log:q}"
 
 

@@ -12,7 +12,6 @@ import yaml
 
 from advlearn.data.fetch import read_manifest
 from advlearn.report.timing import by_stage, read_jobs
-from advlearn.studies.base import PARTS
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.codedigest import package_root
 from advlearn.support.io import write_json, write_text
@@ -38,19 +37,17 @@ def record(
     """Write run.json and the resolved configuration of a run.
 
     The machine is the one of this job: on a cluster others may have run elsewhere. The devices are
-    those on which the jobs say that they computed. Of a study that was run alone only its own tidy
-    tables and jobs are recorded.
+    those on which the jobs up to the tidy tables say that they computed. Of a study that was run
+    alone only its own tidy tables and jobs are recorded.
     """
     settings = json.loads(config)
     code = json.loads(digests)
     raw = [read_manifest(manifest) for manifest in manifests or []]
     _, _, study = out.stem.partition("-")
     jobs = [job for job in read_jobs(run / "benchmarks") if job.stage in code]
-    # What a job noted stays when its result is removed, or is no part of the run any more.
+    # Not of what draws, which may be at work now. A note stays when its result is removed.
     notes = [
-        note
-        for note in read_notes(run.name)
-        if (note.stage in code or note.stage in PARTS) and Path(note.output).exists()
+        note for note in read_notes(run.name) if note.stage in code and Path(note.output).exists()
     ]
     write_json(
         out,

@@ -42,6 +42,11 @@ class StudyPlan(Generic[OwnSettings]):
         self.seeds = settings.seeds_of(run)
         self._checked = False
 
+    @property
+    def downloads(self) -> bool:
+        """Whether the run's images are data of the study, so that they are downloaded for it."""
+        return self.study.downloads
+
     def check_own_data(self) -> None:
         """Refuse data of the user's own that the study cannot use; they are looked at once.
 

@@ -75,7 +75,7 @@ def test_record_names_what_made_the_run(tmp_path: Path) -> None:
 def test_the_record_names_the_devices_that_the_jobs_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of jobs of the run whose results are there; what was asked for stands beside them."""
+    """Of jobs up to the tidy tables whose results are there; what was asked for is beside them."""
     monkeypatch.chdir(tmp_path)
     run = Path("results/x")
     lock = tmp_path / ".snakemake" / "advlearn-x.lock"
@@ -106,7 +106,7 @@ def test_the_record_names_the_devices_that_the_jobs_say(
     )
     found = read_json(run / "run-selective.json")
     assert found["device"] == "auto"
-    assert found["devices"] == {"NVIDIA H100": 2, "cpu": 2}
+    assert found["devices"] == {"NVIDIA H100": 2, "cpu": 1}
 
 
 def test_a_study_alone_has_a_record_of_its_own(tmp_path: Path) -> None:

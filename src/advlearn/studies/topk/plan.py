@@ -17,6 +17,11 @@ from advlearn.support.codedigest import own_function_digest
 class TopkPlan(StudyPlan[TopkSettings]):
     """Models, attacks and parameters that are not those of one job's settings class."""
 
+    @property
+    def downloads(self) -> bool:
+        """Photos are data of their own, of which the run's images are no part."""
+        return self.settings.dataset == "scenes"
+
     def models(self) -> list[dict[str, object]]:
         """Wildcards of every classifier and seed."""
         return [{"model": model, "seed": s} for model in self.settings.models for s in self.seeds]

@@ -89,6 +89,11 @@ def test_memory_follows_the_photos_and_the_batch() -> None:
     assert large - 2000 == 5 * (small - 2000)
 
 
+def test_photos_need_none_of_the_runs_images() -> None:
+    assert topk().downloads
+    assert not topk(topk={"dataset": "voc2012"}).downloads
+
+
 def test_sources_matter_only_to_jobs_that_fetch() -> None:
     """Another mirror must not retrain a network that was never downloaded."""
     mirror = {"sources": {"mirror": "elsewhere"}}
