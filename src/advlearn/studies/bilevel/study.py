@@ -55,6 +55,7 @@ STUDY = Study(
     collect="bilevel_collect",
     tidy="schema:BilevelTidy",
     tables={
+        "bilevel_claims": "paper.tables.claims",
         "bilevel_delta_formulas": "paper.tables.delta_formulas",
         "bilevel_deviation_agreement": "paper.tables.deviation_agreement",
         "bilevel_gamma_interval": "paper.tables.gamma_interval",

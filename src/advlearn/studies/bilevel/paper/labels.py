@@ -45,6 +45,7 @@ METHODS = Labels(
         "transfer": "transfer",
         "smoothed": "smoothed",
         "genetic": "genetic",
+        "cma_es": "CMA-ES",
         "one_point": "one point",
         "noise": "random noise",
     }
@@ -62,6 +63,7 @@ DIRECTIONS = Labels(
 VICTIMS = Labels(
     {
         "convex": "convex clustering",
+        "resistant": "resistant convex clustering",
         "kmeans": "k-means",
         "ward": "Ward",
         "spectral": "spectral",
