@@ -84,6 +84,7 @@ def write_bilevel(
         "staircase": _staircase(datasets, seeds),
         "calmness": _calmness(datasets, weights, seeds),
         "blackbox": _blackbox(datasets, seeds, victims),
+        "poisoning": _poisoning(datasets, seeds),
         "onepoint": _onepoint(seeds),
         "defence": _defence(datasets),
         **_delta(seeds),
@@ -317,6 +318,29 @@ def _blackbox(
                     "method": method, "epsilon": 0.8, "delta": 100 * moved,
                     "one_minus_ari": 2 * moved, "matching_error": moved + 0.01 * seed,
                     "reached": method != "noise", "queries": 500 if method == "genetic" else 1,
+                }
+            )  # fmt: skip
+    return rows
+
+
+def _poisoning(datasets: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
+    rows = []
+    cells = (
+        ("per_point", "0.3", "hypergradient", 0.1), ("per_point", "0.3", "noise", 0.01),
+        ("labels", "0.05", "flips", 0.08), ("labels", "0.05", "random_flips", 0.02),
+    )  # fmt: skip
+    for name, learner, seed in product(datasets, ("logistic", "svm"), seeds):
+        n, d, _ = SIZES[name]
+        more = 2.0 if learner == "svm" else 1.0
+        for budget, target, method, harm in cells:
+            harm = more * harm + 0.001 * seed
+            rows.append(
+                {
+                    "dataset": name, "learner": learner, "seed": seed, "budget": budget,
+                    "target": target, "method": method, "n": n // 2, "d": d, "size": float(target),
+                    "loss_before": 0.2, "loss_after": 0.2 + 3 * harm, "error_before": 0.05,
+                    "error_after": 0.05 + harm, "queries": 40 if harm > 0.05 else 1,
+                    "seconds": 0.1,
                 }
             )  # fmt: skip
     return rows

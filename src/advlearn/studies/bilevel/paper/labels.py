@@ -48,6 +48,9 @@ METHODS = Labels(
         "cma_es": "CMA-ES",
         "one_point": "one point",
         "noise": "random noise",
+        "hypergradient": "hypergradient",
+        "flips": "greedy flips",
+        "random_flips": "random flips",
     }
 )
 DIRECTIONS = Labels(
@@ -72,6 +75,7 @@ VICTIMS = Labels(
         "none": "no clusterer",
     }
 )
+LEARNERS = Labels({"logistic": "logistic regression", "svm": "linear SVM"})
 FORMS = Labels(
     {
         "min_effort": "smallest perturbation that reaches the target",

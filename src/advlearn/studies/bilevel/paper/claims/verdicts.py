@@ -79,6 +79,7 @@ def tested(tidy: BilevelTidy) -> Tested:
         *sizes.claims(tidy),
         *measure.claims(tidy),
         *victims.claims(tidy),
+        *victims.poisoning(tidy),
     ]
     counts = list(measure.counted(tidy))
     both = [_line(claim) for claim in made]

@@ -1,4 +1,4 @@
-"""Clusterers of which labels alone are seen."""
+"""Clusterers of which labels alone are seen, and classifiers whose training points are moved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from advlearn.report.frames import groups
 from advlearn.studies.bilevel.paper.claims.claim import Claim
-from advlearn.studies.bilevel.paper.labels import METHODS, VICTIMS
+from advlearn.studies.bilevel.paper.labels import LEARNERS, METHODS, VICTIMS
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 _CELL = ["dataset", "seed", "target"]
@@ -127,4 +127,30 @@ def _resistance(own: pd.DataFrame, handed: pd.DataFrame) -> Iterator[Claim]:
         )
         yield from _share(
             f"resists-{name}", f"{words} {does}", test, plain, resistant, method, _RESISTANT
+        )
+
+
+def poisoning(tidy: BilevelTidy) -> Iterator[Claim]:
+    """Moved training points of a classifier against random noise of the same size."""
+    frame = tidy["bilevel_poisoning"]
+    frame = frame.assign(row=frame.index)
+    keys = ["dataset", "seed", "budget", "target"]
+    for learner in LEARNERS.order(frame["learner"]):
+        mine = frame[frame["learner"] == learner]
+        first, second = (mine[mine["method"] == name] for name in ("hypergradient", "noise"))
+        both = first.merge(second, on=keys, suffixes=("", "_noise"))
+        if both.empty:
+            continue
+        value = both["error_after"] - both["error_after_noise"]
+        yield Claim(
+            "future",
+            f"poisoned-{learner}",
+            f"{LEARNERS(learner)}: the bilevel attack on training points does more than noise",
+            "error on validation points after the attack minus that after random noise of the same"
+            " size",
+            "error",
+            both[["dataset", "seed"]].rename(columns={"dataset": "unit"}).assign(value=value),
+            {"bilevel_poisoning": [*both["row"], *both["row_noise"]]},
+            method="hypergradient",
+            clusterer=learner,
         )

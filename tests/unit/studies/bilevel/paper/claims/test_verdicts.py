@@ -188,6 +188,19 @@ def test_the_resistant_clustering_is_beside_the_plain_one(full: BilevelTidy) -> 
         assert frame.loc[name, "verdict"] == "holds"
 
 
+def test_poisoning_is_compared_with_noise_of_the_same_size(full: BilevelTidy) -> None:
+    frame, rows = claims(full), full["bilevel_poisoning"]
+    for learner, mean in (("logistic", 0.09), ("svm", 0.18)):
+        row = frame.loc[f"poisoned-{learner}"]
+        assert row["mean"] == pytest.approx(mean)
+        assert row["n"] == 2 * 4 * 3
+    noisy = rows.assign(error_after=rows["error_after"] + 0.001 * (rows.index % 7))
+    row = claims(changed(full, "bilevel_poisoning", noisy)).loc["poisoned-svm"]
+    assert row["verdict"] == "holds"
+    none = claims(changed(full, "bilevel_poisoning", rows.head(0)))
+    assert "poisoned-svm" not in none.index
+
+
 def test_counted_claims(full: BilevelTidy) -> None:
     frame, moves = claims(full), full["bilevel_monotone"]
     for clusters in (2, 3, 5):
