@@ -14,6 +14,7 @@ from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.io import write_csv, write_json
 from advlearn.support.seeds import derive_seed
+from tests.helpers.poisoned import poisoning
 
 SIZES = {
     "iris": (150, 4, 3),
@@ -33,8 +34,6 @@ DEVIATIONS = (
     "delta delta_per_n one_minus_ri one_minus_ari one_minus_nmi one_minus_ami vi matching_error"
 ).split()
 DIRECTIONS = ("noise", "merge", "split", "transfer")
-
-
 PUBLISHED_ONEPOINT = {("digits_1_4", "misclustered"): 24, ("digits_8_9", "misclustered"): 21}
 """Published values of the one-point attack on Ward that the synthetic folder holds."""
 
@@ -84,7 +83,7 @@ def write_bilevel(
         "staircase": _staircase(datasets, seeds),
         "calmness": _calmness(datasets, weights, seeds),
         "blackbox": _blackbox(datasets, seeds, victims),
-        "poisoning": _poisoning(datasets, seeds),
+        "poisoning": poisoning({name: SIZES[name] for name in datasets}, seeds),
         "onepoint": _onepoint(seeds),
         "defence": _defence(datasets),
         **_delta(seeds),
@@ -318,29 +317,6 @@ def _blackbox(
                     "method": method, "epsilon": 0.8, "delta": 100 * moved,
                     "one_minus_ari": 2 * moved, "matching_error": moved + 0.01 * seed,
                     "reached": method != "noise", "queries": 500 if method == "genetic" else 1,
-                }
-            )  # fmt: skip
-    return rows
-
-
-def _poisoning(datasets: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
-    rows = []
-    cells = (
-        ("per_point", "0.3", "hypergradient", 0.1), ("per_point", "0.3", "noise", 0.01),
-        ("labels", "0.05", "flips", 0.08), ("labels", "0.05", "random_flips", 0.02),
-    )  # fmt: skip
-    for name, learner, seed in product(datasets, ("logistic", "svm"), seeds):
-        n, d, _ = SIZES[name]
-        more = 2.0 if learner == "svm" else 1.0
-        for budget, target, method, harm in cells:
-            harm = more * harm + 0.001 * seed
-            rows.append(
-                {
-                    "dataset": name, "learner": learner, "seed": seed, "budget": budget,
-                    "target": target, "method": method, "n": n // 2, "d": d, "size": float(target),
-                    "loss_before": 0.2, "loss_after": 0.2 + 3 * harm, "error_before": 0.05,
-                    "error_after": 0.05 + harm, "queries": 40 if harm > 0.05 else 1,
-                    "seconds": 0.1,
                 }
             )  # fmt: skip
     return rows

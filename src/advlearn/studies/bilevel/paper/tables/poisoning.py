@@ -9,9 +9,10 @@ from advlearn.report.intervals import BOUNDS
 from advlearn.report.numbers import ABSENT
 from advlearn.report.table import OVER_SEEDS, Group, Source, Table, group_rows
 from advlearn.studies.bilevel.paper.by_metric import interval, long_format, means, metrics_of
-from advlearn.studies.bilevel.paper.labels import BUDGETS, DATASETS, LEARNERS, METHODS
+from advlearn.studies.bilevel.paper.labels import DATASETS, LEARNERS, METHODS
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
+from advlearn.studies.bilevel.settings.poison import FLIPS, MOVES
 
 KEYS = ["dataset", "learner", "budget", "target", "method"]
 METRICS = ("loss_before", "loss_after", "error_before", "error_after", "size", "queries")
@@ -28,8 +29,8 @@ def measure(tidy: BilevelTidy) -> pd.DataFrame:
         [*KEYS, "metric"],
         dataset=DATASETS.order(result["dataset"]),
         learner=list(LEARNERS),
-        budget=list(BUDGETS),
-        method=list(METHODS),
+        budget=["per_point", "labels"],
+        method=[*MOVES, *FLIPS],
         metric=METRICS,
     )
 
@@ -72,5 +73,5 @@ def _title(dataset: str, learner: str) -> str:
 
 def _row(cells: pd.DataFrame, budget: str, target: str, method: str) -> list[str]:
     found = metrics_of(cells)
-    size = f"τ = {target}" if budget == "per_point" else f"{float(target):.0%} of the labels"
+    size = f"τ = {target}" if budget == "per_point" else f"{100 * float(target):g} % of the labels"
     return [size, METHODS(method), *(interval(found.get(name)) for name in _SHOWN)]
