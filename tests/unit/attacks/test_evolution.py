@@ -67,7 +67,7 @@ def test_only_the_order_of_the_values_counts(shift: float, scale: float, seed: i
     runs = [CmaEs(np.zeros(4), 1.0, np.random.default_rng(seed)) for _ in range(2)]
     for _ in range(5):
         points = [run.ask() for run in runs]
-        assert np.array_equal(*points)
+        assert np.array_equal(points[0], points[1])
         values = -np.round(points[0][:, 0], 2)
         for run, told in zip(runs, (values, scale * np.arctan(values) + shift), strict=True):
             order = np.argsort(np.argsort(-told, kind="stable"), kind="stable")

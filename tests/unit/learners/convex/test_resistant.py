@@ -22,7 +22,7 @@ def by_cvxpy(points: np.ndarray, graph: Graph, gamma: float, threshold: float) -
     x = cvxpy.Variable(points.shape)
     ends = graph.edges
     norms = cvxpy.norm(x[ends[:, 0]] - x[ends[:, 1]], 2, axis=1)
-    loss = 0.5 * cvxpy.sum(cvxpy.huber(points - x, threshold))
+    loss = 0.5 * cvxpy.sum(cvxpy.huber(points - x, threshold))  # type: ignore[arg-type]
     problem = cvxpy.Problem(cvxpy.Minimize(loss + gamma * (graph.weights @ norms)))
     problem.solve(solver=cvxpy.CLARABEL)
     return np.asarray(x.value)
