@@ -16,6 +16,8 @@ from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.settings.attack import BilevelAttackSettings
 
 NOISE = "noise"
+LARGE = "large-"
+"""How the ids of claims about large perturbations begin."""
 
 
 class Sizes(NamedTuple):
@@ -86,7 +88,7 @@ def claims(tidy: BilevelTidy) -> Iterator[Claim]:
             np.log(change.frame["size"] / SMALL),
         )
         yield from _against_large(
-            "primary", f"large-{weights}", f"{name}: changes when it is large",
+            "primary", f"{LARGE}{weights}", f"{name}: changes when it is large",
             "changes the partition", weights, change,
         )  # fmt: skip
     for weights in present:
@@ -94,7 +96,7 @@ def claims(tidy: BilevelTidy) -> Iterator[Claim]:
         for target in _targets(tidy):
             reached = sizes(tidy, weights, target)
             yield from _against_large(
-                "secondary", f"large-{weights}-{target}",
+                "secondary", f"{LARGE}{weights}-{target}",
                 f"{name}: a share of {target} of the points changes when it is large",
                 f"changes a share of {target} of the points", weights, reached,
             )  # fmt: skip
@@ -155,6 +157,11 @@ def _claim(
 ) -> Iterator[Claim]:
     if found.frame.empty:
         return
+    bounded = int((~found.frame["reached"]).sum())
+    rows = {"bilevel_attacks": found.rows}
+    if bounded or id_.startswith(LARGE):
+        # Elsewhere the largest radius that was tried enters no number.
+        rows["bilevel_staircase"] = found.scale
     yield Claim(
         family,
         id_,
@@ -162,11 +169,11 @@ def _claim(
         test,
         "ratio",
         found.frame[["unit", "seed"]].assign(value=value),
-        {"bilevel_attacks": found.rows, "bilevel_staircase": found.scale},
+        rows,
         weights=weights,
         method=method,
         clusterer="convex",
-        bounded=int((~found.frame["reached"]).sum()),
+        bounded=bounded,
     )
 
 

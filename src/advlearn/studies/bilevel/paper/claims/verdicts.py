@@ -202,7 +202,7 @@ def _judged(claim: Claim, effect: Effect, row: dict[str, Any]) -> tuple[Verdict,
         )
     if effect.spread == 0 and effect.mean == 0 and effect.n > 1:
         return Verdict.NOT_TESTABLE, SAME
-    large = claim.id.startswith("large-")
+    large = claim.id.startswith(sizes.LARGE)
     if claim.bounded and large and found.verdict is Verdict.HOLDS:
         # A size that no attack reached is taken as small as it may be, in favour of the claim.
         return Verdict.NOT_TESTABLE, BOUNDED
