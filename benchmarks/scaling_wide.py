@@ -67,12 +67,12 @@ def convex(features: int) -> None:
 
 def poisoning(features: int) -> None:
     """The poisoning attack on a logistic regression of two halves of the clouds."""
-    from advlearn.attacks.poisoning import HypergradientAscent, LogisticTask
+    from advlearn.attacks.poisoning import HypergradientAscent, LinearTask
     from advlearn.budgets.points import PerPoint
 
     points, own = clouds(features, 2 * FEW)
     points, targets = points.astype(np.float64), (own < _CLOUDS / 2).astype(np.float64)
-    task = LogisticTask(points[:FEW], targets[:FEW], points[FEW:], targets[FEW:])
+    task = LinearTask(points[:FEW], targets[:FEW], points[FEW:], targets[FEW:])
     task.problem(PerPoint(0.3)).max_effect(HypergradientAscent(task, steps=_STEPS))
 
 

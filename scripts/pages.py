@@ -5,9 +5,8 @@ python scripts/pages.py --check   # fail when a page and results/reference disag
 
 A page below docs/studies has markers such as ``<!-- topk:begin -->`` and ``<!-- topk:end -->``:
 the name of a study stands for its headline and sentences, the name of a table for that table,
-``NAME first`` for its caption and first group, and STUDY_claims, where the study has no such table,
-for the comparisons behind the sentences. ``answers`` in README.md stands for the table of all
-papers, ``findings`` in docs/findings.md for that page.
+and ``NAME first`` for its caption and first group. ``answers`` in README.md stands for the table
+of all papers, ``findings`` in docs/findings.md for that page.
 """
 
 from __future__ import annotations
@@ -49,9 +48,6 @@ def block(name: str) -> str:
     what, _, first = name.partition(" ")
     if what in NAMES:
         return headline(what)
-    has_table = any(what in study(each).tables for each in NAMES)
-    if what.endswith("_claims") and not has_table:
-        return "\n".join(pipe_table(*_page(what.removesuffix("_claims")).comparisons)) + "\n"
     return table(what, first=bool(first))
 
 

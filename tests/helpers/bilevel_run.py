@@ -14,6 +14,7 @@ from advlearn.studies.bilevel.schema import SCHEMA
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.io import write_csv, write_json
 from advlearn.support.seeds import derive_seed
+from tests.helpers.poisoned import poisoning
 
 SIZES = {
     "iris": (150, 4, 3),
@@ -33,7 +34,6 @@ DEVIATIONS = (
     "delta delta_per_n one_minus_ri one_minus_ari one_minus_nmi one_minus_ami vi matching_error"
 ).split()
 DIRECTIONS = ("noise", "merge", "split", "transfer")
-
 PUBLISHED_ONEPOINT = {("digits_1_4", "misclustered"): 24, ("digits_8_9", "misclustered"): 21}
 """Published values of the one-point attack on Ward that the synthetic folder holds."""
 
@@ -85,6 +85,7 @@ def write_bilevel(
         "staircase": _staircase(datasets, seeds),
         "calmness": _calmness(datasets, weights, seeds),
         "blackbox": _blackbox(datasets, seeds, victims),
+        "poisoning": poisoning({name: SIZES[name] for name in datasets}, seeds),
         "onepoint": _onepoint(seeds),
         "defence": _defence(datasets),
         **_delta(seeds),

@@ -34,6 +34,7 @@ _TIMED = (
     "tidy/topk_study.json",
     "tidy/bilevel_path.csv",
     "tidy/bilevel_attacks.csv",
+    "tidy/bilevel_poisoning.csv",
     "tidy/bilevel_onepoint.csv",
     "tidy/bilevel_study.json",
 )

@@ -19,8 +19,8 @@ EVERYTHING = {
     "topk_data": 1, "topk_pretrain": 1, "topk_search": 1, "topk_attack": 4,
     "topk_transfer": 1, "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "bilevel_data": 1,
     "bilevel_path": 1, "bilevel_certify": 1, "bilevel_attack": 1, "bilevel_blackbox": 1,
-    "bilevel_onepoint": 1, "bilevel_delta": 1, "bilevel_collect": 1, "bilevel_tables": 1,
-    "bilevel_figures": 1, "record": 1, "report": 1,
+    "bilevel_poison": 1, "bilevel_onepoint": 1, "bilevel_delta": 1, "bilevel_collect": 1,
+    "bilevel_tables": 1, "bilevel_figures": 1, "record": 1, "report": 1,
 }  # fmt: skip
 PARTS = {rule for rule, stage in plan.rules().items() if stage in ("tables", "figures")}
 # The rules whose results each rule reads.
@@ -48,9 +48,10 @@ READS = {
     "bilevel_certify": {"bilevel_data", "bilevel_path"},
     "bilevel_attack": {"bilevel_data", "bilevel_path"},
     "bilevel_blackbox": {"bilevel_data", "bilevel_path"},
+    "bilevel_poison": {"bilevel_data"},
     "bilevel_collect": {
         "bilevel_data", "bilevel_path", "bilevel_certify", "bilevel_attack", "bilevel_blackbox",
-        "bilevel_onepoint", "bilevel_delta",
+        "bilevel_poison", "bilevel_onepoint", "bilevel_delta",
     },
     "selective_tables": {"collect"},
     "selective_figures": {"collect"},

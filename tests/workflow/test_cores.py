@@ -39,8 +39,8 @@ def test_one_core_and_another_order_give_the_same_bytes(smoke: Project, tmp_path
         "topk_data": 1, "topk_pretrain": 1, "topk_search": 1, "topk_attack": 4, "topk_transfer": 1,
         "topk_collect": 1, "topk_tables": 1, "topk_figures": 1, "bilevel_data": 1,
         "bilevel_path": 1, "bilevel_certify": 1, "bilevel_attack": 1, "bilevel_blackbox": 1,
-        "bilevel_onepoint": 1, "bilevel_delta": 1, "bilevel_collect": 1, "bilevel_tables": 1,
-        "bilevel_figures": 1, "record": 1, "report": 1,
+        "bilevel_poison": 1, "bilevel_onepoint": 1, "bilevel_delta": 1, "bilevel_collect": 1,
+        "bilevel_tables": 1, "bilevel_figures": 1, "record": 1, "report": 1,
     }  # fmt: skip
     assert project.would_run("smoke") == expected
 

@@ -102,7 +102,7 @@ CODE = {
         "src/advlearn/learners/convex/ama.py",
         "from __future__ import annotations\n",
         "from __future__ import annotations\n\nSTEP = 1\n",
-        bilevel("bilevel_data", "bilevel_delta"),
+        bilevel("bilevel_data", "bilevel_poison", "bilevel_delta"),
     ),
     "a certificate": (
         "src/advlearn/certificates/radius.py",
@@ -227,7 +227,7 @@ SETTINGS = {
         CONFIG,
         "phi: 0.5}",
         "phi: 0.4}",
-        bilevel("bilevel_data", "bilevel_onepoint", "bilevel_delta"),
+        bilevel("bilevel_data", "bilevel_poison", "bilevel_onepoint", "bilevel_delta"),
     ),
     "what is certified": (
         SMOKE,

@@ -62,6 +62,33 @@ rule bilevel_blackbox:
         " --out {output:q} 2>&1 | tee {log:q}"
 
 
+rule bilevel_poison:
+    input:
+        rules.bilevel_data.output,
+    output:
+        "<run>/bilevel/poison/{dataset}/seed{seed}.csv",
+    log:
+        "<logs>/bilevel_poison/{dataset}/seed{seed}.log",
+    benchmark:
+        "<run>/benchmarks/bilevel_poison/{dataset}-seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        dataset=lambda wildcards: wildcards.dataset,
+        seed=lambda wildcards: wildcards.seed,
+        settings=BILEVEL.job("bilevel_poison"),
+        code=PLAN.code("bilevel_poison"),
+        lock=LOCK,
+    message:
+        "Poison classifiers of {wildcards.dataset}, seed {wildcards.seed}"
+    shell:
+        "python -m advlearn bilevel_poison --data {input:q} --name {params.dataset}"
+        " --settings {params.settings:q} --seed {params.seed} --out {output:q} 2>&1 | tee {log:q}"
+
+
 rule bilevel_onepoint:
     output:
         "<run>/bilevel/onepoint.csv",

@@ -1,17 +1,18 @@
-"""Data poisoning of a logistic regression: max effect, the training points are perturbed.
+"""Data poisoning of a linear classifier: max effect, the training points are perturbed.
 
     maximise  loss(theta(A + E); validation)  over E in the budget,  theta(B) = argmin L(theta; B)
 
 The lower level answers to every perturbation, so that the gradient by E goes through its solution
-(Biggio, Nelson and Laskov 2012; Muñoz-González et al. 2017). At the minimum grad_theta L = 0, and
-the implicit function theorem gives
+(Biggio, Nelson and Laskov 2012, for an SVM; Muñoz-González et al. 2017). At the minimum
+grad_theta L = 0, and the implicit function theorem gives
 
     d loss / d x_i = -(d/d x_i) [ v . grad_theta L ],    v = H^-1 grad_theta loss,
 
-with H the second derivative of L by theta. For the L of :mod:`advlearn.learners.logistic` and with
-p_i = expit(z_i), w the weights without the intercept and v_w those entries of v (derived here),
+with H the second derivative of L by theta. For the L of :mod:`advlearn.learners.linear`, with l'
+and l'' the derivatives of the loss by the score z_i, w the weights without the intercept and v_w
+those entries of v (derived here),
 
-    d loss / d x_i = -1/n [ p_i (1 - p_i) (v . x_i) w + (p_i - y_i) v_w ].
+    d loss / d x_i = -1/n [ l''(z_i) (v . x_i) w + l'(z_i) v_w ].
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from advlearn.budgets.points import Array, PointBudget
-from advlearn.learners import logistic
+from advlearn.learners.linear import SCALE, LinearLearner, add_intercept
+from advlearn.learners.logistic import LOGISTIC
 from advlearn.problem.bilevel import BilevelProblem
 from advlearn.support.errors import UserError
 from advlearn.support.finite import check_finite
@@ -34,8 +35,8 @@ _REACH = 2.5
 
 
 @dataclass(frozen=True, eq=False)
-class LogisticTask:
-    """A logistic regression and the points on which its user judges it.
+class LinearTask:
+    """A linear classifier and the points on which its user judges it.
 
     Args:
         points: training points (n, d), finite.
@@ -43,6 +44,7 @@ class LogisticTask:
         validation_points: (m, d), finite.
         validation_targets: 0 or 1, (m,).
         penalty: lambda > 0 of the lower level.
+        learner: its loss.
 
     Raises:
         UserError: points, targets or a penalty that define no problem.
@@ -53,10 +55,11 @@ class LogisticTask:
     validation_points: Array
     validation_targets: Array
     penalty: float = 0.01
+    learner: LinearLearner = LOGISTIC
 
     def __post_init__(self) -> None:
-        logistic.check(self.points, self.targets, self.penalty)
-        logistic.check(self.validation_points, self.validation_targets, self.penalty)
+        self.learner.check(self.points, self.targets, self.penalty)
+        self.learner.check(self.validation_points, self.validation_targets, self.penalty)
         if self.points.shape[1] != self.validation_points.shape[1]:
             raise UserError(
                 "training and validation points must have the same coordinates",
@@ -70,20 +73,21 @@ class LogisticTask:
 
     def fitted(self, points: Array) -> Array:
         """The lower level: theta (d + 1,) for these training points."""
-        return logistic.fit(points, self.targets, self.penalty)
+        return self.learner.fit(points, self.targets, self.penalty)
 
     def loss(self, theta: Array) -> float:
-        """Mean log loss on the validation points, in nats."""
-        return logistic.log_loss(self.validation_points, self.validation_targets, theta)
+        """Mean loss on the validation points."""
+        return self.learner.loss(self.validation_points, self.validation_targets, theta)
 
     def increase(self, before: Array, after: Array) -> float:
         """By how much the loss of theta ``after`` exceeds that of ``before``."""
         return self.loss(after) - self.loss(before)
 
-    def adjoint(self, points: Array, theta: Array) -> Array:
-        """V = H^-1 grad_theta loss at the minimum ``theta`` for ``points``, (d + 1,)."""
-        slope = logistic.log_loss_gradient(self.validation_points, self.validation_targets, theta)
-        return logistic.newton_direction(points, self.penalty, theta, slope)
+    def adjoint(self, points: Array, targets: Array, theta: Array) -> Array:
+        """V = H^-1 grad_theta loss at the minimum ``theta`` for points and targets, (d + 1,)."""
+        learner = self.learner
+        slope = learner.loss_gradient(self.validation_points, self.validation_targets, theta)
+        return learner.newton_direction(points, targets, self.penalty, theta, slope)
 
     def hypergradient(self, points: Array, theta: Array) -> Array:
         """Derivative of the validation loss by the training points, (n, d).
@@ -95,13 +99,14 @@ class LogisticTask:
         Raises:
             UserError: it is not finite.
         """
-        adjoint = self.adjoint(points, theta)
-        share = expit(logistic.add_intercept(points) @ theta)
-        along = share * (1 - share) * (logistic.add_intercept(points) @ adjoint)
-        residual = share - self.targets
-        mixed = np.outer(along, theta[:-1]) + np.outer(residual, adjoint[:-1])
+        adjoint = self.adjoint(points, self.targets, theta)
+        lifted = add_intercept(points)
+        scores = lifted @ theta
+        along = self.learner.curvatures(scores, self.targets) * (lifted @ adjoint)
+        slopes = self.learner.slopes(scores, self.targets)
+        mixed = np.outer(along, theta[:-1]) + np.outer(slopes, adjoint[:-1])
         found = np.asarray(-mixed / len(points))
-        check_finite(found, "hypergradients", thing="points", remedy=logistic.SCALE)
+        check_finite(found, "hypergradients", thing="points", remedy=SCALE)
         return found
 
 
@@ -110,12 +115,12 @@ class HypergradientAscent:
     """Projected steepest ascent of the validation loss; proposes its best iterate.
 
     Args:
-        task: the regression; its problem is the one that is attacked.
+        task: the classifier; its problem is the one that is attacked.
         steps: gradient steps of one run, at least 1; each asks the learner once.
         restarts: runs, the first from E = 0 and the others from random points of the boundary.
     """
 
-    task: LogisticTask
+    task: LinearTask
     steps: int = 20
     restarts: int = 1
 
@@ -135,6 +140,13 @@ class HypergradientAscent:
                     best, highest = current, effect
                 if step < self.steps:
                     uphill = self.task.hypergradient(problem.data + current, theta)
+                    ascent = budget.maximiser(uphill)
                     length = _REACH * tau / self.steps
-                    current = budget.project(current + length * budget.maximiser(uphill))
+                    # Points of an SVM beyond its margin have no slope: only a jump leads on.
+                    flat = not ascent.any()
+                    current = (
+                        budget.random(shape, generator)
+                        if flat
+                        else budget.project(current + length * ascent)
+                    )
             yield best

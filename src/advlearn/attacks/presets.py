@@ -141,7 +141,7 @@ PRESETS: Mapping[str, Preset] = {
     "poisoning": Preset(
         "max effect",
         "training points",
-        "logistic regression",
+        "logistic regression, linear SVM",
         False,
         "increase of the validation loss",
         "any of points",
@@ -151,7 +151,7 @@ PRESETS: Mapping[str, Preset] = {
     "label_flipping": Preset(
         "max effect",
         "training labels",
-        "logistic regression",
+        "logistic regression, linear SVM",
         False,
         "increase of the validation loss",
         "number of flips (l0)",
@@ -165,7 +165,7 @@ PRESETS: Mapping[str, Preset] = {
         False,
         "any deviation of partitions",
         "any of points",
-        "genetic, one point, transfer, noise: labels only",
+        "genetic, CMA-ES, one point, transfer, noise: labels only",
         "advlearn.attacks.clustering:build",
     ),
     "convex_clustering": Preset(
@@ -175,7 +175,7 @@ PRESETS: Mapping[str, Preset] = {
         False,
         "delta",
         "any of points",
-        "merge hypergradient, cut, smoothed homotopy",
+        "merge hypergradient, cut, dual, smoothed homotopy",
         "advlearn.attacks.clustering:build",
     ),
 }

@@ -24,6 +24,7 @@ from threadpoolctl import ThreadpoolController
 from advlearn.learners.clusterers import agglomerative
 from advlearn.learners.convex import Solution, solve
 from advlearn.learners.convex.graph import Graph, check_points, reweighted
+from advlearn.learners.convex.resistant import ResistantSolution, solve_resistant
 from advlearn.support.errors import UserError, unknown_name
 
 Partitioner = Callable[[np.ndarray], np.ndarray]
@@ -34,6 +35,7 @@ __all__ = [
     "PARTITIONERS",
     "ConvexPartitioner",
     "Partitioner",
+    "ResistantPartitioner",
     "Weights",
     "build",
     "matched_partitioner",
@@ -99,6 +101,46 @@ class ConvexPartitioner:
         points = check_points(points)
         known = self._labels.get(_digest(points))
         return self.solve(points).labels if known is None else known
+
+
+@dataclass(frozen=True, eq=False)
+class ResistantPartitioner:
+    """Resistant convex clustering (:mod:`advlearn.learners.convex.resistant`) on frozen edges.
+
+    Args:
+        graph: the edges, with the weights of the clean points.
+        gamma: the penalty, > 0.
+        threshold: residual from which on the loss is linear, > 0.
+        phi: rate of the weights, which are recomputed from whatever points come.
+        tol: relative duality gap of the solver.
+        start: solution to start every solve from, always the same one.
+    """
+
+    graph: Graph
+    gamma: float
+    threshold: float
+    phi: float = 0.5
+    tol: float = 1e-7
+    start: ResistantSolution | None = None
+    _labels: dict[bytes, np.ndarray] = field(default_factory=dict, init=False, repr=False)
+
+    def solve(self, points: np.ndarray) -> ResistantSolution:
+        """The solution for the points (n, d), exact up to ``tol``."""
+        points = check_points(points)
+        graph = reweighted(self.graph, points, self.phi)
+        start = self.start if self.start and len(self.start.solution.dual) == graph.m else None
+        with _one_thread():
+            return solve_resistant(
+                points, graph, self.gamma, self.threshold, tol=self.tol, start=start
+            )
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Labels (n,) of the points; all labels ever found are remembered."""
+        points = check_points(points)
+        key = _digest(points)
+        if key not in self._labels:
+            self._labels[key] = self.solve(points).solution.labels
+        return self._labels[key]
 
 
 @dataclass(frozen=True)
@@ -192,6 +234,7 @@ class _Hdbscan:
 
 PARTITIONERS: dict[str, Callable[..., Partitioner]] = {
     "convex": ConvexPartitioner,
+    "resistant": ResistantPartitioner,
     "kmeans": _KMeans,
     "ward": _Ward,
     "spectral": _Spectral,
@@ -205,9 +248,10 @@ def build(name: str, **settings: Any) -> Partitioner:
     """The partitioner of that name.
 
     Args:
-        name: ``convex`` (graph, gamma, weights, phi, tol, start), ``kmeans`` (n_clusters, seed,
-            starts), ``ward`` (n_clusters), ``spectral`` (n_clusters, n_neighbors, seed),
-            ``dbscan`` (eps, min_samples) or ``hdbscan`` (min_cluster_size, min_samples).
+        name: ``convex`` (graph, gamma, weights, phi, tol, start), ``resistant`` (graph, gamma,
+            threshold, phi, tol, start), ``kmeans`` (n_clusters, seed, starts), ``ward``
+            (n_clusters), ``spectral`` (n_clusters, n_neighbors, seed), ``dbscan`` (eps,
+            min_samples) or ``hdbscan`` (min_cluster_size, min_samples).
         **settings: of the named one.
 
     Raises:
@@ -237,7 +281,8 @@ def matched_partitioner(
     the one with the fewest noise points. Nobody looks at the true classes.
 
     Raises:
-        UserError: no such partitioner, ``convex`` (which needs a graph), or too few points.
+        UserError: no such partitioner, ``convex`` or ``resistant`` (which need a graph), or too few
+            points.
     """
     points = _checked(points, n_clusters)
     if name in ("kmeans", "spectral"):
@@ -255,7 +300,7 @@ def matched_partitioner(
         raise unknown_name(
             "partitioner without a graph",
             name,
-            [known for known in PARTITIONERS if known != "convex"],
+            [known for known in PARTITIONERS if known not in ("convex", "resistant")],
             where=f"key 'name', value {name!r}",
         )
 

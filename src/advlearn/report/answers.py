@@ -182,40 +182,6 @@ def of_family(
     )
 
 
-def of_count(
-    held: int, total: int, bounds: tuple[float, float], *, paper: str, claim: str, table: str,
-    cases: str, data: str = "", warning: str = "",
-) -> Answer:  # fmt: skip
-    """The answer where cases are counted: the claim is one of all of them.
-
-    Args:
-        held: cases in which the claim holds.
-        total: all cases.
-        bounds: 95 % interval of the share, NaN where there is no case.
-        paper: who claims it.
-        claim: the claim, one sentence.
-        table: name of the table that the cases are counted in.
-        cases: what they are called, in the plural.
-        data: data and seeds of the run.
-        warning: why the counts must be read with care.
-    """
-    if total == 0:
-        return Answer(
-            paper, claim, Verdict.NOT_TESTABLE, 0, 0, cases, table, data,
-            reason=f"the run has no {cases}", warning=warning,
-        )  # fmt: skip
-    verdict = Verdict.NOT_DECIDED
-    reason = f"it holds in some {cases} and not in others"
-    if held in (0, total):
-        verdict = Verdict.HOLDS if held else Verdict.REFUTED
-        reason = f"it holds in {'each' if held else 'none'} of the {cases}"
-    share = Number(held / total, *bounds, f"of the {cases}", "share")
-    return Answer(
-        paper, claim, verdict, held, total, cases, table, data, number=share, role="share",
-        reason=reason, warning=warning,
-    )  # fmt: skip
-
-
 def seeds_in_words(seeds: Sequence[int]) -> str:
     """``one seed``, or how many."""
     return "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds"

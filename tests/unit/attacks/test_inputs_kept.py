@@ -18,7 +18,7 @@ from advlearn.attacks import cw, deepfool, fab, topk
 from advlearn.attacks.clustering import build as build_clustering
 from advlearn.attacks.clustering.attacked_clustering import AttackedClustering
 from advlearn.attacks.label_flipping import GreedyFlips, flipping_problem
-from advlearn.attacks.poisoning import HypergradientAscent, LogisticTask
+from advlearn.attacks.poisoning import HypergradientAscent, LinearTask
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import sanity_checks
 from advlearn.budgets.points import FewLabels, FewPoints, Frobenius, LInf, PerPoint, SinglePoint
@@ -175,7 +175,7 @@ def test_budgets_of_point_sets_take_read_only_arrays(budget: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["noise", "smoothed", "merge", "cut", "transfer", "genetic", "one_point"]
+    "name", ["noise", "smoothed", "merge", "cut", "transfer", "genetic", "cma_es", "one_point"]
 )
 @pytest.mark.parametrize("weights", ["fixed", "recomputed"])
 def test_attacks_on_clusterings_take_read_only_points(name: str, weights: Any) -> None:
@@ -190,7 +190,7 @@ def test_attacks_on_clusterings_take_read_only_points(name: str, weights: Any) -
 
 def test_poisoning_and_flipping_take_read_only_points() -> None:
     points, targets = read_only(POINTS), read_only(np.arange(24) % 2)
-    task = LogisticTask(points, targets, points, targets)
+    task = LinearTask(points, targets, points, targets)
     task.problem(PerPoint(0.2)).max_effect(HypergradientAscent(task, steps=2))
     flipping_problem(task, 2).max_effect(GreedyFlips(task, shortlist=2))
 

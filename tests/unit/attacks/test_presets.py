@@ -13,7 +13,7 @@ import torch
 
 from advlearn.attacks import topk
 from advlearn.attacks.label_flipping import flipping_problem
-from advlearn.attacks.poisoning import LogisticTask
+from advlearn.attacks.poisoning import LinearTask
 from advlearn.attacks.presets import PRESETS, preset
 from advlearn.budgets.points import PerPoint
 from advlearn.deviations import cross_entropy
@@ -100,11 +100,11 @@ def hardened(retrain: Any) -> bool:
     return loss_under_attack() < before
 
 
-def a_task() -> LogisticTask:
+def a_task() -> LinearTask:
     generator = np.random.default_rng(0)
     points = generator.standard_normal((60, 2))
     targets = (points[:, 0] + 0.5 * generator.standard_normal(60) > 0).astype(np.float64)
-    return LogisticTask(points[:25], targets[:25], points[25:], targets[25:])
+    return LinearTask(points[:25], targets[:25], points[25:], targets[25:])
 
 
 def poisoned(ascent: Any) -> bool:

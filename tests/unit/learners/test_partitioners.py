@@ -30,6 +30,8 @@ TRUTH = np.repeat([0, 1, 2], [30, 25, 20])
 def victim(name: str, points: np.ndarray) -> Any:
     if name == "convex":
         return build(name, graph=knn_graph(points, 10, 0.5), gamma=20.0)
+    if name == "resistant":
+        return build(name, graph=knn_graph(points, 10, 0.5), gamma=20.0, threshold=1.0)
     return matched_partitioner(name, points, 3)
 
 

@@ -14,13 +14,13 @@ from advlearn.attacks.clustering.bracket import smallest_change
 from advlearn.attacks.clustering.gradient import Sensitivity
 from advlearn.attacks.clustering.search import min_efforts
 from advlearn.attacks.label_flipping import GreedyFlips, flipping_problem
-from advlearn.attacks.poisoning import HypergradientAscent, LogisticTask
+from advlearn.attacks.poisoning import HypergradientAscent, LinearTask
 from advlearn.budgets import Box, LinfBall
 from advlearn.budgets.points import Frobenius, PerPoint
 from advlearn.certificates.blocks import blocks
 from advlearn.deviations import cross_entropy
-from advlearn.learners import logistic
 from advlearn.learners.convex import unit_graph
+from advlearn.learners.linear import LinearLearner
 from advlearn.problem import BilevelProblem, value_function
 from advlearn.problem.evasion import MaxEffectProblem
 from advlearn.support.errors import UserError
@@ -92,16 +92,14 @@ def test_the_clean_answer_is_looked_at_as_well() -> None:
 def test_poisoning_and_flipping_of_points_too_large() -> None:
     targets = np.tile([0.0, 1.0], 6)
     with pytest.raises(UserError, match="too large"):
-        LogisticTask(1e200 * POINTS, targets, POINTS, targets)
+        LinearTask(1e200 * POINTS, targets, POINTS, targets)
 
 
 def test_a_hypergradient_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     targets = np.tile([0.0, 1.0], 6)
-    task = LogisticTask(POINTS, targets, POINTS, targets)
-    monkeypatch.setattr(
-        logistic, "log_loss_gradient", lambda points, targets, theta: np.full(3, np.nan)
-    )
-    monkeypatch.setattr(logistic, "newton_direction", lambda points, penalty, theta, slope: slope)
+    task = LinearTask(POINTS, targets, POINTS, targets)
+    monkeypatch.setattr(LinearLearner, "loss_gradient", lambda *_: np.full(3, np.nan))
+    monkeypatch.setattr(LinearLearner, "newton_direction", lambda *given: given[-1])
     with pytest.raises(UserError, match="hypergradients are not finite for 12 of 12 points"):
         task.problem(PerPoint(0.1)).max_effect(HypergradientAscent(task))
     with pytest.raises(UserError, match="influences are not finite for 12 of 12 points"):

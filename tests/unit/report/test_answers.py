@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advlearn.report.answers import Answer, Number, of_count, of_family, universal
+from advlearn.report.answers import Answer, Number, of_family, universal
 from advlearn.report.claims import Verdict
 
 HOLDS, REFUTED, OPEN, UNTESTED = map(str, Verdict)
@@ -98,17 +98,3 @@ def test_what_cannot_be_tested_says_why() -> None:
 def test_ratios_and_shares_have_no_sign() -> None:
     assert str(Number(1.5, 1.25, 2.0, "times", "ratio")) == "1.500 [1.250, 2.000] times"
     assert Number(0.5, math.nan, math.nan, "of all", "share").value == "0.500"
-
-
-@pytest.mark.parametrize(
-    ("held", "total", "verdict"), [(24, 24, HOLDS), (0, 24, REFUTED), (23, 24, OPEN)]
-)
-def test_counted_cases_decide_together(held: int, total: int, verdict: str) -> None:
-    found = of_count(held, total, (0.2, 0.9), cases="curves", **ABOUT)
-    assert (found.verdict, found.held, found.total) == (verdict, held, total)
-    assert found.measured == f"share {held / total:.3f} [0.200, 0.900] of the curves"
-
-
-def test_no_case_is_not_testable() -> None:
-    found = of_count(0, 0, (math.nan, math.nan), cases="curves", **ABOUT)
-    assert (found.verdict, found.measured) == (UNTESTED, "the run has no curves")

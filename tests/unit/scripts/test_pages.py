@@ -46,5 +46,5 @@ def test_a_stale_page_is_told_and_rewritten(
     assert "Made on a processor, 2 cores, 8 GiB, recorded 2026-01-02; 0.1 job hours" in said
     assert "| iris     | fixed" in said
     assert "- The certified radius is proved; the code is checked" in said
-    assert "whose" in said
+    assert "Primary family: robust when" in said
     assert "published attack" in said

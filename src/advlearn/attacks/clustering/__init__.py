@@ -1,8 +1,8 @@
 """Attacks on clusterings: they propose perturbations, and the exact learner alone judges them.
 
 Each has ``candidates(problem, tau, generator)`` (:class:`advlearn.problem.Attack`), so that it
-serves both forms of the bilevel problem and the value function. Noise, transfer, genetic and
-one_point see labels only and attack any clustering; smoothed, merge, cut and dual need the
+serves both forms of the bilevel problem and the value function. Noise, transfer, genetic, cma_es
+and one_point see labels only and attack any clustering; smoothed, merge, cut and dual need the
 derivatives of convex clustering.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from advlearn.attacks.clustering.cma_es import CmaEsAttack
 from advlearn.attacks.clustering.composite import CombinedAttack, FixedDirections, HandedOver
 from advlearn.attacks.clustering.cut import Cut
 from advlearn.attacks.clustering.dual import Dual
@@ -33,6 +34,7 @@ ATTACKS: Mapping[str, Callable[..., Attack]] = {
     "dual": Dual,
     "transfer": Transfer,
     "genetic": Genetic,
+    "cma_es": CmaEsAttack,
     "one_point": OnePoint,
 }
 """What builds each attack from its settings."""

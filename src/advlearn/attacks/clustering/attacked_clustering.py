@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist
 from advlearn.attacks.clustering.common import cluster_means
 from advlearn.budgets.points import FewPoints, Frobenius, LInf, PerPoint, PointBudget
 from advlearn.learners.convex import Graph, Solution, solve
-from advlearn.learners.partitioners import ConvexPartitioner, Weights
+from advlearn.learners.partitioners import ConvexPartitioner, ResistantPartitioner, Weights
 from advlearn.support.errors import UserError, unknown_name
 
 __all__ = ["AttackedClustering", "build_budget"]
@@ -57,6 +57,27 @@ class AttackedClustering:
         return ConvexPartitioner(
             self.graph, self.gamma, weights, self.phi, TOLERANCE, start=self._solution
         )
+
+    def resistant(self, outlying: float) -> ResistantPartitioner:
+        """Resistant clustering on the same edges, penalty and rate, weights recomputed.
+
+        Args:
+            outlying: share of the entries of the clean points whose distance to their centroid by
+                plain clustering is beyond the threshold, in (0, 1).
+
+        Raises:
+            UserError: so few entries are away from their centroid that the threshold would be 0.
+        """
+        residual = np.abs(self.points - self._solution.points_hat)
+        threshold = float(np.quantile(residual, 1 - outlying))
+        if threshold == 0:
+            raise UserError(
+                "most points are centroids of their own, so there is no threshold of outliers",
+                where=f"share of outlying entries {outlying:g}, gamma {self.gamma:g}",
+                remedy="take a larger share, or a larger gamma",
+            )
+        clean = ResistantPartitioner(self.graph, self.gamma, threshold, self.phi)
+        return replace(clean, start=clean.solve(self.points))
 
     @cached_property
     def _solution(self) -> Solution:

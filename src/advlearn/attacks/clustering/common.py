@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ __all__ = [
     "Means",
     "Problem",
     "WhiteBoxView",
+    "best_and_smallest",
     "cluster_means",
     "convex_learner",
     "frank_wolfe_step",
@@ -38,7 +40,7 @@ def convex_learner(problem: Problem, method: str) -> ConvexPartitioner:
         raise UserError(
             f"the attack {method} needs the derivatives of convex clustering",
             where=f"learner {type(learner).__name__}",
-            remedy="use noise, transfer, genetic or one_point, which see labels only",
+            remedy="use noise, transfer, genetic, cma_es or one_point, which see labels only",
         )
     return learner
 
@@ -143,3 +145,20 @@ def frank_wolfe_step(
     """
     vertex = budget.epsilon * budget.maximiser(ascent)
     return budget.project(perturbation + step * (vertex - perturbation))
+
+
+def best_and_smallest(
+    problem: Problem, tried: Sequence[tuple[float, np.ndarray]]
+) -> Iterator[np.ndarray]:
+    """Of perturbations with their effects the best, and the smallest of those that had an effect.
+
+    The problem decides by effect and size, so both ends of the trade are shown to it.
+    """
+    effects = np.array([effect for effect, _ in tried])
+    best = int(effects.argmax())
+    yield tried[best][1]
+    touched = np.flatnonzero(effects > problem.clean_effect)
+    if len(touched):
+        smallest = min(touched.tolist(), key=lambda place: problem.budget.size(tried[place][1]))
+        if smallest != best:
+            yield tried[smallest][1]

@@ -133,6 +133,15 @@ SCHEMA = StudySchema(
             "pair:text victim:text method:text seed | n d misclustered:>=0 delta_squared:>=0"
             " l0:>=0 l2:>=0 linf:>=0 queries:>=0 seconds",
         ),
+        # Training points moved, or labels flipped, of a classifier of two classes.
+        "bilevel_poisoning": _table(
+            "poison",
+            "dataset:text learner:text seed budget:text target:text method:text | n:>=1 d:>=1"
+            " size:>=0 loss_before:>=0 loss_after:>=0 error_before:share error_after:share"
+            " queries:>=0 seconds:>=0",
+            rows=False,
+            required=False,
+        ),
         # Radius and agreement with the truth.
         "bilevel_defence": _table(
             "certify",

@@ -36,6 +36,11 @@ STUDY = Study(
             "attack clusterings by their labels alone, and transfer between them",
             "settings.attack:BilevelBlackboxJob",
         ),
+        "bilevel_poison": Stage(
+            "stages.poison:bilevel_poison",
+            "move training points or flip labels of linear classifiers",
+            "settings.poison:BilevelPoisonJob",
+        ),
         "bilevel_onepoint": Stage(
             "stages.onepoint:bilevel_onepoint",
             "move one digit and count those that change their cluster",
@@ -55,11 +60,13 @@ STUDY = Study(
     collect="bilevel_collect",
     tidy="schema:BilevelTidy",
     tables={
+        "bilevel_claims": "paper.tables.claims",
         "bilevel_delta_formulas": "paper.tables.delta_formulas",
         "bilevel_deviation_agreement": "paper.tables.deviation_agreement",
         "bilevel_gamma_interval": "paper.tables.gamma_interval",
         "bilevel_attacks": "paper.tables.attacks",
         "bilevel_blackbox": "paper.tables.blackbox",
+        "bilevel_poisoning": "paper.tables.poisoning",
         "bilevel_onepoint": "paper.tables.onepoint",
     },
     figures={

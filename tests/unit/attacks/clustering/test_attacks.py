@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 QUICK: dict[str, dict[str, Any]] = {
     "smoothed": {"steps": 1},
     "genetic": {"generations": 6},
+    "cma_es": {"queries": 9},
     "one_point": {"outliers": 1.0, "points": 2, "directions": 2},
 }
 BUDGETS: list[PointBudget] = [
@@ -87,7 +88,7 @@ def test_values_are_reproducible_by_seed(name: str) -> None:
     assert (first.effect, first.queries) == (again.effect, again.queries)
 
 
-@pytest.mark.parametrize("name", ["noise", "genetic", "one_point", "smoothed"])
+@pytest.mark.parametrize("name", ["noise", "genetic", "cma_es", "one_point", "smoothed"])
 def test_another_seed_gives_other_perturbations(name: str) -> None:
     problem = BilevelProblem(near(), PerPoint(1.0), matching_error, victim("recomputed"))
     first, other = (proposals(problem, name, 0.7, seed) for seed in (0, 1))
@@ -111,7 +112,7 @@ def test_one_cluster_cannot_be_merged_and_breaks_nothing(name: str) -> None:
     assert problem.before.max() == 0
     for perturbation in proposals(problem, name, 0.5):
         problem.budget.scaled(0.5).check(perturbation)
-    if name in ("merge", "transfer", "genetic", "one_point"):
+    if name in ("merge", "transfer", "genetic", "cma_es", "one_point"):
         assert not proposals(problem, name, 0.5)
 
 
@@ -122,13 +123,13 @@ def test_white_box_attacks_need_convex_clustering(name: str) -> None:
         proposals(problem, name, 0.5)
 
 
-@pytest.mark.parametrize("name", ["noise", "transfer", "genetic", "one_point"])
+@pytest.mark.parametrize("name", ["noise", "transfer", "genetic", "cma_es", "one_point"])
 def test_black_box_attacks_see_labels_only(name: str) -> None:
     problem = BilevelProblem(near(), PerPoint(1.0), matching_error, victim("ward"))
     assert problem.max_effect(build(name, **QUICK.get(name, {})), 1.5).effect > 0
 
 
-@pytest.mark.parametrize("name", ["noise", "transfer", "genetic", "one_point"])
+@pytest.mark.parametrize("name", ["noise", "transfer", "genetic", "cma_es", "one_point"])
 def test_noise_points_of_the_victim_are_no_cluster(name: str) -> None:
     points = np.concatenate([near(), [[40.0, 40.0]]])
     dbscan = partitioner("dbscan", eps=1.2, min_samples=4)

@@ -93,3 +93,21 @@ def test_a_perturbation_that_is_not_enough_is_proposed_all_the_same() -> None:
     assert len(found) == 2
     assert all(0 < problem.budget.size(each) <= 1e-4 * (1 + 1e-9) for each in found)
     assert all(problem.effect(each) == 0 for each in found)
+
+
+def test_a_cluster_that_is_too_large_is_left_alone() -> None:
+    points = blobs((12, 5), 2, 5.0, 0.3, seed=3)
+    problem = BilevelProblem(points, PerPoint(1.0), matching_error, convex(points, 0.5, 0.1))
+    assert problem.before.max() == 1
+
+    def moved(**settings: int) -> set[int]:
+        """The clusters whose points the attack moves."""
+        found = build("dual", **settings).candidates(problem, 0.2, np.random.default_rng(0))
+        return {int(problem.before[row]) for e in found for row in np.flatnonzero(e.any(axis=1))}
+
+    both = moved()
+    assert both == {0, 1}
+    assert len(list(build("dual").candidates(problem, 0.2, np.random.default_rng(0)))) == 2
+    few = build("dual", largest=2 * 5)
+    assert len(list(few.candidates(problem, 0.2, np.random.default_rng(0)))) == 1
+    assert not moved(largest=9)

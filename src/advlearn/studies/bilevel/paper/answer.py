@@ -2,56 +2,66 @@
 
 from __future__ import annotations
 
-from advlearn.report.answers import Answer, Findings, of_count, seeds_in_words
-from advlearn.report.bounded import clopper_pearson
-from advlearn.report.numbers import ABSENT
+import pandas as pd
+
+from advlearn.report.answers import Answer, Findings, of_family, seeds_in_words
+from advlearn.report.frames import records
+from advlearn.report.numbers import ABSENT, with_interval
 from advlearn.report.page import Rows
-from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, Check, checks
+from advlearn.studies.bilevel.paper.claims.verdicts import tested
 from advlearn.studies.bilevel.paper.verdict import (
     certificate_sentences,
     contradiction,
+    sentence_of_claims,
     staircase_sentences,
 )
 from advlearn.studies.bilevel.schema import BilevelTidy
 
 _PAPER = "Zheng and Li 2025, arXiv 2510.25121"
 _CLAIM = "A clustering withstands small perturbations of its data and changes under larger ones."
-_TABLE = "bilevel_staircase"
+_TABLE = "bilevel_claims"
 
 
 def answer(run: BilevelTidy) -> Answer:
-    """In how many value functions the abstract's claim is seen."""
-    check = checks(run)[ABSTRACT_CLAIM]
-    seen = check.cases - check.violations
-    share = clopper_pearson(seen, check.cases).iloc[0]
-    return of_count(
-        seen,
-        check.cases,
-        (float(share["ci_low"]), float(share["ci_high"])),
+    """The verdict of the primary family, and the effect that decides it."""
+    return of_family(
+        _families(run, "primary"),
         paper=_PAPER,
         claim=_CLAIM,
         table=_TABLE,
-        cases="value functions",
+        unit="times the size that is called small or large",
+        kind="ratio",
         data=f"{len(run.study.datasets)} data sets, {seeds_in_words(run.study.seeds)}",
         warning=contradiction(run),
     )
 
 
 def findings(run: BilevelTidy) -> Findings:
-    """The abstract's claim, what the run says of it, and what is proved with the code checked."""
-    found = checks(run)
-    proved = [check for name, check in found.items() if name != ABSTRACT_CLAIM]
-    return Findings(
-        answer(run),
-        _rows([found[ABSTRACT_CLAIM]]),
-        [*staircase_sentences(run), *certificate_sentences(run)],
-        _rows(proved),
-    )
-
-
-def _rows(found: list[Check]) -> Rows:
-    rows = [
-        [claim, origin, f"{cases:,}", f"{violations:,}" if cases else ABSENT]
-        for claim, origin, cases, violations in found
+    """The primary family, what it means, and all further claims."""
+    meaning = [
+        *sentence_of_claims(run),
+        *staircase_sentences(run),
+        *certificate_sentences(run),
     ]
-    return ["claim", "whose", "cases", "not so in"], rows
+    further = _families(run, "secondary", "future", "counted", "proved", "untested")
+    return Findings(answer(run), _rows(_families(run, "primary")), meaning, _rows(further))
+
+
+def _families(run: BilevelTidy, *names: str) -> pd.DataFrame:
+    frame = tested(run).frame
+    return frame[frame["family"].isin(names)]
+
+
+def _rows(frame: pd.DataFrame) -> Rows:
+    rows = [[line["words"], _effect(line), line["verdict"]] for line in records(frame)]
+    return ["claim", "effect", "verdict"], rows
+
+
+def _effect(line: dict[str, object]) -> str:
+    """A measured effect with its interval, or the cases that contradict a counted claim."""
+    if line["kind"] == "cases":
+        against, cases = line["against"], line["n"]
+        return f"not so in {against:,.0f} of {cases:,.0f}" if cases == cases else ABSENT
+    return with_interval(
+        line["mean"], line["ci_low"], line["ci_high"], sign=line["kind"] != "ratio"
+    )

@@ -44,8 +44,12 @@ METHODS = Labels(
         "transfer": "transfer",
         "smoothed": "smoothed",
         "genetic": "genetic",
+        "cma_es": "CMA-ES",
         "one_point": "one point",
         "noise": "random noise",
+        "hypergradient": "hypergradient",
+        "flips": "greedy flips",
+        "random_flips": "random flips",
     }
 )
 DIRECTIONS = Labels(
@@ -61,6 +65,7 @@ DIRECTIONS = Labels(
 VICTIMS = Labels(
     {
         "convex": "convex clustering",
+        "resistant": "resistant convex clustering",
         "kmeans": "k-means",
         "ward": "Ward",
         "spectral": "spectral",
@@ -69,6 +74,7 @@ VICTIMS = Labels(
         "none": "no clusterer",
     }
 )
+LEARNERS = Labels({"logistic": "logistic regression", "svm": "linear SVM"})
 FORMS = Labels(
     {
         "min_effort": "smallest perturbation that reaches the target",

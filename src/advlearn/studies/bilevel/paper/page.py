@@ -6,11 +6,12 @@ import pandas as pd
 
 from advlearn.report.frames import records
 from advlearn.report.numbers import ABSENT, format_number, format_significant
-from advlearn.report.page import Link, Page, Rows
+from advlearn.report.page import Link, Page, Rows, Section, Sheet
 from advlearn.report.sections import choices_section, record_section
-from advlearn.studies.bilevel.paper.checks import checks
+from advlearn.studies.bilevel.paper.claims.verdicts import tested
 from advlearn.studies.bilevel.paper.labels import DATASETS, METHODS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import at_attacked_gamma, described
+from advlearn.studies.bilevel.paper.tables.claims import primary_rows
 from advlearn.studies.bilevel.paper.verdict import contradiction, sentences
 from advlearn.studies.bilevel.paper.words import SAY
 from advlearn.studies.bilevel.schema import BilevelTidy
@@ -28,8 +29,9 @@ def page(run: BilevelTidy) -> Page:
         warning=contradiction(run),
         headline=headline_rows(run),
         sentences=sentences(run),
-        comparisons=verdict_rows(run),
+        comparisons=primary_rows(run),
         sections=[
+            _claims(run),
             choices_section(run),
             record_section(
                 "bilevel-data",
@@ -89,10 +91,11 @@ def headline_rows(tidy: BilevelTidy) -> Rows:
     return [*header, "attacked/certified", "noise ε", "changed below certified ε"], rows
 
 
-def verdict_rows(tidy: BilevelTidy) -> Rows:
-    """Header and rows of the claims and how often the numbers contradict them."""
-    rows = [
-        [claim, origin, f"{cases:,}", f"{violations:,}" if cases else ABSENT]
-        for claim, origin, cases, violations in checks(tidy).values()
-    ]
-    return ["claim", "whose", "cases", "not so in"], rows
+def _claims(run: BilevelTidy) -> Section:
+    rows = [[row["claim"], row["sentence"]] for row in records(tested(run).frame)]
+    return Section(
+        "bilevel-claims",
+        "The claims, one sentence each",
+        "The numbers of each sentence are those of its row in the table of claims.",
+        [Sheet("The claims", (["claim", "what the run says"], rows), wrap=True)],
+    )

@@ -8,6 +8,7 @@ import pandas as pd
 from advlearn.report.frames import groups, records
 from advlearn.report.intervals import over_seeds
 from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
+from advlearn.studies.bilevel.paper.claims.verdicts import primary_counts
 from advlearn.studies.bilevel.paper.labels import DATASETS, DEVIATIONS, METHODS, VICTIMS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import rebuilt_ratios, sandwich
 from advlearn.studies.bilevel.paper.staircase import curves, rand_pairs
@@ -29,6 +30,7 @@ def _ratios(top: pd.Series, bottom: pd.Series) -> dict[str, float]:
 def sentences(tidy: BilevelTidy) -> list[str]:
     """What the run says, one sentence a question; questions that it has no numbers for are left."""
     return [
+        *sentence_of_claims(tidy),
         *certificate_sentences(tidy),
         *staircase_sentences(tidy),
         *_rand(tidy),
@@ -41,6 +43,13 @@ def sentences(tidy: BilevelTidy) -> list[str]:
         *_onepoint(tidy),
         *_defence(tidy),
     ]
+
+
+def sentence_of_claims(tidy: BilevelTidy) -> list[str]:
+    """How many comparisons of the primary family have which verdict."""
+    counts = primary_counts(tidy)
+    total = sum(count for _, count in counts)
+    return [SAY.answer(total, counts)] if total else []
 
 
 def contradiction(tidy: BilevelTidy) -> str:

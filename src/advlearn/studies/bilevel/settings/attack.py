@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
     from advlearn.studies.bilevel.settings.study import BilevelSettings
 
-ATTACKS = ("noise", "smoothed", "merge", "cut", "dual", "transfer", "genetic", "one_point")
+ATTACKS = (
+    "noise", "smoothed", "merge", "cut", "dual", "transfer", "genetic", "cma_es", "one_point",
+)  # fmt: skip
+LABELS_ONLY: tuple[Literal["genetic", "cma_es"], ...] = ("genetic", "cma_es")
+"""Attacks that every clusterer meets by its labels alone."""
 Weights = Literal["fixed", "recomputed"]
 WEIGHTS: tuple[Weights, ...] = ("fixed", "recomputed")
-VICTIMS = ("convex", "kmeans", "ward", "spectral", "dbscan", "hdbscan")
+VICTIMS = ("convex", "resistant", "kmeans", "ward", "spectral", "dbscan", "hdbscan")
 Budget = Literal["per_point", "frobenius", "linf", "few_points_1", "few_points_5", "few_points_10"]
 Direction = Literal["noise", "merge", "split", "transfer"]
 DIRECTIONS: tuple[Direction, ...] = ("noise", "merge", "split", "transfer")
@@ -37,8 +41,8 @@ class BilevelAttackSettings(Settings):
     methods: Annotated[tuple[str, ...], EachOnce] = Field(
         ATTACKS,
         min_length=1,
-        description="attacks: noise, smoothed, merge, cut, transfer, genetic, one_point, or a name"
-        " of own",
+        description="attacks: noise, smoothed, merge, cut, dual, transfer, genetic, cma_es,"
+        " one_point, or a name of own",
     )
     own: dict[str, OwnClusteringAttack] = Field({}, description="attacks of one's own, by name")
     weights: Annotated[tuple[Weights, ...], EachOnce] = Field(
@@ -70,7 +74,12 @@ class BilevelAttackSettings(Settings):
         description="max effect: radii per point in the unit of 'largest'; frobenius and linf get"
         " the radii of the balls with the same reach",
     )
-    generations: int = Field(20, ge=1, description="children of the genetic attack a radius")
+    generations: int = Field(
+        20, ge=1, description="perturbations that genetic and cma_es try at a radius"
+    )
+    zeroing: float = Field(
+        0.001, ge=0, le=1, description="share of the entries that the genetic attack sets to zero"
+    )
     staircase: int = Field(
         21, ge=2, le=1000, description="sizes from 0 to 'largest' at which curves are drawn"
     )
@@ -87,7 +96,8 @@ class BlackboxSettings(Settings):
     victims: Annotated[tuple[str, ...], EachOnce] = Field(
         VICTIMS,
         min_length=1,
-        description="clusterers: convex, kmeans, ward, spectral, dbscan, hdbscan, or a name of own",
+        description="clusterers: convex, resistant, kmeans, ward, spectral, dbscan, hdbscan, or a"
+        " name of own",
     )
     own: dict[str, OwnVictim] = Field({}, description="clusterers of one's own, by name")
     surrogates: Annotated[tuple[Literal["smoothed", "merge", "cut", "transfer"], ...], EachOnce] = (
@@ -100,7 +110,20 @@ class BlackboxSettings(Settings):
         0.5,
         description="radius per point, in units of half the smallest distance of two cluster means",
     )
-    generations: int = Field(110, ge=1, description="children of the genetic attack")
+    methods: Annotated[tuple[Literal["genetic", "cma_es"], ...], EachOnce] = Field(
+        LABELS_ONLY, min_length=1, description="attacks on every clusterer by its labels alone"
+    )
+    generations: int = Field(110, ge=1, description="perturbations that each of them tries")
+    zeroing: float = Field(
+        0.001, ge=0, le=1, description="share of the entries that the genetic attack sets to zero"
+    )
+    outlying: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="resistant: share of the clean entries that lie beyond the threshold from which"
+        " on its loss is linear",
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Self:

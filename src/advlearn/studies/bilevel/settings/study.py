@@ -26,9 +26,10 @@ from advlearn.studies.bilevel.settings.attack import (
 from advlearn.studies.bilevel.settings.certify import CertifySettings
 from advlearn.studies.bilevel.settings.delta import BilevelDeltaSettings
 from advlearn.studies.bilevel.settings.path import GraphSettings, PathSettings
+from advlearn.studies.bilevel.settings.poison import PoisonSettings
 from advlearn.support.errors import did_you_mean
 
-Experiment = Literal["trajectories", "certify", "attack", "blackbox"]
+Experiment = Literal["trajectories", "certify", "attack", "blackbox", "poison"]
 
 _Names = Annotated[tuple[str, ...], EachOnce]
 
@@ -48,6 +49,11 @@ class ExperimentsSettings(Settings):
     )
     blackbox: _Names | None = Field(
         None, description="point sets on which all clusterers are attacked; null = all"
+    )
+    poison: _Names | None = Field(
+        None,
+        description="point sets whose two largest classes are told apart by poisoned classifiers;"
+        " null = all; sets without known classes have no rows",
     )
     onepoint: bool | None = Field(
         None,
@@ -85,6 +91,9 @@ class BilevelSettings(StudySettings):
     )
     blackbox: BlackboxSettings = Field(
         BlackboxSettings(), description="attacks on clusterers of which labels alone are seen"
+    )
+    poison: PoisonSettings = Field(
+        PoisonSettings(), description="linear classifiers whose training data are changed"
     )
     onepoint: OnepointSettings = Field(
         OnepointSettings(), description="one changed digit, beside the published attack"
@@ -172,6 +181,7 @@ class BilevelCollectJob(Settings):
     certify: tuple[str, ...] = Field(..., min_length=1)
     attack: tuple[str, ...] = Field(..., min_length=1)
     blackbox: tuple[str, ...] = Field(..., min_length=1)
+    poison: tuple[str, ...] = Field(..., min_length=1)
     study: BilevelSettings
 
     @classmethod
@@ -185,5 +195,6 @@ class BilevelCollectJob(Settings):
             certify=study.datasets_of("certify"),
             attack=study.datasets_of("attack"),
             blackbox=study.datasets_of("blackbox"),
+            poison=study.datasets_of("poison"),
             study=study,
         )

@@ -113,6 +113,15 @@ def load_attacked(data: Path, path: Path, phi: float) -> AttackedClustering:
     return AttackedClustering(points, graph, found.gamma, phi)
 
 
+def labels_only(method: str, queries: int, zeroing: float) -> dict[str, Any]:
+    """Settings of the attacks that search by labels alone; nothing for the others."""
+    given: dict[str, dict[str, Any]] = {
+        "genetic": {"generations": queries, "zeroing": zeroing},
+        "cma_es": {"queries": queries},
+    }
+    return given.get(method, {})
+
+
 @dataclass(frozen=True, eq=False)
 class Attacker:
     """Attacks on the clustering of one point set with one seed."""
@@ -217,8 +226,8 @@ class Attacker:
     def _attack(self, method: str) -> Attack:
         if own := self.job.attack.own.get(method):
             return own_attack(own)
-        given = {"genetic": {"generations": self.job.attack.generations}}
-        return build_attack(method, **given.get(method, {}))
+        attack = self.job.attack
+        return build_attack(method, **labels_only(method, attack.generations, attack.zeroing))
 
     def _derive_seed(self, *parts: object) -> int:
         return derive_seed(self.seed, "bilevel_attack", self.name, *parts)

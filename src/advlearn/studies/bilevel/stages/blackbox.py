@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,9 @@ from advlearn.learners.partitioners import Partitioner, matched_partitioner
 from advlearn.problem import BilevelProblem
 from advlearn.studies.bilevel.own import own_victim
 from advlearn.studies.bilevel.settings.attack import BilevelBlackboxJob
-from advlearn.studies.bilevel.stages.attack import load_attacked
+from advlearn.studies.bilevel.stages.attack import labels_only, load_attacked
+from advlearn.support.checkpoint import Checkpoint, SavedState
+from advlearn.support.codedigest import own_function_digest
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
@@ -45,7 +48,7 @@ def bilevel_blackbox(
     """Attack every clusterer by its labels, and hand every perturbation to all the others.
 
     All perturbations are made within one radius a point, for the largest matching error. On each
-    clusterer the genetic attack sees labels only; on convex clustering, the surrogate, white-box
+    clusterer attacks see labels only; on convex clustering, the surrogate, white-box
     attacks are made as well, which cost the others no query. Random noise of the same radius
     (source ``none``) is the control. Each clusterer has as many clusters as convex clustering has,
     as far as it takes or finds that many, and is compared with its own clean labels.
@@ -57,13 +60,17 @@ def bilevel_blackbox(
     Raises:
         UserError: a file is damaged, or the path is of other points.
     """
+    own = [own_function_digest(each.function) for each in settings.blackbox.own.values()]
+    checkpoint = Checkpoint(out, __name__, (name, settings, *own, seed), (data, path))
     attacker = BlackboxAttacker(name, load_attacked(data, path, settings.graph.phi), settings, seed)
     progress = Progress(f"bilevel_blackbox {name} seed {seed}", len(attacker.sources), "attacks")
     rows: list[dict[str, Any]] = []
     for source, method in attacker.sources:
-        rows += attacker.results(source, method)
+        made = partial(attacker.saved_results, source, method)
+        rows += [dict(row) for row in checkpoint.once(f"{source} {method}", made)["rows"]]
         progress.advance()
     write_csv(out, pd.DataFrame(rows, columns=COLUMNS))
+    checkpoint.finish()
 
 
 class BlackboxAttacker:
@@ -78,6 +85,7 @@ class BlackboxAttacker:
         convex = clustering.learner("recomputed")
         self.surrogate = self._problem(convex)
         count = len(np.unique(self.surrogate.before))
+        self.clustering = clustering
         self.problems: dict[str, BilevelProblem[np.ndarray]] = {
             victim: self.surrogate
             if victim == SURROGATE
@@ -89,7 +97,8 @@ class BlackboxAttacker:
     def sources(self) -> list[tuple[str, str]]:
         """Source and method of every perturbation."""
         white = [(SURROGATE, method) for method in self.settings.surrogates]
-        return [*white, *((victim, "genetic") for victim in self.problems), (NOBODY, "noise")]
+        blind = [(victim, name) for victim in self.problems for name in self.settings.methods]
+        return [*white, *blind, (NOBODY, "noise")]
 
     def results(self, source: str, method: str) -> Iterator[dict[str, Any]]:
         """What one perturbation does to every clusterer, one row each."""
@@ -110,13 +119,18 @@ class BlackboxAttacker:
                 "queries": queries if target == source else 1,
             }
 
+    def saved_results(self, source: str, method: str) -> SavedState:
+        """The same, as a job that was killed finds them again."""
+        return {"rows": list(self.results(source, method))}
+
     def _perturbation(self, source: str, method: str) -> tuple[np.ndarray, int]:
         seed = self._derive_seed(source, method)
         if source == NOBODY:
             generator = np.random.default_rng(seed)
             return PerPoint(self.tau).random(self.points.shape, generator), 0
-        given = {"genetic": {"generations": self.settings.generations}}
-        attack = build_attack(method, **given.get(method, {}))
+        settings = self.settings
+        given = labels_only(method, settings.generations, settings.zeroing)
+        attack = build_attack(method, **given)
         # The surrogate exists even where it is not one of the victims.
         problem = self.surrogate if source == SURROGATE else self.problems[source]
         outcome = problem.max_effect(attack, seed=seed)
@@ -130,6 +144,8 @@ class BlackboxAttacker:
         seed = self._derive_seed("victim")
         if own := self.settings.own.get(name):
             return own_victim(own, count, seed)
+        if name == "resistant":
+            return self.clustering.resistant(self.settings.outlying)
         return matched_partitioner(name, self.points, count, seed=seed)
 
     def _derive_seed(self, *parts: object) -> int:

@@ -146,13 +146,14 @@ class Gatherer:
         return found
 
     def attacks(self) -> dict[str, pd.DataFrame]:
-        """Tables of bilevel_attack, bilevel_blackbox and bilevel_onepoint."""
+        """Tables of bilevel_attack, bilevel_blackbox, bilevel_poison and bilevel_onepoint."""
         settings, study = self.settings, self.study
         attack, blackbox, onepoint = study.attack, study.blackbox, study.onepoint
         forms = 1 + len(attack.targets) + len(attack.budgets) * len(attack.taus)
         wanted = len(attack.weights) * len(attack.methods) * forms
         # Every victim is given what was made on the surrogate, on each victim, and noise.
-        handed = len(blackbox.victims) * (len(blackbox.surrogates) + len(blackbox.victims) + 1)
+        blind = len(blackbox.victims) * len(blackbox.methods)
+        handed = len(blackbox.victims) * (len(blackbox.surrogates) + blind + 1)
         pairs = len(onepoint.pairs) * len(onepoint.victims) * len(onepoint.seeds)
         attacks, curves = [], []
         for name in settings.attack:
@@ -171,10 +172,19 @@ class Gatherer:
             for name in settings.blackbox
             for seed in settings.seeds
         ]
+        poisoned = [
+            read_rows(
+                self.files.path("poisoning", dataset=name, seed=seed),
+                study.poison.rows if len(self.data[name].classes) > 1 else 0,
+            )
+            for name in settings.poison
+            for seed in settings.seeds
+        ]
         return {
             "attacks": _concatenated(attacks),
             "staircase": _concatenated(curves),
             "blackbox": _concatenated(boxes),
+            "poisoning": _concatenated(poisoned),
             "onepoint": self._once("onepoint", pairs * ONEPOINT_METHODS),
         }
 

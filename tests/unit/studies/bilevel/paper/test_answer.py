@@ -1,48 +1,52 @@
-"""The answer of study 3 follows its tables."""
+"""The answer of study 3 follows its table of claims."""
 
 from __future__ import annotations
 
-import pytest
-
+from advlearn.report.answers import universal
 from advlearn.report.claims import Verdict
 from advlearn.studies.bilevel.paper.answer import answer, findings
-from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
+from advlearn.studies.bilevel.paper.claims import verdicts
 from advlearn.studies.bilevel.schema import BilevelTidy
 from tests.helpers.lineage import with_table
 
 
-def still(run: BilevelTidy, names: list[str]) -> BilevelTidy:
-    """The run with value functions of some data sets that stay at 0."""
-    frame = run["bilevel_staircase"].copy()
-    frame.loc[frame["dataset"].isin(names), "value"] = 0.0
-    changed = with_table(run, "bilevel_staircase", frame)
+def scaled(run: BilevelTidy, factor: float) -> BilevelTidy:
+    """The run with attacks of another size."""
+    frame = run["bilevel_attacks"].copy()
+    frame["epsilon"] *= factor
+    changed = with_table(run, "bilevel_attacks", frame)
     assert isinstance(changed, BilevelTidy)
     return changed
 
 
-def test_the_count_is_that_of_the_value_functions(full: BilevelTidy) -> None:
-    found, check = answer(full), checks(full)[ABSTRACT_CLAIM]
-    assert (found.held, found.total) == (check.cases - check.violations, check.cases)
-    assert found.verdict is Verdict.HOLDS
+def test_the_verdict_is_that_of_the_primary_family(full: BilevelTidy) -> None:
+    found, frame = answer(full), verdicts.tested(full).frame
+    primary = frame[frame["family"] == "primary"]
+    assert found.total == len(primary) == 4
+    assert found.held == (primary["verdict"] == str(Verdict.HOLDS)).sum()
+    assert found.verdict is universal(primary["verdict"])
+    assert found.table == "bilevel_claims"
     assert found.number is not None
-    assert found.number.mean == 1
-    assert found.number.low == pytest.approx(0.025 ** (1 / check.cases))
+    row = primary.set_index("claim").loc[found.row]
+    assert found.number.mean == row["mean"]
 
 
-def test_the_verdict_follows_the_count(full: BilevelTidy) -> None:
-    names = list(full["bilevel_staircase"]["dataset"].unique())
-    assert answer(still(full, names[:1])).verdict is Verdict.NOT_DECIDED
-    nothing = answer(still(full, names))
-    assert (nothing.verdict, nothing.held) == (Verdict.REFUTED, 0)
+def test_larger_attacks_make_the_effect_larger(full: BilevelTidy) -> None:
+    def small(run: BilevelTidy) -> float:
+        frame = verdicts.tested(run).frame.set_index("claim")
+        return float(frame.loc["small-fixed", "mean"])
+
+    assert small(scaled(full, 4.0)) > 2 * small(full)
 
 
-def test_what_is_proved_stands_apart_from_what_is_claimed(full: BilevelTidy) -> None:
+def test_what_is_proved_is_called_so_and_no_part_of_the_answer(full: BilevelTidy) -> None:
     found = findings(full)
-    assert len(found.primary[1]) == 1
-    assert len(found.secondary[1]) == len(checks(full)) - 1
+    assert len(found.primary[1]) == 4
+    proved = [row for row in found.secondary[1] if row[2].startswith("proved")]
+    assert len(proved) == (verdicts.tested(full).frame["family"] == "proved").sum() > 0
+    assert all("not so in" in row[1] or row[1] == "–" for row in proved)
     assert any("value functions" in text for text in found.meaning)
-    assert all("proved" in row[1] or "checked" in row[1] for row in found.secondary[1])
 
 
 def test_the_least_run_has_an_answer(small: BilevelTidy) -> None:
-    assert findings(small).answer.total == checks(small)[ABSTRACT_CLAIM].cases
+    assert findings(small).answer.total == 2

@@ -20,6 +20,10 @@ VALUES = {
     "bilevel_blackbox": "epsilon delta one_minus_ari matching_error queries".split(),
     "bilevel_onepoint": "misclustered delta_squared l0 l2 linf queries".split(),
     "bilevel_agreement": ["kendall_tau"],
+    "bilevel_poisoning": ["loss_after", "error_after", "queries"],
+    "bilevel_staircase": ["value"],
+    "bilevel_monotone": ["moves", "not_monotone"],
+    "bilevel_moved": ["delta_squared"],
 }
 """Columns of each tidy table that hold its numbers."""
 COLUMNS = {"bilevel_gamma_interval": ["low", "ratio"], "bilevel_delta_formulas": ["max_error"]}

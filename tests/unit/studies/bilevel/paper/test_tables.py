@@ -12,7 +12,13 @@ import pytest
 
 from advlearn.report.frames import records
 from advlearn.report.writers import latex, write_table
-from advlearn.studies.bilevel.paper.tables import attacks, blackbox, gamma_interval, onepoint
+from advlearn.studies.bilevel.paper.tables import (
+    attacks,
+    blackbox,
+    gamma_interval,
+    onepoint,
+    poisoning,
+)
 from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.study import STUDY
 from tests.helpers.bilevel_run import RATIO, write_bilevel
@@ -159,3 +165,31 @@ def test_letters_of_the_tables_are_latex(full: BilevelTidy) -> None:
     for name in STUDY.tables:
         text = latex(STUDY.table(name).build(full), name)
         assert text.isascii(), [letter for letter in text if not letter.isascii()][:5]
+
+
+def test_poisoned_classifiers(full: BilevelTidy) -> None:
+    table = poisoning.build(full)
+    assert [group.title for group in table.groups][:2] == [
+        "iris, logistic regression", "iris, linear SVM",
+    ]  # fmt: skip
+    assert [row[:2] for row in table.groups[0].rows] == [
+        ["τ = 0.3", "hypergradient"], ["τ = 0.3", "random noise"],
+        ["5 % of the labels", "greedy flips"], ["5 % of the labels", "random flips"],
+    ]  # fmt: skip
+    raw = full["bilevel_poisoning"].query(
+        "dataset == 'iris' and learner == 'svm' and method == 'hypergradient'"
+    )
+    expected = mean_interval(raw["error_after"])
+    rows = poisoning.measure(full).query(
+        "dataset == 'iris' and learner == 'svm' and method == 'hypergradient'"
+    )
+    found = rows.set_index("metric").loc["error_after", ["mean", "ci_low", "ci_high"]]
+    assert list(found) == pytest.approx([expected.mean, expected.low, expected.high])
+
+
+def test_a_run_that_poisoned_no_classifier_says_so(copy: Path, published: Path) -> None:
+    (copy / "bilevel_poisoning.csv").unlink()
+    table = poisoning.build(BilevelTidy(copy, published))
+    assert [group.title for group in table.groups] == ["blobs"]
+    assert table.notes[0] == "This run poisoned no classifier."
+    assert (table.frame["n"] == 0).all()

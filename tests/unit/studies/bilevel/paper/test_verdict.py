@@ -11,7 +11,9 @@ from advlearn.report.frames import records
 from advlearn.report.style import figure_style
 from advlearn.report.writers import plain_text
 from advlearn.studies.bilevel.paper.checks import checks
-from advlearn.studies.bilevel.paper.page import headline_rows, page, verdict_rows
+from advlearn.studies.bilevel.paper.claims.claim import PROVED
+from advlearn.studies.bilevel.paper.claims.verdicts import tested as all_claims
+from advlearn.studies.bilevel.paper.page import headline_rows, page
 from advlearn.studies.bilevel.paper.sandwich import sandwich
 from advlearn.studies.bilevel.paper.staircase import normalised_delta, rand_pairs
 from advlearn.studies.bilevel.paper.verdict import sentences
@@ -52,11 +54,14 @@ def test_a_run_without_tries_below_the_radius_says_so(copy: Path, published: Pat
     (copy / "bilevel_trials.csv").unlink()
     tidy = BilevelTidy(copy, published)
     assert checks(tidy)["certificate"].cases == 0
-    assert "nothing checks the code" in sentences(tidy)[0]
+    assert "nothing checks the code" in sentences(tidy)[1]
     assert headline_rows(tidy)[1][0][-1] == "–"
-    assert verdict_rows(tidy)[1][3][1:] == [
-        "proved here, fixed weights after Sun, Toh and Yuan (2021); the code is checked", "0", "–",
-    ]  # fmt: skip
+    row = all_claims(tidy).frame.set_index("claim").loc["proved-certificate"]
+    assert row["verdict"] == PROVED
+    assert row["sentence"].endswith(
+        "(proved here, fixed weights after Sun, Toh and Yuan (2021)); cases of this run that check"
+        " the code: none."
+    )
 
 
 def test_a_victim_who_takes_all_anew_is_beside_the_frozen_graph(
@@ -159,7 +164,7 @@ def test_value_function_that_falls_is_seen(copy: Path, published: Path) -> None:
 def test_staircase_that_was_not_seen(copy: Path, published: Path) -> None:
     replace_columns(copy, "staircase", value=0.0)
     tidy = BilevelTidy(copy, published)
-    said = next(text for text in sentences(tidy) if text.startswith("Robust"))
+    said = next(text for text in sentences(tidy) if text.startswith("Robust, then"))
     assert "in 0 of 1 value functions" in said
     assert checks(tidy)["robust"].violations == 1
     assert page(tidy).warning == ""  # the abstract's statement is no theorem
@@ -203,8 +208,8 @@ def test_sentences(full: BilevelTidy, small: BilevelTidy) -> None:
     assert "none changed the partition" in one("The certified radius is proved")
     assert "1.10 times" in one("With fixed weights")
     assert "8 of 20 γ nothing is certified" in one("With fixed weights")
-    assert "12 of 12 value functions" in one("Robust")
-    assert "falls again somewhere in 12 of 48 curves" in one("Robust")
+    assert "12 of 12 value functions" in one("Robust, then")
+    assert "falls again somewhere in 12 of 48 curves" in one("Robust, then")
     assert "24 of 24 scenarios" in one("δ and the Rand index order partitions alike")
     assert "2,154 of 24,000" in one("One more moved point")
     assert "in 0 of 5,394" in one("One more moved point")
@@ -219,9 +224,10 @@ def test_sentences(full: BilevelTidy, small: BilevelTidy) -> None:
     assert "misclustered (ℓ2 20.0); random moves: 2.00" in onepoint
     assert onepoint.endswith("published: 24.")
     assert len(sentences(small)) == len(said) - 1  # one attacker less
-    header, rows = verdict_rows(full)
+    header, rows = page(full).comparisons
     assert {len(row) for row in rows} == {len(header)}
-    assert all(row[-1] == "0" for row in rows)
+    assert len(rows) == 4
+    assert said[0].startswith("Robust when the perturbation is small, changed when it is large")
 
 
 def test_headline(full: BilevelTidy) -> None:

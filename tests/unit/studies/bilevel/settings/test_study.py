@@ -125,6 +125,7 @@ def test_jobs_are_read_from_their_own_json() -> None:
         certify=("iris",),
         attack=("iris",),
         blackbox=("iris",),
+        poison=("iris",),
         study=given,
     )
     assert BilevelCollectJob.from_json(collect.to_json()) == collect

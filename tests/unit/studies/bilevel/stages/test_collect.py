@@ -19,6 +19,7 @@ from advlearn.studies.bilevel.stages.data import bilevel_data
 from advlearn.studies.bilevel.stages.delta import bilevel_delta
 from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
 from advlearn.studies.bilevel.stages.path import bilevel_path
+from advlearn.studies.bilevel.stages.poison import bilevel_poison
 from advlearn.studies.bilevel.study import STUDY
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
@@ -74,6 +75,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             place: Any = {"dataset": name, "seed": seed}
             job = settings("bilevel_attack", dataset=name)
             bilevel_attack(**known, settings=job, seed=seed, out=files.path("attacks", **place))
+            job = settings("bilevel_poison", dataset=name)
+            out = files.path("poisoning", **place)
+            bilevel_poison(data=data, name=name, settings=job, seed=seed, out=out)
             if name in collected.blackbox:
                 job = settings("bilevel_blackbox", dataset=name)
                 out = files.path("blackbox", **place)
@@ -95,6 +99,7 @@ def manifest(run: Path) -> Manifest:
         "attacks": "attack/{dataset}/seed{seed}.csv",
         "staircase": "attack/{dataset}/seed{seed}.staircase.csv",
         "blackbox": "blackbox/{dataset}/seed{seed}.csv",
+        "poisoning": "poison/{dataset}/seed{seed}.csv",
         "onepoint": "onepoint.csv",
         **{name: f"delta/{name}.csv" for name in ("formulas", "moved", "monotone", "agreement")},
     }
@@ -211,6 +216,7 @@ FILES = (
     "path/blobs.csv", "path/blobs.trajectories.csv", "certify/moons/interval.csv",
     "certify/blobs/sandwich.csv", "certify/moons/calmness.csv", "certify/blobs/defence.csv",
     "attack/moons/seed1.csv", "attack/blobs/seed0.staircase.csv", "blackbox/blobs/seed1.csv",
+    "poison/moons/seed0.csv",
     "onepoint.csv", "delta/formulas.csv", "delta/moved.csv", "delta/monotone.csv",
     "delta/agreement.csv",
 )  # fmt: skip

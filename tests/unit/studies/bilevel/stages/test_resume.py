@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from advlearn.studies.bilevel.settings.attack import OnepointSettings
+from advlearn.studies.bilevel.settings.attack import (
+    BilevelBlackboxJob,
+    BlackboxSettings,
+    OnepointSettings,
+)
 from advlearn.studies.bilevel.stages.attack import bilevel_attack
+from advlearn.studies.bilevel.stages.blackbox import bilevel_blackbox
 from advlearn.studies.bilevel.stages.certify import bilevel_certify
 from advlearn.studies.bilevel.stages.onepoint import bilevel_onepoint
 from advlearn.studies.bilevel.stages.path import bilevel_path
@@ -25,6 +30,20 @@ def test_attack(clustered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         )  # fmt: skip
 
     assert_resumes(stage, tmp_path, monkeypatch, 13)
+
+
+def test_blackbox(clustered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = BlackboxSettings(victims=("convex", "ward"), surrogates=("merge",), generations=2)
+    job = BilevelBlackboxJob(graph=ATTACK_JOB.graph, blackbox=settings)
+
+    def stage(out: Path) -> None:
+        bilevel_blackbox(
+            data=clustered / "blobs.npz", path=clustered / "path.npz", name="blobs",
+            settings=job, seed=3, out=out,
+        )  # fmt: skip
+
+    # The surrogate's attack, two on each of two victims, and noise.
+    assert_resumes(stage, tmp_path, monkeypatch, 6)
 
 
 def test_certify(certified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def build(tidy: BilevelTidy) -> Table:
     row = partial(_row, targets)
     return Table(
         title="Black-box attacks: perturbations given to other clusterers",
-        caption=SAY.blackbox_caption(len(tidy.study.seeds)),
+        caption=SAY.blackbox_caption(len(tidy.study.seeds), (frame["method"] == "cma_es").any()),
         frame=frame,
         columns=["made on", "method", "ε", *map(VICTIMS, targets)],
         groups=group_rows(frame, ["dataset"], DATASETS, ["source", "method"], row),

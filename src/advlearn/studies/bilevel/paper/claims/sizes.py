@@ -1,0 +1,197 @@
+"""Robust when the perturbation is small, changed when it is large: sizes of the attacks found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from advlearn.report.frames import groups
+from advlearn.studies.bilevel.paper.claims.claim import FEW, SMALL, Claim, Family
+from advlearn.studies.bilevel.paper.labels import WEIGHTS
+from advlearn.studies.bilevel.paper.tables.attacks import CHANGE
+from advlearn.studies.bilevel.schema import BilevelTidy
+from advlearn.studies.bilevel.settings.attack import BilevelAttackSettings
+
+NOISE = "noise"
+LARGE = "large-"
+"""How the ids of claims about large perturbations begin."""
+
+
+class Sizes(NamedTuple):
+    """The smallest perturbation by some attacks, one row a data set and seed.
+
+    Attributes:
+        frame: unit (the data set), seed, size (the largest radius that was tried where no attack
+            reached the target, a bound from below), reached and large (half the smallest distance
+            of two cluster means).
+        rows: rows of ``bilevel_attacks`` that were looked at.
+        scale: rows of ``bilevel_staircase`` that give the largest radius.
+    """
+
+    frame: pd.DataFrame
+    rows: list[int]
+    scale: list[int]
+
+
+def sizes(
+    tidy: BilevelTidy, weights: str, target: str, among: Callable[[str], bool] = lambda _: True
+) -> Sizes:
+    """Smallest perturbation per point that reaches a target.
+
+    Args:
+        tidy: the run.
+        weights: attacker.
+        target: "first change", or a matching error.
+        among: which methods count.
+    """
+    attacks, largest = tidy["bilevel_attacks"], _largest(tidy)
+    mine = attacks[
+        (attacks["form"] == "min_effort")
+        & (attacks["budget"] == "per_point")
+        & (attacks["weights"] == weights)
+        & (attacks["target"].str.replace("_", " ") == target)
+        & attacks["method"].map(among)
+        & attacks["dataset"].isin(largest.index)
+    ]
+    lines = []
+    for (dataset, seed), part in groups(mine, ["dataset", "seed"]):
+        # A perturbation of size 0 reaches nothing.
+        found = part.loc[(part["reached"] == 1) & (part["epsilon"] > 0), "epsilon"]
+        most = float(largest[dataset])
+        size = float(found.min()) if len(found) else most
+        half = most / _in_halves(tidy)
+        lines.append((dataset, seed, size, bool(len(found)), half))
+    frame = pd.DataFrame(lines, columns=["unit", "seed", "size", "reached", "large"])
+    stairs = tidy["bilevel_staircase"]
+    last = stairs["tau"] == stairs["dataset"].map(largest)
+    scale = stairs.index[last & stairs["dataset"].isin(frame["unit"])]
+    return Sizes(frame, list(mine.index), list(scale))
+
+
+def claims(tidy: BilevelTidy) -> Iterator[Claim]:
+    """Sizes against a small and a large one, for each attacker, and against random noise."""
+    present = WEIGHTS.order(tidy["bilevel_attacks"]["weights"])
+    for weights in present:
+        name = WEIGHTS(weights)
+        change = sizes(tidy, weights, CHANGE)
+        yield from _claim(
+            "primary",
+            f"small-{weights}",
+            f"{name}: robust when the perturbation is small",
+            f"smallest perturbation found that changes the partition, by {SMALL:g} of the typical"
+            " distance of neighbours",
+            weights,
+            change,
+            np.log(change.frame["size"] / SMALL),
+        )
+        yield from _against_large(
+            "primary", f"{LARGE}{weights}", f"{name}: changes when it is large",
+            "changes the partition", weights, change,
+        )  # fmt: skip
+    for weights in present:
+        name = WEIGHTS(weights)
+        for target in _targets(tidy):
+            reached = sizes(tidy, weights, target)
+            yield from _against_large(
+                "secondary", f"{LARGE}{weights}-{target}",
+                f"{name}: a share of {target} of the points changes when it is large",
+                f"changes a share of {target} of the points", weights, reached,
+            )  # fmt: skip
+        random = sizes(tidy, weights, CHANGE, lambda method: method == NOISE)
+        yield from _claim(
+            "secondary",
+            f"noise-{weights}",
+            f"{name}: robust against small random noise",
+            f"smallest random noise that changes the partition, by {SMALL:g} of the typical"
+            " distance of neighbours",
+            weights,
+            random,
+            np.log(random.frame["size"] / SMALL),
+            method=NOISE,
+        )
+        best = sizes(tidy, weights, CHANGE, lambda method: method != NOISE)
+        both = random.frame.merge(best.frame, on=["unit", "seed"], suffixes=("", "_best"))
+        found = Sizes(
+            both.assign(reached=both["reached"] & both["reached_best"]),
+            [*random.rows, *best.rows],
+            random.scale,
+        )
+        yield from _claim(
+            "secondary",
+            f"attack-{weights}",
+            f"{name}: an attack needs less than random noise does",
+            "smallest random noise that changes the partition, by the smallest attack that does",
+            weights,
+            found,
+            np.log(both["size"] / both["size_best"]),
+        )
+
+
+def _against_large(
+    family: Family, id_: str, words: str, does: str, weights: str, found: Sizes
+) -> Iterator[Claim]:
+    yield from _claim(
+        family,
+        id_,
+        words,
+        "half the smallest distance of two cluster means, by the smallest perturbation found that"
+        f" {does}",
+        weights,
+        found,
+        np.log(found.frame["large"] / found.frame["size"]),
+    )
+
+
+def _claim(
+    family: Family,
+    id_: str,
+    words: str,
+    test: str,
+    weights: str,
+    found: Sizes,
+    value: np.ndarray | pd.Series,
+    method: str = "none",
+) -> Iterator[Claim]:
+    if found.frame.empty:
+        return
+    bounded = int((~found.frame["reached"]).sum())
+    rows = {"bilevel_attacks": found.rows}
+    if bounded or id_.startswith(LARGE):
+        # Elsewhere the largest radius that was tried enters no number.
+        rows["bilevel_staircase"] = found.scale
+    yield Claim(
+        family,
+        id_,
+        words,
+        test,
+        "ratio",
+        found.frame[["unit", "seed"]].assign(value=value),
+        rows,
+        weights=weights,
+        method=method,
+        clusterer="convex",
+        bounded=bounded,
+    )
+
+
+def _targets(tidy: BilevelTidy) -> list[str]:
+    """Matching errors that attacks were to reach, from `FEW` of the points on."""
+    attacks = tidy["bilevel_attacks"]
+    named = attacks.loc[attacks["form"] == "min_effort", "target"].unique()
+    numbers = pd.to_numeric(pd.Series(named), errors="coerce")
+    return [str(name) for name, value in zip(named, numbers, strict=True) if value >= FEW]
+
+
+def _largest(tidy: BilevelTidy) -> pd.Series:
+    """Largest radius tried on each data set: that at which the staircase ends."""
+    found: pd.Series = tidy["bilevel_staircase"].groupby("dataset")["tau"].max()
+    return found
+
+
+def _in_halves(tidy: BilevelTidy) -> float:
+    """The same in units of half the smallest distance of two cluster means."""
+    attack = tidy.study.settings.get("attack", {})
+    return float(attack.get("largest", BilevelAttackSettings().largest))
