@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from advlearn.report.answers import Answer, Findings, of_family, seeds_in_words
@@ -57,7 +59,7 @@ def _rows(frame: pd.DataFrame) -> Rows:
     return ["claim", "effect", "verdict"], rows
 
 
-def _effect(line: dict[str, object]) -> str:
+def _effect(line: dict[str, Any]) -> str:
     """A measured effect with its interval, or the cases that contradict a counted claim."""
     if line["kind"] == "cases":
         against, cases = line["against"], line["n"]

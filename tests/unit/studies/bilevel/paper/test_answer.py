@@ -34,7 +34,7 @@ def test_the_verdict_is_that_of_the_primary_family(full: BilevelTidy) -> None:
 def test_larger_attacks_make_the_effect_larger(full: BilevelTidy) -> None:
     def small(run: BilevelTidy) -> float:
         frame = verdicts.tested(run).frame.set_index("claim")
-        return float(frame.loc["small-fixed", "mean"])
+        return float(frame["mean"]["small-fixed"])
 
     assert small(scaled(full, 4.0)) > 2 * small(full)
 
