@@ -59,7 +59,7 @@ CODE = {
         "_SAMPLED = 501",
         {
             **selective("download", "prepare", *SEARCH, "pretrain", "craft", "embed"),
-            **bilevel("bilevel_data", "bilevel_path", "bilevel_delta"),
+            **bilevel("bilevel_data", "bilevel_path", "bilevel_delta", "bilevel_poison"),
         },
     ),
     "a network": (

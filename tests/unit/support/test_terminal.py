@@ -68,7 +68,7 @@ def test_a_plain_counterpart_stands_for_what_the_encoding_lacks() -> None:
 def test_the_summary_of_a_run_prints_in_any_locale(run: Path, locale: dict[str, str]) -> None:
     done = ran("-m", "advlearn", "summary", "--run", str(run), locale=locale)
     assert done.returncode == 0, done.stderr
-    assert b"report   " in done.stdout
+    assert b"Report:  " in done.stdout
     assert not done.stderr
 
 

@@ -27,6 +27,8 @@ def claims(tidy: BilevelTidy) -> Iterator[Claim]:
     A unit is a scenario: number of clusters, balance, reach and kind of the changes.
     """
     taus = tidy["bilevel_agreement"].dropna(subset="kendall_tau")
+    if taus.empty:
+        return
     taus = taus.assign(unit=taus[_SCENARIO].astype(str).agg(" ".join, axis="columns"))
     delta = taus[taus["deviation"] == "delta"]
     moves = delta[delta["kind"] == "transfer"]
@@ -106,7 +108,23 @@ def counted(tidy: BilevelTidy) -> Iterator[Counted]:
             int((part["not_monotone"] - part["violations_inside"]).sum()),
             {"bilevel_monotone": part.index},
         )
-    moved = _three_alike(tidy)
+    if len(tidy["bilevel_moved"]):
+        yield from _three_clusters(_three_alike(tidy))
+    for name, each in checks(tidy).items():
+        if name != ABSTRACT_CLAIM:
+            yield Counted(
+                "proved",
+                f"proved-{name}",
+                each.claim,
+                "cases of this run that check the code",
+                each.cases,
+                each.violations,
+                why=each.origin,
+            )
+
+
+def _three_clusters(moved: pd.DataFrame) -> Iterator[Counted]:
+    """What is said of three clusters of one size, by the rows of `_three_alike`."""
     steps = _steps(moved[moved["pattern"] == "symmetric"])
     # All six ways alike: delta^2 = 4 s m - m^2, which has its largest value at m = 2 s.
     turned = steps["moved"] > 2 * steps["points"] / 3
@@ -145,17 +163,6 @@ def counted(tidy: BilevelTidy) -> Iterator[Counted]:
         {"bilevel_moved": moved.index},
         "by the closed form",
     )
-    for name, each in checks(tidy).items():
-        if name != ABSTRACT_CLAIM:
-            yield Counted(
-                "proved",
-                f"proved-{name}",
-                each.claim,
-                "cases of this run that check the code",
-                each.cases,
-                each.violations,
-                why=each.origin,
-            )
 
 
 def _three_alike(tidy: BilevelTidy) -> pd.DataFrame:
