@@ -13,7 +13,7 @@ from advlearn.report.frames import records
 from advlearn.report.numbers import with_interval
 from advlearn.report.page import Rows
 
-Kind = Literal["difference", "ratio", "share"]
+Kind = Literal["difference", "ratio"]
 _WHERE = {
     Verdict.REFUTED: "refuted",
     Verdict.NOT_DECIDED: "not decided",
@@ -58,7 +58,7 @@ class Answer:
         held: comparisons in which it holds.
         total: all comparisons that it is about.
         cases: what a comparison is called, in the plural.
-        table: table in which all of them stand: one of the paper's tables, else a tidy table.
+        table: table of the paper in which all of them stand.
         data: data and seeds of the run, a phrase.
         row: value of the column ``claim`` of the row that ``number`` is of; empty where the table
             has no such column.

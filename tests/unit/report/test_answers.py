@@ -95,6 +95,6 @@ def test_what_cannot_be_tested_says_why() -> None:
     assert answer().verdict == UNTESTED
 
 
-def test_ratios_and_shares_have_no_sign() -> None:
+def test_ratios_have_no_sign() -> None:
     assert str(Number(1.5, 1.25, 2.0, "times", "ratio")) == "1.500 [1.250, 2.000] times"
-    assert Number(0.5, math.nan, math.nan, "of all", "share").value == "0.500"
+    assert Number(0.5, math.nan, math.nan, "times", "ratio").value == "0.500"

@@ -16,7 +16,6 @@ from advlearn.support.errors import UserError
 
 MOST = 10
 """Universes of a set, at most."""
-SETS = ("plausible", "fixed", "following")
 
 
 def plausible_universes(frame: pd.DataFrame, weighted: pd.DataFrame) -> dict[str, dict[str, Any]]:
