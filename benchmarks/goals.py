@@ -108,6 +108,11 @@ def gpu_training_goals(row: Row) -> list[Goal]:
     return [Goal("ours_images_per_s", least, True, "at least {} images/s")]
 
 
+def gpu_workflow_goals(row: Row) -> list[Goal]:
+    """Of a whole run, with all that the CPU does in it."""
+    return [Goal("ours_s", 60 if row["case"] == "smoke" else 600, False, "at most {} s")]
+
+
 def number(value: Any) -> str:
     """A cell: integers whole, floats with three significant digits, nothing for a missing one."""
     if value is None or value is pd.NA or value != value:

@@ -195,6 +195,17 @@ SECTIONS = {
         },
         goals.gpu_training_goals,
     ),
+    "gpu_workflow": Section(
+        "gpu_workflow",
+        {
+            "case": "run",
+            "jobs": "jobs",
+            "done": "done",
+            "ours_s": "time (s)",
+            "stopped_s": "stopped after (s)",
+        },
+        goals.gpu_workflow_goals,
+    ),
     "dry_run": Section(
         "dry_run",
         {"case": "case", "jobs": "jobs", "ours_s": "median (s)", "longest_s": "longest (s)"},

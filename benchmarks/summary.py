@@ -76,10 +76,14 @@ WORKS = (
     Work("top-k attacks on scenes", "", "gpu_topk", ("scenes",),
          ("ours_images_per_s",), "images/s"),
     Work("top-k attacks on photos, ResNet-50", "one image at a time", "gpu_topk", ("photos",)),
+    Work("photos on ResNet-50, share of the float32 rate", "", "gpu_topk",
+         ("photos",), ("tflop_share",), "of the card's"),
     Work("training 64 networks, MLP", "", "gpu_training", ("MLP",),
          ("ours_images_per_s",), "images/s"),
     Work("training 64 networks, CNN", "", "gpu_training", ("CNN",),
          ("ours_images_per_s",), "images/s"),
+    Work("smoke run", "", "gpu_workflow", ("smoke",), ("ours_s",), "s"),
+    Work("study 1 at full size, five seeds", "", "gpu_workflow", ("study 1",), ("ours_s",), "s"),
 )  # fmt: skip
 
 
@@ -89,7 +93,7 @@ class Line:
 
     Attributes:
         work: which.
-        values: what was measured, one a row of the CSV file.
+        values: what was measured, one a row of the CSV file that has a number.
         bounds: the goal of each.
         met: whether it is reached.
         machine: processor and cores; empty where the file does not say.
@@ -125,7 +129,7 @@ def lines(
         found.append(
             Line(
                 work,
-                [float(row[goal.column]) for row, goal in judged],
+                [float(row[goal.column]) for row, goal in judged if pd.notna(row[goal.column])],
                 [goal.bound for _, goal in judged],
                 [goal.met(row) for row, goal in judged],
                 _machine(frame),
@@ -142,12 +146,13 @@ def table(lines: Sequence[Line], number: Callable[[float], str]) -> pd.DataFrame
 
 def _cells(line: Line, number: Callable[[float], str]) -> list[str]:
     name, peer = label(line), line.work.peer or "–"
-    if not line.values:
+    if not line.met:
         return [name, "", peer, "not measured yet", "", ""]
-    values, bounds = _span(line.values, number), _span(line.bounds, number)
-    unit = line.work.unit
+    bounds, unit = _span(line.bounds, number), line.work.unit
     limit = "at most" if unit == "s" else "at least"
-    shown = [f"{values} {unit}", f"{limit} {bounds} {unit}"] if unit else [values, bounds]
+    shown = [_span(line.values, number) if line.values else "not finished", bounds]
+    if unit:
+        shown = [f"{shown[0]} {unit}" if line.values else shown[0], f"{limit} {bounds} {unit}"]
     return [name, line.machine, peer, *shown, _met(line.met)]
 
 
