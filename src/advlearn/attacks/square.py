@@ -42,7 +42,7 @@ class Draws(NamedTuple):
     Attributes:
         places: float (queries, 5) in [0, 1): row and column of a window, of a second one, and
             whether the peaks of the L2 ball lie side by side.
-        signs: (queries, c, 1, 1), -1 or 1.
+        signs: (queries, c, 1, 1), -1 or 1, like the images.
     """
 
     places: list[list[float]]
@@ -103,12 +103,12 @@ class Square(BestPointAttack):
             shift = tiles * (self.budget.epsilon / _length(tiles))
         return self.budget.project(images, images + shift.to(images.device))
 
-    def plan(self, shape: torch.Size, seed: int, run: int) -> Draws:
+    def plan(self, images: Tensor, seed: int, run: int) -> Draws:
         """The draws of all queries."""
         generator = torch.Generator().manual_seed(derive_seed(seed, "square", run))
         places = torch.rand((self.queries, 5), generator=generator, dtype=torch.float64)
-        signs = _signs((self.queries, shape[1], 1, 1), torch.float32, generator)
-        return Draws(places.tolist(), signs)
+        signs = _signs((self.queries, images.shape[1], 1, 1), torch.float32, generator)
+        return Draws(places.tolist(), signs.to(images))
 
     def begin(self, run: Run, rows: Rows) -> None:
         """Nothing else is kept of an image."""
@@ -118,10 +118,9 @@ class Square(BestPointAttack):
         points = rows["best"]
         draws: Draws = run.plan
         if number:
-            # The signs of a query travel alone: those of all wait on the CPU.
-            signs = draws.signs[number - 1].to(points)
+            query = number, draws.places[number - 1], draws.signs[number - 1]
             change = self._patched if isinstance(self.budget, LinfBall) else self._moved_mass
-            points = change(rows["clean"], points, number, draws.places[number - 1], signs)
+            points = change(rows["clean"], points, *query)
         logits = logits_of(run.network, points)
         keep_best(rows, points, logits, negative_margin(logits, rows["label"]))
 
