@@ -3,6 +3,7 @@ import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,7 +127,12 @@ def test_code_is_parsed_only_for_progress_that_is_saved(
 ) -> None:
     parsed: list[bytes] = []
     parse = codedigest._parsed
-    monkeypatch.setattr(codedigest, "_parsed", lambda code: parsed.append(code) or parse(code))
+
+    def noted(source: bytes) -> Any:
+        parsed.append(source)
+        return parse(source)
+
+    monkeypatch.setattr(codedigest, "_parsed", noted)
     made = opened(data)
     made.drop("part")
     assert not parsed
