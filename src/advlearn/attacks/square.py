@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -158,8 +159,8 @@ class Square(BestPointAttack):
         unused = (self.budget.epsilon**2 - _length(shift).square()).clamp_(min=0) / best.shape[1]
         old = shift[:, :, rows, columns]
         new = old / (old.square().sum((2, 3), keepdim=True).sqrt() + _SMALLEST)
-        peaks = _peaks(side, best.dtype)
-        new = new + signs * (peaks.T if places[4] < 0.5 else peaks).to(best.device)
+        peaks = _peaks(side, best.dtype, best.device)
+        new = new + signs * (peaks.T if places[4] < 0.5 else peaks)
         new = new / (new.square().sum((2, 3), keepdim=True).sqrt() + _SMALLEST)
         shift[:, :, others[0], others[1]] = 0
         shift[:, :, rows, columns] = new * (unused + freed).sqrt()
@@ -203,12 +204,16 @@ def _tiles(shape: torch.Size, dtype: torch.dtype, generator: torch.Generator) ->
     return found
 
 
-def _peaks(side: int, dtype: torch.dtype) -> Tensor:
-    """A positive peak above a negative one, (side, side), of length 1."""
+@cache
+def _peaks(side: int, dtype: torch.dtype, device: torch.device | None = None) -> Tensor:
+    """A positive peak above a negative one, (side, side), of length 1; not to be written into.
+
+    Windows have few sides: to bring a peak to a GPU for every query would be to wait for it.
+    """
     above = side // 2
     parts = [_peak(above, side), -_peak(side - above, side)]
     found = torch.cat([part for part in parts if len(part)])
-    return _of_length_one(found).to(dtype)
+    return _of_length_one(found).to(device, dtype)
 
 
 def _peak(height: int, width: int) -> Tensor:

@@ -58,8 +58,7 @@ def data() -> tuple[Tensor, Tensor]:
     return images, torch.randint(0, CLASSES, (N,), generator=generator)
 
 
-@pytest.fixture(scope="module")
-def networks() -> list[nn.Module]:
+def trained() -> list[nn.Module]:
     """Networks that know some of the images, one of them hardly any."""
     found = []
     for seed, steps in enumerate((6, 18, 40)):
@@ -74,6 +73,11 @@ def networks() -> list[nn.Module]:
             solver.step()
         found.append(network.eval())
     return found
+
+
+@pytest.fixture(scope="module")
+def networks() -> list[nn.Module]:
+    return trained()
 
 
 def stack_of(networks: Sequence[nn.Module]) -> Stack:
