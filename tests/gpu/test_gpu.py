@@ -12,14 +12,16 @@ from torch import Tensor, nn
 from advlearn.attacks import topk
 from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.robustness import robust_verdicts
+from advlearn.attacks.stacked_strong import stacked_robust
 from advlearn.learners import recording
 from advlearn.learners.recording import CudaRecorder, RepeatedStep
 from advlearn.settings.attack import PgdSettings
 from advlearn.settings.topk import METHODS, authors, sound
 from advlearn.training.fit import make_optimiser
-from advlearn.training.stack import train_stack
+from advlearn.training.stack import pays, train_stack
 from tests.helpers import scenes
 from tests.helpers.images import labelled_images, small_network
+from tests.unit.attacks import test_stacked_strong as strong
 from tests.unit.attacks.test_batches import CASES, compare, given
 from tests.unit.training import test_stack as stacks
 from tests.unit.training import test_stack_online as online
@@ -155,6 +157,24 @@ def test_networks_side_by_side_are_those_one_after_the_other(
         for key, value in expected.items():
             torch.testing.assert_close(trained.state[key].cpu(), value, rtol=0, atol=1e-9)
     assert calls.count("recorded") == calls.count("begun") >= 1
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_the_networks_of_study_1_are_stacked(name: Any, dropout: float, cuda: torch.device) -> None:
+    network = stacks.network(name, dropout=dropout).float().to(cuda)
+    assert pays(cuda, network, stacks.pool()[0][:2].float())
+
+
+@pytest.mark.parametrize("settings", strong.CASES, ids=strong.NAMES)
+def test_strong_attacks_side_by_side(settings: Any, cuda: torch.device) -> None:
+    networks, (images, labels) = strong.trained(), strong.data()
+    given = (images.to(cuda), labels.to(cuda), settings, strong.SEED)
+    stack = strong.stack_of(networks).to(cuda)
+    found = stacked_robust(stack, *given, strong.clean_of(networks).to(cuda))
+    for network, own in zip(networks, found, strict=True):
+        alone = robust_verdicts(network, images, labels, settings, strong.SEED)
+        assert torch.equal(own.cpu(), alone.robust)
 
 
 @pytest.mark.parametrize("name", online.ATTACKS)

@@ -91,7 +91,7 @@ class Apgd(BestPointAttack):
         rows["rises"] = torch.zeros_like(rows["label"])
         rows["halved"] = torch.zeros_like(rows["fooled"])
 
-    def plan(self, shape: torch.Size, seed: int, run: int) -> dict[int, int]:
+    def plan(self, images: Tensor, seed: int, run: int) -> dict[int, int]:
         """The check points; nothing in it is random."""
         return check_points(self.n_steps)
 

@@ -171,7 +171,7 @@ class BestPointAttack(ABC):
             if not len(left):
                 continue
             starts = self.starts(images, seed, number)
-            run = Run(network, number, self.plan(images.shape, seed, number))
+            run = Run(network, number, self.plan(images, seed, number))
 
             def attack(
                 part: slice, run: Run = run, left: Tensor = left, starts: Tensor = starts
@@ -202,8 +202,11 @@ class BestPointAttack(ABC):
     def starts(self, images: Tensor, seed: int, run: int) -> Tensor:
         """Where each image of all begins in this run, inside ball and box."""
 
-    def plan(self, shape: torch.Size, seed: int, run: int) -> Any:
-        """What :meth:`step` is handed in this run, the same for all images (n, ...) of a shape."""
+    def plan(self, images: Tensor, seed: int, run: int) -> Any:
+        """What :meth:`step` is handed in this run, the same for all ``images`` (n, ...).
+
+        Tensors are on their device: to bring one there at a step is to wait for the device.
+        """
         return None
 
     @property
@@ -229,19 +232,41 @@ def _decided(
 ) -> tuple[Rows, int]:
     """``best``, ``reached`` and ``fooled`` of a batch after a run, and its number of passes."""
     every = look_every(clean.device)
-    found = _steps(attack, run, clean, labels, starts, every)
+    found = steps_of(attack, run, clean, labels, starts, every)
     if found is None:
         # A check has failed: the steps are made once more, and the check raises its error.
-        found = _steps(attack, run, clean, labels, starts, 1)
+        found = steps_of(attack, run, clean, labels, starts, 1)
     assert found is not None
     return found
 
 
-def _steps(
-    attack: BestPointAttack, run: Run, clean: Tensor, labels: Tensor, starts: Tensor, every: int
+def steps_of(
+    attack: BestPointAttack,
+    run: Run,
+    clean: Tensor,
+    labels: Tensor,
+    starts: Tensor,
+    every: int,
+    decided: Tensor | None = None,
 ) -> tuple[Rows, int] | None:
-    """The same, looking every few steps; None where a check did not hold."""
+    """The steps of a run on a batch, looking every few steps.
+
+    Args:
+        attack: whose steps.
+        run: the run.
+        clean: (b, ...).
+        labels: int64 (b,).
+        starts: (b, ...).
+        every: steps from one look to the next. With 1 a check that fails raises its error.
+        decided: bool (m, b / m), images of each of the m networks of a stack that are not attacked;
+            checks raise nothing then. None: the network is one, and all are attacked.
+
+    Returns:
+        ``best``, ``reached`` and ``fooled`` of all images and the number of passes; None where a
+        check did not hold.
+    """
     lowest = clean.new_full((len(clean),), -torch.inf)
+    no = torch.zeros_like(labels, dtype=torch.bool)
     rows: Rows = {
         "position": torch.arange(len(clean), device=clean.device),
         "clean": clean,
@@ -250,14 +275,15 @@ def _steps(
         "best": starts,
         "value": lowest,
         "reached": lowest,
-        "fooled": torch.zeros_like(labels, dtype=torch.bool),
+        "fooled": no if decided is None else decided.flatten(),
     }
     found = {key: rows[key].clone() for key in ("best", "reached", "fooled")}
     attack.begin(run, rows)
     passes = 0
+    defers = every > 1 or decided is not None
     for first in range(0, attack.steps + 1, every):
         after = min(first + every, attack.steps + 1)
-        with deferred() if every > 1 else nullcontext() as checks:
+        with deferred() if defers else nullcontext() as checks:
             for number in range(first, after):
                 passes += len(rows["position"])
                 attack.step(run, rows, number)
@@ -266,13 +292,25 @@ def _steps(
         if after <= attack.steps and not bool(rows["fooled"].any()):
             continue
         leaving = rows["fooled"] if after <= attack.steps else torch.ones_like(rows["fooled"])
-        gone, stay = (which.nonzero().squeeze(1) for which in (leaving, ~leaving))
+        gone, stay = _parted(leaving, 1 if decided is None else len(decided))
         for key, one in found.items():
             one[rows["position"][gone]] = rows[key][gone].to(one.dtype)
         if not len(stay):
             break
         rows = {key: one[stay] for key, one in rows.items()}
     return found, passes
+
+
+def _parted(leaving: Tensor, members: int) -> tuple[Tensor, Tensor]:
+    """Rows to write down, and rows that go on: as many of each network of a stack."""
+    if members == 1:
+        gone, stay = (which.nonzero().squeeze(1) for which in (leaving, ~leaving))
+        return gone, stay
+    every_row = torch.arange(len(leaving), device=leaving.device)
+    by_member = leaving.view(members, -1)
+    most = int((~by_member).sum(1).max())
+    kept = by_member.to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
+    return every_row, every_row.view(members, -1).gather(1, kept).flatten()
 
 
 def runs_of(restarts: int, targets: int | None, n_classes: int) -> int:

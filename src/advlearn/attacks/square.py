@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -42,7 +43,7 @@ class Draws(NamedTuple):
     Attributes:
         places: float (queries, 5) in [0, 1): row and column of a window, of a second one, and
             whether the peaks of the L2 ball lie side by side.
-        signs: (queries, c, 1, 1), -1 or 1.
+        signs: (queries, c, 1, 1), -1 or 1, like the images.
     """
 
     places: list[list[float]]
@@ -103,12 +104,12 @@ class Square(BestPointAttack):
             shift = tiles * (self.budget.epsilon / _length(tiles))
         return self.budget.project(images, images + shift.to(images.device))
 
-    def plan(self, shape: torch.Size, seed: int, run: int) -> Draws:
+    def plan(self, images: Tensor, seed: int, run: int) -> Draws:
         """The draws of all queries."""
         generator = torch.Generator().manual_seed(derive_seed(seed, "square", run))
         places = torch.rand((self.queries, 5), generator=generator, dtype=torch.float64)
-        signs = _signs((self.queries, shape[1], 1, 1), torch.float32, generator)
-        return Draws(places.tolist(), signs)
+        signs = _signs((self.queries, images.shape[1], 1, 1), torch.float32, generator)
+        return Draws(places.tolist(), signs.to(images))
 
     def begin(self, run: Run, rows: Rows) -> None:
         """Nothing else is kept of an image."""
@@ -118,10 +119,9 @@ class Square(BestPointAttack):
         points = rows["best"]
         draws: Draws = run.plan
         if number:
-            # The signs of a query travel alone: those of all wait on the CPU.
-            signs = draws.signs[number - 1].to(points)
+            query = number, draws.places[number - 1], draws.signs[number - 1]
             change = self._patched if isinstance(self.budget, LinfBall) else self._moved_mass
-            points = change(rows["clean"], points, number, draws.places[number - 1], signs)
+            points = change(rows["clean"], points, *query)
         logits = logits_of(run.network, points)
         keep_best(rows, points, logits, negative_margin(logits, rows["label"]))
 
@@ -159,8 +159,8 @@ class Square(BestPointAttack):
         unused = (self.budget.epsilon**2 - _length(shift).square()).clamp_(min=0) / best.shape[1]
         old = shift[:, :, rows, columns]
         new = old / (old.square().sum((2, 3), keepdim=True).sqrt() + _SMALLEST)
-        peaks = _peaks(side, best.dtype)
-        new = new + signs * (peaks.T if places[4] < 0.5 else peaks).to(best.device)
+        peaks = _peaks(side, best.dtype, best.device)
+        new = new + signs * (peaks.T if places[4] < 0.5 else peaks)
         new = new / (new.square().sum((2, 3), keepdim=True).sqrt() + _SMALLEST)
         shift[:, :, others[0], others[1]] = 0
         shift[:, :, rows, columns] = new * (unused + freed).sqrt()
@@ -204,12 +204,16 @@ def _tiles(shape: torch.Size, dtype: torch.dtype, generator: torch.Generator) ->
     return found
 
 
-def _peaks(side: int, dtype: torch.dtype) -> Tensor:
-    """A positive peak above a negative one, (side, side), of length 1."""
+@cache
+def _peaks(side: int, dtype: torch.dtype, device: torch.device | None = None) -> Tensor:
+    """A positive peak above a negative one, (side, side), of length 1; not to be written into.
+
+    Windows have few sides: to bring a peak to a GPU for every query would be to wait for it.
+    """
     above = side // 2
     parts = [_peak(above, side), -_peak(side - above, side)]
     found = torch.cat([part for part in parts if len(part)])
-    return _of_length_one(found).to(dtype)
+    return _of_length_one(found).to(device, dtype)
 
 
 def _peak(height: int, width: int) -> Tensor:

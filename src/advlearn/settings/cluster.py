@@ -59,7 +59,7 @@ def _no_repeats(values: list[Any]) -> list[Any]:
 
 
 class KMeansSettings(Settings):
-    """k-means (scikit-learn, Lloyd's iteration, k-means++ starts)."""
+    """k-means (scikit-learn, Lloyd's iteration, by Elkan's bounds on pixels; k-means++ starts)."""
 
     n_clusters: list[_Count] = Field(
         list(range(1, 11)), min_length=1, description="cluster numbers (paper: 1..10)"

@@ -36,7 +36,10 @@ class TsneSettings(Settings):
         "auto", description="'auto' = images / exaggeration, or a number above 0"
     )
     threads: int = Field(
-        2, ge=1, le=256, description="threads; changes the last digits, so it is never --cores"
+        1,
+        ge=1,
+        le=256,
+        description="threads; a job of more waits until as many cores are free at once",
     )
 
 

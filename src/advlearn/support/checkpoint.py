@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from advlearn.support.checksums import sha256_of
-from advlearn.support.codedigest import code_digest
+from advlearn.support.codedigest import Sources
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_bytes, write_npy
 from advlearn.support.provenance import processor, versions
@@ -60,8 +60,9 @@ class Checkpoint:
         self._saved = time.monotonic()
         self._parts: dict[str, SavedState] = {}
         # The code is read now: an edit during the job must not be taken for what made the parts.
-        own = (module, code_digest(module), *parameters, versions(), processor())
-        self._own = repr(own)
+        # It is parsed where progress is saved or found: most jobs end before.
+        self._module, self._sources = module, Sources()
+        self._parameters = repr(tuple(parameters))
         self._inputs = [file for path in inputs for file in _files(path)]
         self._stamps = [_stamp(file) for file in self._inputs]
         self._key: bytes | None = None
@@ -176,7 +177,9 @@ class Checkpoint:
                 file.unlink(missing_ok=True)
 
     def _identity(self) -> bytes:
-        total = hashlib.sha256(self._own.encode())
+        code = self._sources.digest(self._module)
+        own = (self._module, code, self._parameters, versions(), processor())
+        total = hashlib.sha256(repr(own).encode())
         for file in self._inputs:
             total.update(f"\0{file.name}\0{sha256_of(file)}".encode())
         return total.digest()

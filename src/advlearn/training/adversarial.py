@@ -178,6 +178,21 @@ def steps_of_epoch(
     return clean + selected
 
 
+def number_of_steps(n_clean: int, n_selected: int, settings: RetrainSettings) -> int:
+    """How many steps `retrain` takes, whatever the seed.
+
+    Args:
+        n_clean: number of clean images.
+        n_selected: number of selected images.
+        settings: schedule, epochs, numbers of steps and batch size.
+    """
+    generators = orders(0)
+    epochs = range(1, settings.epochs + settings.further_clean_epochs + 1)
+    return sum(
+        len(steps_of_epoch(n_clean, n_selected, settings, *generators, number)) for number in epochs
+    )
+
+
 def pooled_steps(
     n: int, positions: Tensor, settings: RetrainSettings, seed: int, first: int
 ) -> tuple[list[Tensor], int]:

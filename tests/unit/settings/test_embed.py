@@ -33,6 +33,11 @@ def test_job_json_holds_what_can_change_its_result() -> None:
         assert EmbedSettings.from_json(settings.json_for(reduction)) == settings
 
 
+def test_no_reduction_waits_for_a_second_core() -> None:
+    # Beside many jobs of one core two are hardly ever free at once.
+    assert EmbedSettings().tsne.threads == EmbedSettings().pca_threads == 1
+
+
 def test_json_for_unknown_reduction() -> None:
     with pytest.raises(UserError, match="unknown reduction 'umap'"):
         EmbedSettings().json_for("umap")

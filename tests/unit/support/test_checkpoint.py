@@ -2,11 +2,13 @@ import errno
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from advlearn.support import checkpoint
+from advlearn.support import checkpoint, codedigest
 from advlearn.support.checkpoint import Checkpoint
 from advlearn.support.errors import UserError
 
@@ -110,13 +112,32 @@ def test_progress_of_other_inputs_is_not_used(data: Path) -> None:
     assert opened(data).get("empty") is None
 
 
-@pytest.mark.parametrize("changed", ["code_digest", "versions", "processor"])
+@pytest.mark.parametrize("changed", ["Sources", "versions", "processor"])
 def test_progress_of_other_code_packages_or_processors_is_not_used(
     data: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
     filled(data)
-    monkeypatch.setattr(checkpoint, changed, lambda *_: "another")
+    another = {"Sources": SimpleNamespace(digest=lambda module: "another")}
+    monkeypatch.setattr(checkpoint, changed, lambda *_: another.get(changed, "another"))
     assert opened(data).get("empty") is None
+
+
+def test_code_is_parsed_only_for_progress_that_is_saved(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[bytes] = []
+    parse = codedigest._parsed
+
+    def noted(source: bytes) -> Any:
+        parsed.append(source)
+        return parse(source)
+
+    monkeypatch.setattr(codedigest, "_parsed", noted)
+    made = opened(data)
+    made.drop("part")
+    assert not parsed
+    made.put("part", {"value": 1})
+    assert parsed
 
 
 def test_progress_of_another_stage_is_not_used(data: Path) -> None:

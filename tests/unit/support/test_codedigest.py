@@ -5,7 +5,13 @@ import grimp
 import pytest
 
 from advlearn.plan import modules_of, rules
-from advlearn.support.codedigest import code_digest, dependencies, own_function_digest, package_root
+from advlearn.support.codedigest import (
+    Sources,
+    code_digest,
+    dependencies,
+    own_function_digest,
+    package_root,
+)
 from advlearn.support.errors import UserError
 
 STAGES = package_root() / "stages"
@@ -146,6 +152,18 @@ def test_references_of_a_registry_are_no_dependencies(copy: Path) -> None:
     # Whole names are followed: so library registries name what they import when asked.
     named = make_module(copy, "named", 'RUN = "advlearn.support.io"\n')
     assert "advlearn.support.io" in dependencies(named, copy)
+
+
+def test_sources_that_were_read_give_the_digest_of_then(copy: Path) -> None:
+    module = "advlearn.data.catalogue"
+    before = code_digest(module, root=copy)
+    sources = Sources(copy)
+    catalogue = next((copy / "data").glob("*.csv"))
+    catalogue.write_text(catalogue.read_text() + "\n")
+    assert code_digest(module, root=copy) != before
+    edit(copy / "data" / "catalogue.py")
+    (copy / "data" / "facts.py").unlink()
+    assert sources.digest(module) == before
 
 
 def test_several_modules_have_one_digest(copy: Path) -> None:

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from advlearn.settings.network import RetrainSettings
-from advlearn.training.adversarial import Step, orders, pooled_steps, steps_of_epoch
+from advlearn.training.adversarial import (
+    Step,
+    number_of_steps,
+    orders,
+    pooled_steps,
+    steps_of_epoch,
+)
 from advlearn.training.fit import shuffled
 
 Schedule = Literal["interleaved", "adversarial_only", "clean_then_adversarial", "mixed"]
@@ -170,6 +176,7 @@ def test_further_epochs_are_clean(schedule: Schedule) -> None:
     plain = how.model_copy(update={"further_clean_epochs": 0})
     positions = torch.arange(5, 30)
     found, last = pooled_steps(40, positions, how, 3, 40)
+    assert number_of_steps(40, len(positions), how) == len(found)
     before, _ = pooled_steps(40, positions, plain, 3, 40)
     assert all(torch.equal(*pair) for pair in zip(found, before, strict=False))
     further = found[len(before) :]

@@ -112,13 +112,14 @@ class Stack(nn.Module):
                 where=f"rates {list(dropout)} of the members of a stack",
                 remedy="build the architecture with a rate above 0, or leave the rates out",
             )
-        dtype = next(architecture.parameters()).dtype
+        like = next(self.parameters())
         for name, layer in layers:
             architecture.set_submodule(name, _Dropout(layer.p))
             rates = [layer.p if rate is None else rate for rate in dropout]
             own = f"rate of {name}".replace(".", "/")
             self._rates[own] = f"{name}.rate"
-            self.register_buffer(own, torch.tensor(rates, dtype=dtype), persistent=False)
+            values = torch.tensor(rates, dtype=like.dtype, device=like.device)
+            self.register_buffer(own, values, persistent=False)
 
     def _tensors(self) -> list[tuple[str, Tensor]]:
         return [*self.named_parameters(), *self.named_buffers()]

@@ -25,7 +25,13 @@ from advlearn.support.determinism import configure_torch
 from advlearn.support.io import read_npy, read_npz, write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
-from advlearn.training.adversarial import Craft, online_attack, online_settings, pooled_steps
+from advlearn.training.adversarial import (
+    Craft,
+    number_of_steps,
+    online_attack,
+    online_settings,
+    pooled_steps,
+)
 from advlearn.training.adversarial import retrain as train
 from advlearn.training.stack import at_once, pays, stacked_parts, train_stack
 from advlearn.training.stack_batches import Member
@@ -95,7 +101,8 @@ def retrain(
                 "digest": digest,
                 "n_selected": len(chosen),
                 "loss": part["loss"],
-                "n_steps": _steps(len(images), chosen, settings),
+                # Its cost, which is the same on every machine.
+                "n_steps": number_of_steps(len(images), len(chosen), settings.retrain),
             }
         )
         progress.advance()
@@ -103,13 +110,6 @@ def retrain(
     write_csv(out.with_suffix(".csv"), pd.DataFrame(rows, columns=columns))
     save_networks(out, states, model, info.shape, info.n_classes)
     checkpoint.finish()
-
-
-def _steps(n_images: int, chosen: np.ndarray, settings: RetrainJob) -> int:
-    """Steps of one retraining: its cost, which is the same on every machine."""
-    positions = torch.from_numpy(chosen.astype(np.int64))
-    # The number does not depend on the seed, which decides the order alone.
-    return len(pooled_steps(n_images, positions, settings.retrain, 0, n_images)[0])
 
 
 def _train_side_by_side(

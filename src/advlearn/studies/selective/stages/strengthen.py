@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +15,9 @@ from torch import nn
 
 from advlearn.attacks.robustness import robust_verdicts
 from advlearn.attacks.sanity import not_weaker
+from advlearn.attacks.stacked_strong import stacked_robust
 from advlearn.data.store import StoredSplit, load_info, open_split
+from advlearn.learners.networks.stack import Stack, State
 from advlearn.learners.networks.weights import load_network, load_networks, own_network_digest
 from advlearn.settings.attack import ApgdSettings, EvaluationSettings, FgsmSettings, PgdSettings
 from advlearn.settings.strong import strong_attacks
@@ -25,6 +29,7 @@ from advlearn.support.errors import REBUILT, UserError
 from advlearn.support.io import read_npz, write_csv
 from advlearn.support.progress import Progress
 from advlearn.support.seeds import derive_seed
+from advlearn.training.stack import at_once, pays, stacked_parts
 
 CLEAN, WHITEBOX = "clean", "whitebox"
 COLUMNS = "strong_attack n_images robust robust_so_far check excess passed".split()
@@ -80,17 +85,30 @@ def strengthen(
     known = read_npz(verdicts)
     wanted = list(dict.fromkeys(cells["digest"]))
     progress = Progress(f"strengthen {attack} {reduction} seed {seed}", len(wanted), "models")
+    before = {
+        digest: _known(known, digest, len(test), settings.strong.images, verdicts)
+        for digest in wanted
+    }
+    strong_ones = attacks_of(settings, info.n_classes)
+    ahead: dict[str, Verdicts] = {}
+    if wanted and pays(torch_device, network, torch.from_numpy(test.images(slice(2)))):
+        every_state = {**states, "classic": classic.state_dict()}
+        models = {digest: every_state[digest] for digest in wanted}
+        clean = {digest: found[CLEAN] for digest, found in before.items()}
+        ahead = _side_by_side(network, models, test, clean, strong_ones, seed, checkpoint)
     rows: dict[str, list[dict[str, Any]]] = {}
-    for digest in wanted:
+    for digest, found in before.items():
         model = classic
         if digest != "classic":
             network.load_state_dict(states[digest])
             model = network
-        found = _known(known, digest, len(test), settings.strong.images, verdicts)
-        for name, strong in attacks_of(settings, info.n_classes).items():
-            found[name] = _withstood(
-                model, test, found[CLEAN], strong, seed, checkpoint, f"{digest} {name}"
-            )
+        for name, strong in strong_ones.items():
+            bits = ahead.get(digest, {}).get(name)
+            if bits is None:
+                bits = _withstood(
+                    model, test, found[CLEAN], strong, seed, checkpoint, f"{digest} {name}"
+                )
+            found[name] = bits
         rows[digest] = measured(found, settings.attack)
         progress.advance()
     keys = {
@@ -197,6 +215,49 @@ def _known(
             f"no verdicts {error} of a model of the selection", where=str(path), remedy=REBUILT
         ) from error
     return bits
+
+
+def _side_by_side(
+    network: nn.Module,
+    models: Mapping[str, State],
+    test: StoredSplit,
+    clean: Mapping[str, np.ndarray],
+    attacks: Mapping[str, EvaluationSettings],
+    seed: int,
+    checkpoint: Checkpoint,
+) -> dict[str, Verdicts]:
+    """The verdicts of all models under each attack, by name, some models at a time in a stack."""
+    device, names = next(network.parameters()).device, list(models)
+    found: dict[str, Verdicts] = {name: {} for name in names}
+    n = len(clean[names[0]])
+    # A row of an attack keeps a dozen images: iterates, gradients, best points.
+    size = at_once(12 * min(n, BLOCK) * prod(test.shape[1:]))
+    for attack, settings in attacks.items():
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        for start in range(0, n, BLOCK):
+            rows = slice(start, min(start + BLOCK, n))
+
+            def judged(
+                some: slice, rows: slice = rows, settings: EvaluationSettings = settings
+            ) -> list[SavedState]:
+                own = names[some]
+                states = [{k: v.to(device) for k, v in models[name].items()} for name in own]
+                robust = stacked_robust(
+                    Stack(network, states).eval(),
+                    torch.from_numpy(test.images(rows)).to(device),
+                    torch.from_numpy(test.labels[rows]).to(device),
+                    settings,
+                    derive_seed(seed, "strengthen", rows.start),
+                    torch.from_numpy(np.stack([clean[name][rows] for name in own])).to(device),
+                )
+                return [{"robust": bits} for bits in robust.cpu().numpy()]
+
+            made = stacked_parts(f"{attack} {start} of models", names, size, judged, checkpoint)
+            for name, part in made.items():
+                parts[name].append(part["robust"])
+        for name, blocks in parts.items():
+            found[name][attack] = np.concatenate(blocks)
+    return found
 
 
 def _withstood(

@@ -24,6 +24,7 @@ from advlearn.studies.selective.stages.strengthen import measured, strengthen
 from advlearn.support.errors import UserError
 from advlearn.support.io import read_csv, read_npz, write_npz
 from advlearn.support.seeds import derive_seed
+from advlearn.training import stack as stack_module
 from tests.helpers.resumed import assert_resumes
 from tests.helpers.tiny import TinyRun
 
@@ -118,6 +119,24 @@ def test_a_job_that_is_killed_goes_on_and_blocks_have_seeds_of_their_own(
     job(tiny, evaluated, "pgd", few)(tmp_path / "again.csv")
     assert len(set(seeds)) == 3
     assert len(seeds) == 2 * 5 * 3
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_side_by_side_as_on_a_gpu(
+    name: str, tiny: TinyRun, evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "BLOCK", 25)
+    job(tiny, evaluated, name)(tmp_path / "alone.csv")
+    monkeypatch.setattr(stage, "pays", lambda device, network, images: True)
+    monkeypatch.setattr(stack_module, "_MEMBERS", 4)
+    with monkeypatch.context() as patch:
+        # No model is left for the way that takes one after the other.
+        patch.setattr(stage, "robust_verdicts", None)
+        job(tiny, evaluated, name)(tmp_path / "stack.csv")
+    alone, stack = (read_csv(tmp_path / f"{way}.csv", dtype=TYPES) for way in ("alone", "stack"))
+    pd.testing.assert_frame_equal(stack, alone)
+    some = STRONG.model_copy(update={"rules": ("classic", "all"), "queries": 5})
+    assert_resumes(job(tiny, evaluated, name, some), tmp_path, monkeypatch, 5, ".csv")
 
 
 def test_checks_compare_with_one_step_and_with_what_sees_no_gradient() -> None:
