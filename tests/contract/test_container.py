@@ -25,7 +25,7 @@ def faults(text: str) -> list[str]:
     if (
         not steps
         or steps[0][0] != "FROM"
-        or not re.search(rf"/python:{re.escape(version)}-[\w.-]+$", steps[0][1])
+        or not re.search(rf"(^|/)python:{re.escape(version)}-[\w.-]+$", steps[0][1])
     ):
         found.append(f"the base is no image of Python {version} with a fixed tag")
     if not users or users[-1] in ("root", "0"):
