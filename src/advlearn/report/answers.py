@@ -143,7 +143,8 @@ def of_family(
     """The answer that the rows of a family of claims give.
 
     The number is the one that decides: the smallest effect where the claim holds, else the largest
-    of those with this verdict (of those in which it does not hold, where none has it).
+    of those with this verdict. Where it is not decided because all that does not hold cannot be
+    tested, it is the smallest of those that hold.
 
     Args:
         family: claim, verdict, reason, mean, ci_low, ci_high, one row a comparison; effects are
@@ -165,20 +166,25 @@ def of_family(
     )
     if family.empty:
         return replace(answer, reason=f"the run has no {cases}")
-    deciding = family[same if same.any() else ~holds]
+    partly = not same.any()
+    deciding = family[holds if partly else same]
     measured = deciding.dropna(subset=["mean"]).sort_values("mean", kind="stable")
     if measured.empty:
         return replace(answer, reason=str(deciding["reason"].iloc[0]))
-    row = records(measured)[0 if verdict is Verdict.HOLDS else -1]
-    role = "smallest effect" if verdict is Verdict.HOLDS else "largest effect"
-    if len(deciding) < len(family):
-        role += f" of the {len(deciding)} {_WHERE[verdict] if same.any() else 'that do not hold'}"
+    least = partly or verdict is Verdict.HOLDS
+    row = records(measured)[0 if least else -1]
+    role = "smallest effect" if least else "largest effect"
+    if partly:
+        left = len(family) - len(deciding)
+        role = f"the other {left} {_WHERE[Verdict.NOT_TESTABLE]}; {role} where it holds"
+    elif len(deciding) < len(family):
+        role += f" of the {len(deciding)} {_WHERE[verdict]}"
     return replace(
         answer,
         row=str(row["claim"]),
         number=Number(row["mean"], row["ci_low"], row["ci_high"], unit, kind),
         role=role,
-        reason=str(row["reason"]),
+        reason=str(family[~holds]["reason"].iloc[0] if partly else row["reason"]),
     )
 
 

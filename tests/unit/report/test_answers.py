@@ -81,10 +81,13 @@ def test_an_effect_of_another_verdict_is_not_the_one_that_refutes() -> None:
     assert found.measured.startswith("largest effect of the 2 refuted −0.200")
 
 
-def test_where_nothing_is_undecided_what_does_not_hold_decides() -> None:
-    found = answer((HOLDS, 0.9), (UNTESTED, 0.1), (UNTESTED, math.nan))
-    assert (found.verdict, found.row) == (OPEN, "H2")
-    assert found.measured.startswith("largest effect of the 2 that do not hold +0.100")
+def test_where_the_rest_cannot_be_tested_what_holds_is_shown() -> None:
+    found = answer((HOLDS, 0.9), (UNTESTED, 0.1), (HOLDS, 0.4), (UNTESTED, math.nan))
+    assert (found.verdict, found.held, found.row) == (OPEN, 2, "H3")
+    assert found.measured.startswith(
+        "the other 2 not testable; smallest effect where it holds +0.400"
+    )
+    assert found.reason == "why 2"
 
 
 def test_what_cannot_be_tested_says_why() -> None:

@@ -31,7 +31,7 @@ def answer(run: BilevelTidy) -> Answer:
         paper=_PAPER,
         claim=_CLAIM,
         table=_TABLE,
-        unit="times the size that is called small or large",
+        unit="times what the claim asks for",
         kind="ratio",
         data=f"{len(run.study.datasets)} data sets, {seeds_in_words(run.study.seeds)}",
         warning=contradiction(run),
