@@ -259,3 +259,19 @@ def test_what_was_not_run_is_empty(smoke: SelectiveTidy, tmp_path: Path) -> None
     assert made.rows.empty
     # Two numbers of clusters make no curve.
     assert comparisons.change_of_curves(data, ["fgsm"]).seeds.empty
+
+
+def test_a_comparison_that_several_claims_rest_on_is_made_once(
+    run: SelectiveTidy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    paired = comparisons.paired
+    monkeypatch.setattr(comparisons, "paired", lambda *of: (calls.append(1), paired(*of))[1])
+    data = evaluation(run)
+    data = comparisons.Evaluation(data.selected, data.subsets, data.single)
+    comparisons.gap_closed(data, attack="fgsm", clusterer="kmeans")
+    for metric in (ADVERSARIAL, CLEAN):
+        comparisons.cluster_against(data, "all", metric=metric, attack="fgsm", clusterer="kmeans")
+    assert len(calls) == 2
+    comparisons.cluster_against(data, "none", metric=CLEAN, attack="fgsm", clusterer="kmeans")
+    assert len(calls) == 3
