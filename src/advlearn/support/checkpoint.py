@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from advlearn.support.checksums import sha256_of
-from advlearn.support.codedigest import code_digest
+from advlearn.support.codedigest import code_digest, edited, source_stamps
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_bytes, write_npy
 from advlearn.support.provenance import processor, versions
@@ -59,9 +59,10 @@ class Checkpoint:
         self._least = self._every = _seconds()
         self._saved = time.monotonic()
         self._parts: dict[str, SavedState] = {}
-        # The code is read now: an edit during the job must not be taken for what made the parts.
-        own = (module, code_digest(module), *parameters, versions(), processor())
-        self._own = repr(own)
+        # Most jobs end before they save: the code is read with the first save, and an edit until
+        # then must not be taken for what made the parts.
+        self._module, self._code = module, source_stamps()
+        self._own = repr((module, *parameters, versions(), processor()))
         self._inputs = [file for path in inputs for file in _files(path)]
         self._stamps = [_stamp(file) for file in self._inputs]
         self._key: bytes | None = None
@@ -147,7 +148,11 @@ class Checkpoint:
             # Nobody can say what the parts were made from.
             self._stop("an input of this job has changed while it ran")
             return
-        self._key = self._key or self._identity()
+        if self._key is None:
+            self._key = self._identity()
+            if edited(self._module, self._code):
+                self._stop("the code of this job has changed while it ran")
+                return
         content = _encode(self._parts)
         try:
             write_bytes(self.path, self._key + hashlib.sha256(content).digest() + content)
@@ -176,7 +181,7 @@ class Checkpoint:
                 file.unlink(missing_ok=True)
 
     def _identity(self) -> bytes:
-        total = hashlib.sha256(self._own.encode())
+        total = hashlib.sha256(f"{self._own}\0{code_digest(self._module)}".encode())
         for file in self._inputs:
             total.update(f"\0{file.name}\0{sha256_of(file)}".encode())
         return total.digest()

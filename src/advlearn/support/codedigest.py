@@ -20,6 +20,9 @@ from advlearn.support.errors import UserError
 PACKAGE = "advlearn"
 _MODULE = re.compile(rf"{PACKAGE}(\.\w+)+\.?")
 
+Stamps = tuple[tuple[str, int, int], ...]
+"""Name, time and size of the files of a module."""
+
 
 def package_root() -> Path:
     """Folder of the installed package, wherever the workflow is used from."""
@@ -54,6 +57,23 @@ def code_digest(*modules: str, root: Path | None = None) -> str:  # noqa: D417 (
 def dependencies(module: str, root: Path | None = None) -> set[str]:
     """Names of all modules of this package that ``module`` reaches by imports, itself included."""
     return _dependencies(module, _files(root or package_root()))
+
+
+def source_stamps(root: Path | None = None) -> dict[str, Stamps]:
+    """Module -> times and sizes of its files, for all of the package: `edited` compares them."""
+    return {name: _stamps(file) for name, file in _files(root or package_root()).items()}
+
+
+def edited(module: str, since: dict[str, Stamps], root: Path | None = None) -> bool:
+    """Whether a file that the digest of a module depends on has changed.
+
+    Args:
+        module: dotted name.
+        since: the `source_stamps` of then.
+        root: folder of the package; the installed one by default.
+    """
+    files = _files(root or package_root())
+    return any(_stamps(files[name]) != since.get(name) for name in _dependencies(module, files))
 
 
 def _dependencies(module: str, files: dict[str, Path]) -> set[str]:
@@ -147,11 +167,24 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
 def _digest_of_file(file: Path) -> bytes:
     _, code = _read(file, _stamp(file))
     total = code.copy()
-    if file.name == "__init__.py":
-        for path in sorted(file.parent.iterdir()):
-            if path.is_file() and path.suffix not in {".py", ".pyc", ".pyi", ".typed", ".md"}:
-                total.update(path.read_bytes())
+    for path in _data_files(file):
+        total.update(path.read_bytes())
     return total.digest()
+
+
+def _data_files(file: Path) -> list[Path]:
+    """The data files that count for a module: those beside it, where it is a folder's own."""
+    if file.name != "__init__.py":
+        return []
+    return [
+        path
+        for path in sorted(file.parent.iterdir())
+        if path.is_file() and path.suffix not in {".py", ".pyc", ".pyi", ".typed", ".md"}
+    ]
+
+
+def _stamps(file: Path) -> Stamps:
+    return tuple((path.name, *_stamp(path)) for path in (file, *_data_files(file)))
 
 
 def _stamp(file: Path) -> tuple[int, int]:

@@ -159,6 +159,35 @@ def test_an_input_that_changes_meanwhile_ends_the_saving(
     assert job.get("first") == {}, "the job itself goes on"
 
 
+def test_code_that_is_edited_before_the_first_save_ends_the_saving(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = opened(data)
+    then = checkpoint.source_stamps()
+    job._code = {**then, "advlearn.learners.networks.cnn": ()}
+    job.put("first", {})
+    assert "the code of this job has changed while it ran" in capsys.readouterr().err
+    assert not (data.parent / ".out.csv.progress").exists()
+    # What another stage alone reaches does not matter, nor an edit once the code was read.
+    job = opened(data)
+    job._code = {**then, "advlearn.embeddings.tsne": ()}
+    job.put("first", {})
+    assert opened(data).get("first") == {}
+    job._code = {}
+    job.put("second", {})
+    assert opened(data).get("second") == {}
+
+
+def test_a_job_that_saves_nothing_reads_no_code(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "_EVERY", 60.0)
+    monkeypatch.setattr(checkpoint, "code_digest", lambda *_: pytest.fail("the code was read"))
+    job = opened(data)
+    job.put("first", {})
+    job.finish()
+
+
 def test_a_full_disk_costs_the_progress_and_not_the_job(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

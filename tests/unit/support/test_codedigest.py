@@ -5,7 +5,14 @@ import grimp
 import pytest
 
 from advlearn.plan import modules_of, rules
-from advlearn.support.codedigest import code_digest, dependencies, own_function_digest, package_root
+from advlearn.support.codedigest import (
+    code_digest,
+    dependencies,
+    edited,
+    own_function_digest,
+    package_root,
+    source_stamps,
+)
 from advlearn.support.errors import UserError
 
 STAGES = package_root() / "stages"
@@ -111,6 +118,19 @@ def test_an_edit_in_one_study_concerns_no_other(copy: Path) -> None:
     changed = {part for part in PARTS if before[part] != after[part]}
     assert {"topk_tables", "topk_figures", "report"} <= changed
     assert not any(part.startswith(("selective", "bilevel")) for part in changed)
+
+
+def test_an_edit_is_seen_by_times_and_sizes_alone(copy: Path) -> None:
+    craft, since = "advlearn.studies.selective.stages.craft", source_stamps(copy)
+    assert not edited(craft, since, copy)
+    edit(copy / "learners" / "clusterers" / "kmeans.py")
+    assert not edited(craft, since, copy)
+    edit(copy / "attacks" / "pgd.py")
+    assert edited(craft, since, copy)
+    prepare, since = "advlearn.stages.prepare", source_stamps(copy)
+    (copy / "data" / "datasets.csv").write_text("", encoding="utf-8")
+    assert edited(prepare, since, copy)
+    assert not edited(craft, source_stamps(copy), copy)
 
 
 def make_module(root: Path, name: str, text: str) -> str:
