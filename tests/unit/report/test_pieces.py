@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advlearn.report.pieces import FigurePiece, read_pieces, table_piece, write_pieces
+from advlearn.report.pieces import FigurePiece, Piece, read_pieces, table_piece, write_pieces
 from advlearn.report.table import Group, Table
 from advlearn.support.errors import UserError
 
@@ -20,7 +20,7 @@ TABLE = Table(
 
 
 def test_pieces_come_back_as_they_were(tmp_path: Path) -> None:
-    pieces = {
+    pieces: dict[str, Piece] = {
         "study_table": table_piece(TABLE),
         "study_figure": FigurePiece("One panel.", "x,y\n1,2\n", 1),
     }

@@ -207,9 +207,9 @@ def test_what_tables_and_figures_have_kept_is_not_made_again(
     every: Path, all_studies: Path, tmp_path: Path
 ) -> None:
     kept = tmp_path / "tables.json", tmp_path / "figures.json"
-    options = {"tidy": every / "tidy", "published": PUBLISHED}
-    tables(out=tmp_path / "t", page=kept[0], **options)
-    figures(out=tmp_path / "f", page=kept[1], **options)
+    tidy = every / "tidy"
+    tables(tidy=tidy, out=tmp_path / "t", published=PUBLISHED, page=kept[0])
+    figures(tidy=tidy, out=tmp_path / "f", published=PUBLISHED, page=kept[1])
     text = _report(every, tmp_path, figures=tmp_path / "f", pieces=kept)
     assert text == _text(all_studies)
     # The numbers on the page are those of these files.

@@ -8,6 +8,7 @@ import pytest
 
 from advlearn.support import checkpoint
 from advlearn.support.checkpoint import Checkpoint
+from advlearn.support.codedigest import source_stamps
 from advlearn.support.errors import UserError
 
 PARTS = {
@@ -163,7 +164,7 @@ def test_code_that_is_edited_before_the_first_save_ends_the_saving(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = opened(data)
-    then = checkpoint.source_stamps()
+    then = source_stamps()
     job._code = {**then, "advlearn.learners.networks.cnn": ()}
     job.put("first", {})
     assert "the code of this job has changed while it ran" in capsys.readouterr().err
