@@ -175,6 +175,11 @@ def test_a_part_serves_its_own_study_alone(stages: dict[str, Any]) -> None:
             if part == "report":
                 assert rule.params.studies == [f"--study={study.name}"]
                 assert " {params.studies:q} " in rule.shellcmd
+                # What the page shows was made with the tables and figures, and is not made again.
+                made = {
+                    stages[f"{study.name}_{kind}"].output.page for kind in ("tables", "figures")
+                }
+                assert set(rule.input.pieces) == made
             else:
                 assert rule.params.study == study.name
                 assert "--study {params.study}" in rule.shellcmd
@@ -199,7 +204,8 @@ def test_every_table_and_figure_is_an_output_with_a_caption(stages: dict[str, An
     for study in studies():
         for kind, drawn in (("tables", study.tables), ("figures", study.figures)):
             outputs = stages[f"{study.name}_{kind}"].output
-            assert {Path(str(path)).stem for path in outputs} == set(drawn), (study.name, kind)
+            found = {Path(str(path)).stem for path in outputs if path != outputs.page}
+            assert found == set(drawn), (study.name, kind)
             for path in outputs:
                 if str(path).endswith({"tables": ".csv", "figures": ".svg"}[kind]):
                     assert "report" in path.flags, path

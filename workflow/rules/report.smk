@@ -51,6 +51,7 @@ for study in PLAN.studies:
             csv=report_files(study, "tables", ".csv"),
             markdown=drawn(study, "tables", ".md"),
             latex=drawn(study, "tables", ".tex"),
+            page=f"<run>/paper/page/{study.name}_tables.json",
         log:
             f"<logs>/tables/{study.name}.log",
         conda:
@@ -69,7 +70,8 @@ for study in PLAN.studies:
             "Make the tables of {params.study}"
         shell:
             "python -m advlearn tables --study {params.study} --tidy {params.tidy:q}"
-            " --published {params.published:q} --out {params.out:q} 2>&1 | tee {log:q}"
+            " --published {params.published:q} --out {params.out:q} --page {output.page:q}"
+            " 2>&1 | tee {log:q}"
 
     rule:
         name:
@@ -81,6 +83,7 @@ for study in PLAN.studies:
             svg=report_files(study, "figures", ".svg"),
             pdf=drawn(study, "figures", ".pdf"),
             png=drawn(study, "figures", ".png"),
+            page=f"<run>/paper/page/{study.name}_figures.json",
         log:
             f"<logs>/figures/{study.name}.log",
         conda:
@@ -99,7 +102,8 @@ for study in PLAN.studies:
             "Draw the figures of {params.study}"
         shell:
             "python -m advlearn figures --study {params.study} --tidy {params.tidy:q}"
-            " --published {params.published:q} --out {params.out:q} 2>&1 | tee {log:q}"
+            " --published {params.published:q} --out {params.out:q} --page {output.page:q}"
+            " 2>&1 | tee {log:q}"
 
 
 # The page of all studies, and that of each one, for a run of it alone.
@@ -115,6 +119,11 @@ for name, alone, shown in [
             [getattr(rules, study.collect).output for study in shown],
             tables=of_studies("tables", [study.name for study in shown]),
             figures=of_studies("figures", [study.name for study in shown]),
+            pieces=[
+                getattr(rules, f"{study.name}_{part}").output.page
+                for study in shown
+                for part in ("tables", "figures")
+            ],
             record=expand(rules.record.output.record, alone=alone),
             captions=[PLAN.captions(study.name) for study in shown],
             published=[PLAN.published(study.name) for study in shown],
@@ -134,6 +143,7 @@ for name, alone, shown in [
             runtime=10,
         params:
             studies=[f"--study={study.name}" for study in shown],
+            pieces=lambda wildcards, input: [f"--pieces={file}" for file in input.pieces],
             tidy=lambda wildcards, input: Path(input[0]).parent,
             published=lambda wildcards, input: Path(input.published[0]).parents[1],
             captions=lambda wildcards, input: Path(input.captions[0]).parents[2],
@@ -145,7 +155,7 @@ for name, alone, shown in [
         shell:
             "python -m advlearn report {params.studies:q} --tidy {params.tidy:q}"
             " --published {params.published:q} --captions {params.captions:q}"
-            " --figures {params.figures:q} --record {input.record:q}"
+            " --figures {params.figures:q} {params.pieces:q} --record {input.record:q}"
             " --choices {output.choices:q} --out {output.html:q} 2>&1 | tee {log:q}"
 
 

@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import jinja2
-import pandas as pd
 
 from advlearn.report import resources
 from advlearn.report.answers import Answer
@@ -17,7 +16,7 @@ from advlearn.report.downloads import csv_address
 from advlearn.report.glossary import TIDY, Glossary, anchor
 from advlearn.report.html import folded, html, table_html
 from advlearn.report.page import Page, Rows, Sheet
-from advlearn.report.table import Table
+from advlearn.report.pieces import FigurePiece, TablePiece
 
 _ROOT = "../../"
 """The project's folder as seen from results/RUN, where the page lies."""
@@ -35,8 +34,7 @@ class Drawing(NamedTuple):
         caption: what stands below it.
         picture: data address.
         inches: width at which it is drawn; none where that is not known.
-        alternative: what is seen in it, in words.
-        data: the marks that it shows; may have no rows.
+        shown: what is seen in it.
         module: module that draws it.
     """
 
@@ -45,8 +43,7 @@ class Drawing(NamedTuple):
     caption: str
     picture: str
     inches: float | None
-    alternative: str
-    data: pd.DataFrame
+    shown: FigurePiece
     module: str
 
 
@@ -54,7 +51,7 @@ class Listing(NamedTuple):
     """A table of the report with its name and the module that builds it."""
 
     name: str
-    table: Table
+    table: TablePiece
     module: str
 
 
@@ -126,7 +123,6 @@ def _first(part: Part) -> Drawing | None:
 
 def _table(listing: Listing, page: Page, number: int) -> Mapping[str, Any]:
     table = listing.table
-    frame = table.frame.dropna(axis="columns", how="all")
     return {
         "name": listing.name,
         "number": number,
@@ -135,20 +131,21 @@ def _table(listing: Listing, page: Page, number: int) -> Mapping[str, Any]:
         "html": html(table),
         "rows": sum(len(group.rows) for group in table.groups),
         "notes": table.notes,
-        "data": csv_address(frame),
+        "data": csv_address(table.data),
         "module": listing.module,
         "commands": _commands("tables", listing.name, page),
     }
 
 
 def _figure(drawing: Drawing, page: Page, number: int) -> Mapping[str, Any]:
-    frame = drawing.data.dropna(axis="columns", how="all")
+    shown = drawing.shown
     return {
         **drawing._asdict(),
+        "alternative": f"{drawing.title}. {shown.words}",
         "number": number,
         "title": _titled(drawing.title),
-        "data": csv_address(frame, digits=5) if len(frame) else "",
-        "marks": len(frame),
+        "data": csv_address(shown.data) if shown.marks else "",
+        "marks": shown.marks,
         "commands": _commands("figures", drawing.name, page),
     }
 

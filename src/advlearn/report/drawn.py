@@ -19,7 +19,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Transform
 
+from advlearn.report.downloads import csv_text
 from advlearn.report.numbers import format_significant
+from advlearn.report.pieces import FigurePiece
 from advlearn.report.placing import NAME_OF
 
 COLUMNS = tuple("panel title x_axis y_axis series mark x y x_end y_end value".split())
@@ -105,6 +107,14 @@ def described(figure: Figure, frame: pd.DataFrame) -> str:
     if shown:
         sentences.append(f"Values: {_listed(shown)}")
     return ". ".join(sentences) + "."
+
+
+def figure_piece(figure: Figure) -> FigurePiece:
+    """What the page shows of a figure beside its picture."""
+    frame = marks(figure)
+    words = described(figure, frame)
+    data = csv_text(frame.dropna(axis="columns", how="all"), digits=5) if len(frame) else ""
+    return FigurePiece(words, data, len(frame))
 
 
 def _short(value: float) -> str:

@@ -8,6 +8,7 @@ from html import escape
 
 from advlearn.report.numbers import ABSENT
 from advlearn.report.page import Rows
+from advlearn.report.pieces import TablePiece
 from advlearn.report.table import Table
 from advlearn.support.text import shown
 
@@ -22,7 +23,7 @@ _LAST = "-1" + 15 * "0"
 """What a cell without a number is sorted by."""
 
 
-def html(table: Table) -> str:
+def html(table: Table | TablePiece) -> str:
     """The rows of a table of the paper: one HTML table a group, long ones and later ones folded."""
     groups = [group for group in table.groups if group.rows]
     columns = list(table.columns)

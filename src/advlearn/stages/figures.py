@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from advlearn.report.drawn import figure_piece
+from advlearn.report.pieces import write_pieces
 from advlearn.report.style import figure_style, save_figure
 from advlearn.stages.tidy_folder import PUBLISHED, pieces_of
 from advlearn.support.progress import Progress
@@ -20,6 +22,9 @@ def figures(
     study: Annotated[
         list[str] | None, typer.Option(help="a study to serve; all that are present by default")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="JSON file to write what the page shows of them to")
+    ] = None,
 ) -> None:
     """Draw every figure of the chosen studies; the same bytes each time.
 
@@ -28,7 +33,13 @@ def figures(
     """
     pieces = pieces_of("figures", tidy, published, study)
     progress = Progress(f"figures {tidy}", len(pieces), "figures")
+    shown = {}
     with figure_style():
         for each, run, name in pieces:
-            save_figure(each.figure(name).draw(run), out / name)
+            figure = each.figure(name).draw(run)
+            if page:
+                shown[name] = figure_piece(figure)
+            save_figure(figure, out / name)
             progress.advance()
+    if page:
+        write_pieces(page, shown)

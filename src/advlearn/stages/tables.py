@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from advlearn.report.pieces import table_piece, write_pieces
 from advlearn.report.writers import write_table
 from advlearn.stages.tidy_folder import PUBLISHED, pieces_of
 from advlearn.support.progress import Progress
@@ -20,6 +21,9 @@ def tables(
     study: Annotated[
         list[str] | None, typer.Option(help="a study to serve; all that are present by default")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="JSON file to write what the page shows of them to")
+    ] = None,
 ) -> None:
     """Write every table of the chosen studies, with the published numbers.
 
@@ -28,6 +32,12 @@ def tables(
     """
     pieces = pieces_of("tables", tidy, published, study)
     progress = Progress(f"tables {tidy}", len(pieces), "tables")
+    shown = {}
     for each, run, name in pieces:
-        write_table(each.table(name).build(run), out / name)
+        table = each.table(name).build(run)
+        write_table(table, out / name)
+        if page:
+            shown[name] = table_piece(table)
         progress.advance()
+    if page:
+        write_pieces(page, shown)

@@ -93,6 +93,11 @@ class Study:
         """The module that draws a figure."""
         return self._module(self.figures[name])
 
+    def module_of(self, kind: str, name: str) -> str:
+        """Dotted name of the module that makes a table or a figure; ``kind`` as in `drawn`."""
+        parts: Mapping[str, str] = getattr(self, kind)
+        return f"{self.package}.{parts[name]}"
+
     def drawn(self, kind: str, left_out: Collection[str] = ()) -> list[str]:
         """Names of the tables or figures of a run, in the order of the report.
 

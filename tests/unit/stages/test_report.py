@@ -16,6 +16,7 @@ import pytest
 from advlearn.report.claims import Verdict
 from advlearn.stages.figures import figures
 from advlearn.stages.report import report
+from advlearn.stages.tables import tables
 from advlearn.studies import NAMES, studies, study
 from advlearn.support.errors import UserError
 from advlearn.support.project import project_path
@@ -200,6 +201,33 @@ def test_page_says_what_was_found(one: Path) -> None:
 
 def test_same_bytes_twice(one: Path, made: Path, tmp_path: Path) -> None:
     assert _text(one) == _report(made, tmp_path / "b")
+
+
+def test_what_tables_and_figures_have_kept_is_not_made_again(
+    every: Path, all_studies: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "tables.json", tmp_path / "figures.json"
+    tidy = every / "tidy"
+    tables(tidy=tidy, out=tmp_path / "t", published=PUBLISHED, page=kept[0])
+    figures(tidy=tidy, out=tmp_path / "f", published=PUBLISHED, page=kept[1])
+    text = _report(every, tmp_path, figures=tmp_path / "f", pieces=kept)
+    assert text == _text(all_studies)
+    # The numbers on the page are those of these files.
+    kept[0].write_text(kept[0].read_text(encoding="utf-8").replace("0.3016", "0.7777"))
+    marked = kept[1].read_text(encoding="utf-8").replace("TkMIA from", "TKMIA from")
+    kept[1].write_text(marked, encoding="utf-8")
+    text = _report(every, tmp_path, figures=tmp_path / "f", pieces=kept)
+    assert "0.7777" in text
+    assert "TKMIA from" in text
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"topk_alpha": {"words": "x"}}', '{"a": 1}'])
+def test_a_damaged_file_of_pieces(made: Path, tmp_path: Path, content: str) -> None:
+    kept = tmp_path / "kept.json"
+    kept.write_text(content)
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        _report(made, tmp_path, pieces=[kept])
+    assert caught.value.where == str(kept)
 
 
 def test_other_data_sets_are_warned_of(one: Path, made: Path, tmp_path: Path) -> None:

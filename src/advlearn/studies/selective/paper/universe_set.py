@@ -67,6 +67,8 @@ def average(
         Empty where no universe has it, or no seed of all.
     """
     columns = [value, *beside]
+    if frame.empty:
+        return Averaged(pd.DataFrame(columns=columns, dtype=float), pd.Series(dtype=float))
     there = members(frame, weights).dropna(subset=[value])
     found = there.groupby(["universe", "protocol", "seed"], sort=True)[columns].mean()
     found = found.reset_index().astype(dict.fromkeys(columns, float))

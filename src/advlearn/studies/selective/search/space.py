@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from scipy.stats import qmc
-
 from advlearn.settings.attack import FgsmSettings, PgdSettings
 from advlearn.settings.network import NetworkSettings, RetrainSettings, TrainingSettings
 from advlearn.studies.selective.search.questions import QUESTIONS
@@ -85,6 +83,9 @@ class Draw:
 
 def draws(first: int, count: int) -> list[Draw]:
     """Draws ``first`` to ``first + count - 1``."""
+    # Stages that only read draws need not wait for this import.
+    from scipy.stats import qmc
+
     sequence = qmc.Sobol(len(_DIMENSIONS), scramble=True, rng=_SCRAMBLING)
     if first:
         sequence.fast_forward(first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -38,9 +38,12 @@ class Comparison(NamedTuple):
     rows: pd.DataFrame
 
 
+_SEED_KINDS = {"universe": "str", "protocol": "str", "seed": "int64"}
 NOTHING = Comparison(
-    pd.DataFrame(columns=[*SEED, "value", "first", "images", "steps"]),
-    pd.DataFrame(columns=[*SEED, "row"]),
+    pd.DataFrame(columns=[*SEED, "value", "first", "images", "steps"], dtype=float).astype(
+        _SEED_KINDS
+    ),
+    pd.DataFrame(columns=[*SEED, "row"]).astype({**_SEED_KINDS, "row": "int64"}),
 )
 """The comparison of a claim that cannot be tested."""
 
@@ -53,11 +56,13 @@ class Evaluation:
         selected: selections with the column ``whole``, as `selections` has them.
         subsets: equally large random subsets; ``digest`` is that of the selection.
         single: models without clusters.
+        known: comparisons of `cluster_against` that were made, by what they compare.
     """
 
     selected: pd.DataFrame
     subsets: pd.DataFrame
     single: pd.DataFrame
+    known: dict[tuple[str | bool, ...], Comparison] = field(default_factory=dict, init=False)
 
     def of(self, weights: Weights) -> Evaluation:
         """The rows of the universes of a set alone."""
@@ -109,6 +114,8 @@ def paired(first: pd.DataFrame, second: pd.DataFrame, on: Sequence[str] = ()) ->
         on: columns that name a pair within a seed; without any each condition is averaged within
             the seed first. What has no partner is left out; pairs are averaged within a seed.
     """
+    if not (first["value"].notna().any() and second["value"].notna().any()):
+        return NOTHING
     keys = [*SEED, *on]
     columns = ["value", "n_selected", *(["n_steps"] if "n_steps" in first else [])]
     one, other = (
@@ -161,15 +168,21 @@ def cluster_against(
         rule: the rule that chose the images.
         whole: the settings that select all images, in place of those that do not.
     """
-    chosen = data.random(metric, attack, clusterer, rule=rule)
-    chosen = chosen[chosen["whole"] == whole]
-    if control == "subset":
-        return paired(
-            chosen,
-            data.subset(metric, attack),
-            ["reduction", "clusterer", "setting", "digest"],
+    # Several claims rest on the same comparison: a gain, its lack of a loss, a gap.
+    key = (control, metric, attack, clusterer, rule, whole)
+    if key not in data.known:
+        chosen = data.random(metric, attack, clusterer, rule=rule)
+        chosen = chosen[chosen["whole"] == whole]
+        data.known[key] = (
+            paired(
+                chosen,
+                data.subset(metric, attack),
+                ["reduction", "clusterer", "setting", "digest"],
+            )
+            if control == "subset"
+            else paired(chosen, data.model(metric, attack, control))
         )
-    return paired(chosen, data.model(metric, attack, control))
+    return data.known[key]
 
 
 def gap_closed(data: Evaluation, *, attack: str, clusterer: str) -> Comparison:

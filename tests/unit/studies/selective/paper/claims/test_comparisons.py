@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from statistics import mean
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -259,3 +260,18 @@ def test_what_was_not_run_is_empty(smoke: SelectiveTidy, tmp_path: Path) -> None
     assert made.rows.empty
     # Two numbers of clusters make no curve.
     assert comparisons.change_of_curves(data, ["fgsm"]).seeds.empty
+
+
+def test_a_comparison_that_several_claims_rest_on_is_made_once(
+    run: SelectiveTidy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paired = Mock(wraps=comparisons.paired)
+    monkeypatch.setattr(comparisons, "paired", paired)
+    data = evaluation(run)
+    data = comparisons.Evaluation(data.selected, data.subsets, data.single)
+    comparisons.gap_closed(data, attack="fgsm", clusterer="kmeans")
+    for metric in (ADVERSARIAL, CLEAN):
+        comparisons.cluster_against(data, "all", metric=metric, attack="fgsm", clusterer="kmeans")
+    assert paired.call_count == 2
+    comparisons.cluster_against(data, "none", metric=CLEAN, attack="fgsm", clusterer="kmeans")
+    assert paired.call_count == 3
