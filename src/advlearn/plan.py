@@ -14,7 +14,7 @@ from advlearn.studies import studies, study
 from advlearn.studies.base import PARTS, Study
 from advlearn.studies.plan import BRACES, StudyPlan, as_input
 from advlearn.support import runlock
-from advlearn.support.codedigest import code_digest, own_function_digest
+from advlearn.support.codedigest import Sources, own_function_digest
 from advlearn.support.errors import UserError
 from advlearn.support.invocation import check_run, check_writable
 from advlearn.support.leftovers import remove_leftovers
@@ -64,6 +64,7 @@ class Plan:
         self._published = lock.parent / "config" / "published"
         self.published_folder = relative_path(self._published)
         self._captions = lock.parent / "workflow" / "report"
+        self._sources = Sources()
 
     def begin(self) -> None:
         """Lock the run that begins now in this folder, and remove what killed jobs have left.
@@ -99,7 +100,7 @@ class Plan:
         Args:
             stage: name of a stage, or ``STUDY_tables``, ``STUDY_figures`` and ``STUDY_report``.
         """
-        return code_digest(*modules_of(stage))
+        return self._sources.digest(*modules_of(stage))
 
     def digests(self, of: Sequence[Study]) -> str:
         """Code digests of the rules of some studies and of those that all share, JSON."""

@@ -79,6 +79,8 @@ def read_pieces(path: Path) -> dict[str, Piece]:
     """
     try:
         return {name: _piece(values) for name, values in read_json(path).items()}
+    except UserError:
+        raise
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"what the page shows of tables and figures cannot be read: {error}",

@@ -10,7 +10,7 @@ import ast
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,9 +19,6 @@ from advlearn.support.errors import UserError
 
 PACKAGE = "advlearn"
 _MODULE = re.compile(rf"{PACKAGE}(\.\w+)+\.?")
-
-_Read = tuple[frozenset[str], hashlib.blake2b]
-"""What a file can import, and the digest of what in it can change a result."""
 
 
 def package_root() -> Path:
@@ -33,7 +30,7 @@ def package_root() -> Path:
 
 
 class Sources:
-    """The sources of the package at one moment, for a digest that may be asked for later.
+    """The sources of the package at one moment, for digests that may be asked for later.
 
     To read them all takes a thirtieth of the time that it takes to parse those of one stage.
 
@@ -48,68 +45,60 @@ class Sources:
             for file in self._files.values()
             for path in (file, *_data_of(file))
         }
+        self._data = {file: _data_of(file) for file in self._files.values()}
+        self._imported: dict[str, set[str]] = {}
 
-    def digest(self, *modules: str) -> str:
-        """What :func:`code_digest` was when this was made."""
-        return _digest(modules, self._files, self._read, self._content.__getitem__)
+    def digest(self, *modules: str) -> str:  # noqa: D417 (modules)
+        """Hexadecimal digest of ``modules`` and everything of this package that they import.
 
-    def _read(self, file: Path) -> _Read:
-        return _parsed(self._content[file])
+        Comments, docstrings and layout do not count: they cannot change a result. Data files of the
+        package (such as the catalogue of data sets) count for the modules that live beside them.
+
+        Args:
+            module: dotted name, for example ``advlearn.studies.selective.stages.craft``.
+
+        Raises:
+            ModuleNotFoundError: there is no such module in the package.
+        """
+        total = hashlib.blake2b(digest_size=8)
+        for name in sorted(set().union(*map(self.dependencies, modules))):
+            file = self._files[name]
+            own = _parsed(self._content[file])[1].copy()
+            for path in self._data[file]:
+                own.update(self._content[path])
+            total.update(name.encode())
+            total.update(own.digest())
+        return total.hexdigest()
+
+    def dependencies(self, module: str) -> set[str]:
+        """Names of the modules of this package that ``module`` reaches by imports, and its own.
+
+        Raises:
+            ModuleNotFoundError: there is no such module in the package.
+        """
+        if module not in self._files:
+            raise ModuleNotFoundError(f"no module {module} in the package")
+        found: set[str] = set()
+        parts = module.split(".")
+        waiting = [".".join(parts[:length]) for length in range(2, len(parts) + 1)]
+        while waiting:
+            name = waiting.pop()
+            if name in found:
+                continue
+            found.add(name)
+            waiting.extend(self._imports(name))
+        return found
+
+    def _imports(self, module: str) -> set[str]:
+        if module not in self._imported:
+            names, _ = _parsed(self._content[self._files[module]])
+            self._imported[module] = _modules_behind(names, self._files)
+        return self._imported[module]
 
 
-def code_digest(*modules: str, root: Path | None = None) -> str:  # noqa: D417 (modules)
-    """Hexadecimal digest of ``modules`` and everything of this package that they import.
-
-    Comments, docstrings and layout do not count: they cannot change a result. Data files of the
-    package (such as the catalogue of data sets) count for the modules that live beside them.
-
-    Args:
-        module: dotted name, for example ``advlearn.studies.selective.stages.craft``.
-        root: folder of the package; the installed one by default.
-
-    Raises:
-        ModuleNotFoundError: there is no such module in the package.
-    """
-    return _digest(modules, _files(root or package_root()), _read_now, Path.read_bytes)
-
-
-def dependencies(module: str, root: Path | None = None) -> set[str]:
-    """Names of all modules of this package that ``module`` reaches by imports, itself included."""
-    return _dependencies(module, _files(root or package_root()), _read_now)
-
-
-def _digest(
-    modules: Iterable[str],
-    files: dict[str, Path],
-    read: Callable[[Path], _Read],
-    content: Callable[[Path], bytes],
-) -> str:
-    """The digest, of sources by ``read`` and of data files by ``content``."""
-    found = set().union(*(_dependencies(module, files, read) for module in modules))
-    total = hashlib.blake2b(digest_size=8)
-    for name in sorted(found):
-        file = files[name]
-        own = read(file)[1].copy()
-        for path in _data_of(file):
-            own.update(content(path))
-        total.update(name.encode())
-        total.update(own.digest())
-    return total.hexdigest()
-
-
-def _dependencies(module: str, files: dict[str, Path], read: Callable[[Path], _Read]) -> set[str]:
-    if module not in files:
-        raise ModuleNotFoundError(f"no module {module} in the package")
-    found: set[str] = set()
-    parts = module.split(".")
-    waiting = [".".join(parts[:length]) for length in range(2, len(parts) + 1)]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        waiting.extend(_imports(read(files[name])[0], files))
-    return found
+def code_digest(*modules: str, root: Path | None = None) -> str:
+    """The digest of ``modules`` as they are now (see :meth:`Sources.digest`)."""
+    return Sources(root).digest(*modules)
 
 
 def _files(root: Path) -> dict[str, Path]:
@@ -126,7 +115,7 @@ def _files(root: Path) -> dict[str, Path]:
     return files
 
 
-def _imports(names: Iterable[str], files: dict[str, Path]) -> set[str]:
+def _modules_behind(names: Iterable[str], files: Mapping[str, Path]) -> set[str]:
     """The modules behind dotted names."""
     reached: set[str] = set()
     for name in names:
@@ -146,17 +135,9 @@ def _imports(names: Iterable[str], files: dict[str, Path]) -> set[str]:
     return reached
 
 
-def _read_now(file: Path) -> _Read:
-    return _read(file, _stamp(file))
-
-
 @cache
-def _read(file: Path, _stamp: tuple[int, int]) -> _Read:
-    """Parsed once, unless it is edited."""
-    return _parsed(file.read_bytes())
-
-
-def _parsed(source: bytes) -> _Read:
+def _parsed(source: bytes) -> tuple[frozenset[str], hashlib.blake2b]:
+    """What a source can import, and the digest of what in it can change a result."""
     tree = ast.parse(source)
     names = _names(tree)
     for node in ast.walk(tree):
@@ -203,11 +184,6 @@ def _data_of(file: Path) -> list[Path]:
         for path in sorted(file.parent.iterdir())
         if path.is_file() and path.suffix not in others
     ]
-
-
-def _stamp(file: Path) -> tuple[int, int]:
-    state = file.stat()
-    return state.st_mtime_ns, state.st_size
 
 
 def _is_text(node: ast.AST) -> bool:

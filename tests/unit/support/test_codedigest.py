@@ -8,7 +8,6 @@ from advlearn.plan import modules_of, rules
 from advlearn.support.codedigest import (
     Sources,
     code_digest,
-    dependencies,
     own_function_digest,
     package_root,
 )
@@ -31,7 +30,8 @@ def copy(tmp_path: Path) -> Path:
 
 
 def digests(root: Path) -> dict[str, str]:
-    return {part: code_digest(*modules, root=root) for part, modules in PARTS.items()}
+    sources = Sources(root)
+    return {part: sources.digest(*modules) for part, modules in PARTS.items()}
 
 
 def edit(file: Path) -> None:
@@ -92,7 +92,7 @@ def test_editing_a_module_changes_the_digest_of_exactly_the_rules_that_use_it(co
 
 
 def test_known_dependencies_are_found() -> None:
-    craft = dependencies("advlearn.studies.selective.stages.craft")
+    craft = Sources().dependencies("advlearn.studies.selective.stages.craft")
     assert {
         "advlearn.studies.selective.stages",
         "advlearn.attacks.pgd",
@@ -101,11 +101,12 @@ def test_known_dependencies_are_found() -> None:
         "advlearn.support.seeds",
     } <= craft
     assert "advlearn.learners.clusterers.kmeans" not in craft
-    assert "advlearn.learners.clusterers.kmeans" in dependencies(
+    assert "advlearn.learners.clusterers.kmeans" in Sources().dependencies(
         "advlearn.studies.selective.stages.cluster"
     )
     assert not any(
-        "attacks" in name for name in dependencies("advlearn.studies.selective.stages.cluster")
+        "attacks" in name
+        for name in Sources().dependencies("advlearn.studies.selective.stages.cluster")
     )
     assert "advlearn.config" not in craft, "a new configuration key must not rerun a study"
 
@@ -135,7 +136,7 @@ def test_what_only_type_checkers_import_is_no_dependency(copy: Path) -> None:
         "else:\n"
         "    from advlearn.support import choices\n",
     )
-    found = dependencies(module, copy)
+    found = Sources(copy).dependencies(module)
     assert {"advlearn.support.seeds", "advlearn.support.choices"} <= found
     assert "advlearn.support.io" not in found
     before = code_digest(module, root=copy)
@@ -146,12 +147,12 @@ def test_what_only_type_checkers_import_is_no_dependency(copy: Path) -> None:
 def test_references_of_a_registry_are_no_dependencies(copy: Path) -> None:
     """Below their study's package, and a study says itself which modules decide a stage."""
     module = make_module(copy, "registry", 'RUN = "stages.craft:craft"\nTABLE = "support.io"\n')
-    assert dependencies(module, copy) == {"advlearn.support", module}
-    study = dependencies("advlearn.studies.selective.study")
+    assert Sources(copy).dependencies(module) == {"advlearn.support", module}
+    study = Sources().dependencies("advlearn.studies.selective.study")
     assert not any(".stages." in name or ".paper" in name for name in study)
     # Whole names are followed: so library registries name what they import when asked.
     named = make_module(copy, "named", 'RUN = "advlearn.support.io"\n')
-    assert "advlearn.support.io" in dependencies(named, copy)
+    assert "advlearn.support.io" in Sources(copy).dependencies(named)
 
 
 def test_sources_that_were_read_give_the_digest_of_then(copy: Path) -> None:
@@ -191,8 +192,8 @@ def test_data_files_of_the_package_count(copy: Path) -> None:
     catalogue.write_text(catalogue.read_text() + "\n")
     after = digests(copy)
     assert before["download"] != after["download"]
-    assert before["retrain"] == after["retrain"] or "advlearn.data" in dependencies(
-        "advlearn.studies.selective.stages.retrain", copy
+    assert before["retrain"] == after["retrain"] or "advlearn.data" in Sources(copy).dependencies(
+        "advlearn.studies.selective.stages.retrain"
     )
 
 
