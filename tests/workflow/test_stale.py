@@ -9,7 +9,7 @@ import pytest
 from advlearn import plan
 from advlearn.studies import NAMES
 from advlearn.studies.base import PARTS
-from advlearn.support.codedigest import dependencies
+from advlearn.support.codedigest import Sources
 from tests.workflow.conftest import TRACES
 from tests.workflow.jobs import EVERYTHING, ON_REQUEST, followers
 from tests.workflow.project import ROOT, Project
@@ -36,7 +36,7 @@ def test_no_job_has_loaded_code_that_its_stage_is_not_known_to_use(smoke: Projec
 def reach(rule: str, project: Project) -> frozenset[str]:
     """Modules that a rule's result can depend on."""
     package = project.root / "src" / "advlearn"
-    return frozenset().union(*(dependencies(name, package) for name in plan.modules_of(rule)))
+    return frozenset().union(*map(Sources(package).dependencies, plan.modules_of(rule)))
 
 
 # One module a package, or every one with ADVLEARN_TEST_MODULES=all (`make stale-test`).

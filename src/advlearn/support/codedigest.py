@@ -96,11 +96,6 @@ class Sources:
         return self._imported[module]
 
 
-def code_digest(*modules: str, root: Path | None = None) -> str:
-    """The digest of ``modules`` as they are now (see :meth:`Sources.digest`)."""
-    return Sources(root).digest(*modules)
-
-
 def _files(root: Path) -> dict[str, Path]:
     """Module -> its file, for all modules of the package but the package itself."""
     files = {}

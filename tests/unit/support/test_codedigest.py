@@ -7,7 +7,6 @@ import pytest
 from advlearn.plan import modules_of, rules
 from advlearn.support.codedigest import (
     Sources,
-    code_digest,
     own_function_digest,
     package_root,
 )
@@ -139,9 +138,9 @@ def test_what_only_type_checkers_import_is_no_dependency(copy: Path) -> None:
     found = Sources(copy).dependencies(module)
     assert {"advlearn.support.seeds", "advlearn.support.choices"} <= found
     assert "advlearn.support.io" not in found
-    before = code_digest(module, root=copy)
+    before = Sources(copy).digest(module)
     edit(copy / "support" / "io.py")
-    assert code_digest(module, root=copy) == before
+    assert Sources(copy).digest(module) == before
 
 
 def test_references_of_a_registry_are_no_dependencies(copy: Path) -> None:
@@ -157,11 +156,11 @@ def test_references_of_a_registry_are_no_dependencies(copy: Path) -> None:
 
 def test_sources_that_were_read_give_the_digest_of_then(copy: Path) -> None:
     module = "advlearn.data.catalogue"
-    before = code_digest(module, root=copy)
+    before = Sources(copy).digest(module)
     sources = Sources(copy)
     catalogue = next((copy / "data").glob("*.csv"))
     catalogue.write_text(catalogue.read_text() + "\n")
-    assert code_digest(module, root=copy) != before
+    assert Sources(copy).digest(module) != before
     edit(copy / "data" / "catalogue.py")
     (copy / "data" / "facts.py").unlink()
     assert sources.digest(module) == before
@@ -169,13 +168,13 @@ def test_sources_that_were_read_give_the_digest_of_then(copy: Path) -> None:
 
 def test_several_modules_have_one_digest(copy: Path) -> None:
     seeds, rows = "advlearn.support.seeds", "advlearn.support.rows"
-    both = code_digest(seeds, rows, root=copy)
-    assert both not in {code_digest(seeds, root=copy), code_digest(rows, root=copy)}
-    assert both == code_digest(rows, seeds, root=copy)
+    both = Sources(copy).digest(seeds, rows)
+    assert both not in {Sources(copy).digest(seeds), Sources(copy).digest(rows)}
+    assert both == Sources(copy).digest(rows, seeds)
     for name in ("seeds", "rows"):
-        before = code_digest(seeds, rows, root=copy)
+        before = Sources(copy).digest(seeds, rows)
         edit(copy / "support" / f"{name}.py")
-        assert code_digest(seeds, rows, root=copy) != before
+        assert Sources(copy).digest(seeds, rows) != before
 
 
 def test_comments_docstrings_and_layout_do_not_count(copy: Path) -> None:
@@ -199,7 +198,7 @@ def test_data_files_of_the_package_count(copy: Path) -> None:
 
 def test_unknown_module_is_an_error() -> None:
     with pytest.raises(ModuleNotFoundError, match="nowhere"):
-        code_digest("advlearn.nowhere")
+        Sources().digest("advlearn.nowhere")
 
 
 def test_digest_of_an_own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
