@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +128,21 @@ def test_nothing_branches_on_the_name_of_a_study() -> None:
 )
 def test_a_branch_would_be_noticed(source: str) -> None:
     assert branches(source)
+
+
+AT_THE_TOP = set(
+    """.containerignore .editorconfig .gitignore .pre-commit-config.yaml .python-version
+    .snakemake-workflow-catalog.yml CHANGELOG.md CITATION.cff CONTRIBUTING.md Containerfile LICENSE
+    Makefile README.md Snakefile environment.yml mkdocs.yml pyproject.toml requirements-bench.txt
+    requirements-tools.txt requirements.in requirements.txt""".split()
+)
+
+
+def test_nothing_lies_at_the_top_by_chance() -> None:
+    """Notes and logs that were added with everything else."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git repository")
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert {name for name in listed if "/" not in name} == AT_THE_TOP
