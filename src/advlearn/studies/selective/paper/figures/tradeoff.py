@@ -14,8 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from advlearn.report.labels import BLACK
 from advlearn.report.panels import (
     QUIET,
-    annotate,
-    grid,
+    flow,
     hollow_entry,
     hollow_marks,
     legend,
@@ -55,36 +54,36 @@ class _Panel(NamedTuple):
 
 
 def draw(tidy: SelectiveTidy) -> Figure:
-    """The plausible set, then each universe in no set; one column an attack."""
+    """A panel an attack: of the plausible set, then of each universe in no set."""
     cell, base = cells(selections(tidy)), baselines(baseline_rows(tidy))
     attacks = ATTACKS.order([*cell["attack"], *base["attack"]])
     beside = all(tidy.study.belongs_beside(p.universe) for p in plausible_set(tidy).weights)
-    rows = []
+    shown = []
     for place, universes in enumerate(sets_shown(tidy)):
-        compared = beside and place == 0
-        found = [
-            _panel_of(tidy, universes, cell, base, attack, published=compared) for attack in attacks
-        ]
-        if any(len(panel.means) or len(panel.seeds) for panel in found):
-            rows.append((universes, found))
-    figure, panels = grid(len(rows), len(attacks), height=2.0, head=0.75)
-    for axes, (universes, found) in zip(panels, rows, strict=True):
-        for axis, attack, panel in zip(axes, attacks, found, strict=True):
-            _draw_panel(axis, panel)
-            name, _, protocol = universes.label.partition(", ")
-            where = f"{protocol}, " if protocol else ""
-            axis.set_title(f"{name},\n{where}{ATTACKS.short(attack)}", fontsize=SMALL)
-        axes[0].set_ylabel("adversarial accuracy")
-    for axis in panels[-1]:
-        axis.set_xlabel("clean accuracy")
+        for attack in attacks:
+            compared = beside and place == 0
+            panel = _panel_of(tidy, universes, cell, base, attack, published=compared)
+            if len(panel.means) or len(panel.seeds):
+                name, _, protocol = universes.label.partition(", ")
+                where = f"{protocol}, " if protocol else ""
+                shown.append((f"{name},\n{where}{ATTACKS.short(attack)}", panel))
+    figure, cells_of_figure = flow(len(shown), len(attacks), height=2.0, head=0.75)
+    panels = list(cells_of_figure.flat)[: len(shown)]
+    for axis, (title, panel) in zip(panels, shown, strict=True):
+        _draw_panel(axis, panel)
+        axis.set_title(title, fontsize=SMALL)
+        place = axis.get_subplotspec()
+        if place.is_first_col():
+            axis.set_ylabel("adversarial accuracy")
+        if place.is_last_row():
+            axis.set_xlabel("clean accuracy")
     looks = CLUSTERERS.looks(cell["clusterer"])
     handles = legend_entries(looks.values(), line=False, markeredgewidth=0)
-    if any(len(panel.published) for _, found in rows for panel in found):
+    if any(len(panel.published) for _, panel in shown):
         handles.append(hollow_entry("published"))
     legend(figure, handles)
-    for axes, (_, found) in zip(panels, rows, strict=True):
-        for axis, panel in zip(axes, found, strict=True):
-            _name_baselines(axis, panel)
+    for axis, (_, panel) in zip(panels, shown, strict=True):
+        _name_baselines(axis, panel)
     return figure
 
 
@@ -162,8 +161,6 @@ def _draw_panel(axis: Axes, panel: _Panel) -> None:
                 label=f"mean {rule}",
             )
     marks = _marks(panel)
-    if len(panel.means) + len(panel.seeds) == 0:
-        annotate(axis, "not run")
     axis.set_xlim(*limits(marks[:, 0]))
     axis.set_ylim(*limits(marks[:, 1]))
     axis.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
