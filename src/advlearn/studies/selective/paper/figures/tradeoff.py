@@ -20,6 +20,7 @@ from advlearn.report.panels import (
     legend,
     legend_entries,
     limits,
+    lowest,
     seed_dots,
 )
 from advlearn.report.placing import Name, name_points
@@ -72,11 +73,10 @@ def draw(tidy: SelectiveTidy) -> Figure:
     for axis, (title, panel) in zip(panels, shown, strict=True):
         _draw_panel(axis, panel)
         axis.set_title(title, fontsize=SMALL)
-        place = axis.get_subplotspec()
-        if place.is_first_col():
-            axis.set_ylabel("adversarial accuracy")
-        if place.is_last_row():
-            axis.set_xlabel("clean accuracy")
+    for axis in cells_of_figure[:, 0]:
+        axis.set_ylabel("adversarial accuracy")
+    for axis in lowest(cells_of_figure):
+        axis.set_xlabel("clean accuracy")
     looks = CLUSTERERS.looks(cell["clusterer"])
     handles = legend_entries(looks.values(), line=False, markeredgewidth=0)
     if any(len(panel.published) for _, panel in shown):
