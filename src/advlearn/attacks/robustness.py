@@ -21,6 +21,7 @@ from advlearn.attacks import rules
 from advlearn.attacks.acceleration import accelerated
 from advlearn.attacks.ascent import ProjectedAscent, check_inputs
 from advlearn.attacks.best_point import BestPointAttack, Standing, still_correct
+from advlearn.attacks.memory import into_slots
 from advlearn.attacks.min_effort import broadcast_like
 from advlearn.budgets import Budget, LinfBall
 from advlearn.learners.batches import halving, images_at_once, in_batches
@@ -335,7 +336,7 @@ class _Run:
             "clean": clean,
             "iterate": self._starts[active],
             "done": torch.zeros_like(active),
-            **rules.into_slots(rules.begun(self._rule, clean)),
+            **into_slots(rules.begun(self._rule, clean)),
         }
 
     def _move_in(self, slots: Slots, free: Tensor) -> Tensor:

@@ -11,29 +11,31 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from advlearn.attacks import memory as memory_of
+from advlearn.attacks.memory import (
+    Memory,
+    check_like,
+    check_memory,
+    into_slots,
+    layout,
+    out_of_slots,
+    wrong,
+)
 from advlearn.settings.attack import OwnAttackSettings
 from advlearn.support.errors import UserError
 from advlearn.support.finite import check_finite
 from advlearn.support.own import load_own
 
-Memory = dict[str, Tensor]
-"""What is remembered of each image, tensors (n, ...) by name."""
-
-_KEY = "memory "
-
 
 @runtime_checkable
-class Rule(Protocol):
+class Rule(memory_of.Remembers, Protocol):
     """Where a step goes instead of along the gradient."""
 
-    def begin(self, clean: Tensor) -> Memory:
-        """The memory of images (n, ...) that begin, one row an image; may be empty."""
-        ...
-
     def direction(self, gradient: Tensor, memory: Memory) -> Tensor:
-        """What takes the gradient's place, (n, ...) like it; may put new tensors into ``memory``.
+        """What takes the gradient's place, (n, ...) like it.
 
-        Rows are images that do not know of each other, in any order and at different steps.
+        It may replace tensors of ``memory`` by others of the same name, shape and type. Rows are
+        images that do not know of each other, in any order and at different steps.
         """
         ...
 
@@ -57,16 +59,12 @@ def load(settings: OwnAttackSettings) -> Rule:
 
 
 def begun(rule: Rule | None, clean: Tensor) -> Memory:
-    """The memory with which ``clean`` begin; tensors of its own, none without a rule.
+    """The memory with which ``clean`` begin; none without a rule.
 
     Raises:
         UserError: no mapping of names to tensors with one row an image.
     """
-    if rule is None:
-        return {}
-    memory = rule.begin(clean.clone())
-    _check_memory(rule, memory, len(clean))
-    return {name: values.clone() for name, values in memory.items()}
+    return {} if rule is None else memory_of.begun(rule, clean)
 
 
 def direction(rule: Rule | None, gradient: Tensor, memory: Memory) -> Tensor:
@@ -74,17 +72,14 @@ def direction(rule: Rule | None, gradient: Tensor, memory: Memory) -> Tensor:
 
     Raises:
         UserError: no direction of the gradient's shape and type, one that is not finite, or a
-            memory without one row an image.
+            memory of other names, shapes or types than it began with.
     """
     if rule is None:
         return gradient
+    before = layout(memory)
     found = rule.direction(gradient.clone(), memory)
-    if not isinstance(found, Tensor) or found.shape != gradient.shape:
-        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise _wrong(rule, f"a direction of shape {shape} for gradients {tuple(gradient.shape)}")
-    if found.dtype != gradient.dtype:
-        raise _wrong(rule, f"a direction of type {found.dtype} for gradients of {gradient.dtype}")
-    _check_memory(rule, memory, len(gradient))
+    check_like(rule, found, "a direction", gradient)
+    check_memory(rule, memory, len(gradient), before)
     check_finite(found, "the directions of the attack", remedy="look for a division by 0 in it")
     return found
 
@@ -112,17 +107,12 @@ def try_out(rule: Rule | None, images: Tensor) -> None:
         found = [direction(rule, gradient[i : i + 1], memory) for i, memory in enumerate(alone)]
         for one, own in zip(expected, found, strict=True):
             if not torch.allclose(one, own[0], rtol=1e-3, atol=1e-6 * float(one.abs().max())):
-                raise _wrong(rule, "another direction for an image alone than in a batch")
-
-
-def into_slots(memory: Memory) -> dict[str, Tensor]:
-    """The memory as entries of a batch that have names of their own."""
-    return {_KEY + name: values for name, values in memory.items()}
+                raise wrong(rule, "another direction for an image alone than in a batch")
 
 
 def along(rule: Rule | None, slots: dict[str, Tensor], gradient: Tensor) -> Tensor:
     """As :func:`direction`; the memory is among the entries of the batch ``slots``."""
-    memory = {name[len(_KEY) :]: rows for name, rows in slots.items() if name.startswith(_KEY)}
+    memory = out_of_slots(slots)
     found = direction(rule, gradient, memory)
     slots |= into_slots(memory)
     return found
@@ -133,21 +123,3 @@ def refill(rule: Rule | None, slots: dict[str, Tensor], filled: Tensor, newcomer
     for name, rows in into_slots(begun(rule, newcomers)).items():
         # A copy: what a rule returns may share its storage with something else.
         slots[name] = slots[name].index_copy(0, filled, rows)
-
-
-def _check_memory(rule: Rule, memory: object, n: int) -> None:
-    good = isinstance(memory, dict) and all(
-        isinstance(name, str) and isinstance(each, Tensor) and each.shape[:1] == (n,)
-        for name, each in memory.items()
-    )
-    if not good:
-        raise _wrong(rule, f"a memory that is no dict of tensors with {n} rows")
-
-
-def _wrong(rule: Rule, what: str) -> UserError:
-    return UserError(
-        f"the attack returned {what}",
-        where=f"{type(rule).__module__}.{type(rule).__qualname__}",
-        remedy="treat each row for itself, and keep what is to be remembered of an image in"
-        " 'memory' alone (docs/own-attack.md)",
-    )

@@ -52,7 +52,7 @@ Knowledge = Literal["truth", "inferred"]
 
 
 class OwnTopkMethod(Settings):
-    """A method of one's own: a loss in an importable module (docs/own-attack.md)."""
+    """A method of one's own: a loss or a step in an importable module (docs/own-attack.md)."""
 
     function: Annotated[str, BeforeValidator(partial(registered, kind="topk_methods"))] = Field(
         pattern=FUNCTION, description=FUNCTION_SAYS
@@ -65,7 +65,7 @@ class TopkAttackSettings(Settings):
 
     method: str = Field("tkmia", description="which attack: one of METHODS, or the name of own")
     own: OwnTopkMethod | None = Field(
-        None, description="where the method is one's own, the loss that it descends"
+        None, description="where the method is one's own, the loss that it descends or its step"
     )
     clean_map: Literal["tanh_raw", "arctanh"] = Field(
         "arctanh",
@@ -83,7 +83,10 @@ class TopkAttackSettings(Settings):
         " clean value",
     )
     learning_rate: float = Field(
-        0.05, gt=0, description="step of gradient descent (not kfool, kfool_s, projected)"
+        0.05,
+        gt=0,
+        description="step of gradient descent (not kfool, kfool_s, projected); a step of one's own"
+        " is given it",
     )
     normalise: bool = Field(
         True,

@@ -138,6 +138,12 @@ BROKEN = {
         "  def direction(self, gradient, memory): return gradient",
         "a memory that is no dict of tensors",
     ),
+    "memory that comes later": (
+        "def begin(self, clean): return {}\n"
+        "  def direction(self, gradient, memory):\n"
+        "    memory['sum'] = memory.get('sum', 0) + gradient; return memory['sum']",
+        "a memory of other names, shapes or types",
+    ),
     "not finite": (
         "def begin(self, clean): return {}\n"
         "  def direction(self, gradient, memory): return gradient / 0",

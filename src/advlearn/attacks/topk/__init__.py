@@ -13,6 +13,7 @@ from advlearn.attacks.topk.descent import Descent
 from advlearn.attacks.topk.engine import Sink, Solver, TopkOutcome, attack, check_pixels, named_by
 from advlearn.attacks.topk.kfool import KFool
 from advlearn.attacks.topk.own import load, try_out
+from advlearn.attacks.topk.own_steps import OwnSteps, Steps
 from advlearn.attacks.topk.projected import Projected
 from advlearn.attacks.topk.targets import (
     Goal,
@@ -25,6 +26,7 @@ from advlearn.attacks.topk.targets import (
 from advlearn.attacks.topk.variable import TanhVariable
 from advlearn.budgets import L2Ball
 from advlearn.deviations import topk as losses
+from advlearn.deviations.topk import TopkLoss
 from advlearn.learners.batches import SAMPLE, halving, images_at_once, in_batches
 from advlearn.metrics.logits import check_shape, logits_of
 from advlearn.problem.evasion import MinEffortProblem, frozen
@@ -73,7 +75,7 @@ def run(
     Raises:
         UserError: wrong images or positions, a network with another number of labels than the
             targets, one whose logits or gradients are not finite, one image does not fit into the
-            device's memory, or a loss of one's own that cannot be used (see ``own.try_out``).
+            device's memory, or a method of one's own that cannot be used (see ``own.try_out``).
         BudgetViolation: a perturbed image is outside the box (a defect).
     """
     positions = range(len(targets)) if positions is None else positions
@@ -89,11 +91,12 @@ def run(
         few = _few(images, positions, device)
         fast = _accelerated(model, few)
         _check_labels(fast, images, positions, targets, device)
-        if settings.own:
-            try_out(settings.own, targets.to(device))
+        method = load(settings.own) if settings.own else None
+        if method is not None:
+            try_out(method, few, targets.to(device), settings)
         size = images_at_once(fast, few, on_cpu=ON_CPU, gradient=True, asked=batch_size)
         return attack(
-            build(settings, fast),
+            build(settings, fast, method),
             images,
             positions,
             targets,
@@ -109,13 +112,19 @@ def run(
         )
 
 
-def build(settings: TopkAttackSettings, model: nn.Module) -> Solver:
+def build(
+    settings: TopkAttackSettings, model: nn.Module, own: TopkLoss | Steps | None = None
+) -> Solver:
     """The solver of ``settings.method`` for a frozen network.
 
-    Raises:
-        UserError: a method of one's own cannot be loaded.
+    Args:
+        settings: the attack.
+        model: the network.
+        own: where the method is the user's own, what ``own.load`` gives.
     """
     variable = TanhVariable(settings.clean_map)
+    if isinstance(own, Steps):
+        return OwnSteps(own, model, variable, settings.learning_rate)
     if settings.method in ("kfool", "kfool_s"):
         return KFool(
             model,
@@ -127,8 +136,7 @@ def build(settings: TopkAttackSettings, model: nn.Module) -> Solver:
         )
     if settings.method == "projected":
         return Projected.of(model, variable, settings.radii, settings.iterations, settings.travel)
-    own = settings.own
-    loss = load(own) if own else losses.build(settings.method, settings.surrogate)
+    loss = own or losses.build(settings.method, settings.surrogate)
 
     def deviation(logits: Tensor, goal: Goal) -> Tensor:
         targets = goal.targets

@@ -1,13 +1,15 @@
-"""Methods of the user's own: losses that the descent of all others descends."""
+"""Methods of the user's own: losses that the descent of all others descends, or steps."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from advlearn.attacks.topk.own_steps import Steps
+from advlearn.attacks.topk.own_steps import try_out as try_out_steps
 from advlearn.attacks.topk.targets import TopkTargets
 from advlearn.deviations.topk import TopkLoss
-from advlearn.settings.topk import OwnTopkMethod
+from advlearn.settings.topk import OwnTopkMethod, TopkAttackSettings
 from advlearn.support.errors import UserError
 from advlearn.support.own import load_own
 
@@ -15,22 +17,49 @@ _ALIKE = 1e-4
 """Rounding of a loss alone and in a batch, as a share of the largest."""
 
 
-def load(own: OwnTopkMethod) -> TopkLoss:
-    """The loss that the function of one's own builds from its settings.
-
-    Each time it is called, what it returns is looked at: a number an image.
+def load(own: OwnTopkMethod) -> TopkLoss | Steps:
+    """What the function of one's own builds from its settings: a loss, or steps.
 
     Raises:
-        UserError: the function cannot be loaded or builds nothing that can be called.
+        UserError: the function cannot be loaded or builds neither.
     """
-    where = _where(own)
-    loss = load_own(own.function, "method", where)(dict(own.settings))
-    if not callable(loss):
+    built = load_own(own.function, "method", _where(own))(dict(own.settings))
+    if isinstance(built, Steps):
+        return built
+    if not callable(built):
         raise UserError(
-            f"the method {own.function!r} is a {type(loss).__name__} and no loss",
-            where=where,
-            remedy="return a function of logits, relevant, specified and k (docs/own-attack.md)",
+            f"the method {own.function!r} is a {type(built).__name__}, no loss and no steps",
+            where=_where(own),
+            remedy="return a function of logits, relevant, specified and k, or an object with"
+            " begin(clean) and step(now) (docs/own-attack.md)",
         )
+    return _checked(own, built)
+
+
+def try_out(
+    method: TopkLoss | Steps, images: Tensor, targets: TopkTargets, settings: TopkAttackSettings
+) -> None:
+    """Refuse a method that mixes images, remembers where it may not, or cannot be computed.
+
+    Args:
+        method: from :func:`load`.
+        images: the first images that are attacked, on the device of
+        targets: the labels of all; the first three are used.
+        settings: of the attack, with the method.
+
+    Raises:
+        UserError: see above; of a loss also one that is not finite or has no slope.
+    """
+    if settings.own is None:
+        return
+    if isinstance(method, Steps):
+        try_out_steps(method, images, targets, settings.learning_rate)
+    else:
+        _try_out_loss(settings.own, method, targets[:3])
+
+
+def _checked(own: OwnTopkMethod, loss: TopkLoss) -> TopkLoss:
+    """The loss, looked at each time it is called: a number an image."""
 
     def checked(logits: Tensor, relevant: Tensor, specified: Tensor, k: int) -> Tensor:
         found = loss(logits, relevant, specified, k)
@@ -44,17 +73,8 @@ def load(own: OwnTopkMethod) -> TopkLoss:
     return checked
 
 
-def try_out(own: OwnTopkMethod, targets: TopkTargets) -> None:
-    """Refuse a loss that mixes images, remembers, writes into what it is given, or has no slope.
-
-    Args:
-        own: tried on made-up logits.
-        targets: labels of the images that are attacked; the first three are used.
-
-    Raises:
-        UserError: see above, or a loss that cannot be computed or is not finite.
-    """
-    few, loss = targets[:3], load(own)
+def _try_out_loss(own: OwnTopkMethod, loss: TopkLoss, few: TopkTargets) -> None:
+    """Try the loss on made-up logits."""
     relevant, specified = few.relevant, few.specified
     n, n_labels = relevant.shape
     if not n:

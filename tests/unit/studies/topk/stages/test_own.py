@@ -1,4 +1,4 @@
-"""Methods of one's own in study 2: the loss of docs/own-attack.md, and bad ones."""
+"""Methods of one's own in study 2: the loss and the step of docs/own-attack.md, and bad ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from advlearn.attacks.topk.own import load, try_out
+from advlearn.attacks.topk.own import load
+from advlearn.attacks.topk.own import try_out as try_out_method
 from advlearn.attacks.topk.targets import TopkTargets
 from advlearn.settings.topk import OwnTopkMethod, TopkAttackSettings
 from advlearn.studies.topk.settings.jobs import TopkAttackJob
@@ -60,22 +61,30 @@ def targets() -> TopkTargets:
     return TopkTargets(relevant, specified, 2)
 
 
+def try_out(targets: TopkTargets) -> None:
+    """Try the method of the page's name out as an attack does."""
+    settings = TopkAttackSettings(method="smooth", own=SMOOTH)
+    try_out_method(load(SMOOTH), torch.zeros(4, 1, 2, 2), targets, settings)
+
+
 def test_the_loss_of_the_page_is_what_it_says(targets: TopkTargets) -> None:
-    loss = load(SMOOTH)
+    loss: Any = load(SMOOTH)
     logits = torch.tensor([[3.0, 2.0, 1.0, 0.0, -1.0, -2.0]] * 4)
     found = loss(logits, targets.relevant, targets.specified, 2)
     # The second largest of the others is 1 for the first two images, else 2.
     leads = np.array([3 - 1, 2 - 1, 1 - 2, 0 - 2])
     np.testing.assert_allclose(found, 0.5 * np.log1p(np.exp(leads / 0.5)), rtol=1e-5)
-    try_out(SMOOTH, targets)
+    try_out(targets)
 
 
 @pytest.mark.slow
-def test_it_is_attacked_with_beside_the_others(topk: TinyTopk, tmp_path: Path) -> None:
-    values = topk.study.model_dump() | {**GIVEN, "methods": ["tkmia", "smooth"]}
+@pytest.mark.parametrize("name", ["smooth", "straight"])
+def test_it_is_attacked_with_beside_the_others(name: str, topk: TinyTopk, tmp_path: Path) -> None:
+    methods = ["tkmia", name]
+    values = topk.study.model_dump() | {**GIVEN, "methods": methods}
     study = TopkSettings.model_validate(values)
     cells = study.cells("transfer")
-    assert [cell.attack.method for cell in cells] == ["tkmia", "smooth"]
+    assert [cell.attack.method for cell in cells] == methods
     assert cells[0] == topk.study.cells("transfer")[0]
     outcomes = {}
     for size in (3, 8):
@@ -83,12 +92,12 @@ def test_it_is_attacked_with_beside_the_others(topk: TinyTopk, tmp_path: Path) -
         topk.attack(out, TopkAttackJob(cells=cells, images=8, keep_images=True, batch_size=size))
         outcomes[size] = read_parquet(out)
     frame = outcomes[8]
-    own, other = (frame[frame["method"] == name] for name in ("smooth", "tkmia"))
+    own, other = (frame[frame["method"] == each] for each in (name, "tkmia"))
     assert own["image"].tolist() == other["image"].tolist()
-    assert own["success"].mean() >= 0.5
+    assert own["success"].mean() >= 0.25
     assert (own["l2"].to_numpy() != other["l2"].to_numpy()).any()
     # The work of a method is what its images do alone.
-    alone = outcomes[3][outcomes[3]["method"] == "smooth"]
+    alone = outcomes[3][outcomes[3]["method"] == name]
     np.testing.assert_allclose(own["l2"], alone["l2"], rtol=1e-2)
 
 
@@ -141,7 +150,7 @@ def test_what_it_may_not_be(case: str, mylab: ModuleType, targets: TopkTargets) 
     loss, said = BAD[case]
     mylab.__dict__["smooth"] = lambda settings: loss
     with pytest.raises(UserError, match=said) as caught:
-        try_out(SMOOTH, targets)
+        try_out(targets)
     assert "'topk.own', function 'mylab.topk:smooth'" in caught.value.where
 
 
@@ -155,12 +164,12 @@ def test_a_bad_loss_stops_the_attack_and_no_images_need_none(
     settings = TopkAttackSettings(method="smooth", own=SMOOTH, iterations=2)
     with pytest.raises(UserError, match="has no gradient"):
         attacks.run(network, torch.rand(4, 1, 2, 2), targets, settings)
-    try_out(SMOOTH, targets[:0])
+    try_out(targets[:0])
 
 
 @pytest.mark.parametrize(
     ("function", "said"),
-    [("builtins:dict", "is a dict and no loss"), ("nowhere:x", "cannot load the method")],
+    [("builtins:dict", "is a dict, no loss and no steps"), ("nowhere:x", "cannot load the method")],
 )
 def test_what_builds_no_loss_is_refused(function: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
@@ -182,7 +191,7 @@ def test_what_builds_no_loss_is_refused(function: str, said: str) -> None:
 )
 def test_wrong_names_are_refused_before_any_job(values: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        smoke_plan(topk={**GIVEN, **values})
+        smoke_plan(topk={**GIVEN, "methods": ["smooth"], **values})
 
 
 def test_its_file_is_a_parameter_of_the_jobs_that_attack(file: Path) -> None:
@@ -195,13 +204,17 @@ def test_its_file_is_a_parameter_of_the_jobs_that_attack(file: Path) -> None:
     assert plan.own_code(wildcards) != before
     assert smoke_plan().study("topk").own_code(wildcards) is None
     cells = plan.settings.cells("random")
-    assert TopkAttackJob(cells=cells, images=1).own_functions == ["mylab.topk:smooth"]
+    assert TopkAttackJob(cells=cells, images=1).own_functions == [
+        "mylab.topk:smooth",
+        "mylab.topk:Straight",
+    ]
 
 
 def test_its_learning_rate_is_searched_like_that_of_the_others() -> None:
     study = smoke_plan(topk=GIVEN).study("topk").settings
     found = [(key, cell.attack) for key, cell in study.searched_cells("resnet")]
-    assert [key for key, attack in found if attack.method == "smooth"] == ["learning_rate"]
+    for name in ("smooth", "straight"):
+        assert [key for key, attack in found if attack.method == name] == ["learning_rate"]
     changed = smoke_plan(topk={**GIVEN, "by_method": {"smooth": {"alpha": 0.5}}}).study("topk")
     assert changed.settings.attack_of("smooth").alpha == 0.5
     assert changed.settings.attack_of("smooth").own == SMOOTH
