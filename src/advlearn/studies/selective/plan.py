@@ -24,7 +24,7 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
                 "reduction": line.reduction,
             }
             for line in self.settings.lines()
-            for seed in self.seeds
+            for seed in line.seeds or self.seeds
         ]
 
     def strengthened(self) -> list[dict[str, Any]]:

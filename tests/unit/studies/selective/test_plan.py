@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from advlearn.studies.selective.settings.collect import CollectSettings
 from advlearn.studies.selective.settings.jobs import CraftJob, PretrainJob
 from advlearn.support.errors import UserError
-from tests.helpers.configuration import smoke_plan, wildcards
+from tests.helpers.configuration import ROOT, smoke_plan, wildcards
+
+SMOKE = ROOT / "config" / "smoke.yaml"
 
 
 def selective(**changes: Any) -> Any:
@@ -28,6 +31,27 @@ def test_the_rows_of_the_rules_are_those_that_collect_reads() -> None:
     }
     assert [row["block"] for row in here.calibrations()] == list(settings.blocks) == [0, 1]
     assert [row["part"] for row in here.confirmations()] == list(settings.parts) == [0, 1]
+
+
+def test_a_block_may_have_some_of_the_seeds() -> None:
+    grid = [dict(block) for block in yaml.safe_load(SMOKE.read_text())["selective"]["grid"]]
+    grid[1]["seeds"] = [4]
+    here = selective(seeds=[3, 4, 5], selective={"grid": grid})
+    settings = CollectSettings.from_json(here.job("collect")(wildcards()))
+    found = {(job.attack, job.reduction): job.seeds for job in settings.jobs}
+    assert found == {
+        ("fgsm", "pca"): (3, 4, 5),
+        ("pgd", "pca"): (4,),
+        ("fgsm", "tsne"): (3, 4, 5),
+    }
+    rows = {(row["attack"], row["reduction"], row["seed"]) for row in here.lines()}
+    assert rows == {(job.attack, job.reduction, seed) for job, seed in settings.lines()}
+    pgd = [row["seed"] for row in here.strengthened() if row["attack"] == "pgd"]
+    assert pgd == [4]
+    grid[1]["seeds"] = [0]
+    with pytest.raises(UserError, match="no seeds of the run: 0") as error:
+        selective(seeds=[3, 4, 5], selective={"grid": grid})
+    assert "'selective.grid.1.seeds'" in error.value.where
 
 
 def test_jobs_are_those_of_their_universe() -> None:

@@ -22,6 +22,7 @@ class CollectedJob(Settings):
     attack: str
     reduction: str
     clusterers: tuple[str, ...]
+    seeds: tuple[int, ...] = Field(..., min_length=1)
 
 
 class CollectSettings(Settings):
@@ -37,6 +38,10 @@ class CollectSettings(Settings):
     universes: dict[str, dict[str, Any]]
     study: dict[str, Any]
     strong: StrongSettings | None = None
+
+    def lines(self) -> list[tuple[CollectedJob, int]]:
+        """Each line of the grid with each of its seeds."""
+        return [(job, seed) for job in self.jobs for seed in job.seeds]
 
     @classmethod
     def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
@@ -55,6 +60,7 @@ class CollectSettings(Settings):
                     attack=line.attack,
                     reduction=line.reduction,
                     clusterers=line.clusterers,
+                    seeds=line.seeds or seeds,
                 )
                 for line in study.lines()
             ),

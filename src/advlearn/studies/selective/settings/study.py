@@ -35,16 +35,20 @@ class GridBlock(Settings):
     select: SelectSettings | None = Field(
         None, description="selection rules of this block; null = selective.select"
     )
+    seeds: Annotated[tuple[int, ...], EachOnce] | None = Field(
+        None, min_length=1, description="seeds of this block, some of the run's; null: all of them"
+    )
 
 
 class GridLine(NamedTuple):
-    """A line of the grid; every seed runs it."""
+    """A line of the grid; each of its seeds runs it, without any each of the run."""
 
     universe: str
     attack: str
     reduction: str
     clusterers: tuple[str, ...]
     select: SelectSettings
+    seeds: tuple[int, ...] | None = None
 
 
 class SelectiveSettings(StudySettings):
@@ -107,7 +111,14 @@ class SelectiveSettings(StudySettings):
     def lines(self) -> list[GridLine]:
         """Every (universe, attack, reduction) of the grid with its clusterers, in grid order."""
         return [
-            GridLine(universe, attack, reduction, block.clusterers, block.select or self.select)
+            GridLine(
+                universe,
+                attack,
+                reduction,
+                block.clusterers,
+                block.select or self.select,
+                block.seeds,
+            )
             for block in self.grid
             for universe in block.universes
             for attack in block.attacks
@@ -149,6 +160,8 @@ class SelectiveSettings(StudySettings):
                 remedy="lower it or raise data.validation_images",
             )
         self._check_strong(run)
+        for number, block in enumerate(self.grid):
+            self._check_seeds(block.seeds or (), run, f"grid.{number}.seeds")
         for line in self.lines():
             for clusterer in line.clusterers:
                 self.cluster.of(clusterer)
@@ -179,11 +192,14 @@ class SelectiveSettings(StudySettings):
         for clusterer in strong.clusterers or ():
             if clusterer not in known:
                 raise unknown_name("clusterer", clusterer, known, where=where.format("clusterers"))
-        others = [str(seed) for seed in strong.seeds or () if seed not in self.seeds_of(run)]
-        if others:
+        self._check_seeds(strong.seeds or (), run, "evaluate.strong.seeds")
+
+    def _check_seeds(self, seeds: tuple[int, ...], run: RunSettings, key: str) -> None:
+        """Refuse seeds that the run does not have."""
+        if others := [str(seed) for seed in seeds if seed not in self.seeds_of(run)]:
             raise UserError(
                 f"no seeds of the run: {', '.join(others)}",
-                where=where.format("seeds"),
+                where=f"configuration key 'selective.{key}'",
                 remedy="use seeds of the run, or null for all of them",
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +53,7 @@ def collect(
         UserError: a file is missing, damaged or lacks rows.
     """
     folder = out.parent
-    lines = [(job, seed) for job in settings.jobs for seed in settings.seeds]
+    lines = settings.lines()
     tables = {
         "selective_metrics": pd.concat(
             [_evaluated(files, job, seed) for job, seed in lines], ignore_index=True
@@ -124,7 +123,7 @@ def _steps(path: Path, digests: pd.Series) -> pd.Series:
 def _strengths(files: Manifest, settings: CollectSettings) -> pd.DataFrame:
     """The strong attacks on the models that were to meet them; no rows where none was."""
     strong, frames = settings.strong, []
-    for job, seed in product(settings.jobs, settings.seeds):
+    for job, seed in settings.lines():
         if strong is None or not strong.has(job.reduction, seed):
             continue
         path = _path(files, "strength", job, seed)
@@ -151,13 +150,13 @@ def _universes(files: Manifest, settings: CollectSettings) -> pd.DataFrame:
 
 
 def _maps(files: Manifest, data: Path, settings: CollectSettings) -> pd.DataFrame:
-    """Maps of the primary universe and the first seed, at most 2,000 points each."""
-    seed = settings.seeds[0]
+    """Maps of the primary universe and a line's first seed, at most 2,000 points each."""
     labels = open_split(data.parent, "train").labels
     frames = []
     for job in settings.jobs:
         if job.universe != settings.primary or job.reduction == "none":
             continue
+        seed = job.seeds[0]
         points = read_npy(_path(files, "embedding", job, seed))
         if points.shape[1] != 2:
             continue
@@ -200,14 +199,16 @@ def _mapped_cell(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _examples(files: Manifest, data: Path, settings: CollectSettings) -> dict[str, np.ndarray]:
     """Test images of different classes with their adversarial versions, primary universe."""
-    seed = settings.seeds[0]
     test = open_split(data.parent, "test")
     # The first image of each of the first classes: chosen by the label, not by the outcome.
     shown = [int(np.flatnonzero(test.labels == label)[0]) for label in np.unique(test.labels)]
     shown = shown[:EXAMPLES]
     arrays = {"clean": test.images(shown), "label": test.labels[shown]}
-    attacks = dict.fromkeys(job.attack for job in settings.jobs if job.universe == settings.primary)
-    for attack in attacks:
+    first: dict[str, int] = {}
+    for each in settings.jobs:
+        if each.universe == settings.primary:
+            first.setdefault(each.attack, each.seeds[0])
+    for attack, seed in first.items():
         job = {"universe": settings.primary, "seed": seed, "attack": attack}
         outcomes = read_parquet(files.path("outcomes", **job))
         outcomes = outcomes[outcomes["split"] == "test"].set_index("position").loc[shown]

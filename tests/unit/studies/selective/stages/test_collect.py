@@ -59,7 +59,11 @@ def settings() -> CollectSettings:
         seeds=(0,),
         blocks=(0, 1),
         parts=(0,),
-        jobs=(CollectedJob(universe="u", attack="fgsm", reduction="pca", clusterers=("kmeans",)),),
+        jobs=(
+            CollectedJob(
+                universe="u", attack="fgsm", reduction="pca", clusterers=("kmeans",), seeds=(0,)
+            ),
+        ),
         primary="u",
         protocol="whitebox",
         universes={"u": universe},
