@@ -320,9 +320,6 @@ BAD: dict[str, Bad] = {
     "strong attacks on an unknown clusterer": bad(
         "selective.evaluate.strong.clusterers", ["kmean"], "unknown clusterer 'kmean'", "kmeans"
     ),
-    "strong attacks on seeds that do not run": bad(
-        "selective.evaluate.strong.seeds", [0, 7, 9], "no seeds of the run: 7, 9", "null for all"
-    ),
     # Against the data.
     "more validation images than there are": bad(
         "selective.evaluate.validation_images", 151, "151 of 150"

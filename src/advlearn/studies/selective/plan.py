@@ -24,7 +24,7 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
                 "reduction": line.reduction,
             }
             for line in self.settings.lines()
-            for seed in line.seeds or self.seeds
+            for seed in self.seeds[: line.first_seeds]
         ]
 
     def strengthened(self) -> list[dict[str, Any]]:
@@ -32,7 +32,9 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
         strong = self.settings.evaluate.strong
         if strong is None:
             return []
-        return [line for line in self.lines() if strong.has(line["reduction"], line["seed"])]
+        return [
+            line for line in self.lines() if strong.has(line["reduction"], line["seed"], self.seeds)
+        ]
 
     def calibrations(self) -> list[dict[str, object]]:
         """Wildcards of every block of the search's first stage."""

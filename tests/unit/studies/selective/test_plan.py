@@ -33,25 +33,31 @@ def test_the_rows_of_the_rules_are_those_that_collect_reads() -> None:
     assert [row["part"] for row in here.confirmations()] == list(settings.parts) == [0, 1]
 
 
-def test_a_block_may_have_some_of_the_seeds() -> None:
+def test_a_block_may_have_the_first_seeds_alone() -> None:
     grid = [dict(block) for block in yaml.safe_load(SMOKE.read_text())["selective"]["grid"]]
-    grid[1]["seeds"] = [4]
-    here = selective(seeds=[3, 4, 5], selective={"grid": grid})
+    grid[1]["first_seeds"] = 2
+    strong = {"evaluate": {"strong": {"first_seeds": 1}}}
+    here = selective(seeds=[5, 3, 4], selective={"grid": grid, **strong})
     settings = CollectSettings.from_json(here.job("collect")(wildcards()))
     found = {(job.attack, job.reduction): job.seeds for job in settings.jobs}
     assert found == {
-        ("fgsm", "pca"): (3, 4, 5),
-        ("pgd", "pca"): (4,),
-        ("fgsm", "tsne"): (3, 4, 5),
+        ("fgsm", "pca"): (5, 3, 4),
+        ("pgd", "pca"): (5, 3),
+        ("fgsm", "tsne"): (5, 3, 4),
     }
     rows = {(row["attack"], row["reduction"], row["seed"]) for row in here.lines()}
     assert rows == {(job.attack, job.reduction, seed) for job, seed in settings.lines()}
-    pgd = [row["seed"] for row in here.strengthened() if row["attack"] == "pgd"]
-    assert pgd == [4]
-    grid[1]["seeds"] = [0]
-    with pytest.raises(UserError, match="no seeds of the run: 0") as error:
-        selective(seeds=[3, 4, 5], selective={"grid": grid})
-    assert "'selective.grid.1.seeds'" in error.value.where
+    assert [(row["attack"], row["seed"]) for row in here.strengthened()] == [
+        ("fgsm", 5),
+        ("pgd", 5),
+    ]
+    # A run with fewer seeds than that has all of them.
+    assert [row["seed"] for row in selective(selective={"grid": grid}).lines()] == [0, 0, 0]
+
+
+def test_a_run_knows_the_universes_of_its_grid() -> None:
+    settings = CollectSettings.from_json(selective().job("collect")(wildcards()))
+    assert list(settings.universes) == ["small"]
 
 
 def test_jobs_are_those_of_their_universe() -> None:

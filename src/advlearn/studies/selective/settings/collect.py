@@ -47,7 +47,12 @@ class CollectSettings(Settings):
     def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
         """All lines of the grid."""
         about = study.model_dump(mode="json", exclude={"universes", "grid", "calibrate"})
-        universes = {name: each.model_dump(mode="json") for name, each in study.universes.items()}
+        run_here = {line.universe for line in study.lines()} | {study.primary}
+        universes = {
+            name: each.model_dump(mode="json")
+            for name, each in study.universes.items()
+            if name in run_here
+        }
         seeds = study.seeds_of(run)
         return cls(
             run=run.run,
@@ -60,7 +65,7 @@ class CollectSettings(Settings):
                     attack=line.attack,
                     reduction=line.reduction,
                     clusterers=line.clusterers,
-                    seeds=line.seeds or seeds,
+                    seeds=seeds[: line.first_seeds],
                 )
                 for line in study.lines()
             ),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
 from advlearn.settings.attack import AttackSettings
-from advlearn.settings.base import EachOnce, Seeds, Settings
+from advlearn.settings.base import EachOnce, Settings
 
 if TYPE_CHECKING:
     from advlearn.settings.run import RunSettings, Wildcards
@@ -46,11 +47,13 @@ class StrongSettings(Settings):
     reductions: Annotated[tuple[Literal["none", "pca", "tsne"], ...], EachOnce] = Field(
         ("pca",), min_length=1, description="reductions whose models are attacked"
     )
-    seeds: Seeds | None = Field(None, description="run seeds whose models are attacked; null: all")
+    first_seeds: int | None = Field(
+        None, ge=1, description="the run's first seeds, whose models are attacked; null: all"
+    )
 
-    def has(self, reduction: str, seed: int) -> bool:
-        """Whether models of a reduction and seed are attacked."""
-        return reduction in self.reductions and (self.seeds is None or seed in self.seeds)
+    def has(self, reduction: str, seed: int, seeds: Sequence[int]) -> bool:
+        """Whether models of a reduction and seed, one of the run's ``seeds``, are attacked."""
+        return reduction in self.reductions and seed in seeds[: self.first_seeds]
 
 
 class StrengthenJob(Settings):

@@ -35,20 +35,20 @@ class GridBlock(Settings):
     select: SelectSettings | None = Field(
         None, description="selection rules of this block; null = selective.select"
     )
-    seeds: Annotated[tuple[int, ...], EachOnce] | None = Field(
-        None, min_length=1, description="seeds of this block, some of the run's; null: all of them"
+    first_seeds: int | None = Field(
+        None, ge=1, description="the run's first seeds, which run this block; null: all"
     )
 
 
 class GridLine(NamedTuple):
-    """A line of the grid; each of its seeds runs it, without any each of the run."""
+    """A line of the grid; ``first_seeds`` seeds of the run, or all, run it."""
 
     universe: str
     attack: str
     reduction: str
     clusterers: tuple[str, ...]
     select: SelectSettings
-    seeds: tuple[int, ...] | None = None
+    first_seeds: int | None = None
 
 
 class SelectiveSettings(StudySettings):
@@ -117,7 +117,7 @@ class SelectiveSettings(StudySettings):
                 reduction,
                 block.clusterers,
                 block.select or self.select,
-                block.seeds,
+                block.first_seeds,
             )
             for block in self.grid
             for universe in block.universes
@@ -159,9 +159,7 @@ class SelectiveSettings(StudySettings):
                 where="configuration key 'selective.evaluate.validation_images'",
                 remedy="lower it or raise data.validation_images",
             )
-        self._check_strong(run)
-        for number, block in enumerate(self.grid):
-            self._check_seeds(block.seeds or (), run, f"grid.{number}.seeds")
+        self._check_strong()
         for line in self.lines():
             for clusterer in line.clusterers:
                 self.cluster.of(clusterer)
@@ -177,7 +175,7 @@ class SelectiveSettings(StudySettings):
                     where = f"configuration key 'selective.universes.{name}.attacks.{attack}"
                     check_attack(settings, images, where)
 
-    def _check_strong(self, run: RunSettings) -> None:
+    def _check_strong(self) -> None:
         """Refuse strong attacks on models that no job of the run makes."""
         strong = self.evaluate.strong
         if strong is None:
@@ -192,16 +190,6 @@ class SelectiveSettings(StudySettings):
         for clusterer in strong.clusterers or ():
             if clusterer not in known:
                 raise unknown_name("clusterer", clusterer, known, where=where.format("clusterers"))
-        self._check_seeds(strong.seeds or (), run, "evaluate.strong.seeds")
-
-    def _check_seeds(self, seeds: tuple[int, ...], run: RunSettings, key: str) -> None:
-        """Refuse seeds that the run does not have."""
-        if others := [str(seed) for seed in seeds if seed not in self.seeds_of(run)]:
-            raise UserError(
-                f"no seeds of the run: {', '.join(others)}",
-                where=f"configuration key 'selective.{key}'",
-                remedy="use seeds of the run, or null for all of them",
-            )
 
     def further_seeds(self) -> dict[str, tuple[int, ...]]:
         """The calibration has its own seeds."""

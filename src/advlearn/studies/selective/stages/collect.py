@@ -124,7 +124,7 @@ def _strengths(files: Manifest, settings: CollectSettings) -> pd.DataFrame:
     """The strong attacks on the models that were to meet them; no rows where none was."""
     strong, frames = settings.strong, []
     for job, seed in settings.lines():
-        if strong is None or not strong.has(job.reduction, seed):
+        if strong is None or not strong.has(job.reduction, seed, settings.seeds):
             continue
         path = _path(files, "strength", job, seed)
         cells = strengthened(read_cells(_path(files, "selection", job, seed)), strong)
