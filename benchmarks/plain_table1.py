@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of a prepared data set")
     parser.add_argument("--out", type=Path, required=True, help="CSV file, one row a cell")
     parser.add_argument("--config", type=Path, default=Path("config/config.yaml"))
-    parser.add_argument("--universe", default="closest")
+    parser.add_argument("--universe", default="small")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ward", choices=("graph", "unstructured"), default="graph")
     parser.add_argument(

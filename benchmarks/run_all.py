@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-CRAFTED = "adversarial/closest/seed0/fgsm/train.npy"
+CRAFTED = "adversarial/small/seed0/fgsm/train.npy"
 DATA = "data/dataset.json"
 # Cheap ones first.
 NAMES = ("dry_run", "dag", "memory", "ward", "convex", "robust_accuracy", "topk", "table1", "tsne")

@@ -36,7 +36,7 @@ from benchmarks import common
 
 RUN = "bench-table1"
 RESULTS, LOGS = Path("results", RUN), Path("logs", RUN)
-EVALUATION = RESULTS / "evaluation/closest/seed0/fgsm/pca.csv"
+EVALUATION = RESULTS / "evaluation/small/seed0/fgsm/pca.csv"
 KEYS = ["clusterer", "n_clusters"]
 METRICS = ["clean_accuracy", "adversarial_accuracy"]
 PARTS = ("pretrain", "craft", "embed", "cluster", "select", "retrain", "evaluate")
@@ -52,7 +52,7 @@ def configuration(train_images: int | None, test_images: int | None) -> dict[str
             "evaluate": {"protocols": ["whitebox"]},
             "grid": [
                 {
-                    "universes": ["closest"],
+                    "universes": ["small"],
                     "attacks": ["fgsm"],
                     "reductions": ["pca"],
                     "clusterers": ["kmeans", "agglomerative"],

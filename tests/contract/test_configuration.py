@@ -39,6 +39,7 @@ NOT_YET_DESCRIBED = {
 NAMED = {
     "selective.universes": "NAME",
     "selective.universes.NAME.attacks": "ATTACK",
+    "selective.universes.NAME.sets": "SET",
     "selective.cluster.own": "NAME",
     "topk.models": "NAME",
     "topk.label_sets": "NAME",
@@ -198,8 +199,8 @@ def test_a_resolved_configuration_fits_the_schema(
         (("sedes",), [0]),
         (("seeds",), []),
         (("data", "validation_images"), 0),
-        (("selective", "universes", "closest", "attacks", "fgsm", "epsilon"), -0.1),
-        (("selective", "universes", "closest", "attacks", "fgsm", "steps"), 5),
+        (("selective", "universes", "small", "attacks", "fgsm", "epsilon"), -0.1),
+        (("selective", "universes", "small", "attacks", "fgsm", "steps"), 5),
         (("selective", "cluster", "kmeans", "n_clusters"), [0]),
         (("topk", "dataset"), "voc"),
         (("topk", "images"), 0),

@@ -138,12 +138,12 @@ def renamed(where: str, name: str) -> dict[str, Any]:
     if where == "run":
         values["run"] = name
     elif where == "universe":
-        selective["universes"] = {name: selective["universes"]["closest"]}
+        selective["universes"] = {name: selective["universes"]["small"]}
         selective["primary"] = name
         for block in selective["grid"]:
             block["universes"] = [name]
     elif where == "attack":
-        attacks = selective["universes"]["closest"]["attacks"]
+        attacks = selective["universes"]["small"]["attacks"]
         attacks[name] = attacks.pop("fgsm")
         for block in selective["grid"]:
             block["attacks"] = [name if each == "fgsm" else each for each in block["attacks"]]

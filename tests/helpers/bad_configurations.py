@@ -22,7 +22,7 @@ class Bad(NamedTuple):
     said: tuple[str, ...]
 
 
-CLOSEST = "selective.universes.closest"
+SMALL = "selective.universes.small"
 
 
 def bad(key: str, value: Any, *said: str, named: str | None = None) -> Bad:
@@ -36,7 +36,7 @@ def bad(key: str, value: Any, *said: str, named: str | None = None) -> Bad:
 def block(**changes: Any) -> list[dict[str, Any]]:
     """A grid of one block."""
     good = {
-        "universes": ["closest"],
+        "universes": ["small"],
         "attacks": ["fgsm"],
         "reductions": ["pca"],
         "clusterers": ["kmeans"],
@@ -54,40 +54,40 @@ BAD: dict[str, Bad] = {
         "selective.cluster.kmeans.n_cluster", [2], "unknown key; did you mean 'n_clusters'?"
     ),
     "unknown key of a universe": bad(
-        f"{CLOSEST}.training.epoch", 3, "unknown key; did you mean 'epochs'?"
+        f"{SMALL}.training.epoch", 3, "unknown key; did you mean 'epochs'?"
     ),
     "another scale for a network of the user's own": bad(
-        f"{CLOSEST}.model",
+        f"{SMALL}.model",
         {"name": "our_networks:linear", "input_mean": 0.5},
         "sees pixels in [0, 1]",
-        named=f"{CLOSEST}.model.input_mean",
+        named=f"{SMALL}.model.input_mean",
     ),
-    "a scale of nothing": bad(f"{CLOSEST}.model.input_deviation", 0, "greater than 0"),
-    "an accuracy in percent": bad(f"{CLOSEST}.training.stop_at", 97.01, "less than or equal to 1"),
+    "a scale of nothing": bad(f"{SMALL}.model.input_deviation", 0, "greater than 0"),
+    "an accuracy in percent": bad(f"{SMALL}.training.stop_at", 97.01, "less than or equal to 1"),
     "clean steps in a schedule without any": bad(
-        f"{CLOSEST}.retrain",
+        f"{SMALL}.retrain",
         {"schedule": "adversarial_only", "clean_steps": 2},
         "has no clean steps",
-        named=f"{CLOSEST}.retrain.clean_steps",
+        named=f"{SMALL}.retrain.clean_steps",
     ),
     "a share of a fixed number of steps": bad(
-        f"{CLOSEST}.retrain",
+        f"{SMALL}.retrain",
         {"adversarial_steps": 30, "share": 0.5},
         "leave share at 1",
-        named=f"{CLOSEST}.retrain.share",
+        named=f"{SMALL}.retrain.share",
     ),
     "epochs of a fixed number of steps": bad(
-        f"{CLOSEST}.retrain",
+        f"{SMALL}.retrain",
         {"adversarial_steps": 30, "epochs": 2},
         "leave epochs at 1",
-        named=f"{CLOSEST}.retrain.epochs",
+        named=f"{SMALL}.retrain.epochs",
     ),
     "an attack with an unknown ball": bad(
-        f"{CLOSEST}.attacks.pgd.ball", "iterates", "did you mean 'iterate'"
+        f"{SMALL}.attacks.pgd.ball", "iterates", "did you mean 'iterate'"
     ),
-    "predicted labels of PGD": bad(f"{CLOSEST}.attacks.pgd.labels", "predicted", "unknown key"),
+    "predicted labels of PGD": bad(f"{SMALL}.attacks.pgd.labels", "predicted", "unknown key"),
     "unknown key of an attack": bad(
-        f"{CLOSEST}.attacks.pgd.stepsize", 0.1, "unknown key; did you mean 'step_size'?"
+        f"{SMALL}.attacks.pgd.stepsize", 0.1, "unknown key; did you mean 'step_size'?"
     ),
     "unknown key of a network": bad(
         "topk.models.resnet.network.width", [4], "unknown key; did you mean 'widths'?"
@@ -130,30 +130,28 @@ BAD: dict[str, Bad] = {
         "selective.calibrate.seeds", [-1], "-1", named="selective.calibrate.seeds.0"
     ),
     "no threads": bad("threads", 0, "greater than or equal to 1"),
-    "no epochs": bad(f"{CLOSEST}.training.epochs", 0, "greater than or equal to 1"),
-    "a learning rate of 0": bad(f"{CLOSEST}.retrain.learning_rate", 0, "greater than 0"),
-    "a share above 1": bad(f"{CLOSEST}.model.dropout", 1.5, "less than 1"),
+    "no epochs": bad(f"{SMALL}.training.epochs", 0, "greater than or equal to 1"),
+    "a learning rate of 0": bad(f"{SMALL}.retrain.learning_rate", 0, "greater than 0"),
+    "a share above 1": bad(f"{SMALL}.model.dropout", 1.5, "less than 1"),
     "infinity": bad("sources.timeout_s", float("inf"), "inf"),
-    "a negative radius": bad(f"{CLOSEST}.attacks.fgsm.epsilon", -0.1, "-0.1"),
-    "a radius that is no number": bad(f"{CLOSEST}.attacks.fgsm.epsilon", float("nan"), "nan"),
+    "a negative radius": bad(f"{SMALL}.attacks.fgsm.epsilon", -0.1, "-0.1"),
+    "a radius that is no number": bad(f"{SMALL}.attacks.fgsm.epsilon", float("nan"), "nan"),
     "a radius in steps of 255": bad(
-        f"{CLOSEST}.attacks.fgsm.epsilon", 8, "larger than any distance", "8 of 255 steps", "0.03"
+        f"{SMALL}.attacks.fgsm.epsilon", 8, "larger than any distance", "8 of 255 steps", "0.03"
     ),
     "a radius just above the box": bad(
-        f"{CLOSEST}.attacks.pgd.epsilon", 1.0000001, "the radius 1.0000001 is larger", " 1 in linf"
+        f"{SMALL}.attacks.pgd.epsilon", 1.0000001, "the radius 1.0000001 is larger", " 1 in linf"
     ),
     "a Euclidean radius beyond every image": bad(
-        f"{CLOSEST}.attacks.fgsm",
+        f"{SMALL}.attacks.fgsm",
         {"norm": "l2", "epsilon": 9},
         "the radius 9 is larger than any distance of two images, 8 in l2",
-        named=f"{CLOSEST}.attacks.fgsm.epsilon",
+        named=f"{SMALL}.attacks.fgsm.epsilon",
     ),
     "a search without draws": bad("selective.calibrate.draws", 0, "greater than or equal to 1"),
     "more than all universes": bad("selective.calibrate.share", 1.5, "less than or equal to 1"),
     "a block without universes": bad("selective.calibrate.block", 0, "equal to 1"),
-    "restarts without random starts": bad(
-        f"{CLOSEST}.attacks.pgd.restarts", 3, "random_start: true"
-    ),
+    "restarts without random starts": bad(f"{SMALL}.attacks.pgd.restarts", 3, "random_start: true"),
     "two ways to a radius": bad(
         "selective.cluster.dbscan",
         {"eps": [0.1], "eps_quantile": [0.5]},
@@ -184,7 +182,7 @@ BAD: dict[str, Bad] = {
         "data.dataset", "minst", "unknown data set 'minst'; did you mean 'mnist'?", "cifar10"
     ),
     "an unknown network": bad(
-        f"{CLOSEST}.model.name", "cmn", "unknown model 'cmn'; did you mean 'cnn'?", "mlp"
+        f"{SMALL}.model.name", "cmn", "unknown model 'cmn'; did you mean 'cnn'?", "mlp"
     ),
     "an unknown multi-label network": bad(
         "topk.models.resnet.network.name",
@@ -193,16 +191,16 @@ BAD: dict[str, Bad] = {
         named="topk.models.resnet.network",
     ),
     "an unknown attack": bad(
-        f"{CLOSEST}.attacks.fgsm.name",
+        f"{SMALL}.attacks.fgsm.name",
         "fgms",
         "did you mean 'fgsm'",
-        named=f"{CLOSEST}.attacks.fgsm",
+        named=f"{SMALL}.attacks.fgsm",
     ),
     "an attack without a radius": bad(
-        f"{CLOSEST}.attacks.fgsm.name",
+        f"{SMALL}.attacks.fgsm.name",
         "deepfool",
         "has no radius",
-        named=f"{CLOSEST}.attacks.fgsm",
+        named=f"{SMALL}.attacks.fgsm",
     ),
     "an unknown attack of the grid": bad(
         "selective.grid",
@@ -210,11 +208,11 @@ BAD: dict[str, Bad] = {
         "no attack 'pgdd'; did you mean 'pgd'?",
         named="selective.grid.0.attacks",
     ),
-    "an unknown universe": bad("selective.primary", "closet", "did you mean 'closest'?"),
+    "an unknown universe": bad("selective.primary", "smal", "did you mean 'small'?"),
     "an unknown universe of the grid": bad(
         "selective.grid",
-        block(universes=["closet"]),
-        "did you mean 'closest'?",
+        block(universes=["smal"]),
+        "did you mean 'small'?",
         named="selective.grid.0.universes",
     ),
     "an unknown clusterer": bad(
@@ -233,7 +231,7 @@ BAD: dict[str, Bad] = {
         "selective.grid", block() + block(), "is in two blocks", named="selective.grid.1"
     ),
     "an unknown optimiser": bad(
-        f"{CLOSEST}.training.optimiser", "adamm", "'adam' or 'sgd'; did you mean 'adam'"
+        f"{SMALL}.training.optimiser", "adamm", "'adam' or 'sgd'; did you mean 'adam'"
     ),
     "an unknown multi-label data set": bad("topk.dataset", "voc2021", "did you mean 'voc2012'"),
     "an unknown method": bad(
@@ -276,7 +274,7 @@ BAD: dict[str, Bad] = {
         "topk.densities", [[3, 5], [5, 7]], "ranges grow, none overlap"
     ),
     "an own network that is nowhere": bad(
-        f"{CLOSEST}.model.name",
+        f"{SMALL}.model.name",
         "my_networks_that_are_nowhere:wide",
         "no Python module 'my_networks_that_are_nowhere'",
         "PYTHONPATH",

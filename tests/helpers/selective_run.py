@@ -55,7 +55,7 @@ def settings_of(clusterer: str, numbers: Sequence[int]) -> list[SettingName]:
 def write_run(
     folder: Path,
     *,
-    universes: Sequence[str] = ("closest", "sound"),
+    universes: Sequence[str] = ("small", "standard"),
     protocols: Sequence[str] = ("whitebox", "transfer"),
     seeds: Sequence[int] = (0, 1, 2),
     attacks: Sequence[str] = ("fgsm", "pgd"),
@@ -172,11 +172,11 @@ def _measures(cell: dict[str, Any], protocols: Sequence[str]) -> list[dict[str, 
     for protocol, split in product(protocols, ("validation", "test")):
         adversarial = 0.05 if rule == "classic" else 0.2 + 0.1 * share
         adversarial += {"whitebox": 0.0, "transfer": 0.55}[protocol] * (rule != "classic")
-        adversarial += 0.15 * (cell["universe"] == "sound")
+        adversarial += 0.15 * (cell["universe"] == "standard")
         adversarial += 0.0 if cell["clusterer"] == "single" or share == 1 else GAIN
         # The subset's own draw differs from its cell's by the gain and a little noise.
         adversarial -= GAIN * (rule == "subset")
-        clean = 0.97 + 0.01 * (cell["universe"] == "sound") - 0.004 * share
+        clean = 0.97 + 0.01 * (cell["universe"] == "standard") - 0.004 * share
         values = {
             "clean_accuracy": clean + own / 4 + (jitter / 10 if cell["digest"] != "classic" else 0),
             "adversarial_accuracy": adversarial + own + jitter + 0.001 * (split == "test"),

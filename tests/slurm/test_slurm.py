@@ -15,7 +15,7 @@ from tests.workflow.compare import RUN, differences
 from tests.workflow.project import Project
 
 LOGS = "logs/smoke"
-WEIGHTS = f"{RUN}/models/closest/seed0/classifier.safetensors"
+WEIGHTS = f"{RUN}/models/small/seed0/classifier.safetensors"
 
 
 def test_smoke_run_with_a_drained_node_has_the_bytes_of_a_local_one(
@@ -86,7 +86,7 @@ def test_stages_of_device_cuda_share_a_gpu_and_go_to_its_partition(
         # Both began: one after the other, the second would not after the first had failed.
         assert status == 1
         for seed in (0, 1):
-            log = (project.root / LOGS / f"pretrain/closest/seed{seed}.log").read_text()
+            log = (project.root / LOGS / f"pretrain/small/seed{seed}.log").read_text()
             assert "no CUDA device is visible" in log
             assert "CUDA_VISIBLE_DEVICES is 0" in log
 
@@ -97,7 +97,7 @@ def test_a_failing_job_is_tried_again_and_leaves_its_error_and_its_logs(
     project = local.moved(tmp_path / "copy")
     weights = project.root / WEIGHTS
     weights.write_bytes(cut(weights.read_bytes()))
-    target = f"{RUN}/adversarial/closest/seed0/fgsm/outcomes.parquet"
+    target = f"{RUN}/adversarial/small/seed0/fgsm/outcomes.parquet"
     partitions = ("--slurm-partition-config", "profiles/slurm/partitions.yaml")
     with Submission(cluster, project, target, *partitions) as run:
         assert run.wait(600) == 1
@@ -105,7 +105,7 @@ def test_a_failing_job_is_tried_again_and_leaves_its_error_and_its_logs(
     assert cluster.job(run.job_ids()[0])["Partition"] == "cpu"
     assert not cluster.queue()
     # What the stage said is in its log and before the user's eyes.
-    log = (project.root / LOGS / "craft/closest/seed0/fgsm.log").read_text(encoding="utf-8")
+    log = (project.root / LOGS / "craft/small/seed0/fgsm.log").read_text(encoding="utf-8")
     message = next(line for line in log.splitlines() if line.startswith("error: "))
     assert weights.name in log
     assert "Error in rule craft" in run.output

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 import yaml
 
 from advlearn.config import Config, check_keys_once, load, load_file
+from advlearn.studies.selective.search.space import draws, follows_the_size
 from advlearn.support.errors import UserError
 from tests.helpers.configuration import merged
 
@@ -65,7 +67,7 @@ def test_labels_that_the_data_set_does_not_have(
 
 def test_the_full_run_is_the_papers_design(full: dict[str, Any]) -> None:
     config = load(full, "config.yaml")
-    assert len(config.seeds) == 5
+    assert len(config.seeds) == 10
     assert config.data.train_images is None
     assert config.selective.cluster.kmeans.n_clusters == list(range(1, 11))
     assert config.selective.cluster.agglomerative.n_clusters == list(range(1, 11))
@@ -73,6 +75,21 @@ def test_the_full_run_is_the_papers_design(full: dict[str, Any]) -> None:
     primary = config.selective.primary
     assert {(primary, "fgsm", "pca"), (primary, "pgd", "pca")} <= jobs
     assert {(primary, "fgsm", "none"), (primary, "fgsm", "tsne")} <= jobs
+
+
+def test_the_universes_of_the_full_run_are_draws_of_the_search(full: dict[str, Any]) -> None:
+    found = load(full, "config.yaml").selective.universes
+    drawn = {}
+    for name, universe in found.items():
+        if named := re.match(r"Draw (\d+) of the search", universe.description):
+            drawn[name] = int(named[1])
+            (draw,) = draws(int(named[1]), 1)
+            same = universe.model_dump(exclude={"description", "protocol", "sets"})
+            assert same == draw.universe.model_dump(exclude={"description", "protocol", "sets"})
+            assert universe.sets
+            assert ("fixed" in universe.sets) != follows_the_size(draw.answers["adversarial_steps"])
+    assert set(drawn) == {"plausible_1", "plausible_2", "plausible_3", "fixed_1"}
+    assert {name for name, each in found.items() if each.sets} == set(drawn)
 
 
 @pytest.mark.parametrize(
@@ -88,30 +105,30 @@ def test_the_full_run_is_the_papers_design(full: dict[str, Any]) -> None:
         ("data.dataset", "mnits", "unknown data set 'mnits'", "mnist"),
         ("data.validation_images", 0, "greater than or equal to 1", "correct"),
         (
-            "selective.universes.closest.attacks.fgsm.epsilon",
+            "selective.universes.small.attacks.fgsm.epsilon",
             -0.1,
             "epsilon: .*greater than or equal to 0.*-0.1",
-            "correct 'selective.universes.closest.attacks.fgsm",
+            "correct 'selective.universes.small.attacks.fgsm",
         ),
         (
-            "selective.universes.closest.attacks.pgd.epsilon",
+            "selective.universes.small.attacks.pgd.epsilon",
             float("nan"),
             "epsilon: .*finite number",
             "correct",
         ),
         (
-            "selective.universes.closest.attacks.fgsm.name",
+            "selective.universes.small.attacks.fgsm.name",
             "deepfool",
             "deepfool.*'fgsm', 'pgd'",
             "correct",
         ),
-        ("selective.universes.closest.model.name", "vgg", "unknown model 'vgg'.*cnn, mlp", ""),
-        ("selective.primary", "nearest", "unknown universe 'nearest'; known: closest, sound", ""),
+        ("selective.universes.small.model.name", "vgg", "unknown model 'vgg'.*cnn, mlp", ""),
+        ("selective.primary", "nearest", "unknown universe 'nearest'; known: plausible_1", ""),
         (
             "selective.grid",
             [
                 {
-                    "universes": ["closest"],
+                    "universes": ["small"],
                     "attacks": ["fgsm"],
                     "reductions": ["pca"],
                     "clusterers": ["birch"],
@@ -124,7 +141,7 @@ def test_the_full_run_is_the_papers_design(full: dict[str, Any]) -> None:
             "selective.grid",
             [
                 {
-                    "universes": ["closest"],
+                    "universes": ["small"],
                     "attacks": ["square"],
                     "reductions": ["pca"],
                     "clusterers": ["kmeans"],

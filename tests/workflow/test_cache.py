@@ -36,8 +36,8 @@ def configure(project: Project, learning_rate: float) -> None:
         "selective": {
             # Of one architecture, so that only the universe tells them apart.
             "universes": {
-                "closest": {"model": {"hidden": [8]}, "training": training},
-                "sound": {
+                "small": {"model": {"hidden": [8]}, "training": training},
+                "standard": {
                     "model": {"name": "mlp", "hidden": [8]},
                     "training": {**training, "batch_size": 16},
                 },
@@ -72,7 +72,7 @@ def pretrain(project: Project, *files: str) -> tuple[dict[str, bytes], str]:
 
 
 def test_cached_weights_are_those_of_their_seed_universe_and_settings(small: Project) -> None:
-    files = (weights("closest", 0), weights("closest", 1), weights("sound", 0))
+    files = (weights("small", 0), weights("small", 1), weights("standard", 0))
     first, _ = pretrain(small, *files)
     assert len(set(first.values())) == 3, "two seeds or universes have the same weights"
 
@@ -81,8 +81,8 @@ def test_cached_weights_are_those_of_their_seed_universe_and_settings(small: Pro
     assert "[pretrain" not in said, "the cache was not used"
 
     configure(small, learning_rate=0.03)
-    changed, _ = pretrain(small, weights("closest", 0))
-    assert changed[weights("closest", 0)] not in first.values()
+    changed, _ = pretrain(small, weights("small", 0))
+    assert changed[weights("small", 0)] not in first.values()
 
 
 # Each: file, text that occurs once in it, its replacement.
@@ -109,7 +109,7 @@ CHANGES = {
 
 
 def test_nothing_that_was_made_otherwise_is_taken_from_the_cache(small: Project) -> None:
-    file = weights("closest", 0)
+    file = weights("small", 0)
     pretrain(small, file)
     for what, (path, old, new) in CHANGES.items():
         before = (small.root / path).read_text(encoding="utf-8")

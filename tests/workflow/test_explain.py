@@ -131,7 +131,7 @@ def test_changed_code_and_lost_files_are_told(smoke: Project, tmp_path: Path) ->
     project = smoke.moved(tmp_path / "copy")
     stage = project.root / "src/advlearn/studies/selective/stages/evaluate.py"
     stage.write_text(stage.read_text(encoding="utf-8") + "\nADDED = 1\n", encoding="utf-8")
-    lost = f"{RUN}/retrained/closest/seed0/fgsm/pca.safetensors"
+    lost = f"{RUN}/retrained/small/seed0/fgsm/pca.safetensors"
     (project.root / lost).unlink()
     raw = {"name": "images.gz", "sha256": "ab" * 32, "bytes": 3, "source": "a mirror"}
     manifest = project.root / "results/raw/digits/manifest-smoke.json"

@@ -19,7 +19,7 @@ from tests.workflow.project import Finished, Project
 pytestmark = pytest.mark.xdist_group("smoke")
 
 RUN, LOGS = "results/smoke", "logs/smoke"
-LINE = "closest/seed0/fgsm/tsne"
+LINE = "small/seed0/fgsm/tsne"
 
 
 def damaged(
@@ -35,13 +35,13 @@ def damaged(
 # fail. The job reads nothing else that is new.
 DAMAGES = [
     pytest.param(
-        "models/closest/seed0/classifier.safetensors", cut,
-        f"{RUN}/adversarial/closest/seed0/fgsm/outcomes.parquet",
-        f"{LOGS}/craft/closest/seed0/fgsm.log",
+        "models/small/seed0/classifier.safetensors", cut,
+        f"{RUN}/adversarial/small/seed0/fgsm/outcomes.parquet",
+        f"{LOGS}/craft/small/seed0/fgsm.log",
         id="weights",
     ),
     pytest.param(
-        "adversarial/closest/seed0/fgsm/outcomes.parquet", cut,
+        "adversarial/small/seed0/fgsm/outcomes.parquet", cut,
         f"{RUN}/selections/{LINE}.csv", f"{LOGS}/select/{LINE}.log",
         id="outcomes",
     ),
@@ -56,7 +56,7 @@ DAMAGES = [
         id="selected positions",
     ),
     pytest.param(
-        "adversarial/closest/seed0/fgsm/test.npy", cut,
+        "adversarial/small/seed0/fgsm/test.npy", cut,
         f"{RUN}/evaluation/{LINE}.csv", f"{LOGS}/evaluate/{LINE}.log",
         id="adversarial images",
     ),
@@ -155,13 +155,13 @@ DAMAGES = [
 
 # Each: the file of which one byte changes, the result that is asked for, the log of its job.
 FLIPS = {
-    "models/closest/seed0/classifier.safetensors": (
-        f"{RUN}/adversarial/closest/seed0/fgsm/outcomes.parquet", "craft/closest/seed0/fgsm",
+    "models/small/seed0/classifier.safetensors": (
+        f"{RUN}/adversarial/small/seed0/fgsm/outcomes.parquet", "craft/small/seed0/fgsm",
     ),
     "data/train_images.npy": (
-        f"{RUN}/models/closest/seed0/classifier.safetensors", "pretrain/closest/seed0",
+        f"{RUN}/models/small/seed0/classifier.safetensors", "pretrain/small/seed0",
     ),
-    "adversarial/closest/seed0/fgsm/train.npy": (f"{RUN}/embeddings/{LINE}.npy", f"embed/{LINE}"),
+    "adversarial/small/seed0/fgsm/train.npy": (f"{RUN}/embeddings/{LINE}.npy", f"embed/{LINE}"),
     f"embeddings/{LINE}.npy": (
         f"{RUN}/clusters/{LINE}/kmeans.parquet", f"cluster/{LINE}/kmeans",
     ),
@@ -169,7 +169,7 @@ FLIPS = {
     f"selections/{LINE}.csv": (f"{RUN}/evaluation/{LINE}.csv", f"evaluate/{LINE}"),
     f"retrained/{LINE}.safetensors": (f"{RUN}/evaluation/{LINE}.csv", f"evaluate/{LINE}"),
     f"evaluation/{LINE}.csv": ("selective_tables", "collect"),
-    "strength/closest/seed0/fgsm/pca.csv": ("selective_tables", "collect"),
+    "strength/small/seed0/fgsm/pca.csv": ("selective_tables", "collect"),
     "search/second/0.csv": ("selective_tables", "collect"),
     "topk/models/resnet/seed0.metrics.csv": ("topk_tables", "topk_collect"),
     "topk/attacks/resnet/global/seed0.parquet": ("topk_tables", "topk_collect"),
@@ -207,8 +207,8 @@ def test_a_damaged_file_stops_the_job_that_reads_it(
 
 
 def failed_craft(smoke: Project, folder: Path) -> tuple[Project, Finished]:
-    project, _ = damaged(smoke, folder, "models/closest/seed0/classifier.safetensors", cut)
-    return project, project.snakemake(f"{RUN}/adversarial/closest/seed0/fgsm/outcomes.parquet")
+    project, _ = damaged(smoke, folder, "models/small/seed0/classifier.safetensors", cut)
+    return project, project.snakemake(f"{RUN}/adversarial/small/seed0/fgsm/outcomes.parquet")
 
 
 def test_a_stage_that_fails_before_the_pipe_fails_its_job(smoke: Project, tmp_path: Path) -> None:
@@ -217,11 +217,11 @@ def test_a_stage_that_fails_before_the_pipe_fails_its_job(smoke: Project, tmp_pa
     assert done.status != 0
     assert "Error in rule craft" in done.output
     # The message is in the log and, through tee, before the user's eyes.
-    log = (project.root / LOGS / "craft/closest/seed0/fgsm.log").read_text(encoding="utf-8")
+    log = (project.root / LOGS / "craft/small/seed0/fgsm.log").read_text(encoding="utf-8")
     message = next(text for text in log.splitlines() if text.startswith("error: "))
     assert message in done.output
     # Nothing of the failed job stays to be taken for a result.
-    folder = project.root / RUN / "adversarial/closest/seed0/fgsm"
+    folder = project.root / RUN / "adversarial/small/seed0/fgsm"
     assert not list(folder.glob("*"))
 
 
@@ -229,8 +229,8 @@ def test_a_damaged_file_that_is_deleted_is_made_again(smoke: Project, tmp_path: 
     # The remedy that the message gives.
     project, done = failed_craft(smoke, tmp_path / "copy")
     assert "delete the file and run the workflow again" in done.output
-    (project.root / RUN / "models/closest/seed0/classifier.safetensors").unlink()
-    target = f"{RUN}/adversarial/closest/seed0/fgsm/outcomes.parquet"
+    (project.root / RUN / "models/small/seed0/classifier.safetensors").unlink()
+    target = f"{RUN}/adversarial/small/seed0/fgsm/outcomes.parquet"
     assert project.would_run(target) == {"pretrain": 1, "craft": 1}
 
 
@@ -242,7 +242,7 @@ def test_results_that_cannot_be_written_are_an_error(project: Project) -> None:
     assert "results" in done.output
 
 
-@pytest.mark.parametrize("lost", ["models/closest/seed1/classifier.safetensors", f"{LINE}.npy"])
+@pytest.mark.parametrize("lost", ["models/small/seed1/classifier.safetensors", f"{LINE}.npy"])
 def test_a_lost_intermediate_is_made_again_when_it_is_needed(
     smoke: Project, tmp_path: Path, lost: str
 ) -> None:

@@ -286,7 +286,7 @@ def test_lost_evaluations_are_measured_again_when_they_are_asked_for(
     smoke: Project, tmp_path: Path
 ) -> None:
     project = smoke.moved(tmp_path / "copy")
-    file = "results/smoke/evaluation/closest/seed1/fgsm/tsne.csv"
+    file = "results/smoke/evaluation/small/seed1/fgsm/tsne.csv"
     (project.root / file).unlink()
     assert project.would_run(file) == {"evaluate": 1}
 

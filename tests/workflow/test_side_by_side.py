@@ -134,7 +134,7 @@ def test_two_runs_at_once_share_the_cache_between_workflows(project: Project) ->
     }  # fmt: skip
     for name, run in runs.items():
         assert run.wait(300) == 0, (project.root / f"{name}.log").read_text(encoding="utf-8")
-    weights = "models/closest/seed*/classifier.safetensors"
+    weights = "models/small/seed*/classifier.safetensors"
     found = {name: project.bytes_of(f"results/{name}/{weights}") for name in runs}
     assert list(found["smoke"].values()) == list(found["other"].values())
     assert len(found["smoke"]) == 2

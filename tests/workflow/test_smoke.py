@@ -181,7 +181,7 @@ def test_what_the_run_was_made_with_is_written_down(smoke: Project) -> None:
     assert sum(record["devices"].values()) == before
     config = yaml.safe_load((smoke.root / RUN / "config.yaml").read_text(encoding="utf-8"))
     # Resolved: what smoke.yaml does not name is there with its value.
-    assert config["selective"]["universes"]["sound"]["retrain"]["online_steps"] == 5
+    assert config["selective"]["universes"]["standard"]["retrain"]["online_steps"] == 5
 
 
 def test_the_recorded_configuration_is_a_configuration(smoke: Project, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ class Progress:
     """Counts done units and prints a line at most every ``every`` seconds.
 
     Args:
-        label: what is being done, for example ``craft pgd closest seed 0``.
+        label: what is being done, for example ``craft pgd small seed 0``.
         total: number of units in all; 0 is allowed.
         unit: name of a unit in the plural.
         every: seconds between lines.

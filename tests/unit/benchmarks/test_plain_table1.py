@@ -42,17 +42,17 @@ def test_the_schedule_is_that_of_the_workflow(n_clean: int, n_adversarial: int) 
 
 
 def test_the_network_is_that_of_the_universe() -> None:
-    settings = plain_table1.read_settings(CONFIG, "closest")
+    settings = plain_table1.read_settings(CONFIG, "small")
     plain = plain_table1.network(settings["model"], 784, 10)
-    ours = build(load_file(CONFIG).selective.universes["closest"].model, (1, 28, 28), 10)
+    ours = build(load_file(CONFIG).selective.universes["small"].model, (1, 28, 28), 10)
     assert repr(plain) == repr(ours)
 
 
 def test_settings_without_code_stop_the_script(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG.read_text(encoding="utf-8").replace("mlp", "cnn"), encoding="utf-8")
-    with pytest.raises(SystemExit, match=r"universe closest, model.name: 'cnn'"):
-        plain_table1.read_settings(config, "closest")
+    with pytest.raises(SystemExit, match=r"universe small, model.name: 'cnn'"):
+        plain_table1.read_settings(config, "small")
 
 
 def test_it_reads_the_same_images_as_the_workflow(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ checkpoint select:
 localrule paper:
     reason: Rules with neither input nor output files are always executed.
 [Thu Jan  1 00:00:00 1970]
-Job 17: Craft fgsm images in closest, seed 1
+Job 17: Craft fgsm images in small, seed 1
 Reason: Params have changed since last execution: before: '{"epsilon":0.1}' now: '{"epsilon":0.2}'
 Shell command: ADVLEARN_GPU_SHARE=625 python -m advlearn craft --data a --out b 2>&1 | tee c
 

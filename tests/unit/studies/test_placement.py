@@ -61,21 +61,21 @@ def test_the_smoke_run_stays_on_the_cpu() -> None:
 
 
 def test_of_the_full_run_what_is_worth_a_start_is_on_the_gpu() -> None:
+    pixels = [("fgsm", "none"), ("fgsm", "tsne")]
+    grid = {
+        "plausible_1": [("fgsm", "pca"), ("pgd", "pca"), *pixels],
+        "plausible_2": [("fgsm", "pca"), ("pgd", "pca"), *pixels],
+        "plausible_3": [("fgsm", "pca"), ("pgd", "pca")],
+        "standard": [("fgsm", "pca"), ("pgd", "pca")],
+    }
+    cells = {(name, *line) for name, lines in grid.items() for line in lines}
+    small = ("fixed_1", "fgsm", "pca")
     assert on_gpu(full_plan(device="cuda")) == {
-        ("pretrain", "sound"),
-        ("craft", "closest", "pgd"),
-        ("craft", "sound", "pgd"),
-        ("retrain", "closest", "fgsm", "pca"),
-        ("retrain", "closest", "pgd", "pca"),
-        ("retrain", "sound", "fgsm", "pca"),
-        ("retrain", "sound", "pgd", "pca"),
-        ("evaluate", "closest", "pgd", "pca"),
-        ("evaluate", "sound", "fgsm", "pca"),
-        ("evaluate", "sound", "pgd", "pca"),
-        ("strengthen", "closest", "fgsm", "pca"),
-        ("strengthen", "closest", "pgd", "pca"),
-        ("strengthen", "sound", "fgsm", "pca"),
-        ("strengthen", "sound", "pgd", "pca"),
+        *(("pretrain", name) for name in grid),
+        *(("craft", name, "pgd") for name in grid),
+        *(("retrain", *cell) for cell in {*cells, small}),
+        *(("evaluate", *cell) for cell in cells),
+        *(("strengthen", *cell) for cell in {*cells, small} if cell[2] == "pca"),
         ("calibrate",),
         ("confirm",),
         ("topk_pretrain", "resnet"),

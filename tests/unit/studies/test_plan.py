@@ -184,10 +184,10 @@ def test_the_ratio_of_logits_needs_three_classes(tmp_path: Path) -> None:
         arrays[f"{part}_labels"] = arrays[f"{part}_labels"] % 2
     np.savez(changes["sources"]["root"], **arrays)
     attacks = {"pgd": {"deviation": "dlr"}}
-    changes["selective"] = {"universes": {"closest": {"attacks": attacks}}}
+    changes["selective"] = {"universes": {"small": {"attacks": attacks}}}
     with pytest.raises(UserError, match="at least 3 classes, the images have 2") as caught:
         smoke_plan(**changes).study("selective").check_own_data()
-    assert "selective.universes.closest.attacks.pgd.deviation" in caught.value.where
+    assert "selective.universes.small.attacks.pgd.deviation" in caught.value.where
 
 
 def test_weights_that_are_nowhere(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_the_lines_whose_models_strong_attacks_judge() -> None:
 
 
 def test_no_evaluation_depends_on_the_strong_attacks() -> None:
-    given = wildcards(universe="closest", attack="fgsm", reduction="pca", seed="0")
+    given = wildcards(universe="small", attack="fgsm", reduction="pca", seed="0")
     jobs = {
         selective(selective={"evaluate": {"strong": strong}}).job("evaluate")(given)
         for strong in (None, {"images": 7}, {"images": 8})
@@ -115,7 +115,7 @@ def test_no_evaluation_depends_on_the_strong_attacks() -> None:
 
 
 def test_work_of_strong_attacks_follows_their_numbers() -> None:
-    given = wildcards(universe="closest", attack="fgsm", reduction="pca", seed="0")
+    given = wildcards(universe="small", attack="fgsm", reduction="pca", seed="0")
 
     def work(**strong: Any) -> float:
         here = selective(selective={"evaluate": {"strong": strong}})

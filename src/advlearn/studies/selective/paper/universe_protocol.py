@@ -20,7 +20,7 @@ class UniverseProtocol(NamedTuple):
 
     @property
     def label(self) -> str:
-        """``closest, white-box``."""
+        """``small, white-box``."""
         return f"{self.universe}, {PROTOCOLS(self.protocol)}"
 
     def of(self, frame: pd.DataFrame) -> pd.DataFrame:

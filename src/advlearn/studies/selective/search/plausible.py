@@ -14,8 +14,8 @@ from advlearn.studies.selective.search.likelihood import answers, heaviest
 from advlearn.studies.selective.search.space import draws, follows_the_size
 from advlearn.support.errors import UserError
 
-MOST = 10
-"""Universes of a set, at most."""
+LEAST, MOST = 3, 10
+"""Universes of the plausible set, at least and at most; of a group at most."""
 
 
 def plausible_universes(frame: pd.DataFrame, weighted: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -39,7 +39,7 @@ def plausible_universes(frame: pd.DataFrame, weighted: pd.DataFrame) -> dict[str
     answered = answers(frame)
     follows = weighted["universe"].map(answered["adversarial_steps"].map(follows_the_size))
     members = {
-        "plausible": heaviest(weighted)[:MOST],
+        "plausible": _plausible(weighted),
         "fixed": _first(weighted[~follows.astype(bool)]),
         "following": _first(weighted[follows.astype(bool)]),
     }
@@ -55,6 +55,11 @@ def plausible_universes(frame: pd.DataFrame, weighted: pd.DataFrame) -> dict[str
                 found[names[pair]] = _entry(*pair, answered)
             found[names[pair]]["sets"][group] = float(f"{float(line['weight']) / total:.6g}")
     return found
+
+
+def _plausible(weighted: pd.DataFrame) -> pd.DataFrame:
+    """Those that hold most of the weight; a set of fewer than three would be one winner."""
+    return _first(weighted)[: max(LEAST, len(heaviest(weighted)))]
 
 
 def _first(rows: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ def smoke_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One universe, one protocol, one seed, small images, one to three clusters."""
     return write_run(
         tmp_path_factory.mktemp("smoke") / "tidy",
-        universes=["closest"],
+        universes=["small"],
         protocols=["whitebox"],
         seeds=[0],
         cluster_numbers=[1, 2, 3],
@@ -33,7 +33,7 @@ def bare_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The least a run can have: one attack, one reduction, one clusterer, two clusters."""
     return write_run(
         tmp_path_factory.mktemp("bare") / "tidy",
-        universes=["sound"],
+        universes=["standard"],
         protocols=["transfer"],
         seeds=[3],
         attacks=["fgsm"],

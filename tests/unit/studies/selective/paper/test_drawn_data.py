@@ -77,9 +77,7 @@ def test_lines_are_means_dots_are_seeds_hollow_marks_are_published(
     axis = draw(name, full).axes[0]
     every = []
     for clusterer in ("kmeans", "agglomerative"):
-        seeds = seeds_by_number(
-            full, "closest", attack=attack, reduction="pca", clusterer=clusterer
-        )
+        seeds = seeds_by_number(full, "small", attack=attack, reduction="pca", clusterer=clusterer)
         assert data(axis, f"mean {clusterer}")[:, 1] == pytest.approx(seeds.mean(axis=1))
         every += [*seeds.to_numpy().ravel()]
         printed = full.published(table)
@@ -87,7 +85,7 @@ def test_lines_are_means_dots_are_seeds_hollow_marks_are_published(
         printed = printed[printed["n_clusters"].isin(seeds.index)]
         shown = data(axis, f"published {clusterer}")[:, 1]
         assert sorted(shown) == pytest.approx(sorted(printed["published"]))
-    everything = cell_of(full, "closest", rule="all", metric=ADVERSARIAL, attack=attack)["value"]
+    everything = cell_of(full, "small", rule="all", metric=ADVERSARIAL, attack=attack)["value"]
     every += [*everything]
     assert sorted(data(axis, "seeds")[:, 1]) == pytest.approx(sorted(every))
     assert data(axis, "published all")[:, 1] == pytest.approx(
@@ -100,14 +98,14 @@ def test_lines_are_means_dots_are_seeds_hollow_marks_are_published(
 
 def test_the_weighted_mean_of_the_plausible_universes(full: SelectiveTidy) -> None:
     universes = {
-        "closest": {"sets": {"plausible": 1}, "protocol": "whitebox"},
-        "sound": {"sets": {"plausible": 3}, "protocol": "transfer"},
+        "small": {"sets": {"plausible": 1}, "protocol": "whitebox"},
+        "standard": {"sets": {"plausible": 3}, "protocol": "transfer"},
     }
     run = with_study(full, universes=universes)
     figure = draw("selective_fig1_fgsm", run)
     cell = {"attack": "fgsm", "reduction": "pca", "clusterer": "kmeans"}
-    first = seeds_by_number(full, "closest", **cell)
-    second = seeds_by_number(full, "sound", protocol="transfer", **cell)
+    first = seeds_by_number(full, "small", **cell)
+    second = seeds_by_number(full, "standard", protocol="transfer", **cell)
     expected = (first + 3 * second) / 4
     axis = figure.axes[0]
     assert data(axis, "mean kmeans")[:, 1] == pytest.approx(expected.mean(axis=1))
@@ -118,14 +116,14 @@ def test_the_weighted_mean_of_the_plausible_universes(full: SelectiveTidy) -> No
 
 
 def test_a_seed_that_a_plausible_universe_lacks_does_not_count(full: SelectiveTidy) -> None:
-    universes = {name: {"sets": {"plausible": 1}} for name in ("closest", "sound")}
+    universes = {name: {"sets": {"plausible": 1}} for name in ("small", "standard")}
     frame = full["selective_metrics"]
-    lacking = (frame["universe"] == "sound") & (frame["seed"] == 2)
+    lacking = (frame["universe"] == "standard") & (frame["seed"] == 2)
     run = with_study(with_table(full, "selective_metrics", frame[~lacking]), universes=universes)
     run._tables["selective_metrics"] = frame[~lacking]
     axis = draw("selective_fig1_fgsm", run).axes[0]
     cell = {"attack": "fgsm", "reduction": "pca", "clusterer": "kmeans"}
-    both = (seeds_by_number(full, "closest", **cell) + seeds_by_number(full, "sound", **cell)) / 2
+    both = (seeds_by_number(full, "small", **cell) + seeds_by_number(full, "standard", **cell)) / 2
     assert data(axis, "mean kmeans")[:, 1] == pytest.approx(both[[0, 1]].mean(axis=1))
 
 
@@ -139,7 +137,7 @@ def test_figure_3_has_published_marks_on_the_curve_that_the_paper_prints(
     assert len(data(axis, "published none")) == len(data(axis, "published tsne")) == 0
     for reduction in ("none", "pca", "tsne"):
         seeds = seeds_by_number(
-            full, "closest", attack="fgsm", reduction=reduction, clusterer="kmeans"
+            full, "small", attack="fgsm", reduction=reduction, clusterer="kmeans"
         )
         assert data(axis, f"mean {reduction}")[:, 1] == pytest.approx(seeds.mean(axis=1))
 
@@ -161,7 +159,7 @@ def test_an_attack_that_was_not_run(folder: Path) -> None:
 def test_tradeoff_shows_every_selection_and_the_published_ones(full: SelectiveTidy) -> None:
     figure = draw("selective_tradeoff", full)
     axis = figure.axes[0]
-    rows = cell_of(full, "closest", attack="fgsm", clusterer="kmeans", rule="random")
+    rows = cell_of(full, "small", attack="fgsm", clusterer="kmeans", rule="random")
     means = rows.groupby(["reduction", "setting", "metric"])["value"].mean().unstack("metric")
     shown = data(axis, "random kmeans")
     assert sorted(shown[:, 1]) == pytest.approx(sorted(means[ADVERSARIAL]))
@@ -169,14 +167,14 @@ def test_tradeoff_shows_every_selection_and_the_published_ones(full: SelectiveTi
     assert len(data(axis, "published kmeans")) == 10
     assert data(axis, "published all").ravel() == pytest.approx([0.9699, 0.3016])
     for rule in ("classic", "none", "all"):
-        rows = cell_of(full, "closest", attack="fgsm", clusterer="single", rule=rule)
+        rows = cell_of(full, "small", attack="fgsm", clusterer="single", rule=rule)
         mean = rows.groupby("metric")["value"].mean()
         assert data(axis, f"mean {rule}").ravel() == pytest.approx(
             [mean["clean_accuracy"], mean[ADVERSARIAL]]
         )
     # Universes in no set have panels of their own, without the published points.
     assert [axis.get_title().split(",")[0] for axis in figure.axes] == [
-        "closest", "closest", "sound", "sound",
+        "small", "small", "standard", "standard",
     ]  # fmt: skip
     assert len(data(figure.axes[2], "published kmeans")) == 0
 
@@ -234,7 +232,7 @@ def test_examples_say_epsilon_and_share_one_scale(smoke: SelectiveTidy) -> None:
     }
     attacks = {"fgsm": {"epsilon": 0.4}, "pgd": {"epsilon": 0.3}}
     run = with_arrays(smoke, "selective_examples", arrays)
-    run = with_study(run, universes={"closest": {"attacks": attacks}})
+    run = with_study(run, universes={"small": {"attacks": attacks}})
     run._arrays["selective_examples"] = arrays
     figure = draw("selective_examples", run)
     names = [axis.get_ylabel() for axis in figure.axes if axis.get_ylabel()]
@@ -276,11 +274,11 @@ def test_texts_of_shipped_sizes_lie_apart(tmp_path: Path, name: str) -> None:
 
 
 def test_means_over_sets_are_those_of_the_tables(full: SelectiveTidy) -> None:
-    universes = {"closest": {"sets": {"plausible": 1}}, "sound": {"sets": {"plausible": 3}}}
+    universes = {"small": {"sets": {"plausible": 1}}, "standard": {"sets": {"plausible": 3}}}
     run = with_study(full, universes=universes)
     frame = full["selective_metrics"].query("split == 'test' and rule == 'random'")
     # One seed lacks a universe, and one universe lacks a line.
-    lacking = (frame["universe"] == "sound") & (
+    lacking = (frame["universe"] == "standard") & (
         ((frame["seed"] == 1) & (frame["n_clusters"] == 2)) | (frame["n_clusters"] == 4)
     )
     frame = frame[~lacking & frame["n_clusters"].notna()]

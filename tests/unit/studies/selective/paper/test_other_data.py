@@ -29,7 +29,7 @@ def run_of(folder: Path, dataset: str, model: str) -> SelectiveTidy:
     write_run(folder, dataset=dataset, seeds=[0, 1], cluster_numbers=[2, 4], reductions=["pca"])
     record = folder / SCHEMA.record
     study = json.loads(record.read_text())
-    study["universes"]["closest"]["model"] = {"name": model}
+    study["universes"]["small"]["model"] = {"name": model}
     record.write_text(json.dumps(study))
     return SelectiveTidy(folder, PUBLISHED)
 
@@ -65,12 +65,12 @@ def test_tables_quote_what_belongs_to_their_data_and_network(
     other: SelectiveTidy, same: SelectiveTidy, name: str
 ) -> None:
     predicted = set() if name == "selective_baselines" else {PREDICTED.universe}
-    assert beside(same, name) == {"closest", "sound"} | predicted
+    assert beside(same, name) == {"small", "standard"} | predicted
     # The second universe has a network of the project: on MNIST it may stand for the paper's.
-    assert beside(other, name) == ({"sound"} if other.study.dataset == "mnist" else set())
+    assert beside(other, name) == ({"standard"} if other.study.dataset == "mnist" else set())
     table = STUDY.table(name).build(other)
     (group, *_) = table.groups
-    assert "closest" in group.title
+    assert "small" in group.title
     assert "published" not in group.title
     assert not [cell for row in group.rows for cell in row if cell.endswith(")") and "] (" in cell]
     assert any("belong to another" in note for note in table.notes)

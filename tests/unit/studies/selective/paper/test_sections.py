@@ -11,7 +11,7 @@ from tests.helpers.selective_run import with_table
 
 def test_choices_have_one_column_a_universe(full: SelectiveTidy) -> None:
     header, rows = choices_rows(full)
-    used = ["used in closest", "used in sound"]
+    used = ["used in small", "used in standard"]
     assert header == ["choice", "key", "the paper says", *used, "where"]
     key = "retrain.batch_size"
     assert rows[0] == [f"What is {key}?", key, "not given", "128", "128", "section VII"]
@@ -50,6 +50,6 @@ def test_the_search_is_summed_up(full: SelectiveTidy) -> None:
 
 def test_failed_checks_are_listed(full: SelectiveTidy) -> None:
     (_, counts), (_, failures) = sanity(full)
-    assert ["closest", "fgsm", "all", "gradients_zero", "2 of 3"] in counts
+    assert ["small", "fgsm", "all", "gradients_zero", "2 of 3"] in counts
     assert len(failures) == 4
-    assert failures[0][:5] == ["closest", "2", "fgsm", "all", "gradients_zero"]
+    assert failures[0][:5] == ["small", "2", "fgsm", "all", "gradients_zero"]

@@ -26,7 +26,7 @@ def test_every_model_has_a_line(full: SelectiveTidy, table: Table) -> None:
     assert len(table.frame) == len(rows[KEYS].drop_duplicates())
     assert not table.frame.duplicated(list(table.keys)).any()
     first = table.groups[0]
-    assert first.title == "Universe closest, FGSM, PCA"
+    assert first.title == "Universe small, FGSM, PCA"
     assert [row[0] for row in first.rows[:3]] == [
         "classic training",
         "adversarial training",
@@ -43,7 +43,7 @@ def test_numbers_against_the_rows_of_the_run(
 ) -> None:
     def mine(frame: pd.DataFrame) -> pd.DataFrame:
         setting = "n_clusters=1" if rule == "all" else "n_clusters=4"
-        wanted = {"universe": "sound", "attack": attack, "rule": rule, "setting": setting}
+        wanted = {"universe": "standard", "attack": attack, "rule": rule, "setting": setting}
         return frame[(frame[list(wanted)] == pd.Series(wanted)).all(axis=1)]
 
     line, raw = mine(table.frame).iloc[0], mine(full["selective_strength"])
@@ -75,14 +75,14 @@ def test_numbers_against_the_rows_of_the_run(
 def test_several_subsets_of_a_seed_are_one_number(full: SelectiveTidy) -> None:
     rows = full["selective_strength"]
     mine = (rows["rule"] == "subset") & (rows["setting"] == "n_clusters=4")
-    mine &= (rows["universe"] == "closest") & (rows["attack"] == "fgsm") & (rows["seed"] == 0)
+    mine &= (rows["universe"] == "small") & (rows["attack"] == "fgsm") & (rows["seed"] == 0)
     more = rows[mine].assign(digest="another", robust=0.0, robust_so_far=0.0)
     changed = with_table(full, "selective_strength", pd.concat([rows, more], ignore_index=True))
 
     def line(run: SelectiveTidy) -> pd.Series:
         frame = strength.compare(run)
         found = frame.query("rule == 'subset' and setting == 'n_clusters=4'")
-        return found.query("universe == 'closest' and attack == 'fgsm'").iloc[0]
+        return found.query("universe == 'small' and attack == 'fgsm'").iloc[0]
 
     before, after = line(full), line(changed)
     of_seed = rows[mine & (rows["strong_attack"] == "whitebox")]["robust"].mean()
@@ -100,8 +100,8 @@ def test_what_is_too_high_is_marked_and_counted(table: Table) -> None:
 def test_a_run_without_strong_attacks_says_so(full: SelectiveTidy) -> None:
     none = with_table(full, "selective_strength", full["selective_strength"].iloc[:0])
     built = strength.build(none)
-    assert [row[0] for row in built.groups[0].rows] == ["closest", "sound"]
+    assert [row[0] for row in built.groups[0].rows] == ["small", "standard"]
     assert set(built.groups[0].rows[0][1:]) == {"–"}
     assert "not measured" in built.caption
     assert built.sources
-    assert "| sound" in markdown(built)
+    assert "| standard" in markdown(built)

@@ -47,24 +47,24 @@ def test_every_table_of_every_run(folder: Path, tmp_path: Path, name: str) -> No
 
 def test_primary_comes_first(full: SelectiveTidy) -> None:
     assert universe_protocols(full) == [
-        ("closest", "whitebox"),
-        ("closest", "transfer"),
-        ("sound", "whitebox"),
-        ("sound", "transfer"),
+        ("small", "whitebox"),
+        ("small", "transfer"),
+        ("standard", "whitebox"),
+        ("standard", "transfer"),
     ]
 
 
 def test_table_1_against_the_rows_of_the_run(full: SelectiveTidy) -> None:
     frame = table("table1_fgsm", full).frame
     row = frame[
-        (frame["universe"] == "closest")
+        (frame["universe"] == "small")
         & (frame["protocol"] == "whitebox")
         & (frame["algorithm"] == "kmeans")
         & (frame["n_clusters"] == 4)
         & (frame["metric"] == "adversarial_accuracy")
     ].iloc[0]
     raw = full["selective_metrics"].query(
-        "universe == 'closest' and protocol == 'whitebox' and clusterer == 'kmeans'"
+        "universe == 'small' and protocol == 'whitebox' and clusterer == 'kmeans'"
         " and setting == 'n_clusters=4' and rule == 'random' and reduction == 'pca'"
         " and attack == 'fgsm' and split == 'test' and metric == 'adversarial_accuracy'"
     )
@@ -125,7 +125,7 @@ def test_baselines_are_those_of_the_run(full: SelectiveTidy) -> None:
     assert primary.loc[("all", "fgsm", "clean_accuracy"), "published"] == 0.9699
     assert "none" not in set(primary["published"].dropna().index.get_level_values("rule"))
     raw = full["selective_metrics"].query(
-        "universe == 'closest' and protocol == 'whitebox' and rule == 'all' and attack == 'pgd'"
+        "universe == 'small' and protocol == 'whitebox' and rule == 'all' and attack == 'pgd'"
         " and split == 'test' and metric == 'adversarial_accuracy'"
     )
     assert primary.loc[("all", "pgd", "adversarial_accuracy"), "mean"] == pytest.approx(
@@ -158,7 +158,7 @@ def test_setting_that_failed_on_a_seed_is_not_preferred(full: SelectiveTidy) -> 
 
 def test_subset_difference_is_paired_by_digest(full: SelectiveTidy) -> None:
     """By brute force for one cell: same job, same seed, control_of equal to the digest."""
-    keys = "universe == 'sound' and protocol == 'transfer' and attack == 'fgsm'"
+    keys = "universe == 'standard' and protocol == 'transfer' and attack == 'fgsm'"
     keys += " and reduction == 'tsne' and clusterer == 'kmeans' and setting == 'n_clusters=4'"
     raw = full["selective_metrics"].query(
         f"{keys} and split == 'test' and metric == 'adversarial_accuracy'"

@@ -104,7 +104,7 @@ def test_primary_universe_that_is_none(copy: Path) -> None:
     path.write_text(json.dumps(study))
     with pytest.raises(UserError, match="'other'") as caught:
         _ = SelectiveTidy(copy, PUBLISHED).study
-    assert "closest" in caught.value.remedy
+    assert "small" in caught.value.remedy
 
 
 def test_study_that_is_no_json(copy: Path) -> None:

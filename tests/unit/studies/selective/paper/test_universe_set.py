@@ -94,4 +94,4 @@ def test_sets_of_a_run(tmp_path: Path) -> None:
 
 
 def test_without_sets_the_primary_universe_is_plausible(smoke: SelectiveTidy) -> None:
-    assert weights_of(smoke, "plausible") == {UniverseProtocol("closest", "whitebox"): 1.0}
+    assert weights_of(smoke, "plausible") == {UniverseProtocol("small", "whitebox"): 1.0}

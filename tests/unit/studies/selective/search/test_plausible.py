@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from advlearn.studies.selective.search.likelihood import weights
+from advlearn.studies.selective.search.likelihood import heaviest, weights
 from advlearn.studies.selective.search.plausible import plausible_universes
 from advlearn.studies.selective.search.space import draws, follows_the_size
 from advlearn.studies.selective.settings.universe import UniverseSettings
@@ -45,6 +45,17 @@ def test_the_sets_hold_what_they_say() -> None:
     # Nothing runs twice.
     keys = [(each["description"].split(":")[0], each["protocol"]) for each in found.values()]
     assert len(set(keys)) == len(keys)
+
+
+def test_one_winner_is_no_set() -> None:
+    near = {**AT_THE_PUBLISHED, "at_fgsm_whitebox": 0.2}
+    far = {name: 1.15 * share for name, share in near.items() if "clean" not in name}
+    table = frame(rows(0, near), *(rows(i, {**near, **far}) for i in range(1, 6)))
+    weighted = weights(table, PUBLISHED)
+    assert len(heaviest(weighted)) == 1
+    found = plausible_universes(table, weighted)
+    inside = [name for name, each in found.items() if "plausible" in each["sets"]]
+    assert inside == ["plausible_1", "plausible_2", "plausible_3"]
 
 
 def test_it_round_trips_through_the_settings(tmp_path: Path) -> None:

@@ -26,6 +26,6 @@ def test_the_file_is_laid_over_a_configuration(tmp_path: Path) -> None:
     config = load(values, "a.yaml")
     universes = config.selective.universes
     # Beside those that the configuration has already.
-    assert {"closest", "sound", "plausible_1", "plausible_10"} <= set(universes)
+    assert {"small", "standard", "plausible_1", "plausible_10"} <= set(universes)
     assert sum(each.sets.get("plausible", 0) for each in universes.values()) > 0.999
     assert {each.protocol for each in universes.values()} == {"whitebox", "transfer"}

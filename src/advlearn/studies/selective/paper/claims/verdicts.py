@@ -130,7 +130,7 @@ def _sets(tidy: SelectiveTidy) -> Iterator[_Set]:
     of_set = {name: weights_of(tidy, name) for name in ("plausible", "fixed", "following")}
     for name, weights in of_set.items():
         yield _Set(name, weights, [claim for claim in claims() if claim.of == name])
-    inside = {pair.universe for pair in of_set["plausible"]}
+    inside = {pair.universe for weights in of_set.values() for pair in weights}
     for universe in tidy.study.universes:
         if universe not in inside:
             pair = UniverseProtocol(universe, tidy.study.protocol_of(universe))

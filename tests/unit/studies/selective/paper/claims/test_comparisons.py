@@ -42,20 +42,20 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> SelectiveTidy:
 
 
 def rows_of(run: SelectiveTidy, **equal: object) -> list[Row]:
-    """Test rows of closest, transfer with these values."""
+    """Test rows of small, transfer with these values."""
     return [row for row in _records(run) if all(row[key] == equal[key] for key in equal)]
 
 
 @lru_cache(maxsize=4)
 def _records(run: SelectiveTidy) -> list[Row]:
     frame = run["selective_metrics"]
-    frame = frame[(frame["universe"] == "closest") & (frame["protocol"] == "transfer")]
+    frame = frame[(frame["universe"] == "small") & (frame["protocol"] == "transfer")]
     return records(frame[frame["split"] == "test"])
 
 
 def found(comparison: Comparison) -> list[float]:
     frame = comparison.seeds
-    mine = frame[(frame["universe"] == "closest") & (frame["protocol"] == "transfer")]
+    mine = frame[(frame["universe"] == "small") & (frame["protocol"] == "transfer")]
     return list(mine.sort_values("seed")["value"])
 
 

@@ -44,7 +44,7 @@ def test_a_sentence_says_what_decided(full: SelectiveTidy) -> None:
     assert format_p(line["p_holm"]) in line["sentence"]
     assert format_p(line["p_margin_holm"]) in line["sentence"]
     assert "Holm" in line["sentence"]
-    assert "closest, white-box" in line["sentence"]
+    assert "small, white-box" in line["sentence"]
 
 
 def test_disagreement_and_floor_are_said(full: SelectiveTidy) -> None:
@@ -78,7 +78,7 @@ def test_page_counts_the_verdicts(full: SelectiveTidy) -> None:
     assert f"excluded in {excluded} of the {int((primary['n'] > 0).sum())}" in answer
     others = frame[frame["family"] == "secondary"]
     assert f"Of the {len(others)} secondary claims" in secondary
-    assert any("sound, white-box" in said for said in page_sentences(full))
+    assert any("standard, white-box" in said for said in page_sentences(full))
 
 
 def test_one_seed_says_nothing_is_testable(smoke: SelectiveTidy) -> None:
@@ -103,6 +103,6 @@ def test_published_curves_change_as_they_are_printed(full: SelectiveTidy) -> Non
 
 
 def test_sets_have_names(full: SelectiveTidy) -> None:
-    assert where(full, "plausible") == "closest, white-box"
-    assert where(full, "sound") == "sound, white-box"
+    assert where(full, "plausible") == "small, white-box"
+    assert where(full, "standard") == "standard, white-box"
     assert where(full, "fixed") == "0 fixed universes"
