@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from advlearn.report.frames import records
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -11,6 +14,7 @@ from advlearn.studies.selective.search.likelihood import (
     DISCREPANCIES,
     DISCREPANCY,
     LENIENT,
+    decisive,
     effective_number,
     heaviest,
     mean_shares,
@@ -33,6 +37,9 @@ SHARE = 0.9
 """Of the weight: how many universes hold it is counted."""
 GOAL = 0.01
 """Largest difference over the baselines that some universe should reach."""
+_SPREAD = ("at_fgsm", "at_pgd")
+_SEVERAL = 3
+"""Seeds of a universe whose spread says something, at least."""
 _RANKED = 3
 """Universes of which a rank correlation says something, at least."""
 
@@ -103,6 +110,39 @@ def counts(tidy: SelectiveTidy) -> dict[str, int]:
         "finalists": len(whole),
         "confirmed": int(whole.sum()),
     }
+
+
+class Resolution(NamedTuple):
+    """How near to its own universe's mean a single run comes.
+
+    Attributes:
+        universes: with several seeds, each under both protocols.
+        fgsm: median standard deviation between seeds of the accuracy under FGSM after adversarial
+            training.
+        pgd: the same under PGD.
+        within: chance that a run is within :data:`GOAL` of the mean in both, if they are normal.
+    """
+
+    universes: int
+    fgsm: float
+    pgd: float
+    within: float
+
+
+def resolution(tidy: SelectiveTidy) -> Resolution | None:
+    """What no search can do better than; None without universes of several seeds."""
+    rows = decisive(tidy["selective_universes"])
+    rows = rows[rows["status"] == MEASURED_TO_THE_END]
+    by_universe = rows.groupby("universe")
+    several = by_universe.size() >= _SEVERAL
+    if not several.any():
+        return None
+    fgsm, pgd = (
+        float(np.median(by_universe[[column_of(name, each) for each in PROTOCOLS]].std()[several]))
+        for name in _SPREAD
+    )
+    inside = [2 * norm.cdf(GOAL / spread) - 1 if spread else 1.0 for spread in (fgsm, pgd)]
+    return Resolution(int(several.sum()), fgsm, pgd, float(np.prod(inside)))
 
 
 def sensitivity(tidy: SelectiveTidy) -> pd.DataFrame:

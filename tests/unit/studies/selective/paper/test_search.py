@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from advlearn.studies.selective.paper.search import agreement, compared, counts, sensitivity
+from advlearn.studies.selective.paper.search import (
+    agreement,
+    compared,
+    counts,
+    resolution,
+    sensitivity,
+)
 from advlearn.studies.selective.paper.tables import open_choices, universes
 from advlearn.studies.selective.schema import SelectiveTidy
 from advlearn.studies.selective.search.likelihood import weights
@@ -23,6 +29,26 @@ def chanced(full: SelectiveTidy) -> SelectiveTidy:
     return with_table(
         full, "selective_universes", pd.concat([frame, more.assign(chosen_by="random")])
     )
+
+
+def test_how_near_one_run_comes_to_its_own_universe(full: SelectiveTidy) -> None:
+    spread = {4: (0.02, 0.01), 7: (0.04, 0.03), 9: (0.06, 0.02)}
+    steps = (-1.0, 0.0, 1.0)  # three seeds, whose standard deviation is the step
+    parts = []
+    for universe, deviations in spread.items():
+        for row, step in zip(rows(universe, seeds=(0, 1, 2)), steps, strict=True):
+            for name, deviation in zip(("at_fgsm", "at_pgd"), deviations, strict=True):
+                row[f"{name}_whitebox"] = row[f"{name}_transfer"] = 0.3 + step * deviation
+            parts.append(row)
+    frame = pd.DataFrame([*parts, *rows(11, seeds=(0, 1))])
+    found = resolution(with_table(full, "selective_universes", frame))
+    assert found is not None
+    assert (found.universes, found.fgsm, found.pgd) == pytest.approx((3, 0.04, 0.02))
+    drawn = np.random.default_rng(0).normal(0, (0.04, 0.02), (200_000, 2))
+    inside = (np.abs(drawn) < 0.01).all(axis=1).mean()
+    assert found.within == pytest.approx(inside, abs=0.003)
+    few = with_table(full, "selective_universes", pd.DataFrame(rows(11, seeds=(0, 1))))
+    assert resolution(few) is None
 
 
 def test_a_line_is_the_mean_of_its_seeds_beside_the_published_value(full: SelectiveTidy) -> None:

@@ -10,10 +10,12 @@ from advlearn.report.table import Group, Source, Table
 from advlearn.studies.selective.paper.labels import PROTOCOLS
 from advlearn.studies.selective.paper.published_tables import SAY, without_published
 from advlearn.studies.selective.paper.search import (
+    GOAL,
     SHARE,
     compared,
     counts,
     published,
+    resolution,
     weighted,
 )
 from advlearn.studies.selective.schema import SelectiveTidy
@@ -22,6 +24,8 @@ from advlearn.studies.selective.search.questions import BASELINES, MEASURED_TO_T
 
 _SHOWN = 10
 """Universes of a group of the readable form, at most."""
+_SMALLEST = 0.001
+"""Weights below are not written out."""
 _PAIR = ["universe", "protocol"]
 _DRAW = ["universe"]
 _WEIGHTS = ("weight", "log_likelihood")
@@ -32,18 +36,13 @@ def build(tidy: SelectiveTidy) -> Table:
     """Every universe that was measured to its end, and in the readable form the foremost."""
     frame = compared(tidy)
     weights = weighted(tidy)
-    heavy = heaviest(weights, SHARE)
+    holders = len(heaviest(weights, SHARE))
     shown = []
-    if len(heavy):
-        title = SAY.heaviest_universes(
-            len(heavy), effective_number(weights), min(len(heavy), _SHOWN)
-        )
-        shown.append(
-            Group(
-                title,
-                _readable(tidy, frame, [*zip(heavy["universe"], heavy["protocol"], strict=True)]),
-            )
-        )
+    if holders:
+        title = SAY.heaviest_universes(holders, effective_number(weights), SHARE)
+        weighty = frame[frame["weight"] > 0][_PAIR].drop_duplicates()
+        pairs = [*weighty.itertuples(index=False, name=None)]
+        shown.append(Group(title, _readable(tidy, frame, pairs)))
     rows = decisive(tidy["selective_universes"])
     if not rows["status"].eq(MEASURED_TO_THE_END).any():
         known = frame.groupby(_PAIR, sort=False).size().sort_values(ascending=False, kind="stable")
@@ -61,7 +60,7 @@ def build(tidy: SelectiveTidy) -> Table:
         frame=frame,
         columns=["draw", "protocol", *(_head(name) for name in BASELINES), "largest", "weight"],
         groups=shown,
-        notes=[*without_published(tidy), SAY.searched(**counts(tidy))],
+        notes=[*without_published(tidy), SAY.searched(**counts(tidy)), *_resolution(tidy)],
         keys=[*_PAIR, "quantity"],
         how="mean over seeds; weight: product of normal densities on the logit scale, normalised",
         sources=[
@@ -99,10 +98,19 @@ def _readable(
                 PROTOCOLS(pair[1]),
                 *(format_number(means.get(name, float("nan")), 4) for name in BASELINES),
                 format_number(lines[0]["largest_difference"]),
-                format_significant(lines[0]["weight"], 2),
+                _weight(lines[0]["weight"]),
             ]
         )
     return rows
+
+
+def _weight(value: float) -> str:
+    return f"< {_SMALLEST}" if 0 < value < _SMALLEST else format_significant(value, 2)
+
+
+def _resolution(tidy: SelectiveTidy) -> list[str]:
+    found = resolution(tidy) if tidy.study.of_the_papers_data else None
+    return [SAY.resolution(GOAL, **found._asdict())] if found else []
 
 
 def _head(quantity: str) -> str:
