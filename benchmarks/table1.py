@@ -49,6 +49,7 @@ def configuration(train_images: int | None, test_images: int | None) -> dict[str
         "seeds": [0],
         "data": {"train_images": train_images, "test_images": test_images},
         "selective": {
+            "primary": "small",
             "evaluate": {"protocols": ["whitebox"]},
             "grid": [
                 {

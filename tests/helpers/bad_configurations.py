@@ -209,6 +209,9 @@ BAD: dict[str, Bad] = {
         named="selective.grid.0.attacks",
     ),
     "an unknown universe": bad("selective.primary", "smal", "did you mean 'small'?"),
+    "a primary universe that no job runs": bad(
+        "selective.primary", "standard", "no block of the grid runs", "the grid has: small"
+    ),
     "an unknown universe of the grid": bad(
         "selective.grid",
         block(universes=["smal"]),

@@ -128,7 +128,7 @@ def test_the_universes_of_the_full_run_are_draws_of_the_search(full: dict[str, A
             "selective.grid",
             [
                 {
-                    "universes": ["small"],
+                    "universes": ["plausible_1"],
                     "attacks": ["fgsm"],
                     "reductions": ["pca"],
                     "clusterers": ["birch"],

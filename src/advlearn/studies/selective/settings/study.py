@@ -57,7 +57,9 @@ class SelectiveSettings(StudySettings):
     universes: dict[str, UniverseSettings] = Field(
         ..., min_length=1, description="named answers to what the paper leaves open"
     )
-    primary: str = Field(..., description="universe that is set beside the published numbers")
+    primary: str = Field(
+        ..., description="universe of the grid that is set beside the published numbers"
+    )
     embed: EmbedSettings = EmbedSettings()
     cluster: ClusterSettings = ClusterSettings()
     select: SelectSettings = SelectSettings()
@@ -102,6 +104,17 @@ class SelectiveSettings(StudySettings):
                                 "put all its clusterers into one",
                             )
                         seen.add((universe, attack, reduction))
+        return self
+
+    @model_validator(mode="after")
+    def _primary_is_run(self) -> Self:
+        run_here = list(dict.fromkeys(name for block in self.grid for name in block.universes))
+        if self.primary not in run_here:
+            raise WrongKey(
+                "primary",
+                f"no block of the grid runs universe {self.primary!r}, so that nothing could be set"
+                f" beside the published numbers; the grid has: {', '.join(run_here)}",
+            )
         return self
 
     def _unknown_universe(self, name: str) -> str:
