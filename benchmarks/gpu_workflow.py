@@ -2,9 +2,10 @@
 
     python -m benchmarks.gpu_workflow
 
-Runs the smoke run and study 1 at full size (without its search, which has a size of its own), each
-from nothing and with ``device: cuda``, and reads Snakemake's log. A run that is stopped at
-``--limit`` counts for the jobs that it did. Needs Snakemake; the jobs of a stopped run are kept.
+Runs the smoke run and study 1 at full size (five seeds, without its search, which has a size of
+its own), each from nothing and with ``device: cuda``, and reads Snakemake's log. A run that is
+stopped at ``--limit`` counts for the jobs that it did. Needs Snakemake; the jobs of a stopped run
+are kept.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchmarks import common
 STUDY = """\
 run: bench-gpu
 device: cuda
+seeds: [0, 1, 2, 3, 4]
 selective:
   calibrate: {draws: 2, block: 2, epochs: 1, random_finalists: 1, finalists_a_job: 1, seeds: [0]}
 """

@@ -56,7 +56,7 @@ SLURM = "--workflow-profile profiles/slurm"
 JOBS = {
     (START, "demo --cores 2 --configfile config/demo.yaml"): 170,
     (START, "topk --cores 2 --configfile config/demo.yaml"): 21,
-    (START, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 1101,
+    (START, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 1985,
     (START, "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 132,
     ("docs/clusters.md", f"demo {SLURM} --configfile config/demo.yaml"): 170,
     ("docs/own-attack.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 57,
@@ -70,7 +70,7 @@ JOBS = {
     ("docs/own-model.md", "topk --cores 2 --configfile config/demo.yaml my-lab.yaml"): 21,
     ("docs/own-reduction.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 51,
     ("docs/own-selection.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 36,
-    (SELECTIVE, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 1101,
+    (SELECTIVE, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 1985,
     (SELECTIVE, "results/paper/search/plausible.yaml"): 52,
     (TOPK, "topk --cores 2 --configfile config/demo.yaml"): 21,
     (TOPK, "topk --cores 2"): 73,
@@ -82,7 +82,7 @@ JOBS = {
     (TOPK, f"topk {SLURM} --config device=cuda --configfile config/scenarios/voc2012.yaml"): 27,
     ("Makefile", "demo --configfile config/demo.yaml"): 170,
     ("Makefile", "smoke --configfile config/smoke.yaml"): 82,  # of two seeds in tests
-    ("Makefile", "paper --configfile config/config.yaml"): 456,
+    ("Makefile", "paper --configfile config/config.yaml"): 905,
 }
 # Run for real by tests/workflow/test_own_study.py, which adds the study first.
 ELSEWHERE = {("docs/own-study.md", "toy --cores 2 --configfile config/smoke.yaml")}
