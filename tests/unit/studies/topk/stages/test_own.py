@@ -169,7 +169,13 @@ def test_a_bad_loss_stops_the_attack_and_no_images_need_none(
 
 @pytest.mark.parametrize(
     ("function", "said"),
-    [("builtins:dict", "is a dict, no loss and no steps"), ("nowhere:x", "cannot load the method")],
+    [
+        ("builtins:dict", "is a dict, no loss and no steps"),
+        ("nowhere:x", "cannot load the method"),
+        ("builtins:type", "is the class dict, not an object of it"),
+        ("math:sqrt", "cannot be built: TypeError: must be real number"),
+        ("math:pi", "cannot be built: TypeError: 'float' object is not callable"),
+    ],
 )
 def test_what_builds_no_loss_is_refused(function: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
