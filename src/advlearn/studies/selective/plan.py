@@ -99,11 +99,14 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
         return [own_function_digest(each.function) for each in own.values()] or None
 
     def no_clustering(self, wildcards: Wildcards) -> str:
-        """Option of select: the cells without clustering are in one reduction of each attack."""
-        reductions = [
-            line.reduction
+        """Option of select: the cells without clustering are in one reduction of each attack.
+
+        In the one with the most seeds, as every selection is compared with them on its own seed.
+        """
+        seeds = {
+            line.reduction: len(self.seeds[: line.first_seeds])
             for line in self.settings.lines()
             if (line.universe, line.attack) == (wildcards.universe, wildcards.attack)
-        ]
-        chosen = "pca" if "pca" in reductions else reductions[0]
+        }
+        chosen = max(seeds, key=lambda reduction: (seeds[reduction], reduction == "pca"))
         return "--include-single" if wildcards.reduction == chosen else ""

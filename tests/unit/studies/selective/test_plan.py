@@ -13,6 +13,7 @@ from advlearn.support.errors import UserError
 from tests.helpers.configuration import ROOT, smoke_plan, wildcards
 
 SMOKE = ROOT / "config" / "smoke.yaml"
+REDUCED = ("pca", "tsne")
 
 
 def selective(**changes: Any) -> Any:
@@ -89,6 +90,22 @@ def test_cells_without_clustering_are_in_one_reduction_of_each_attack() -> None:
     attacks = {(line.universe, line.attack) for line in here.settings.lines()}
     assert set(chosen) == attacks
     assert all(len(reductions) == 1 for reductions in chosen.values())
+
+
+def test_cells_without_clustering_are_there_for_every_seed_of_an_attack() -> None:
+    grid = [dict(block) for block in yaml.safe_load(SMOKE.read_text())["selective"]["grid"]]
+
+    def chosen(first_seeds: int | None, seeds: list[int]) -> list[str]:
+        grid[0]["first_seeds"] = first_seeds
+        here = selective(seeds=seeds, selective={"grid": grid})
+        found = {
+            name: wildcards(universe="small", attack="fgsm", reduction=name) for name in REDUCED
+        }
+        return [name for name, given in found.items() if here.no_clustering(given)]
+
+    assert chosen(None, [5, 3]) == ["pca"]
+    assert chosen(1, [5, 3]) == ["tsne"]
+    assert chosen(2, [5, 3]) == chosen(1, [5]) == ["pca"]
 
 
 def test_the_lines_whose_models_strong_attacks_judge() -> None:
