@@ -99,14 +99,16 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
         return [own_function_digest(each.function) for each in own.values()] or None
 
     def no_clustering(self, wildcards: Wildcards) -> str:
-        """Option of select: the cells without clustering are in one reduction of each attack.
+        """Option of select: the cells without clustering are once there for an attack and seed.
 
-        In the one with the most seeds, as every selection is compared with them on its own seed.
+        They are in the line after PCA if that has the seed, since a selection is compared with
+        them on its own seed.
         """
-        seeds = {
-            line.reduction: len(self.seeds[: line.first_seeds])
-            for line in self.settings.lines()
-            if (line.universe, line.attack) == (wildcards.universe, wildcards.attack)
-        }
-        chosen = max(seeds, key=lambda reduction: (seeds[reduction], reduction == "pca"))
+        wanted = (wildcards.universe, wildcards.attack, str(wildcards.seed))
+        reductions = [
+            line["reduction"]
+            for line in self.lines()
+            if (line["universe"], line["attack"], str(line["seed"])) == wanted
+        ]
+        chosen = "pca" if "pca" in reductions else next(iter(reductions), None)
         return "--include-single" if wildcards.reduction == chosen else ""
