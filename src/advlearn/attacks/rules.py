@@ -14,17 +14,20 @@ from torch import Tensor
 from advlearn.attacks import memory as memory_of
 from advlearn.attacks.memory import (
     Memory,
+    begun_twice,
     check_like,
     check_memory,
     into_slots,
+    kept,
     layout,
     out_of_slots,
+    tried,
     wrong,
 )
 from advlearn.settings.attack import OwnAttackSettings
 from advlearn.support.errors import UserError
 from advlearn.support.finite import check_finite
-from advlearn.support.own import load_own
+from advlearn.support.own import build_own
 
 
 @runtime_checkable
@@ -44,10 +47,10 @@ def load(settings: OwnAttackSettings) -> Rule:
     """The rule that the function of ``settings.name`` builds from ``settings.settings``.
 
     Raises:
-        UserError: the function cannot be imported, or returns no rule.
+        UserError: the function cannot be imported, fails, or returns no rule.
     """
     where = f"key 'name', value {settings.name!r}"
-    rule = load_own(settings.name, "attack", where)(dict(settings.settings))
+    rule = build_own(settings.name, "attack", where, settings.settings)
     if not isinstance(rule, Rule):
         raise UserError(
             f"the attack {settings.name!r} is a {type(rule).__name__} and no step rule",
@@ -71,15 +74,17 @@ def direction(rule: Rule | None, gradient: Tensor, memory: Memory) -> Tensor:
     """Where ``rule`` goes, along the gradient without one; ``memory`` holds what it remembers.
 
     Raises:
-        UserError: no direction of the gradient's shape and type, one that is not finite, or a
-            memory of other names, shapes or types than it began with.
+        UserError: no direction of the gradient's shape, type and device, one that is not finite,
+            or a memory of other names, shapes or types than it began with.
     """
     if rule is None:
         return gradient
     before = layout(memory)
     found = rule.direction(gradient.clone(), memory)
     check_like(rule, found, "a direction", gradient)
-    check_memory(rule, memory, len(gradient), before)
+    found = found.detach()
+    check_memory(rule, memory, gradient, before)
+    memory.update(kept(memory))
     check_finite(found, "the directions of the attack", remedy="look for a division by 0 in it")
     return found
 
@@ -92,7 +97,8 @@ def try_out(rule: Rule | None, images: Tensor) -> None:
         images: (n, ...), the first three are used.
 
     Raises:
-        UserError: a direction depends on the other images of a batch or on other batches before.
+        UserError: a direction depends on the other images of a batch or on other batches before,
+            or cannot be computed.
     """
     if rule is None or not len(images):
         return
@@ -100,14 +106,15 @@ def try_out(rule: Rule | None, images: Tensor) -> None:
     # As large as gradients are, of both signs, and the same in each process.
     wave = torch.arange(2 * few.numel(), dtype=few.dtype, device=few.device).mul_(0.7).sin_()
     gradients = (wave * 1e-3).reshape(2, *few.shape)
-    together, alone = begun(rule, few), [begun(rule, one[None]) for one in few]
-    for gradient in gradients:
-        expected = direction(rule, gradient, together)
-        # Each image by itself, in between those of the others.
-        found = [direction(rule, gradient[i : i + 1], memory) for i, memory in enumerate(alone)]
-        for one, own in zip(expected, found, strict=True):
-            if not torch.allclose(one, own[0], rtol=1e-3, atol=1e-6 * float(one.abs().max())):
-                raise wrong(rule, "another direction for an image alone than in a batch")
+    with tried(rule):
+        together, alone = begun_twice(rule, few)
+        for gradient in gradients:
+            expected = direction(rule, gradient, together)
+            # Each image by itself, in between those of the others.
+            found = [direction(rule, gradient[i : i + 1], memory) for i, memory in enumerate(alone)]
+            for one, own in zip(expected, found, strict=True):
+                if not torch.allclose(one, own[0], rtol=1e-3, atol=1e-6 * float(one.abs().max())):
+                    raise wrong(rule, "another direction for an image alone than in a batch")
 
 
 def along(rule: Rule | None, slots: dict[str, Tensor], gradient: Tensor) -> Tensor:

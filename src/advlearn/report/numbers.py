@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -83,3 +85,22 @@ def significant_interval(mean: float, low: float, high: float) -> str:
         return format_significant(mean)
     bounds = f"[{format_significant(max(low, 0.0))}, {format_significant(high)}]"
     return f"{format_significant(mean)} {bounds}"
+
+
+class SeedCount(NamedTuple):
+    """How many seeds are behind the rows of a table or the curves of a figure."""
+
+    fewest: int
+    most: int
+
+    @property
+    def words(self) -> str:
+        """``1 seed``, ``5 seeds`` or ``3 to 10 seeds``."""
+        several = f"{self.fewest} to " if self.fewest < self.most else ""
+        return f"{several}{self.most} seed{'s' if self.most != 1 else ''}"
+
+
+def seed_count(numbers: Iterable[float]) -> SeedCount:
+    """The least and the largest number of seeds; rows of none, 0 or missing, do not count."""
+    found = [int(each) for each in numbers if not pd.isna(each) and each > 0]
+    return SeedCount(min(found, default=0), max(found, default=0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -48,3 +50,36 @@ def load_own(name: str, kind: str, where: str) -> Any:
             remedy="put the module on PYTHONPATH or install it, and name it as"
             " package.module:function",
         ) from error
+
+
+def build_own(name: str, kind: str, where: str, settings: Mapping[str, Any]) -> Any:
+    """What the function behind ``package.module:function`` builds from ``settings``.
+
+    Args:
+        name: the function.
+        kind: what it builds, for the message.
+        where: key of the configuration, for the message.
+        settings: of the configuration; the function gets a copy.
+
+    Raises:
+        UserError: there is no such function, it fails, or it returns a class.
+    """
+    function = load_own(name, kind, where)
+    try:
+        built = function(deepcopy(dict(settings)))
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"the {kind} {name!r} cannot be built: {type(error).__name__}: {error}",
+            where=f"{where}, settings {dict(settings)}",
+            remedy="let it take one argument, a dict of what the configuration has under its key"
+            " 'settings', and set what it asks for there",
+        ) from error
+    if isinstance(built, type):
+        raise UserError(
+            f"the {kind} {name!r} is the class {built.__qualname__}, not an object of it",
+            where=where,
+            remedy=f"return {built.__qualname__}(...)",
+        )
+    return built

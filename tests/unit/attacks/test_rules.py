@@ -149,6 +149,21 @@ BROKEN = {
         "  def direction(self, gradient, memory): return gradient / 0",
         "directions of the attack are not finite",
     ),
+    "a row for each other image": (
+        "def begin(self, clean): return {'t': clean.new_zeros(len(clean), len(clean))}\n"
+        "  def direction(self, gradient, memory): return gradient",
+        "a memory of another layout for an image alone",
+    ),
+    "another device": (
+        "def begin(self, clean): return {}\n"
+        "  def direction(self, gradient, memory): return gradient.to('meta')",
+        "a direction on the device meta, wanted cpu",
+    ),
+    "an error": (
+        "def begin(self, clean): return {}\n"
+        "  def direction(self, gradient, memory): return gradient.nothing",
+        "Broken raised AttributeError",
+    ),
     "no rule": ("pass", "no step rule"),
 }
 

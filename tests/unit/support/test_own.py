@@ -13,7 +13,7 @@ from advlearn.settings.network import NetworkSettings
 from advlearn.settings.topk import OwnTopkMethod
 from advlearn.studies.selective.settings.select import OwnRule
 from advlearn.support.errors import UserError
-from advlearn.support.own import load_own, registered
+from advlearn.support.own import build_own, load_own, registered
 
 GROUPS = ("attacks", "models", "clusterers", "reductions", "selection_rules", "topk_methods")
 
@@ -54,3 +54,17 @@ def test_functions_are_found_and_others_named() -> None:
     for name in ("posixpath:none", "nowhere.deep:x"):
         with pytest.raises(UserError, match=f"cannot load the model '{name}'"):
             load_own(name, "model", "key 'x'")
+
+
+def test_what_a_function_builds_is_an_object_made_of_its_settings() -> None:
+    settings = {"steps": [1, 2]}
+    built = build_own("builtins:dict", "method", "key 'x'", settings)
+    assert built == settings
+    built["steps"].append(3)
+    assert settings == {"steps": [1, 2]}
+    with pytest.raises(UserError, match="the method 'builtins:type' is the class dict") as caught:
+        build_own("builtins:type", "method", "key 'x'", settings)
+    assert caught.value.where == "key 'x'"
+    with pytest.raises(UserError, match="cannot be built: TypeError") as caught:
+        build_own("builtins:float", "method", "key 'x'", settings)
+    assert caught.value.where == "key 'x', settings {'steps': [1, 2]}"

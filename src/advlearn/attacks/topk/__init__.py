@@ -124,7 +124,7 @@ def build(
     """
     variable = TanhVariable(settings.clean_map)
     if isinstance(own, Steps):
-        return OwnSteps(own, model, variable, settings.learning_rate)
+        return OwnSteps(own, model, settings.learning_rate)
     if settings.method in ("kfool", "kfool_s"):
         return KFool(
             model,

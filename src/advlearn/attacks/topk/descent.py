@@ -48,7 +48,7 @@ class Descent:
     shorten: bool
     normalise: bool
 
-    def start(self, variable: Tensor) -> State:
+    def start(self, variable: Tensor, clean: Tensor) -> State:
         """No perturbation and no velocity."""
         zeros = torch.zeros_like(variable)
         return {"start": variable, "change": zeros, "velocity": zeros.clone()}

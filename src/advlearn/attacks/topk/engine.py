@@ -76,8 +76,8 @@ class Solver(Protocol):
     iterates in the tensors of the state.
     """
 
-    def start(self, images: Tensor) -> State:
-        """The solver's own tensors for new images, given as the network sees them first."""
+    def start(self, variable: Tensor, clean: Tensor) -> State:
+        """The solver's own tensors for new images: their variable, and what is measured against."""
         ...
 
     def image(self, state: State) -> Tensor:
@@ -288,7 +288,7 @@ class _Loop:
         clean = self._variable.clean(loaded).clone()
         m = len(rows)
         return {
-            **self._solver.start(self._variable.start(loaded)),
+            **self._solver.start(self._variable.start(loaded), clean),
             "row": rows.to(device),
             "clean": clean,
             "step": torch.zeros(m, dtype=torch.int64, device=device),

@@ -67,7 +67,7 @@ class KFool:
     shorten: bool
     aimed: bool
 
-    def start(self, variable: Tensor) -> State:
+    def start(self, variable: Tensor, clean: Tensor) -> State:
         """The variable, no steps, no anchor, and no success to bisect from."""
         m = len(variable)
         return {

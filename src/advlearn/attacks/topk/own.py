@@ -11,7 +11,7 @@ from advlearn.attacks.topk.targets import TopkTargets
 from advlearn.deviations.topk import TopkLoss
 from advlearn.settings.topk import OwnTopkMethod, TopkAttackSettings
 from advlearn.support.errors import UserError
-from advlearn.support.own import load_own
+from advlearn.support.own import build_own
 
 _ALIKE = 1e-4
 """Rounding of a loss alone and in a batch, as a share of the largest."""
@@ -21,9 +21,9 @@ def load(own: OwnTopkMethod) -> TopkLoss | Steps:
     """What the function of one's own builds from its settings: a loss, or steps.
 
     Raises:
-        UserError: the function cannot be loaded or builds neither.
+        UserError: the function cannot be loaded, fails, or builds neither.
     """
-    built = load_own(own.function, "method", _where(own))(dict(own.settings))
+    built = build_own(own.function, "method", _where(own), own.settings)
     if isinstance(built, Steps):
         return built
     if not callable(built):

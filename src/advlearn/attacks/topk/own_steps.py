@@ -20,17 +20,18 @@ from advlearn.attacks.memory import (
     Memory,
     Remembers,
     begun,
+    begun_twice,
     check_like,
     check_memory,
     into_slots,
+    kept,
     layout,
     out_of_slots,
+    tried,
     wrong,
 )
 from advlearn.attacks.topk.slots import State
 from advlearn.attacks.topk.targets import Goal, TopkTargets, reached
-from advlearn.attacks.topk.variable import TanhVariable
-from advlearn.support.errors import UserError
 from advlearn.support.finite import check_finite
 
 _ALIKE = 1e-3
@@ -45,7 +46,8 @@ class Iterate:
         images: (m, ...) in [0, 1].
         logits: (m, c) of ``images``.
         gradient: gives, for a function from logits (m, c) to a number an image (m,), each image's
-            gradient by its pixels, like ``images``; a backward pass a call.
+            gradient by its pixels, like ``images``; a backward pass a call. The function gets a
+            copy of the logits.
         clean: (m, ...), where the attack began and what the perturbation is measured against.
         relevant: Y as the attacker sees it, bool (m, c).
         specified: S, bool (m, c); the labels in both are to leave the top k.
@@ -86,25 +88,20 @@ class OwnSteps:
     Args:
         steps: of the user's own.
         learner: frozen network.
-        variable: decides what the clean image is.
         learning_rate: handed on to the steps.
     """
 
     steps: Steps
     learner: nn.Module
-    variable: TanhVariable
     learning_rate: float
 
-    def start(self, variable: Tensor) -> State:
-        """The clean image, and what is remembered of it."""
-        clean = self.variable.pixels(variable)
-        return {"iterate": clean, **into_slots(begun(self.steps, clean))}
+    def start(self, variable: Tensor, clean: Tensor) -> State:
+        """The clean image itself, and what is remembered of it."""
+        return {"iterate": clean.clone(), **into_slots(begun(self.steps, clean))}
 
     def image(self, state: State) -> Tensor:
-        """The iterate, at first the clean image itself."""
-        begins = state["step"] == 0
-        iterate = state["iterate"]
-        return torch.where(begins.reshape(-1, *([1] * (iterate.ndim - 1))), state["clean"], iterate)
+        """The iterate, in a tensor of its own: :meth:`advance` writes into that of the state."""
+        return state["iterate"].clone()
 
     def advance(self, state: State, image: Tensor, goal: Goal) -> Tensor:
         """One step of the user's own, one pass through the network and its backward passes."""
@@ -133,16 +130,29 @@ def one_step(
     """Logits (m, c) at ``image`` and the next images in [0, 1]; ``memory`` is written into.
 
     Raises:
-        UserError: next images of another shape or type or that are not finite, or a memory of
-            other names, shapes or types than it began with.
+        UserError: next images of another shape, type or device or that are not finite, a memory of
+            other names, shapes or types than it began with, or a gradient of what is not a number
+            an image.
     """
     logits, pull = logits_with_pullback(learner, image)
     targets = goal.targets
+
+    def gradient(function: Callable[[Tensor], Tensor]) -> Tensor:
+        def numbers(logits: Tensor) -> Tensor:
+            # A copy: the loop judges success by the logits, whatever the function writes into.
+            found = function(logits.clone())
+            check_like(steps, found, "numbers to take the gradient of,", logits[:, 0])
+            if not found.requires_grad:
+                raise wrong(steps, "numbers without a gradient by the logits they are made of")
+            return found
+
+        return pull(numbers).view_as(image)
+
     # Copies: what the step does in place changes nothing of the loop's.
     now = Iterate(
         image.clone(),
         logits.clone(),
-        lambda function: pull(function).view_as(image),
+        gradient,
         clean.clone(),
         targets.relevant.clone(),
         targets.specified.clone(),
@@ -154,8 +164,14 @@ def one_step(
     before = layout(memory)
     ahead = steps.step(now)
     check_like(steps, ahead, "images", image)
-    check_memory(steps, memory, len(image), before)
-    check_finite(ahead, "the images of the method's step", remedy="look for a division by 0 in it")
+    ahead = ahead.detach()
+    check_memory(steps, memory, image, before)
+    memory.update(kept(memory))
+    check_finite(
+        ahead,
+        f"the images of the step of {type(steps).__qualname__}",
+        remedy="look for a division by 0 in it",
+    )
     return logits, ahead.clamp(0, 1)
 
 
@@ -182,9 +198,9 @@ def try_out(steps: Steps, images: Tensor, targets: TopkTargets, learning_rate: f
         goal = Goal(targets[part])
         return one_step(steps, network, image, few[part], goal, learning_rate, memory)[1]
 
-    try:
-        together, at_once = few, begun(steps, few)
-        apart, alone = [few[part] for part in rows], [begun(steps, few[part]) for part in rows]
+    with tried(steps):
+        at_once, alone = begun_twice(steps, few)
+        together, apart = few, [few[part] for part in rows]
         for _ in range(2):
             together = step(slice(0, len(few)), together, at_once)
             # Each image by itself, in between those of the others.
@@ -192,10 +208,6 @@ def try_out(steps: Steps, images: Tensor, targets: TopkTargets, learning_rate: f
             moved = float((together - few).abs().max())
             if not torch.allclose(together, torch.cat(apart), rtol=0, atol=_ALIKE * moved):
                 raise wrong(steps, "other images for an image alone than in a batch")
-    except UserError:
-        raise
-    except Exception as error:
-        raise wrong(steps, f"an error: {type(error).__name__}: {error}") from error
 
 
 class _MadeUp(nn.Module):

@@ -68,7 +68,7 @@ class Projected:
         ]
         return cls(tuple(problems), variable, iterations // len(radii), travel)
 
-    def start(self, variable: Tensor) -> State:
+    def start(self, variable: Tensor, clean: Tensor) -> State:
         """The clean image."""
         return {"iterate": self.variable.pixels(variable)}
 

@@ -8,7 +8,7 @@ from advlearn.learners.partitioners import Partitioner
 from advlearn.problem import Attack
 from advlearn.studies.bilevel.settings.own import OwnClusteringAttack, OwnVictim
 from advlearn.support.errors import UserError
-from advlearn.support.own import load_own
+from advlearn.support.own import build_own, load_own
 
 
 def own_victim(own: OwnVictim, n_clusters: int, seed: int) -> Partitioner:
@@ -37,10 +37,10 @@ def own_attack(own: OwnClusteringAttack) -> Attack:
     """The attack that the function of one's own builds from its settings.
 
     Raises:
-        UserError: the function cannot be loaded, or returns no attack.
+        UserError: the function cannot be loaded, fails, or returns no attack.
     """
     where = f"configuration key 'bilevel.attack.own', function {own.function!r}"
-    attack: Attack = load_own(own.function, "attack", where)(dict(own.settings))
+    attack: Attack = build_own(own.function, "attack", where, own.settings)
     if not callable(getattr(attack, "candidates", None)):
         raise UserError(
             f"the attack {own.function!r} is a {type(attack).__name__} and proposes nothing",

@@ -99,11 +99,16 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
         return [own_function_digest(each.function) for each in own.values()] or None
 
     def no_clustering(self, wildcards: Wildcards) -> str:
-        """Option of select: the cells without clustering are in one reduction of each attack."""
+        """Option of select: the cells without clustering are once there for an attack and seed.
+
+        They are in the line after PCA if that has the seed, since a selection is compared with
+        them on its own seed.
+        """
+        wanted = (wildcards.universe, wildcards.attack, str(wildcards.seed))
         reductions = [
-            line.reduction
-            for line in self.settings.lines()
-            if (line.universe, line.attack) == (wildcards.universe, wildcards.attack)
+            line["reduction"]
+            for line in self.lines()
+            if (line["universe"], line["attack"], str(line["seed"])) == wanted
         ]
-        chosen = "pca" if "pca" in reductions else reductions[0]
+        chosen = "pca" if "pca" in reductions else next(iter(reductions), None)
         return "--include-single" if wildcards.reduction == chosen else ""

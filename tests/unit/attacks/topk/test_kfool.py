@@ -77,7 +77,7 @@ def test_no_step_is_longer_than_the_cap(clean_map: str) -> None:
 
     def longest(cap: float | None) -> Tensor:
         solver = KFool(model, variable, cap, 0.0, shorten=False, aimed=False)
-        state = solver.start(variable.start(images))
+        state = solver.start(variable.start(images), images)
         state["step"] = torch.zeros(len(images), dtype=torch.int64)
         before = state["total"].clone()
         solver.advance(state, solver.image(state), Goal(targets))

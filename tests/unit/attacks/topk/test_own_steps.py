@@ -126,11 +126,35 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "not finite": (
         "  def begin(self, clean): return {}\n  def step(self, now): return now.images / 0",
-        "images of the method's step are not finite",
+        "images of the step of Straight are not finite",
+    ),
+    "another device": (
+        "  def begin(self, clean): return {}\n  def step(self, now): return now.images.to('meta')",
+        "images on the device meta, wanted cpu",
+    ),
+    "memory on another device": (
+        "  def begin(self, clean): return {'t': clean.to('meta')}\n"
+        "  def step(self, now): return now.images",
+        "a memory that is no dict of tensors with 3 rows on the device cpu",
+    ),
+    "a row for each other image": (
+        "  def begin(self, clean): return {'t': clean.new_zeros(len(clean), len(clean))}\n"
+        "  def step(self, now): return now.images",
+        "a memory of another layout for an image alone",
+    ),
+    "a gradient of many numbers": (
+        "  def begin(self, clean): return {}\n"
+        "  def step(self, now): return now.images - now.gradient(lambda logits: logits)",
+        r"numbers to take the gradient of, of shape \(3, 9\), wanted \(3,\)",
+    ),
+    "a gradient of other logits": (
+        "  def begin(self, clean): return {}\n"
+        "  def step(self, now): return now.images - now.gradient(lambda _: now.logits[:, 0])",
+        "numbers without a gradient by the logits",
     ),
     "an error": (
         "  def begin(self, clean): return {}\n  def step(self, now): return now.nothing",
-        "an error: AttributeError",
+        "Straight raised AttributeError",
     ),
 }
 
@@ -164,6 +188,87 @@ def test_what_a_step_writes_into_is_its_own(mylab: ModuleType) -> None:
     found = topk.run(model, images, targets, settings())
     assert torch.equal(found.l2, expected.l2)
     assert torch.equal(found.success, expected.success)
+
+
+DESCENT = "now.gradient(lambda f: (f * (now.specified & now.relevant)).sum(1))"
+HELD: dict[str, tuple[str, str]] = {
+    "one tensor under two names": (
+        "g = {0}; a, b = now.memory['a'], now.memory['b']\n"
+        "    now.memory['a'] = b; now.memory['b'] = b",
+        "now.images - 0.05 * g - 0.01 * a",
+    ),
+    "one number for all": (
+        "g = {0}; a = now.memory['a']; now.memory['a'] = torch.ones(1).expand(a.shape)",
+        "now.images - 0.05 * g - 0.01 * a",
+    ),
+    "a tensor that it goes on to use": (
+        "g = {0}; a = now.memory['a'].clone()\n"
+        "    if now.images.shape == getattr(self, 'last', g[:0]).shape: self.last.fill_(0)\n"
+        "    self.last = now.memory['a'] = torch.ones_like(g)",
+        "now.images - 0.05 * g - 0.01 * a",
+    ),
+    "what needs a gradient": (
+        "g = {0}; x = now.images.requires_grad_(); now.memory['a'] = 2 * x",
+        "x - 0.05 * g",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HELD)
+def test_what_a_step_returns_is_held_apart(
+    case: str, mylab: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, moved = (text.replace("{0}", DESCENT) for text in HELD[case])
+    exec(
+        "class Straight:\n  def __init__(self, settings): pass\n"
+        "  def begin(self, clean): return {'a': 0 * clean, 'b': 1 + 0 * clean}\n"
+        f"  def step(self, now):\n    {before}\n    return {moved}",
+        mylab.__dict__,
+    )
+    model, images = small_network(), scenes(9)
+    targets = targets_of(topk.clean_logits(model, images, settings()))
+    expected = topk.run(model, images, targets, settings(keep="first"), 1)
+    assert len(expected.iterations.unique()) > 1
+    for size, every in ((4, 1), (4, 3), (9, 1)):
+        monkeypatch.setattr(engine, "look_every", lambda device, every=every: every)
+        found = topk.run(model, images, targets, settings(keep="first"), size)
+        torch.testing.assert_close(found.l2, expected.l2, rtol=1e-4, atol=1e-6)
+        assert not found.adversarial_logits.requires_grad
+
+
+def test_a_gradient_cannot_change_by_what_success_is_judged(mylab: ModuleType) -> None:
+    model, images = small_network(), scenes(6)
+    targets = targets_of(topk.clean_logits(model, images, settings()))
+    outcomes = []
+    for ending in ("", "_"):
+        exec(
+            "class Straight:\n  def __init__(self, settings): pass\n"
+            "  def begin(self, clean): return {}\n"
+            "  def step(self, now):\n"
+            "    kept = now.specified & now.relevant\n"
+            f"    g = now.gradient(lambda f: f.masked_fill{ending}(~kept, 0).sum(1))\n"
+            "    return now.images - 0.05 * g",
+            mylab.__dict__,
+        )
+        outcomes.append(topk.run(model, images, targets, settings()))
+    assert torch.equal(outcomes[0].l2, outcomes[1].l2)
+    assert torch.equal(outcomes[0].adversarial_logits, outcomes[1].adversarial_logits)
+
+
+def test_it_begins_at_the_image_that_a_step_is_given_as_clean(mylab: ModuleType) -> None:
+    exec(
+        "class Straight:\n  def __init__(self, settings): pass\n"
+        "  def begin(self, clean): return {'clean': clean}\n"
+        "  def step(self, now):\n"
+        "    assert torch.equal(now.memory['clean'], now.clean)\n"
+        "    return now.images * 0.99",
+        mylab.__dict__,
+    )
+    model, images = small_network(), scenes(4)
+    for kind in ("arctanh", "tanh_raw"):
+        own = settings(clean_map=kind)
+        targets = targets_of(topk.clean_logits(model, images, own))
+        assert len(topk.run(model, images, targets, own, 3).l2) == 4
 
 
 class Told:

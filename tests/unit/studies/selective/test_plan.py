@@ -79,16 +79,28 @@ def test_what_the_run_does_not_have_is_named() -> None:
         here.select(wildcards(universe="other", attack="fgsm", reduction="pca"))
 
 
-def test_cells_without_clustering_are_in_one_reduction_of_each_attack() -> None:
-    here = selective()
-    chosen: dict[Any, Any] = {}
-    for line in here.settings.lines():
-        given = wildcards(universe=line.universe, attack=line.attack, reduction=line.reduction)
-        if here.no_clustering(given):
-            chosen.setdefault((line.universe, line.attack), []).append(line.reduction)
-    attacks = {(line.universe, line.attack) for line in here.settings.lines()}
-    assert set(chosen) == attacks
-    assert all(len(reductions) == 1 for reductions in chosen.values())
+def reductions_without_clustering(here: Any) -> dict[tuple[Any, ...], list[str]]:
+    """By universe, attack and seed: the lines that have the cells without clustering."""
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for line in here.lines():
+        key = (line["universe"], line["attack"], line["seed"])
+        there = here.no_clustering(wildcards(**line))
+        found.setdefault(key, []).extend([line["reduction"]] if there else [])
+    return found
+
+
+def test_cells_without_clustering_are_in_one_line_of_each_attack_and_seed() -> None:
+    assert reductions_without_clustering(selective(seeds=[5, 3])) == {
+        ("small", attack, seed): ["pca"] for attack in ("fgsm", "pgd") for seed in (5, 3)
+    }
+    grid = [dict(block) for block in yaml.safe_load(SMOKE.read_text())["selective"]["grid"]]
+    grid[0]["first_seeds"] = 1
+    assert reductions_without_clustering(selective(seeds=[5, 3], selective={"grid": grid})) == {
+        ("small", "fgsm", 5): ["pca"],
+        ("small", "fgsm", 3): ["tsne"],
+        ("small", "pgd", 5): ["pca"],
+        ("small", "pgd", 3): ["pca"],
+    }
 
 
 def test_the_lines_whose_models_strong_attacks_judge() -> None:

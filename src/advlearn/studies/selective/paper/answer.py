@@ -6,6 +6,7 @@ import pandas as pd
 
 from advlearn.report.answers import Answer, Findings, of_family, seeds_in_words
 from advlearn.report.frames import records
+from advlearn.report.numbers import seed_count
 from advlearn.report.page import Rows
 from advlearn.studies.selective.paper.claims.verdicts import verdicts
 from advlearn.studies.selective.paper.claims.words import (
@@ -35,9 +36,17 @@ def answer(run: SelectiveTidy) -> Answer:
         table=_TABLE,
         unit="in adversarial accuracy",
         kind="difference",
-        data=f"data set {run.study.dataset}, {seeds_in_words(run.study.seeds)}",
+        data=f"data set {run.study.dataset}, {_seeds(run)}",
         warning=" ".join(without_published(run)),
     )
+
+
+def _seeds(run: SelectiveTidy) -> str:
+    """The seeds of the primary comparisons; those of the run where there are none."""
+    seeds = seed_count(_family(run, "primary")["n"])
+    if seeds.most < 2:
+        return seeds_in_words(run.study.seeds) if not seeds.most else "one seed"
+    return seeds.words
 
 
 def findings(run: SelectiveTidy) -> Findings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from advlearn.report.numbers import seed_count
 from advlearn.report.table import Source, Table
 from advlearn.studies.selective.paper.cells import cells, one_random_cluster
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, METRICS, SHORT_METRICS
@@ -59,7 +60,7 @@ def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> T
     frame = frame[told] if told.any() else frame
     return Table(
         title=f"Table {number}: one random cluster after PCA, {ATTACKS(attack)}",
-        caption=SAY.cluster_table(ATTACKS(attack), len(tidy.study.seeds)),
+        caption=SAY.cluster_table(ATTACKS(attack), seed_count(frame["n"])),
         frame=frame,
         groups=blocks(tidy, frame, _readable),
         how=HOW,
@@ -67,7 +68,7 @@ def cluster_table(tidy: SelectiveTidy, name: str, attack: str, number: int) -> T
         keys=["universe", "protocol", "attack", *_LINE],
         sources=[Source("selective_metrics", with_predicted(tidy, rows), row="row")],
         published=[(name, name) for name in _LINE],
-        notes=common_notes(tidy),
+        notes=common_notes(tidy, frame),
     )
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from advlearn.report.labels import BLACK, Look
+from advlearn.report.numbers import seed_count
 from advlearn.report.panels import (
     annotate,
     grid,
@@ -33,7 +34,9 @@ from advlearn.studies.selective.paper.cells import (
 )
 from advlearn.studies.selective.paper.cluster_tables import ALGORITHMS
 from advlearn.studies.selective.paper.labels import CLUSTERERS, METRICS, REDUCTIONS
-from advlearn.studies.selective.paper.plausible import plausible_set
+from advlearn.studies.selective.paper.plausible import ShownSet, plausible_set
+from advlearn.studies.selective.paper.universe_protocol import pairs_of
+from advlearn.studies.selective.paper.universe_set import members
 from advlearn.studies.selective.schema import SelectiveTidy
 
 _SHIFT = 0.24
@@ -136,7 +139,8 @@ def _draw(
     for axis, metric in zip(panels[:, 0], metrics, strict=True):
         _panel(axis, found, metric)
     label_sides(figure, panels, rows=[METRICS(name).replace(" ", "\n") for name in metrics])
-    panels[0, 0].set_title(f"{plausible.label}, {_count(found.points)}", loc="left", fontsize=SMALL)
+    title = _title(plausible, selected, found)
+    panels[0, 0].set_title(title, loc="left", fontsize=SMALL)
     _horizontal(panels[-1, 0], found)
     drawn = [look for name, look in looks.items() if (found.points[kind] == name).any()]
     handles = legend_entries(drawn, marker="none")
@@ -155,9 +159,25 @@ def _published_level(tidy: SelectiveTidy, attack: str) -> dict[str, float]:
     return dict(zip(frame["metric"], frame["published"].astype(float), strict=True))
 
 
-def _count(points: pd.DataFrame) -> str:
-    seeds = points["seed"].nunique()
-    return "1 seed" if seeds == 1 else f"{seeds} seeds"
+def _title(plausible: ShownSet, selected: pd.DataFrame, found: _Lines) -> str:
+    """The set of universes and the number of seeds; of each curve, where these differ."""
+    inside = members(selected, plausible.weights).dropna(subset=["value"])
+    alike: dict[tuple[int, int], list[str]] = {}
+    for name, look in found.looks.items():
+        points = found.points[found.points[found.kind] == name]
+        universes = len({*pairs_of(inside[inside[found.kind] == name])})
+        if len(points):
+            alike.setdefault((universes, points["seed"].nunique()), []).append(look.label)
+    whole = len(plausible.weights)
+    if len(alike) <= 1 and all(universes == whole for universes, _ in alike):
+        seeds = seed_count(number for _, number in alike)
+        return f"{plausible.label}, {seeds.words}"
+    parts = [
+        f"{', '.join(names)}: {f'{universes} of them, ' if universes < whole else ''}"
+        f"{seed_count([number]).words}"
+        for (universes, number), names in alike.items()
+    ]
+    return "\n".join([plausible.label, *parts])
 
 
 def _tried(found: _Lines) -> list[int]:

@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 
 from advlearn.report.intervals import compare_with_published
-from advlearn.report.numbers import ABSENT, format_number, share_with_interval, with_published
+from advlearn.report.numbers import (
+    ABSENT,
+    format_number,
+    seed_count,
+    share_with_interval,
+    with_published,
+)
 from advlearn.report.sentences import Sentences
 from advlearn.report.table import Group
 from advlearn.studies.selective.paper.labels import PROTOCOLS
@@ -71,15 +77,27 @@ def blocks(
     if len(lines := PREDICTED.of(frame)):
         universes = [pair.label for pair in weights_of(tidy, "plausible")]
         heading = f"Predicted for one run by the plausible set: {'; '.join(universes)}"
-        groups.append(Group(heading, rows(lines)))
+        groups.append(Group(with_seeds(heading, lines, frame), rows(lines)))
     for pair in universe_protocols(tidy):
         lines = pair.of(frame)
         beside = pair == primary_pair(tidy) and tidy.study.belongs_beside(pair.universe)
         mark = " (set beside the published numbers)" if beside else ""
         heading = f"Universe {pair.universe}, {PROTOCOLS(pair.protocol)} evaluation{mark}"
         if len(lines):
-            groups.append(Group(heading, rows(lines)))
+            groups.append(Group(with_seeds(heading, lines, frame), rows(lines)))
     return groups
+
+
+def with_seeds(heading: str, lines: pd.DataFrame, frame: pd.DataFrame) -> str:
+    """The heading of some lines, with their number of seeds where that differs in the table.
+
+    Args:
+        heading: what the lines are.
+        lines: those below the heading, with their numbers of seeds ``n``.
+        frame: all lines of the table.
+    """
+    whole, own = seed_count(frame["n"]), seed_count(lines["n"])
+    return f"{heading}, {own.words}" if own.most and whole.fewest < whole.most else heading
 
 
 def comparison(line: object) -> str:
@@ -101,9 +119,9 @@ def comparison(line: object) -> str:
     return f"{cell} ({format_number(published)}, {'inside' if inside == 'yes' else 'outside'})"
 
 
-def common_notes(tidy: SelectiveTidy) -> list[str]:
-    """Remarks that belong below every table with published numbers."""
-    return [*without_published(tidy), SAY.how_to_compare(len(tidy.study.seeds))]
+def common_notes(tidy: SelectiveTidy, frame: pd.DataFrame) -> list[str]:
+    """Remarks that belong below every table with published numbers; ``frame``: its lines."""
+    return [*without_published(tidy), SAY.how_to_compare(seed_count(frame["n"]))]
 
 
 def without_published(tidy: SelectiveTidy) -> list[str]:

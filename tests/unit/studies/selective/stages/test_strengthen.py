@@ -226,10 +226,12 @@ def test_a_control_is_attacked_where_its_selection_is(
 
 
 def test_reductions_and_seeds() -> None:
-    assert StrongSettings().has("pca", 7)
-    assert not StrongSettings().has("tsne", 7)
-    assert StrongSettings(reductions=("tsne",), seeds=(1, 7)).has("tsne", 7)
-    assert not StrongSettings(seeds=(1,)).has("pca", 7)
+    seeds = (7, 1, 3)
+    assert StrongSettings().has("pca", 3, seeds)
+    assert not StrongSettings().has("tsne", 3, seeds)
+    two = StrongSettings(reductions=("tsne",), first_seeds=2)
+    assert [two.has("tsne", seed, seeds) for seed in seeds] == [True, True, False]
+    assert not two.has("pca", 7, seeds)
 
 
 def test_verdicts_of_another_selection_are_refused(

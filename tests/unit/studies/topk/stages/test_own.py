@@ -167,9 +167,29 @@ def test_a_bad_loss_stops_the_attack_and_no_images_need_none(
     try_out(targets[:0])
 
 
+def test_the_line_of_a_step_that_raises_is_named(file: Path, targets: TopkTargets) -> None:
+    file.write_text(
+        CODE.replace("return torch.where", "return now.nothing or torch.where"), "utf-8"
+    )
+    own = OwnTopkMethod(function="mylab.topk:Straight")
+    settings = TopkAttackSettings(method="straight", own=own)
+    with pytest.raises(UserError, match="Straight raised AttributeError") as caught:
+        try_out_method(load(own), torch.zeros(4, 1, 2, 2), targets, settings)
+    number = next(
+        i for i, line in enumerate(file.read_text("utf-8").splitlines(), 1) if "nothing" in line
+    )
+    assert f"mylab.topk.Straight, line {number}: return now.nothing" in caught.value.where
+
+
 @pytest.mark.parametrize(
     ("function", "said"),
-    [("builtins:dict", "is a dict, no loss and no steps"), ("nowhere:x", "cannot load the method")],
+    [
+        ("builtins:dict", "is a dict, no loss and no steps"),
+        ("nowhere:x", "cannot load the method"),
+        ("builtins:type", "is the class dict, not an object of it"),
+        ("math:sqrt", "cannot be built: TypeError: must be real number"),
+        ("math:pi", "cannot be built: TypeError: 'float' object is not callable"),
+    ],
 )
 def test_what_builds_no_loss_is_refused(function: str, said: str) -> None:
     with pytest.raises(UserError, match=said):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from advlearn.report.claims import Verdict
 from advlearn.report.frames import records
+from advlearn.report.numbers import seed_count
 from advlearn.report.paired import LEVEL, MOST_SEEDS
 from advlearn.studies.selective.paper.claims.catalogue import GAIN
 from advlearn.studies.selective.paper.claims.comparisons import change_of
@@ -134,7 +135,7 @@ def answer_sentence(tidy: SelectiveTidy) -> str:
     made = frame[frame["n"] > 0]
     said: str = SAY.answer(
         where=where(tidy, "plausible"),
-        seeds=int(frame["n"].max()),
+        seeds=seed_count(frame["n"]),
         total=len(frame),
         counts=_counts(frame),
         low=made["mean"].min() if len(made) else np.nan,

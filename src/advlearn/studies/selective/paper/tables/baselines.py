@@ -5,7 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from advlearn.report.frames import records
-from advlearn.report.numbers import ABSENT, format_number, format_signed, share_with_interval
+from advlearn.report.numbers import (
+    ABSENT,
+    format_number,
+    format_signed,
+    seed_count,
+    share_with_interval,
+)
 from advlearn.report.page import Rows
 from advlearn.report.table import Source, Table
 from advlearn.studies.selective.paper.cells import baseline_rows
@@ -90,7 +96,7 @@ def build(tidy: SelectiveTidy) -> Table:
     frame = compare(tidy)
     return Table(
         title="Baselines",
-        caption=SAY.baselines(len(tidy.study.seeds)),
+        caption=SAY.baselines(seed_count(frame["n"])),
         frame=frame,
         groups=blocks(tidy, frame, _readable),
         how=HOW,
@@ -98,12 +104,13 @@ def build(tidy: SelectiveTidy) -> Table:
         keys=_KEYS,
         sources=[Source("selective_metrics", _rows(tidy))],
         published=[("quantity", "quantity")],
-        notes=[*common_notes(tidy), SAY.baselines_note()],
+        notes=[*common_notes(tidy, frame), SAY.baselines_note()],
     )
 
 
 def headline_rows(tidy: SelectiveTidy) -> Rows:
     """Header and rows of the headline table: the baselines beside the published numbers."""
+    frame = primary_pair(tidy).of(compare(tidy))
     rows = [
         [
             *row_label(line["rule"], line["attack"], line["metric"]),
@@ -112,8 +119,8 @@ def headline_rows(tidy: SelectiveTidy) -> Rows:
             format_signed(line["difference"]),
             yes_or_no(line["published_inside_prediction"]),
         ]
-        for line in records(primary_pair(tidy).of(compare(tidy)))
+        for line in records(frame)
     ]
-    seeds = len(tidy.study.seeds)
-    mean = f"reproduced (mean of {seeds} seeds)" if seeds > 1 else "reproduced (one seed)"
+    seeds = seed_count(frame["n"])
+    mean = f"reproduced (mean of {seeds.words})" if seeds.most > 1 else "reproduced (one seed)"
     return ["model", "accuracy", "published", mean, "difference", "within one run"], rows

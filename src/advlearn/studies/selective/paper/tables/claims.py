@@ -8,13 +8,20 @@ from typing import Any
 import pandas as pd
 
 from advlearn.report.frames import records
-from advlearn.report.numbers import ABSENT, format_number, format_p, format_signed, with_interval
+from advlearn.report.numbers import (
+    ABSENT,
+    format_number,
+    format_p,
+    format_signed,
+    seed_count,
+    with_interval,
+)
 from advlearn.report.page import Rows
 from advlearn.report.table import Group, Source, Table
 from advlearn.studies.selective.paper.claims.catalogue import FAMILIES
 from advlearn.studies.selective.paper.claims.verdicts import verdicts
 from advlearn.studies.selective.paper.claims.words import where, with_sentences
-from advlearn.studies.selective.paper.published_tables import SAY
+from advlearn.studies.selective.paper.published_tables import SAY, with_seeds
 from advlearn.studies.selective.schema import SelectiveTidy
 
 _HEADER = [
@@ -63,14 +70,14 @@ def build(tidy: SelectiveTidy) -> Table:
     for family, title in FAMILIES.items():
         mine = frame[frame["family"] == family]
         if family != "standard":
-            groups.append(Group(title, claim_rows(mine)[1]))
+            groups.append(Group(with_seeds(title, mine, frame), claim_rows(mine)[1]))
             continue
         for name, part in mine.groupby("set", sort=False):
-            groups.append(Group(f"{title}: {where(tidy, str(name))}", claim_rows(part)[1]))
-    seeds = int(frame["n"].max())
+            heading = with_seeds(f"{title}: {where(tidy, str(name))}", part, frame)
+            groups.append(Group(heading, claim_rows(part)[1]))
     return Table(
         title="The claims of the paper",
-        caption=SAY.claims(where(tidy, "plausible"), seeds, tidy.study.dataset),
+        caption=SAY.claims(where(tidy, "plausible"), seed_count(frame["n"]), tidy.study.dataset),
         frame=frame,
         columns=_HEADER,
         groups=groups,

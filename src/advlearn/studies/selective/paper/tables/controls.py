@@ -11,7 +11,13 @@ import pandas as pd
 from advlearn.report.bounded import shares_over_seeds
 from advlearn.report.frames import records
 from advlearn.report.intervals import BOUNDS, over_seeds
-from advlearn.report.numbers import ABSENT, format_number, share_with_interval, with_interval
+from advlearn.report.numbers import (
+    ABSENT,
+    format_number,
+    seed_count,
+    share_with_interval,
+    with_interval,
+)
 from advlearn.report.table import OVER_SEEDS, Group, Source, Table
 from advlearn.studies.selective.paper.cells import (
     CELL,
@@ -24,7 +30,7 @@ from advlearn.studies.selective.paper.cells import (
 )
 from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS, CONTROLS, REDUCTIONS, RULES
 from advlearn.studies.selective.paper.predicted import images_of
-from advlearn.studies.selective.paper.published_tables import SAY, common_notes
+from advlearn.studies.selective.paper.published_tables import SAY, with_seeds
 from advlearn.studies.selective.paper.universe_protocol import in_blocks, universe_protocols
 from advlearn.studies.selective.schema import SelectiveTidy
 
@@ -117,15 +123,16 @@ def build(tidy: SelectiveTidy) -> Table:
     for pair in universe_protocols(tidy):
         for (attack, reduction), part in pair.of(short).groupby(["attack", "reduction"], sort=True):
             title = f"{pair.label}, {ATTACKS(attack)}, {REDUCTIONS(reduction)}"
+            title = with_seeds(title, part, short)
             groups.append(Group(title, [_cells_of(line) for line in records(part)]))
-    seeds = len(tidy.study.seeds)
+    seeds = seed_count(short["n"])
     return Table(
         title="Controls: which images, or only how many?",
         caption=SAY.controls(seeds),
         frame=frame,
         columns=[*_COLUMNS, *(f"minus {control}" for control in CONTROLS)],
         groups=groups,
-        notes=[*(common_notes(tidy)[-1:] if seeds == 1 else []), SAY.controls_note()],
+        notes=[*([SAY.how_to_compare(seeds)] if seeds.most == 1 else []), SAY.controls_note()],
         keys=[*_OVER_SETTINGS, "setting"],
         how=f"{OVER_SEEDS}; difference_*: value minus that of the control on the same seed",
         sources=_sources(tidy),

@@ -11,7 +11,13 @@ import pandas as pd
 from advlearn.report.bounded import shares_over_seeds
 from advlearn.report.frames import ordered, records
 from advlearn.report.intervals import fill_missing_keys, over_seeds
-from advlearn.report.numbers import ABSENT, format_number, format_signed, with_interval
+from advlearn.report.numbers import (
+    ABSENT,
+    format_number,
+    format_signed,
+    seed_count,
+    with_interval,
+)
 from advlearn.report.table import Group, Source, Table
 from advlearn.settings.cluster import NO_CLUSTERING
 from advlearn.studies.selective.paper.labels import (
@@ -22,7 +28,7 @@ from advlearn.studies.selective.paper.labels import (
     RULES,
     STRONG,
 )
-from advlearn.studies.selective.paper.published_tables import SAY
+from advlearn.studies.selective.paper.published_tables import SAY, with_seeds
 from advlearn.studies.selective.schema import SelectiveTidy
 
 _NAME = "selective_strength"
@@ -116,11 +122,12 @@ def build(tidy: SelectiveTidy) -> Table:
     for key, part in frame.groupby(["universe", "attack", "reduction"], sort=False):
         universe, attack, reduction = key
         heading = f"Universe {universe}, {ATTACKS(attack)}, {REDUCTIONS(reduction)}"
+        heading = with_seeds(heading, part, frame)
         groups.append(Group(heading, [_cells(line, added) for line in records(part)]))
     marked = int((frame["too_high"] == "yes").sum())
     return Table(
         title=title,
-        caption=SAY.strength(int(frame["n_images"].iloc[0])),
+        caption=SAY.strength(int(frame["n_images"].iloc[0]), seed_count(frame["n"])),
         frame=frame,
         columns=[*_COLUMNS, *(STRONG(name) for name in added), "checks failed"],
         groups=groups,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from advlearn.report.intervals import over_seeds
-from advlearn.report.numbers import ABSENT
+from advlearn.report.numbers import ABSENT, seed_count
 from advlearn.report.table import Source, Table
 from advlearn.studies.selective.paper.cells import baseline_rows, baselines, cells, selections
 from advlearn.studies.selective.paper.labels import ALGORITHMS, METRICS, REDUCTIONS
@@ -131,7 +131,7 @@ def build(tidy: SelectiveTidy) -> Table:
     )
     return Table(
         title="Table 3: overall comparison, FGSM",
-        caption=SAY.table3(len(tidy.study.seeds)),
+        caption=SAY.table3(seed_count(frame["n"])),
         frame=frame,
         groups=blocks(tidy, frame, _readable),
         how=HOW,
@@ -154,5 +154,5 @@ def build(tidy: SelectiveTidy) -> Table:
             ),
         ],
         published=[("algorithm", "algorithm"), ("metric", "metric")],
-        notes=[*common_notes(tidy), SAY.table3_note()],
+        notes=[*common_notes(tidy, frame), SAY.table3_note()],
     )
