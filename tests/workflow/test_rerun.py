@@ -181,7 +181,7 @@ SETTINGS = {
         CONFIG,
         "online_steps: 5",
         "online_steps: 6",
-        PAPER,
+        {"record": 1, "report": 1},
     ),
     "torch threads": (
         CONFIG,
