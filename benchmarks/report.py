@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import goals, summary
+from benchmarks import goals, strong_table, summary
 from benchmarks.goals import Goal, Row, faster, number
 from benchmarks.summary import computer
 
@@ -35,11 +35,13 @@ class Section:
         columns: column of the CSV and its title, in order; columns that the file lacks, or that
             are empty throughout, are left out.
         goals: the goals of a row.
+        arrange: from the rows of the file to those of the table.
     """
 
     file: str
     columns: dict[str, str]
     goals: Callable[[Row], list[Goal]] = lambda row: []
+    arrange: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame
 
 
 TIMES = {"ours_s": "ours (s)", "peer_s": "peer (s)", "ratio": "times as fast"}
@@ -234,6 +236,26 @@ SECTIONS = {
         },
         lambda row: [Goal("peak_mb", 4000, False, "at most {} MB")],
     ),
+    "strong_evaluation": Section(
+        "strong_evaluation",
+        {
+            "case": "network",
+            "ball": "ball",
+            "images": "images",
+            "clean": "clean",
+            "fgsm": "FGSM",
+            "pgd_20": "PGD-20",
+            "pgd_restarts": "PGD, two losses, 5 restarts",
+            "study_1": "worst case of study 1",
+            "worst": "worst case, 100 steps",
+            "peer": "AutoAttack, 100 steps",
+            "peer_short": "10 steps",
+            "points_above": "points above AutoAttack",
+            "flagged": "flagged by a check",
+        },
+        strong_table.goals,
+        strong_table.by_network,
+    ),
 }
 
 
@@ -325,7 +347,11 @@ def render(text: str, frames: dict[str, pd.DataFrame]) -> str:
 def read(results: Path) -> dict[str, pd.DataFrame]:
     """The CSV files of a folder that have a table, by stem."""
     paths = {name: results / f"{section.file}.csv" for name, section in SECTIONS.items()}
-    return {name: pd.read_csv(path) for name, path in paths.items() if path.exists()}
+    return {
+        name: SECTIONS[name].arrange(pd.read_csv(path))
+        for name, path in paths.items()
+        if path.exists()
+    }
 
 
 def main() -> None:

@@ -178,10 +178,14 @@ def judged(
         "worst case of study 1",
         *alone(*strong_attacks(norm, epsilon, 10, steps=short.steps, queries=short.queries)),
     )
-    add("fgsm", *alone(FgsmSettings(**one)))
-    add("pgd-20", *alone(PgdSettings(steps=20, **one)))
-    for check in strength_checks(model, images, labels, PgdSettings(steps=20, **one), 0):
-        rows[-1][check.check] = int(check.passed)
+    judging: dict[str, AttackSettings] = {
+        "fgsm": FgsmSettings(**one),
+        "pgd-20": PgdSettings(steps=20, **one),
+    }
+    for name, attack in judging.items():
+        add(name, *alone(attack))
+        for check in strength_checks(model, images, labels, attack, 0):
+            rows[-1][check.check] = int(check.passed)
     add("pgd-100", *alone(PgdSettings(steps=100, **one)))
     add("pgd-100 from the image", *alone(PgdSettings(steps=100, random_start=False, **one)))
     add("pgd-100 long steps", *alone(PgdSettings(steps=100, step_size=epsilon / 10, **one)))
