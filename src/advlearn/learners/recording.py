@@ -63,9 +63,13 @@ class CudaRecorder:
         """As in :class:`Recorder`; not on the default stream, on which nothing can be recorded."""
         current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            step()
-        current.wait_stream(self._stream)
+        try:
+            with torch.cuda.stream(self._stream):
+                step()
+        finally:
+            # A step that runs out of memory has operations under way as well. Its tensors are
+            # given back with the error, and what is written next must not reach these operations.
+            current.wait_stream(self._stream)
 
     def record(self, step: Callable[[], None]) -> Graph:
         """As in :class:`Recorder`."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import Any, Self, TypeVar
+
+_Error = TypeVar("_Error", bound="UserError")
 
 
 class UserError(ValueError):
@@ -24,8 +27,17 @@ class UserError(ValueError):
         self.where = where
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[type[Self], str], dict[str, Any]]:
+        # Errors of a process travel to the one that waits for it; kinds are made in ways of their
+        # own, so that they are not made again.
+        return _empty, (type(self), self.what), self.__dict__
+
     def __str__(self) -> str:
         return f"{self.what}\n  where:  {self.where}\n  remedy: {self.remedy}"
+
+
+def _empty(kind: type[_Error], what: str) -> _Error:
+    return kind.__new__(kind, what)
 
 
 REBUILT = "delete the file and run the workflow again: it is rebuilt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -74,6 +75,36 @@ def test_a_result_that_is_bound_anew_is_not_repeated(recorder: type[EmulatedReco
         repeated()
     # As on a GPU: the emulation would hide no such fault.
     assert int(state["total"]) < 8
+
+
+class _Stream:
+    """A stream that notes what it waits for."""
+
+    def __init__(self, name: str, events: list[str]) -> None:
+        self._name, self._events = name, events
+
+    def wait_stream(self, other: _Stream) -> None:
+        self._events.append(f"{self._name} waits for {other._name}")
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_what_follows_a_step_waits_for_it(full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of a step that ran out of memory, too: its tensors are free then, and a GPU that still reads
+    # them would find what is written into them next.
+    events: list[str] = []
+    own, current = _Stream("own", events), _Stream("current", events)
+    monkeypatch.setattr(recording, "_stream", lambda device: own)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: current)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+
+    def step() -> None:
+        events.append("step")
+        if full:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError) if full else nullcontext():
+        recording.CudaRecorder(torch.device("cuda")).warm_up(step)
+    assert events == ["own waits for current", "step", "current waits for own"]
 
 
 def test_networks_with_code_of_a_user_are_not_recorded() -> None:
