@@ -353,7 +353,7 @@ def _choices(folder: Path, universes: Sequence[str]) -> None:
             ("attacks.fgsm.epsilon", "0.5, pixel scale not said", "0.154"),
         )
     ]
-    write_table(folder, "choices", pd.DataFrame(rows))
+    write_table(folder, "selective_choices", pd.DataFrame(rows))
 
 
 def with_study(run: SelectiveTidy, **changes: Any) -> SelectiveTidy:

@@ -169,8 +169,8 @@ rule collect:
         universes="<run>/tidy/selective_universes.csv",
         sanity="<run>/tidy/selective_sanity.csv",
         strength="<run>/tidy/selective_strength.csv",
-        choices="<run>/tidy/choices.csv",
-        study="<run>/tidy/study.json",
+        choices="<run>/tidy/selective_choices.csv",
+        study="<run>/tidy/selective_study.json",
     log:
         "<logs>/collect.log",
     benchmark:

@@ -157,12 +157,10 @@ class StudySchema:
     Attributes:
         study: name of the study.
         collect: its collecting stage.
-        record: file that describes the run.
         described: what the record must say; further keys are kept in the file only.
         tables: table -> its schema.
         arrays: archive of arrays -> the arrays that have to be in it.
         array_stage: the rule whose jobs make the arrays.
-        choices: table of what the paper leaves open.
         another: what another answer to a choice gives, ``universe`` or ``study``.
         wildcards: wildcard whose value stands in another column -> (column, value -> the values
             there).
@@ -170,14 +168,22 @@ class StudySchema:
 
     study: str
     collect: str
-    record: str
     described: type[Settings]
     tables: Mapping[str, TableSchema]
     arrays: Mapping[str, Sequence[str]] = field(default_factory=dict)
     array_stage: str = ""
-    choices: str = "choices"
     another: str = "study"
     wildcards: Mapping[str, tuple[str, Mapping[str, Sequence[str]]]] = field(default_factory=dict)
+
+    @property
+    def record(self) -> str:
+        """File that describes the run; like all files of a study it has its name."""
+        return f"{self.study}_study.json"
+
+    @property
+    def choices(self) -> str:
+        """Table of what the paper leaves open."""
+        return f"{self.study}_choices"
 
     @property
     def files(self) -> list[str]:

@@ -26,7 +26,7 @@ def test_every_table_in_three_forms_and_the_same_bytes_twice(tmp_path: Path) -> 
 
 def test_missing_tidy_file_stops_the_stage(tmp_path: Path) -> None:
     tidy = write_run(tmp_path / "tidy", seeds=[0], cluster_numbers=[1, 2])
-    (tidy / "study.json").unlink()
+    (tidy / "selective_study.json").unlink()
     with pytest.raises(UserError, match=r"study\.json is missing"):
         tables(tidy=tidy, out=tmp_path / "out", published=PUBLISHED)
 

@@ -51,7 +51,6 @@ def _table(
 SCHEMA = StudySchema(
     study="bilevel",
     collect="bilevel_collect",
-    record="bilevel_study.json",
     described=BilevelRecord,
     tables={
         # Closed forms of the delta-measure against brute force.
@@ -150,7 +149,6 @@ SCHEMA = StudySchema(
         ),
         "bilevel_choices": CHOICES,
     },
-    choices="bilevel_choices",
 )
 
 

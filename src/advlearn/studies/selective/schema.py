@@ -29,7 +29,7 @@ class Primary(Settings):
 
 
 class SelectiveRecord(Settings):
-    """What ``study.json`` says of a run; further keys are kept in the file and not needed here."""
+    """What ``selective_study.json`` says of a run; further keys are kept in the file and not needed here."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -139,7 +139,6 @@ _UNIVERSES = {
 SCHEMA = StudySchema(
     study="selective",
     collect="collect",
-    record="study.json",
     described=SelectiveRecord,
     tables={
         "selective_metrics": TableSchema(
@@ -180,7 +179,7 @@ SCHEMA = StudySchema(
             stage="evaluate",
             rows=False,
         ),
-        "choices": CHOICES,
+        "selective_choices": CHOICES,
     },
     # Clean and adversarial images (m, c, h, w) in [0, 1].
     arrays={"selective_examples": ("clean", "label", "clean_prediction")},

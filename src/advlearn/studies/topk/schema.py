@@ -68,7 +68,6 @@ CELL = list(columns(f"{_ATTACKER} {_TASK}"))
 SCHEMA = StudySchema(
     study="topk",
     collect="topk_collect",
-    record="topk_study.json",
     described=TopkRecord,
     tables={
         # One row a seed, attack, choice of labels and metric.
@@ -124,6 +123,5 @@ SCHEMA = StudySchema(
         ).split()
     },
     array_stage="topk_attack",
-    choices="topk_choices",
     wildcards={"job": ("experiment", JOBS)},
 )

@@ -26,7 +26,7 @@ class CollectedJob(Settings):
 
 
 class CollectSettings(Settings):
-    """Study, seeds and jobs of a run; ``universes`` and ``study`` are what choices.csv quotes."""
+    """Study, seeds and jobs of a run; ``universes`` and ``study`` are what selective_choices.csv quotes."""
 
     run: str
     seeds: tuple[int, ...] = Field(..., min_length=1)

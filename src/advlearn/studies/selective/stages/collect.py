@@ -64,7 +64,7 @@ def collect(
         "selective_strength": _strengths(files, settings),
         "selective_universes": _universes(files, settings),
         "selective_embedding": _maps(files, data, settings),
-        "choices": _choices(read_csv(choices), settings),
+        "selective_choices": _choices(read_csv(choices), settings),
     }
     for name, schema in SCHEMA.tables.items():
         write_csv(folder / f"{name}.csv", schema.written(tables[name]))

@@ -29,8 +29,8 @@ def test_choices_of_the_whole_study(full: SelectiveTidy) -> None:
         "source": "-",
         "universe": "all",
     }
-    frame = pd.concat([full["choices"], pd.DataFrame([common])], ignore_index=True)
-    tidy = with_table(full, "choices", frame)
+    frame = pd.concat([full["selective_choices"], pd.DataFrame([common])], ignore_index=True)
+    tidy = with_table(full, "selective_choices", frame)
     header, rows = choices_rows(tidy)
     assert header[:2] == ["choice", "key"]
     assert rows[-1] == ["How many runs?", "study.seeds", "one", "0 1 2", "0 1 2", "-"]

@@ -98,7 +98,7 @@ def test_archive_that_is_none(copy: Path) -> None:
 
 
 def test_primary_universe_that_is_none(copy: Path) -> None:
-    path = copy / "study.json"
+    path = copy / "selective_study.json"
     study = json.loads(path.read_text())
     study["primary"]["universe"] = "other"
     path.write_text(json.dumps(study))
@@ -108,13 +108,13 @@ def test_primary_universe_that_is_none(copy: Path) -> None:
 
 
 def test_study_that_is_no_json(copy: Path) -> None:
-    (copy / "study.json").write_text("{")
+    (copy / "selective_study.json").write_text("{")
     with pytest.raises(UserError, match="no JSON"):
         _ = SelectiveTidy(copy, PUBLISHED).study
 
 
 def test_study_without_seeds(copy: Path) -> None:
-    path = copy / "study.json"
+    path = copy / "selective_study.json"
     study = json.loads(path.read_text())
     del study["seeds"]
     path.write_text(json.dumps(study))

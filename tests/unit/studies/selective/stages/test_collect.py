@@ -248,7 +248,7 @@ def test_universes_are_those_of_both_stages_in_order(tidy: Path) -> None:
 
 
 def test_every_open_choice_has_the_value_that_was_used(tidy: Path) -> None:
-    choices = read_csv(tidy / "choices.csv").set_index("key")
+    choices = read_csv(tidy / "selective_choices.csv").set_index("key")
     assert choices.loc["universe.attacks.fgsm.epsilon", "value"] == "0.1"
     assert choices.loc["study.embed.n_components", "value"] == "2"
     assert choices.loc["universe.attacks.pgd.ball", "value"] == "not a setting"
@@ -276,4 +276,4 @@ def test_same_inputs_same_bytes(tidy: Path, tiny: TinyRun, tmp_path: Path) -> No
     )
     for file in tidy.iterdir():
         assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
-    assert read_json(tidy / "study.json")["versions"]["torch"]
+    assert read_json(tidy / "selective_study.json")["versions"]["torch"]

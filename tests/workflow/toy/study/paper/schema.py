@@ -24,7 +24,6 @@ class ToyRecord(Settings):
 SCHEMA = StudySchema(
     study="toy",
     collect="toy_collect",
-    record="toy_study.json",
     described=ToyRecord,
     tables={
         "toy_draws": TableSchema(
@@ -32,7 +31,6 @@ SCHEMA = StudySchema(
         ),
         "toy_choices": CHOICES,
     },
-    choices="toy_choices",
 )
 
 
