@@ -29,7 +29,7 @@ class Primary(Settings):
 
 
 class SelectiveRecord(Settings):
-    """What ``selective_study.json`` says of a run; further keys are kept in the file and not needed here."""
+    """What the record says of a run; further keys are kept in the file and not needed here."""
 
     model_config = ConfigDict(extra="ignore")
 

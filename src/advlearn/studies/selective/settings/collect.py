@@ -26,7 +26,7 @@ class CollectedJob(Settings):
 
 
 class CollectSettings(Settings):
-    """Study, seeds and jobs of a run; ``universes`` and ``study`` are what selective_choices.csv quotes."""
+    """Study, seeds and jobs of a run; ``universes`` and ``study`` are what the choices quote."""
 
     run: str
     seeds: tuple[int, ...] = Field(..., min_length=1)
