@@ -28,6 +28,7 @@ from advlearn.stages.tidy_folder import open_tidy
 from advlearn.studies import NAMES, study, study_of
 from advlearn.studies.base import Study
 from advlearn.support.io import write_text
+from advlearn.support.jobnotes import CPU
 from advlearn.tidy.reader import Tidy
 
 ROOT = Path(__file__).parents[1]
@@ -172,10 +173,12 @@ def table(name: str, *, first: bool = False) -> str:
 def made(record: dict[str, Any]) -> str:
     """One sentence: on which machine a run was made, when, and how long it took."""
     machine = record["machine"]
+    gpus = [name for name in record.get("devices") or {} if name != CPU]
+    beside = f", jobs with a network on {' and '.join(gpus)}" if gpus else ""
     hours = sum(stage["seconds"] for stage in record["stages"].values() if stage) / 3600
     return (
-        f"Made on {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB,"
-        f" recorded {record['recorded'][:10]}; {hours:.1f} job hours in all."
+        f"Made on {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
+        f"{beside}, recorded {record['recorded'][:10]}; {hours:.1f} job hours in all."
     )
 
 

@@ -71,7 +71,7 @@ def _run(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"run {run['run']} in {run['folder']}, recorded {or_unknown(run.get('recorded'))}"
     yield from _wrapped(
         f"advlearn {or_unknown(versions.get('advlearn'))}, commit"
-        f" {or_unknown(source.get('commit'))}; {or_unknown(machine.get('processor'))}, device"
+        f" {or_unknown((source.get('commit') or '')[:12] or None)}; {or_unknown(machine.get('processor'))}, device"
         f" {device(run)}"
     )
     if kept != "all":

@@ -91,12 +91,22 @@ def draw_reductions(
         clusterer: clusterer of the curves.
     """
     rows = one_random_cluster(tidy, attack)
-    rows = rows[rows["algorithm"] == clusterer]
+    rows = _shared(rows[rows["algorithm"] == clusterer])
     published = _published(tidy, published_name)
     published = published[published["algorithm"] == clusterer].assign(reduction="pca")
     looks = REDUCTIONS.looks(rows["reduction"].unique())
     metrics = ("adversarial_accuracy", "clean_accuracy")
     return _draw(tidy, rows, "reduction", looks, metrics, attack, published)
+
+
+def _shared(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of universes and seeds that every reduction has, if there are any: else all rows.
+
+    Curves of other seeds would lie apart for that reason alone.
+    """
+    kinds = rows.groupby(["universe", "seed"])["reduction"].transform("nunique")
+    shared = rows[kinds == rows["reduction"].nunique()]
+    return shared if len(shared) else rows
 
 
 def _published(tidy: SelectiveTidy, name: str) -> pd.DataFrame:
@@ -119,6 +129,8 @@ def _draw(
     plausible = plausible_set(tidy)
     selected = cells(rows).rename(columns={"clusterer": "algorithm"})
     without = baselines(baseline_rows(tidy)).query("attack == @attack and rule == 'all'")
+    if len(selected):
+        without = without.merge(selected[["universe", "seed"]].drop_duplicates())
     found = _Lines(
         kind,
         looks,
@@ -169,9 +181,10 @@ def _title(plausible: ShownSet, selected: pd.DataFrame, found: _Lines) -> str:
         if len(points):
             alike.setdefault((universes, points["seed"].nunique()), []).append(look.label)
     whole = len(plausible.weights)
-    if len(alike) <= 1 and all(universes == whole for universes, _ in alike):
+    if len(alike) <= 1:
         seeds = seed_count(number for _, number in alike)
-        return f"{plausible.label}, {seeds.words}"
+        part = "".join(f"{universes} of " for universes, _ in alike if universes < whole)
+        return f"{part}{plausible.label}, {seeds.words}"
     parts = [
         f"{', '.join(names)}: {f'{universes} of them, ' if universes < whole else ''}"
         f"{seed_count([number]).words}"

@@ -12,7 +12,7 @@ import pandas as pd
 
 from advlearn.report.claims import Verdict
 from advlearn.report.frames import records
-from advlearn.report.numbers import seed_count
+from advlearn.report.numbers import seed_count, with_interval
 from advlearn.report.paired import LEVEL, MOST_SEEDS
 from advlearn.studies.selective.paper.claims.catalogue import GAIN
 from advlearn.studies.selective.paper.claims.comparisons import change_of
@@ -83,10 +83,21 @@ def page_sentences(tidy: SelectiveTidy) -> list[str]:
     """The answer of the primary family first, then the other families in one sentence each."""
     frame = verdicts(tidy).frame
     said = [answer_sentence(tidy), secondary_sentence(tidy), *other_settings_sentences(tidy)]
-    prediction = frame[frame["family"] == "prediction"].set_index("set")["verdict"]
+    prediction = frame[frame["family"] == "prediction"].set_index("set")
     slopes = published_changes(tidy) if tidy.study.of_the_papers_data else []
-    said.append(SAY.prediction(prediction["fixed"], prediction["following"], slopes))
+    fixed, following = (
+        _verdict_and_effect(prediction.loc[name]) for name in ("fixed", "following")
+    )
+    said.append(SAY.prediction(fixed, following, slopes))
     return said
+
+
+def _verdict_and_effect(line: pd.Series) -> str:
+    verdict = str(line["verdict"])
+    if pd.isna(line["mean"]):
+        return verdict
+    effect = with_interval(line["mean"], line["ci_low"], line["ci_high"], sign=True)
+    return f"{verdict}, {effect}"
 
 
 def secondary_sentence(tidy: SelectiveTidy) -> str:

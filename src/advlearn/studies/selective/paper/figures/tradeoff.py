@@ -177,4 +177,5 @@ def _marks(panel: _Panel) -> np.ndarray:
 def _name_baselines(axis: Axes, panel: _Panel) -> None:
     means = panel.seeds.groupby("rule")[_BOTH].mean()
     names = [Name(_NAMES[rule], *means.loc[rule, _BOTH]) for rule in _NAMES if rule in means.index]
-    name_points(axis, names, _marks(panel), fontsize=SMALL, color=BLACK)
+    occupied = np.concatenate([_marks(panel), means[_BOTH].to_numpy(float)])
+    name_points(axis, names, occupied, fontsize=SMALL, color=BLACK)
