@@ -68,10 +68,11 @@ def first_screen(found: Mapping[str, Any]) -> Iterator[str]:
 def _run(found: Mapping[str, Any]) -> Iterator[str]:
     run, kept = found["run"], found["kept"]
     machine, versions, source = (run.get(key) or {} for key in ("machine", "versions", "source"))
+    commit = source.get("commit")
     yield f"run {run['run']} in {run['folder']}, recorded {or_unknown(run.get('recorded'))}"
     yield from _wrapped(
         f"advlearn {or_unknown(versions.get('advlearn'))}, commit"
-        f" {or_unknown((source.get('commit') or '')[:12] or None)}; {or_unknown(machine.get('processor'))}, device"
+        f" {or_unknown(commit and commit[:12])}; {or_unknown(machine.get('processor'))}, device"
         f" {device(run)}"
     )
     if kept != "all":
