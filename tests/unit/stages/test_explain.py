@@ -44,7 +44,7 @@ def fits_a_screen(lines: list[str]) -> bool:
 
 
 def test_a_number_of_study_1(capsys: pytest.CaptureFixture[str]) -> None:
-    told = found("selective_table1:closest,whitebox,kmeans,n_clusters=4,adversarial", capsys)
+    told = found("selective_table1:plausible_1,transfer,kmeans,n_clusters=4,adversarial", capsys)
     number = told["number"]
     (values, published) = number["rows"]
     seeds = [row["value"] for row in values["values"]]
@@ -55,10 +55,10 @@ def test_a_number_of_study_1(capsys: pytest.CaptureFixture[str]) -> None:
     # Of all universes, attacks and reductions only those of the number.
     rules = Counter(job["rule"] for job in told["jobs"])
     assert rules["evaluate"] == rules["retrain"] == rules["select"] == rules["embed"] == 5
-    assert rules["cluster"] == 5 * 4
+    assert rules["cluster"] == 5 * 3
     assert not {"calibrate", "topk_attack", "selective_figures"} & set(rules)
     evaluated = [job["wildcards"] for job in told["jobs"] if job["rule"] == "evaluate"]
-    same = {"universe": "closest", "attack": "fgsm", "reduction": "pca"}
+    same = {"universe": "plausible_1", "attack": "fgsm", "reduction": "pca"}
     assert evaluated == [{**same, "seed": str(seed)} for seed in range(5)]
 
 
@@ -124,7 +124,7 @@ def test_the_text_has_the_number_the_chain_and_the_command(
 def test_the_first_screen_has_the_number_the_jobs_and_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    explain("selective_table1:closest,whitebox,kmeans,n_clusters=4,adversarial")
+    explain("selective_table1:plausible_1,transfer,kmeans,n_clusters=4,adversarial")
     text = capsys.readouterr().out
     assert fits_a_screen(text.splitlines())
     assert re.search(r"number mean = 0\.\d+, line \d+$", text, re.MULTILINE)
