@@ -40,6 +40,9 @@ __all__ = ["Dual", "Loaded", "cluster_load"]
 _ACCURACY = 1e-3
 # A potential is a proof: a load above 1, but for rounding, rules the cluster out.
 _SPLIT = 1 + 1e-9
+# More is not asked: weights that follow the points may be 1e-150 of what they were by then, and the
+# load so large that to find it overflows.
+_ENOUGH = 1.01
 _SHORTEST = 0.1
 
 
@@ -49,9 +52,11 @@ class Loaded:
 
     Attributes:
         cluster: its number.
-        value: the load; above 1 the cluster falls apart.
+        value: the load, or a number below it where both are far above 1; above 1 the cluster falls
+            apart.
         potential: Y, (n, d), 0 outside the cluster.
-        slope: derivative with respect to the points, (n, d), weights following if they do.
+        slope: derivative with respect to the points, (n, d), weights following if they do; 0 where
+            the value is far above 1.
     """
 
     cluster: int
@@ -142,10 +147,13 @@ def cluster_load(view: WhiteBoxView, cluster: int, start: np.ndarray | None = No
     position[members] = np.arange(len(members))
     within = Graph(len(members), position[graph.edges[inside]], gamma * graph.weights[inside])
     near = None if start is None else start[members]
-    load = flow_load(pulls(view)[members], within, tol=_ACCURACY, start=near)
+    load = flow_load(pulls(view)[members], within, tol=_ACCURACY, start=near, enough=_ENOUGH)
     potential = np.zeros_like(view.points)
     potential[members] = load.potential
-    return Loaded(cluster, load.value, potential, _slope(view, potential, load.value))
+    # A split cluster is the end of the search.
+    ended = load.value > _ENOUGH
+    slope = np.zeros_like(potential) if ended else _slope(view, potential, load.value)
+    return Loaded(cluster, load.value, potential, slope)
 
 
 def _slope(view: WhiteBoxView, potential: np.ndarray, load: float) -> np.ndarray:

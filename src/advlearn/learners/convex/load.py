@@ -51,7 +51,12 @@ class FlowLoad:
 
 
 def flow_load(
-    demand: np.ndarray, graph: Graph, *, tol: float = 1e-6, start: np.ndarray | None = None
+    demand: np.ndarray,
+    graph: Graph,
+    *,
+    tol: float = 1e-6,
+    start: np.ndarray | None = None,
+    enough: float = math.inf,
 ) -> FlowLoad:
     """The least largest load |F_e| / c_e of the flows on ``graph`` that carry ``demand``.
 
@@ -61,6 +66,7 @@ def flow_load(
         tol: relative accuracy, in (0, 1): the value is a lower bound of the load, and above the
             load less this part of it.
         start: a potential (n, d) that is good for a demand nearby.
+        enough: a lower bound above this ends the search, however far below the load it is.
 
     Raises:
         UserError: the demand is no finite table or does not add up to 0, the graph is not of these
@@ -81,7 +87,9 @@ def flow_load(
     if start is not None:
         best = max(best, of(start - start.mean(axis=0)), key=lambda load: load.value)
     solution: Solution | None = None
-    for _ in range(_STEPS if best.value > 0 else 0):
+    for _ in range(_STEPS):
+        if not 0 < best.value <= enough:
+            break
         # Slightly above the value: where all is 0 there, the value is the load within ``tol``.
         solution = solve(demand, graph, best.value * (1 + tol / 2), tol=_GAP, start=solution)
         found = of(_witness(solution))

@@ -111,3 +111,21 @@ def test_a_cluster_that_is_too_large_is_left_alone() -> None:
     few = build("dual", largest=2 * 5)
     assert len(list(few.candidates(problem, 0.2, np.random.default_rng(0)))) == 1
     assert not moved(largest=9)
+
+
+@pytest.mark.parametrize(
+    ("budget", "radius"), [(LInf(1.0), 20.0), (PerPoint(1.0), 30.0), (PerPoint(1.0), 90.0)]
+)
+def test_weights_that_vanish_as_points_move_are_no_error(
+    budget: PointBudget, radius: float
+) -> None:
+    # exp(-phi |a_i - a_j|^2) of points that far apart is 1e-150 and less, or zero.
+    points = blobs((9, 8), 2, 4.0, 0.6, seed=1)
+    problem = BilevelProblem(points, budget, matching_error, convex(points, 2.0, 0.2, "recomputed"))
+    with np.errstate(over="raise", invalid="raise"):
+        found = list(build("dual").candidates(problem, radius, np.random.default_rng(0)))
+    assert found
+    for perturbation in found:
+        assert np.isfinite(perturbation).all()
+        assert problem.budget.size(perturbation) <= radius * (1 + 1e-9)
+        assert problem.effect(perturbation) > 0

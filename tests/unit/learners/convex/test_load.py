@@ -101,3 +101,16 @@ def test_wrong_input_is_refused() -> None:
         flow_load(np.array([[1.0], [-1.0]]), Graph(2, np.empty((0, 2)), np.empty(0)))
     with pytest.raises(UserError, match="relative"):
         flow_load(demand, graph, tol=0)
+
+
+def test_a_bound_that_is_enough_ends_the_search() -> None:
+    points = np.random.default_rng(0).standard_normal((12, 2))
+    graph = gaussian_graph(points, 0.3)
+    demand = points - points.mean(axis=0)
+    whole = flow_load(demand, graph)
+    first = flow_load(demand, graph, enough=0.0)
+    assert 0 < first.value < whole.value * (1 - 1e-3)
+    assert flow_load(demand, graph, enough=2 * whole.value).value == whole.value
+    # What it returns is proved all the same.
+    price = graph.weights @ np.linalg.norm(graph.incidence() @ first.potential, axis=1)
+    assert np.vdot(demand, first.potential) / price == pytest.approx(first.value)
