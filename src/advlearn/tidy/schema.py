@@ -161,6 +161,7 @@ class StudySchema:
         tables: table -> its schema.
         arrays: archive of arrays -> the arrays that have to be in it.
         array_stage: the rule whose jobs make the arrays.
+        seedless: tables whose column ``seed`` is not that of the run.
         another: what another answer to a choice gives, ``universe`` or ``study``.
         wildcards: wildcard whose value stands in another column -> (column, value -> the values
             there).
@@ -172,6 +173,7 @@ class StudySchema:
     tables: Mapping[str, TableSchema]
     arrays: Mapping[str, Sequence[str]] = field(default_factory=dict)
     array_stage: str = ""
+    seedless: Sequence[str] = ()
     another: str = "study"
     wildcards: Mapping[str, tuple[str, Mapping[str, Sequence[str]]]] = field(default_factory=dict)
 

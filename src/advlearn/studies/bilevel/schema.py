@@ -149,6 +149,14 @@ SCHEMA = StudySchema(
         ),
         "bilevel_choices": CHOICES,
     },
+    # Certificates, delta and the one point have seeds of their own.
+    seedless=(
+        "bilevel_agreement",
+        "bilevel_calmness",
+        "bilevel_onepoint",
+        "bilevel_sandwich",
+        "bilevel_trials",
+    ),
 )
 
 

@@ -184,6 +184,8 @@ SCHEMA = StudySchema(
     # Clean and adversarial images (m, c, h, w) in [0, 1].
     arrays={"selective_examples": ("clean", "label", "clean_prediction")},
     array_stage="evaluate",
+    # The search has seeds of its own, and a map is one of the first seed.
+    seedless=("selective_universes", "selective_embedding"),
     another="universe",
 )
 

@@ -1,0 +1,245 @@
+"""Helper join: one run out of the seeds of several, which may have run on several machines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+import yaml
+
+from advlearn.stages.tidy_folder import PUBLISHED, open_tidy
+from advlearn.studies import study as study_of_name
+from advlearn.support.checksums import sha256_of_all
+from advlearn.support.errors import UserError
+from advlearn.support.io import (
+    read_csv,
+    read_json,
+    read_npz,
+    write_csv,
+    write_json,
+    write_npz,
+    write_text,
+)
+from advlearn.tidy.reader import Tidy
+
+_NOT_ALIKE = ("seeds", "grid", "calibrate", "evaluate.strong")
+"""Keys of a study's configuration in which joined runs may differ: which cells have which seeds."""
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One of the runs: its folder, tidy tables, record of the study, run.json and config.yaml."""
+
+    folder: Path
+    tidy: Tidy
+    about: dict[str, Any]
+    record: dict[str, Any]
+    config: dict[str, Any]
+
+    @classmethod
+    def of(cls, folder: Path, study: str) -> _Part:
+        tidy = open_tidy(study_of_name(study), folder / "tidy", PUBLISHED)
+        tidy.described(tidy.schema.described)
+        own = [folder / f"run-{study}.json", folder / "run.json"]
+        record = next((path for path in own if path.is_file()), None)
+        config = record and record.with_name(record.name.replace("run", "config", 1))
+        config = config and config.with_suffix(".yaml")
+        if record is None or config is None or not config.is_file():
+            raise UserError(
+                f"the run has no record: neither run-{study}.json nor run.json with its"
+                " configuration beside it",
+                where=str(folder),
+                remedy=f"finish it: snakemake {study}",
+            )
+        return cls(
+            folder,
+            tidy,
+            read_json(tidy.folder / tidy.schema.record),
+            read_json(record),
+            yaml.safe_load(config.read_text(encoding="utf-8")),
+        )
+
+    @property
+    def seeds(self) -> list[int]:
+        return list(self.about["seeds"])
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table as it is written, every cell a text; checked before against the record."""
+        read = self.tidy[name]
+        path = self.tidy.folder / f"{name}.csv"
+        packed = path.with_name(f"{path.name}.gz")
+        found = next((each for each in (path, packed) if each.is_file()), None)
+        # A file that older runs lack.
+        return read if found is None else read_csv(found, dtype=str, na_filter=False)
+
+
+def join(
+    *,
+    runs: Annotated[list[Path], typer.Argument(help="folders of the runs, two or more")],
+    study: Annotated[str, typer.Option(help="the study: selective, topk or bilevel")],
+    out: Annotated[Path, typer.Option(help="folder of the joined run, which must be empty")],
+) -> None:
+    """Put the seeds of several runs of one study together.
+
+    Written: the tidy tables with the rows of all seeds, the study's record, run-STUDY.json and
+    config-STUDY.yaml. What does not depend on the seeds, or shows one of them, is that of the first
+    run. Tables and figures follow: ``advlearn tables --tidy OUT/tidy``.
+
+    Raises:
+        UserError: fewer than two runs, a seed that two of them have, runs that differ in more than
+            their seeds, a run that is unfinished or damaged, or a folder with files in it.
+    """
+    if len(runs) < 2:
+        raise UserError(
+            "there is nothing to join", where=f"{len(runs)} run", remedy="name two runs or more"
+        )
+    if out.is_dir() and any(out.iterdir()):
+        raise UserError(
+            "the folder of the joined run is not empty",
+            where=f"option --out: {out}",
+            remedy="name a new folder, so that no run is overwritten",
+        )
+    parts = [_Part.of(run, study) for run in runs]
+    _check_seeds(parts)
+    for other in parts[1:]:
+        _check_alike(parts[0], other, study)
+    first, schema = parts[0], parts[0].tidy.schema
+    folder, seeds = out / "tidy", sorted(seed for part in parts for seed in part.seeds)
+    for name in schema.tables:
+        write_csv(folder / f"{name}.csv", _joined(name, parts, seeds))
+    for name in schema.arrays:
+        first.tidy.arrays(name)
+        write_npz(folder / f"{name}.npz", read_npz(first.tidy.folder / f"{name}.npz"))
+    files = sha256_of_all(folder / name for name in schema.files)
+    write_json(folder / schema.record, first.about | {"seeds": seeds, "files": files})
+    record = _record([part.record for part in parts], study, seeds)
+    record["tidy"] = sha256_of_all(sorted(folder.glob(f"{study}_*")))
+    write_json(out / f"run-{study}.json", record)
+    config = first.config | {study: first.config[study] | {"seeds": seeds}}
+    write_text(out / f"config-{study}.yaml", yaml.safe_dump(config, sort_keys=False))
+
+
+def _check_seeds(parts: Sequence[_Part]) -> None:
+    had: dict[int, Path] = {}
+    for part in parts:
+        for seed in part.seeds:
+            if seed in had:
+                raise UserError(
+                    f"two runs have the seed {seed}",
+                    where=f"{had[seed]} and {part.folder}",
+                    remedy="run one of them with other seeds: its rows would count twice",
+                )
+            had[seed] = part.folder
+
+
+def _check_alike(first: _Part, other: _Part, study: str) -> None:
+    """Runs differ in their seeds alone: means over them would mix two things."""
+    where = f"{first.folder} and {other.folder}"
+    for about in ("dataset", "images"):
+        if first.about.get(about) != other.about.get(about):
+            raise UserError(
+                f"the runs are of different data: {about} {first.about.get(about)} and"
+                f" {other.about.get(about)}",
+                where=where,
+                remedy="join runs of the same data",
+            )
+    left, right = (
+        {"data": part.config["data"], "threads": part.config["threads"], study: part.config[study]}
+        for part in (first, other)
+    )
+    free = {f"{study}.{key}" for key in _NOT_ALIKE}
+    for key, one, another in _differences(left, right, ""):
+        if not any(key == each or key.startswith(f"{each}.") for each in free):
+            raise UserError(
+                f"the runs differ in more than their seeds: {key} is {one!r} and {another!r}",
+                where=where,
+                remedy="join runs of one configuration, which differ in 'seeds' alone",
+            )
+    changed = [
+        stage
+        for stage, code in first.record["code"].items()
+        if other.record["code"].get(stage, code) != code
+    ]
+    if changed or first.record["lock"] != other.record["lock"]:
+        what = f"stages {', '.join(changed)}" if changed else "packages"
+        print(f"note: not the same code in both runs ({what}): {where}", file=sys.stderr)
+
+
+def _differences(left: Values, right: Values, above: str) -> Iterator[tuple[str, Any, Any]]:
+    """The keys with different values, by their path, and both values."""
+    for key in dict.fromkeys([*left, *right]):
+        one, another, path = left.get(key), right.get(key), f"{above}{key}"
+        if isinstance(one, dict) and isinstance(another, dict):
+            yield from _differences(one, another, f"{path}.")
+        elif one != another:
+            yield path, one, another
+
+
+def _joined(name: str, parts: Sequence[_Part], seeds: Sequence[int]) -> pd.DataFrame:
+    """A table of the joined run: rows of all seeds, cell for cell as they were."""
+    first, *others = [part.table(name) for part in parts]
+    schema = parts[0].tidy.schema
+    if name == schema.choices:
+        # The one choice in which the runs differ.
+        of_seeds = first["key"].str.endswith(".seeds")
+        return first.assign(value=first["value"].mask(of_seeds, " ".join(map(str, seeds))))
+    if name in schema.seedless or "seed" not in first.columns:
+        return first
+    for other, part in zip(others, parts[1:], strict=True):
+        if list(other.columns) != list(first.columns):
+            raise UserError(
+                f"{name} has other columns than in the first run",
+                where=str(part.tidy.folder),
+                remedy="run both with one version of advlearn",
+            )
+        first = pd.concat([first, other], ignore_index=True)
+    return first
+
+
+def _record(records: Sequence[dict[str, Any]], study: str, seeds: list[int]) -> dict[str, Any]:
+    """The record of the first run with the jobs of all, and what each was made with."""
+    kept = ("run", "recorded", "seeds", "source", "lock", "versions", "machine", "device")
+    stages = reduce(_both_stages, [each["stages"] for each in records])
+    return {
+        **records[0],
+        "seeds": seeds,
+        "study_seeds": {**records[0]["study_seeds"], study: seeds},
+        "recorded": max(each["recorded"] for each in records),
+        "devices": _sum(each["devices"] for each in records),
+        "stages": stages,
+        "joined": [{key: each[key] for key in kept} for each in records],
+    }
+
+
+def _both_stages(one: Values, another: Values) -> dict[str, Any]:
+    return {stage: _both(one.get(stage), another.get(stage)) for stage in {**one, **another}}
+
+
+def _both(one: Values | None, another: Values | None) -> dict[str, Any] | None:
+    """Jobs and seconds of a stage in both runs, and the most of what is a most."""
+    if one is None or another is None:
+        found = one or another
+        return dict(found) if found else None
+    both: dict[str, Any] = {"devices": _sum([one["devices"], another["devices"]])}
+    for key in one:
+        if key != "devices":
+            values = [each[key] for each in (one, another) if each[key] is not None]
+            most = key in ("longest_seconds", "peak_mib")
+            both[key] = (max(values) if most else sum(values)) if values else None
+    return both
+
+
+def _sum(counts: Any) -> dict[str, int] | None:
+    total: dict[str, int] = {}
+    for each in counts:
+        for name, number in (each or {}).items():
+            total[name] = total.get(name, 0) + number
+    return dict(sorted(total.items())) or None

@@ -1,0 +1,134 @@
+"""Seeds of several runs, joined, are a run that had them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from advlearn.stages.join import join
+from advlearn.stages.tables import tables
+from advlearn.stages.tidy_folder import PUBLISHED, open_tidy
+from advlearn.studies import study
+from advlearn.support.checksums import sha256_of_all
+from advlearn.support.errors import UserError
+from advlearn.support.io import read_csv, read_json, write_csv, write_json
+from tests.helpers.bilevel_run import write_bilevel
+from tests.helpers.selective_run import write_run
+from tests.helpers.topk_run import write_topk
+
+WRITERS: dict[str, Callable[..., Any]] = {
+    "selective": write_run,
+    "topk": write_topk,
+    "bilevel": write_bilevel,
+}
+
+
+def make(folder: Path, name: str, seeds: Sequence[int], **config: Any) -> Path:
+    """A finished run of one study, with the records that the workflow writes."""
+    WRITERS[name](folder / "tidy", seeds=[0, 1, 2])
+    schema = study(name).load(study(name).tidy).schema
+    for table in {*schema.tables} - {*schema.seedless}:
+        # A run of fewer seeds has the same rows of those that it has.
+        path = folder / "tidy" / f"{table}.csv"
+        frame = read_csv(path, dtype=str, na_filter=False)
+        if "seed" in frame.columns:
+            write_csv(path, frame[frame["seed"].isin([str(seed) for seed in seeds])])
+    path = folder / "tidy" / schema.record
+    files = sha256_of_all(folder / "tidy" / each for each in schema.files)
+    write_json(path, read_json(path) | {"seeds": list(seeds), "files": files})
+    stage = {"jobs": 2, "seconds": 4.5, "longest_seconds": 3.0 + seeds[0], "devices": {"cpu": 2}}
+    write_json(
+        folder / f"run-{name}.json",
+        {
+            "run": folder.name,
+            "recorded": f"2026-01-0{1 + seeds[0]}",
+            "seeds": list(seeds),
+            "study_seeds": {"selective": list(seeds), "topk": [7]},
+            "code": {"evaluate": "a"},
+            "lock": "l",
+            "devices": {"cpu": 2},
+            "stages": {schema.collect: stage, "prepare": None},
+            **dict.fromkeys(["source", "versions", "machine", "device"]),
+        },
+    )
+    own = {"seeds": list(seeds), "grid": [str(seeds)], "embed": {"n_components": 2}} | config
+    text = yaml.safe_dump({"run": "r", "data": {"dataset": "mnist"}, "threads": 1, name: own})
+    (folder / f"config-{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def by_rows(path: Path) -> pd.DataFrame:
+    frame = read_csv(path, dtype=str, na_filter=False)
+    return frame.sort_values(list(frame.columns), ignore_index=True)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_rows_and_tables_are_those_of_one_run(name: str, tmp_path: Path) -> None:
+    whole = make(tmp_path / "whole", name, [0, 1, 2])
+    parts = [make(tmp_path / "a", name, [0, 1]), make(tmp_path / "b", name, [2])]
+    out = tmp_path / "joined"
+    join(runs=parts, study=name, out=out)
+    schema = study(name).load(study(name).tidy).schema
+    for table in schema.tables:
+        found, expected = (by_rows(each / f"tidy/{table}.csv") for each in (out, whole))
+        if table == schema.choices:
+            found, expected = (
+                frame[~frame["key"].str.endswith(".seeds")] for frame in (found, expected)
+            )
+        pd.testing.assert_frame_equal(found, expected, obj=table)
+    assert read_json(out / "tidy" / schema.record)["seeds"] == [0, 1, 2]
+    # The joined folder is read like any other, checksums and keys included.
+    tidy = open_tidy(study(name), out / "tidy", PUBLISHED)
+    assert all(tidy[table] is not None for table in schema.tables)
+
+
+def test_the_record_has_the_jobs_of_all(tmp_path: Path) -> None:
+    parts = [make(tmp_path / "a", "selective", [0]), make(tmp_path / "b", "selective", [1, 2])]
+    out = tmp_path / "joined"
+    join(runs=parts, study="selective", out=out)
+    record = read_json(out / "run-selective.json")
+    assert record["seeds"] == record["study_seeds"]["selective"] == [0, 1, 2]
+    assert record["study_seeds"]["topk"] == [7]
+    assert record["devices"] == {"cpu": 4}
+    assert record["recorded"] == "2026-01-02"
+    stage = record["stages"]["collect"]
+    assert (stage["jobs"], stage["seconds"], stage["longest_seconds"]) == (4, 9.0, 4.0)
+    assert record["stages"]["prepare"] is None
+    assert [each["seeds"] for each in record["joined"]] == [[0], [1, 2]]
+    config = yaml.safe_load((out / "config-selective.yaml").read_text())
+    assert config["selective"]["seeds"] == [0, 1, 2]
+    tables(tidy=out / "tidy", out=out / "tables", study=["selective"])
+    assert "3 seeds" in (out / "tables/selective_claims.md").read_text()
+
+
+def test_what_cannot_be_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = make(tmp_path / "a", "selective", [0, 1])
+
+    def refused(match: str, other: Path, **options: Any) -> None:
+        with pytest.raises(UserError, match=match):
+            join(**{"runs": [first, other], "study": "selective", "out": tmp_path / "o"} | options)
+        assert not (tmp_path / "o").exists()
+
+    other = make(tmp_path / "b", "selective", [2])
+    refused("nothing to join", other, runs=[first])
+    refused("is not empty", other, out=first)
+    refused("two runs have the seed 1", make(tmp_path / "c", "selective", [1, 2]))
+    unlike = make(tmp_path / "d", "selective", [2], embed={"n_components": 3})
+    refused("more than their seeds: selective.embed.n_components is 2 and 3", unlike)
+    (other / "config-selective.yaml").unlink()
+    refused("the run has no record", other)
+    damaged = make(tmp_path / "e", "selective", [2])
+    path = damaged / "tidy/selective_metrics.csv"
+    path.write_text(path.read_text()[:-20])
+    refused("selective_metrics", damaged)
+
+    changed = make(tmp_path / "f", "selective", [2])
+    record = read_json(changed / "run-selective.json")
+    write_json(changed / "run-selective.json", record | {"code": {"evaluate": "b"}})
+    join(runs=[first, changed], study="selective", out=tmp_path / "o")
+    assert "not the same code in both runs (stages evaluate)" in capsys.readouterr().err
