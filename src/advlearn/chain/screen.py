@@ -102,11 +102,14 @@ def _number(number: Mapping[str, Any]) -> Iterator[str]:
     for part in number["rows"]:
         lines, rows = part["lines"], part["values"]
         count = f"{len(lines)} row{'s' if len(lines) > 1 else ''}"
-        yield from _wrapped(f"  {part['role']}: {count} of {part['path']}, line {spans(lines)}")
+        where = f"  {part['role']}: {count} of {part['path']}"
+        # On one line of the terminal: all of them are told with --all.
+        told = (f"{where}, line {spans(lines)}", f"{where}, line {lines[0]} ...")
+        yield from _wrapped(next((each for each in told if len(each) <= _WIDTH), where))
         names = [name for name in _TOLD if name in rows[0]]
         if len(rows) <= _ROWS and names != ["seed"]:
-            told = (" ".join(f"{name}={row[name]}" for name in names) for row in rows)
-            yield from _wrapped(f"    {'; '.join(told)}")
+            values = (" ".join(f"{name}={row[name]}" for name in names) for row in rows)
+            yield from _wrapped(f"    {'; '.join(values)}")
 
 
 def _jobs(jobs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -110,8 +110,9 @@ def test_what_cannot_be_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str
     first = make(tmp_path / "a", "selective", [0, 1])
 
     def refused(match: str, other: Path, **options: Any) -> None:
+        given: dict[str, Any] = {"runs": [first, other], "out": tmp_path / "o"} | options
         with pytest.raises(UserError, match=match):
-            join(**{"runs": [first, other], "study": "selective", "out": tmp_path / "o"} | options)
+            join(**given, study="selective")
         assert not (tmp_path / "o").exists()
 
     other = make(tmp_path / "b", "selective", [2])

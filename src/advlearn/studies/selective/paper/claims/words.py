@@ -83,16 +83,14 @@ def page_sentences(tidy: SelectiveTidy) -> list[str]:
     """The answer of the primary family first, then the other families in one sentence each."""
     frame = verdicts(tidy).frame
     said = [answer_sentence(tidy), secondary_sentence(tidy), *other_settings_sentences(tidy)]
-    prediction = frame[frame["family"] == "prediction"].set_index("set")
+    prediction = {line["set"]: line for line in records(frame[frame["family"] == "prediction"])}
     slopes = published_changes(tidy) if tidy.study.of_the_papers_data else []
-    fixed, following = (
-        _verdict_and_effect(prediction.loc[name]) for name in ("fixed", "following")
-    )
+    fixed, following = (_verdict_and_effect(prediction[name]) for name in ("fixed", "following"))
     said.append(SAY.prediction(fixed, following, slopes))
     return said
 
 
-def _verdict_and_effect(line: pd.Series) -> str:
+def _verdict_and_effect(line: Mapping[str, Any]) -> str:
     verdict = str(line["verdict"])
     if pd.isna(line["mean"]):
         return verdict
