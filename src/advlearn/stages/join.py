@@ -28,8 +28,8 @@ from advlearn.support.io import (
 )
 from advlearn.tidy.reader import Tidy
 
-_NOT_ALIKE = ("seeds", "grid", "calibrate", "evaluate.strong")
-"""Keys of a study's configuration in which joined runs may differ: which cells have which seeds."""
+_KEPT = ("run", "recorded", "seeds", "source", "code", "lock", "versions", "machine", "device")
+"""What the record of a joined run has of the record of each."""
 
 Values = Mapping[str, Any]
 
@@ -48,21 +48,24 @@ class _Part:
     def of(cls, folder: Path, study: str) -> _Part:
         tidy = open_tidy(study_of_name(study), folder / "tidy", PUBLISHED)
         tidy.described(tidy.schema.described)
-        own = [folder / f"run-{study}.json", folder / "run.json"]
-        record = next((path for path in own if path.is_file()), None)
+        about = read_json(tidy.folder / tidy.schema.record)
+        # A study that was run alone and then with all others has two records: that of these tables.
+        candidates = [folder / f"run-{study}.json", folder / "run.json"]
+        found = [path for path in candidates if path.is_file() and _is_of(path, about)]
+        record = max(found, key=lambda path: read_json(path)["recorded"], default=None)
         config = record and record.with_name(record.name.replace("run", "config", 1))
         config = config and config.with_suffix(".yaml")
         if record is None or config is None or not config.is_file():
             raise UserError(
-                f"the run has no record: neither run-{study}.json nor run.json with its"
-                " configuration beside it",
+                f"the run has no record of these tables: neither run-{study}.json nor run.json with"
+                " its configuration beside it",
                 where=str(folder),
                 remedy=f"finish it: snakemake {study}",
             )
         return cls(
             folder,
             tidy,
-            read_json(tidy.folder / tidy.schema.record),
+            about,
             read_json(record),
             yaml.safe_load(config.read_text(encoding="utf-8")),
         )
@@ -90,12 +93,13 @@ def join(
     """Put the seeds of several runs of one study together.
 
     Written: the tidy tables with the rows of all seeds, the study's record, run-STUDY.json and
-    config-STUDY.yaml. What does not depend on the seeds, or shows one of them, is that of the first
-    run. Tables and figures follow: ``advlearn tables --tidy OUT/tidy``.
+    config-STUDY.yaml. What does not depend on the seeds, or shows one of them, is that of the run
+    with the smallest seed. Tables and figures follow: ``advlearn tables --tidy OUT/tidy``.
 
     Raises:
-        UserError: fewer than two runs, a seed that two of them have, runs that differ in more than
-            their seeds, a run that is unfinished or damaged, or a folder with files in it.
+        UserError: fewer than two runs, a seed that two of them have, runs of other data or with
+            settings that differ in more than seeds, a run that is unfinished or damaged, or a
+            folder with files in it.
     """
     if len(runs) < 2:
         raise UserError(
@@ -107,7 +111,7 @@ def join(
             where=f"option --out: {out}",
             remedy="name a new folder, so that no run is overwritten",
         )
-    parts = [_Part.of(run, study) for run in runs]
+    parts = sorted((_Part.of(run, study) for run in runs), key=lambda part: min(part.seeds))
     _check_seeds(parts)
     for other in parts[1:]:
         _check_alike(parts[0], other, study)
@@ -119,12 +123,22 @@ def join(
         first.tidy.arrays(name)
         write_npz(folder / f"{name}.npz", read_npz(first.tidy.folder / f"{name}.npz"))
     files = sha256_of_all(folder / name for name in schema.files)
-    write_json(folder / schema.record, first.about | {"seeds": seeds, "files": files})
-    record = _record([part.record for part in parts], study, seeds)
-    record["tidy"] = sha256_of_all(sorted(folder.glob(f"{study}_*")))
+    run = {"run": out.name, "seeds": seeds}
+    write_json(folder / schema.record, first.about | run | {"files": files})
+    tidy = sha256_of_all(sorted(folder.glob(f"{study}_*")))
+    record = _record([part.record for part in parts], study, seeds) | {"tidy": tidy, **run}
     write_json(out / f"run-{study}.json", record)
-    config = first.config | {study: first.config[study] | {"seeds": seeds}}
+    config = first.config | run
+    if config[study].get("seeds") is not None:
+        # Seeds of the study itself, which those of the run do not change.
+        config |= {"seeds": first.config["seeds"], study: config[study] | {"seeds": seeds}}
     write_text(out / f"config-{study}.yaml", yaml.safe_dump(config, sort_keys=False))
+
+
+def _is_of(record: Path, about: Values) -> bool:
+    """Whether a record of a run is that of the tables that the study's own record names."""
+    recorded = read_json(record).get("tidy", {})
+    return all(recorded.get(name) == checksum for name, checksum in about.get("files", {}).items())
 
 
 def _check_seeds(parts: Sequence[_Part]) -> None:
@@ -143,44 +157,47 @@ def _check_seeds(parts: Sequence[_Part]) -> None:
 def _check_alike(first: _Part, other: _Part, study: str) -> None:
     """Runs differ in their seeds alone: means over them would mix two things."""
     where = f"{first.folder} and {other.folder}"
-    for about in ("dataset", "images"):
-        if first.about.get(about) != other.about.get(about):
-            raise UserError(
-                f"the runs are of different data: {about} {first.about.get(about)} and"
-                f" {other.about.get(about)}",
-                where=where,
-                remedy="join runs of the same data",
-            )
+    # The point sets of study 3 are named in its settings, which are compared below.
+    one, another = (
+        {key: part.about.get(key) for key in ("dataset", "images")} for part in (first, other)
+    )
+    if one != another or first.record["raw"] != other.record["raw"]:
+        raise UserError(
+            f"the runs are of different data: {one['dataset']} and {another['dataset']}, with their"
+            " raw files",
+            where=where,
+            remedy="join runs of the same data",
+        )
     left, right = (
         {"data": part.config["data"], "threads": part.config["threads"], study: part.config[study]}
         for part in (first, other)
     )
-    free = {f"{study}.{key}" for key in _NOT_ALIKE}
-    for key, one, another in _differences(left, right, ""):
-        if not any(key == each or key.startswith(f"{each}.") for each in free):
-            raise UserError(
-                f"the runs differ in more than their seeds: {key} is {one!r} and {another!r}",
-                where=where,
-                remedy="join runs of one configuration, which differ in 'seeds' alone",
-            )
-    changed = [
-        stage
-        for stage, code in first.record["code"].items()
-        if other.record["code"].get(stage, code) != code
-    ]
-    if changed or first.record["lock"] != other.record["lock"]:
-        what = f"stages {', '.join(changed)}" if changed else "packages"
-        print(f"note: not the same code in both runs ({what}): {where}", file=sys.stderr)
+    # Which cells have which seeds, and the search, which is that of the first run.
+    own = {f"{study}.seeds", f"{study}.calibrate"}
+    for key, here, there in _differences(left, right, ""):
+        if key.endswith(".first_seeds") or any(key == o or key.startswith(f"{o}.") for o in own):
+            continue
+        raise UserError(
+            f"the runs differ in more than their seeds: {key} is {here!r} and {there!r}",
+            where=where,
+            remedy="join runs of one configuration, which differ in seeds alone",
+        )
+    for what in ("code", "lock", "versions", "device"):
+        if first.record[what] != other.record[what]:
+            print(f"note: the runs have another {what}, see 'joined': {where}", file=sys.stderr)
 
 
-def _differences(left: Values, right: Values, above: str) -> Iterator[tuple[str, Any, Any]]:
-    """The keys with different values, by their path, and both values."""
-    for key in dict.fromkeys([*left, *right]):
-        one, another, path = left.get(key), right.get(key), f"{above}{key}"
-        if isinstance(one, dict) and isinstance(another, dict):
-            yield from _differences(one, another, f"{path}.")
-        elif one != another:
-            yield path, one, another
+def _differences(left: Any, right: Any, above: str) -> Iterator[tuple[str, Any, Any]]:
+    """Settings with different values: their path, as in the configuration, and both values."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in dict.fromkeys([*left, *right]):
+            path = f"{above}.{key}".strip(".")
+            yield from _differences(left.get(key), right.get(key), path)
+    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        for place, (one, another) in enumerate(zip(left, right, strict=True)):
+            yield from _differences(one, another, f"{above}[{place}]")
+    elif left != right:
+        yield above, left, right
 
 
 def _joined(name: str, parts: Sequence[_Part], seeds: Sequence[int]) -> pd.DataFrame:
@@ -206,8 +223,9 @@ def _joined(name: str, parts: Sequence[_Part], seeds: Sequence[int]) -> pd.DataF
 
 def _record(records: Sequence[dict[str, Any]], study: str, seeds: list[int]) -> dict[str, Any]:
     """The record of the first run with the jobs of all, and what each was made with."""
-    kept = ("run", "recorded", "seeds", "source", "lock", "versions", "machine", "device")
     stages = reduce(_both_stages, [each["stages"] for each in records])
+    # Of a run that was joined before, its parts.
+    parts = [part for each in records for part in each.get("joined", [each])]
     return {
         **records[0],
         "seeds": seeds,
@@ -215,7 +233,7 @@ def _record(records: Sequence[dict[str, Any]], study: str, seeds: list[int]) -> 
         "recorded": max(each["recorded"] for each in records),
         "devices": _sum(each["devices"] for each in records),
         "stages": stages,
-        "joined": [{key: each[key] for key in kept} for each in records],
+        "joined": [{key: each[key] for key in _KEPT} for each in parts],
     }
 
 

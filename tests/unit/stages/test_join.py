@@ -50,14 +50,20 @@ def make(folder: Path, name: str, seeds: Sequence[int], **config: Any) -> Path:
             "seeds": list(seeds),
             "study_seeds": {"selective": list(seeds), "topk": [7]},
             "code": {"evaluate": "a"},
+            "raw": {"mnist": {"train": "digest"}},
+            "tidy": files,
             "lock": "l",
             "devices": {"cpu": 2},
             "stages": {schema.collect: stage, "prepare": None},
             **dict.fromkeys(["source", "versions", "machine", "device"]),
         },
     )
-    own = {"seeds": list(seeds), "grid": [str(seeds)], "embed": {"n_components": 2}} | config
-    text = yaml.safe_dump({"run": "r", "data": {"dataset": "mnist"}, "threads": 1, name: own})
+    grid = [{"universes": ["small"], "first_seeds": len(seeds)}]
+    own = {"grid": grid, "embed": {"n_components": 2}, "calibrate": {"draws": len(seeds)}} | config
+    common = {"run": "r", "seeds": list(seeds), "data": {"dataset": "mnist"}, "threads": 1}
+    if name == "topk":
+        own["seeds"], common["seeds"] = list(seeds), [7]
+    text = yaml.safe_dump({**common, name: own})
     (folder / f"config-{name}.yaml").write_text(text, encoding="utf-8")
     return folder
 
@@ -72,7 +78,8 @@ def test_rows_and_tables_are_those_of_one_run(name: str, tmp_path: Path) -> None
     whole = make(tmp_path / "whole", name, [0, 1, 2])
     parts = [make(tmp_path / "a", name, [0, 1]), make(tmp_path / "b", name, [2])]
     out = tmp_path / "joined"
-    join(runs=parts, study=name, out=out)
+    # In whatever order: what shows one seed is of the smallest.
+    join(runs=parts[::-1], study=name, out=out)
     schema = study(name).load(study(name).tidy).schema
     for table in schema.tables:
         found, expected = (by_rows(each / f"tidy/{table}.csv") for each in (out, whole))
@@ -82,6 +89,11 @@ def test_rows_and_tables_are_those_of_one_run(name: str, tmp_path: Path) -> None
             )
         pd.testing.assert_frame_equal(found, expected, obj=table)
     assert read_json(out / "tidy" / schema.record)["seeds"] == [0, 1, 2]
+    config = yaml.safe_load((out / f"config-{name}.yaml").read_text())
+    assert config["run"] == "joined"
+    assert (config["seeds"], config[name].get("seeds")) == (
+        ([7], [0, 1, 2]) if name == "topk" else ([0, 1, 2], None)
+    )
     # The joined folder is read like any other, checksums and keys included.
     tidy = open_tidy(study(name), out / "tidy", PUBLISHED)
     assert all(tidy[table] is not None for table in schema.tables)
@@ -100,8 +112,6 @@ def test_the_record_has_the_jobs_of_all(tmp_path: Path) -> None:
     assert (stage["jobs"], stage["seconds"], stage["longest_seconds"]) == (4, 9.0, 4.0)
     assert record["stages"]["prepare"] is None
     assert [each["seeds"] for each in record["joined"]] == [[0], [1, 2]]
-    config = yaml.safe_load((out / "config-selective.yaml").read_text())
-    assert config["selective"]["seeds"] == [0, 1, 2]
     tables(tidy=out / "tidy", out=out / "tables", study=["selective"])
     assert "3 seeds" in (out / "tables/selective_claims.md").read_text()
 
@@ -128,8 +138,33 @@ def test_what_cannot_be_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str
     path.write_text(path.read_text()[:-20])
     refused("selective_metrics", damaged)
 
-    changed = make(tmp_path / "f", "selective", [2])
-    record = read_json(changed / "run-selective.json")
-    write_json(changed / "run-selective.json", record | {"code": {"evaluate": "b"}})
-    join(runs=[first, changed], study="selective", out=tmp_path / "o")
-    assert "not the same code in both runs (stages evaluate)" in capsys.readouterr().err
+    older = make(tmp_path / "g", "selective", [2])
+    record = read_json(older / "run-selective.json")
+    write_json(older / "run-selective.json", record | {"tidy": dict.fromkeys(record["tidy"], "0")})
+    refused("no record of these tables", older)
+    # A record of these tables beside it, as after a run of all studies.
+    write_json(older / "run.json", record)
+    (older / "config-selective.yaml").rename(older / "config.yaml")
+    join(runs=[first, older], study="selective", out=tmp_path / "beside")
+
+    raw = make(tmp_path / "h", "selective", [2])
+    write_json(raw / "run-selective.json", record | {"raw": {"mnist": {"train": "another"}}})
+    refused("different data", raw)
+    block = {"universes": ["small"], "first_seeds": 1, "select": {"nearest_share": 0.1}}
+    grid = make(tmp_path / "i", "selective", [2], grid=[block])
+    refused(r"selective.grid\[0\].select is None", grid)
+
+
+def test_a_run_of_other_code_is_noted_and_a_joined_run_keeps_its_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [make(tmp_path / str(seed), "selective", [seed]) for seed in range(3)]
+    record = read_json(parts[1] / "run-selective.json")
+    write_json(parts[1] / "run-selective.json", record | {"code": {"evaluate": "b"}})
+    join(runs=parts[:2], study="selective", out=tmp_path / "two")
+    assert "another code" in capsys.readouterr().err
+    join(runs=[tmp_path / "two", parts[2]], study="selective", out=tmp_path / "three")
+    found = read_json(tmp_path / "three" / "run-selective.json")["joined"]
+    assert [(each["seeds"], each["code"]["evaluate"]) for each in found] == [
+        ([0], "a"), ([1], "b"), ([2], "a")
+    ]  # fmt: skip

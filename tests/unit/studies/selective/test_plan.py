@@ -55,6 +55,16 @@ def test_a_block_may_have_the_first_seeds_alone() -> None:
     assert [row["seed"] for row in selective(selective={"grid": grid}).lines()] == [0, 0, 0]
 
 
+def test_a_block_and_the_strong_attacks_may_have_no_seed() -> None:
+    grid = [dict(block) for block in yaml.safe_load(SMOKE.read_text())["selective"]["grid"]]
+    grid[1]["first_seeds"] = 0
+    strong = {"evaluate": {"strong": {"first_seeds": 0}}}
+    here = selective(seeds=[5, 3], selective={"grid": grid, **strong})
+    settings = CollectSettings.from_json(here.job("collect")(wildcards()))
+    assert {job.attack for job in settings.jobs} == {"fgsm"} == {r["attack"] for r in here.lines()}
+    assert here.strengthened() == []
+
+
 def test_a_run_knows_the_universes_of_its_grid() -> None:
     settings = CollectSettings.from_json(selective().job("collect")(wildcards()))
     assert list(settings.universes) == ["small"]

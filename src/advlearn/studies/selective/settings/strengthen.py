@@ -48,7 +48,7 @@ class StrongSettings(Settings):
         ("pca",), min_length=1, description="reductions whose models are attacked"
     )
     first_seeds: int | None = Field(
-        None, ge=1, description="the run's first seeds, whose models are attacked; null: all"
+        None, ge=0, description="the run's first seeds, whose models are attacked; null: all"
     )
 
     def has(self, reduction: str, seed: int, seeds: Sequence[int]) -> bool:

@@ -36,7 +36,7 @@ class GridBlock(Settings):
         None, description="selection rules of this block; null = selective.select"
     )
     first_seeds: int | None = Field(
-        None, ge=1, description="the run's first seeds, which run this block; null: all"
+        None, ge=0, description="the run's first seeds, which run this block; null: all"
     )
 
 
@@ -133,6 +133,7 @@ class SelectiveSettings(StudySettings):
                 block.first_seeds,
             )
             for block in self.grid
+            if block.first_seeds != 0
             for universe in block.universes
             for attack in block.attacks
             for reduction in block.reductions
