@@ -59,6 +59,8 @@ JOBS = {
     (START, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 1985,
     (START, "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 132,
     ("docs/clusters.md", f"demo {SLURM} --configfile config/demo.yaml"): 170,
+    ("docs/clusters.md", "selective --cores 8 --config 'seeds=[0,1,2,3,4]'"): 518,
+    ("docs/clusters.md", "selective --cores 8 --config run=more 'seeds=[5,6,7,8,9]'"): 518,
     ("docs/own-attack.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 57,
     ("docs/own-attack.md", "topk --cores 2 --configfile config/demo.yaml my-lab.yaml"): 21,
     ("docs/own-attack.md", "bilevel --cores 2 --configfile config/demo.yaml my-lab.yaml"): 23,
