@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -20,7 +21,6 @@ from advlearn.support.errors import UserError
 from advlearn.support.io import (
     read_csv,
     read_json,
-    read_npz,
     write_csv,
     write_json,
     write_npz,
@@ -120,18 +120,18 @@ def join(
     for name in schema.tables:
         write_csv(folder / f"{name}.csv", _joined(name, parts, seeds))
     for name in schema.arrays:
-        first.tidy.arrays(name)
-        write_npz(folder / f"{name}.npz", read_npz(first.tidy.folder / f"{name}.npz"))
+        write_npz(folder / f"{name}.npz", first.tidy.arrays(name))
     files = sha256_of_all(folder / name for name in schema.files)
     run = {"run": out.name, "seeds": seeds}
     write_json(folder / schema.record, first.about | run | {"files": files})
     tidy = sha256_of_all(sorted(folder.glob(f"{study}_*")))
-    record = _record([part.record for part in parts], study, seeds) | {"tidy": tidy, **run}
-    write_json(out / f"run-{study}.json", record)
     config = first.config | run
     if config[study].get("seeds") is not None:
         # Seeds of the study itself, which those of the run do not change.
         config |= {"seeds": first.config["seeds"], study: config[study] | {"seeds": seeds}}
+    record = _record([part.record for part in parts], study, seeds)
+    own = {"run": out.name, "seeds": config["seeds"], "tidy": tidy}
+    write_json(out / f"run-{study}.json", record | own)
     write_text(out / f"config-{study}.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
@@ -228,10 +228,9 @@ def _record(records: Sequence[dict[str, Any]], study: str, seeds: list[int]) -> 
     parts = [part for each in records for part in each.get("joined", [each])]
     return {
         **records[0],
-        "seeds": seeds,
         "study_seeds": {**records[0]["study_seeds"], study: seeds},
         "recorded": max(each["recorded"] for each in records),
-        "devices": _sum(each["devices"] for each in records),
+        "devices": _sum([each["devices"] for each in records]),
         "stages": stages,
         "joined": [{key: each[key] for key in _KEPT} for each in parts],
     }
@@ -255,9 +254,9 @@ def _both(one: Values | None, another: Values | None) -> dict[str, Any] | None:
     return both
 
 
-def _sum(counts: Any) -> dict[str, int] | None:
-    total: dict[str, int] = {}
+def _sum(counts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
+    """Jobs by device; none where no run knows."""
+    total = Counter[str]()
     for each in counts:
-        for name, number in (each or {}).items():
-            total[name] = total.get(name, 0) + number
+        total.update(each or {})
     return dict(sorted(total.items())) or None
