@@ -78,7 +78,7 @@ def test_device_cuda_gives_a_gpu_to_the_jobs_that_are_worth_it(tmp_path: Path) -
         "strengthen": 30,
         "topk_pretrain": 15, "topk_search": 15, "topk_attack": 30,
     }  # fmt: skip
-    for given, size in (((), gpu.UNKNOWN), (("gpu={jobs: 1}",), 1)):
+    for given, size in (((), 4), (("gpu={jobs: 1}",), 1)):
         found = groups(*given, config="config/config.yaml")
         assert found == {stage: -(-count // size) for stage, count in jobs.items()}
 

@@ -31,8 +31,9 @@ class GpuSettings(Settings):
         None,
         ge=1,
         le=64,
-        description="jobs on one GPU at once, which share its memory; null = one for every 4 GiB"
-        " that the GPU of this machine has, at most 16; 4 where there is none to ask",
+        description="jobs on one GPU at once, which share its memory; null = as many as have 4 GiB"
+        " each (on photos: what the job would ask of a machine's memory) on the GPU of this"
+        " machine, at most 16; where there is none to ask, on one of 16 GiB",
     )
     gres: str = Field(
         "gpu:1",

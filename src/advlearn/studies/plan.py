@@ -83,9 +83,10 @@ class StudyPlan(Generic[OwnSettings]):
         """
         return math.inf
 
-    def fills_a_gpu(self, stage: str) -> bool:
-        """Whether the jobs of a stage want a GPU's whole memory, so that none is beside them."""
-        return False
+    @property
+    def gpu_mb(self) -> int:
+        """MiB of a GPU's memory that a job of the study wants: so many jobs share one."""
+        return gpu.JOB_MB
 
     def device(self, stage: str) -> Callable[[Wildcards], str]:
         """Where torch computes in the jobs of a stage: those with little work stay on the CPU.
@@ -117,22 +118,21 @@ class StudyPlan(Generic[OwnSettings]):
             memory = () if wanted == "cpu" else gpu.memories()
             if wanted == "cpu" or (wanted == "auto" and not memory):
                 return 0
-            beside = 1 if self.fills_a_gpu(stage) else gpu.jobs_at_once(self.run.gpu.jobs, memory)
-            return gpu.WHOLE // beside
+            return gpu.WHOLE // gpu.jobs_at_once(self.run.gpu.jobs, memory, self.gpu_mb)
 
         return share
 
     @property
     def group_size(self) -> int:
         """Jobs of a group: those that share a GPU of a cluster, whose memory nobody can ask yet."""
-        return gpu.jobs_at_once(self.run.gpu.jobs, ())
+        return gpu.jobs_at_once(self.run.gpu.jobs, (), self.gpu_mb)
 
     def group(self, stage: str) -> Callable[[Wildcards], str | None] | None:
         """The group in which jobs on a GPU travel with others of their stage, by its name.
 
         On the machine itself groups have no effect.
         """
-        if self.run.device != "cuda" or self.fills_a_gpu(stage):
+        if self.run.device != "cuda":
             return None
         device = self.device(stage)
         return lambda wildcards: f"gpu_{stage}" if device(wildcards) == "cuda" else None

@@ -23,13 +23,13 @@ WHOLE = 10_000
 """A whole GPU, in the unit of shares."""
 VARIABLE = "ADVLEARN_GPU_SHARE"
 """Where a job finds its share of a GPU."""
-UNKNOWN = 4
-"""Jobs that share a GPU whose memory is not known."""
+JOB_MB = 4096
+"""Memory for a job on small networks: half a gigabyte for its context, the rest for its batches."""
 
+_UNKNOWN_MB = 16_384
+"""Taken for the memory of a GPU that nobody can ask yet."""
 _MOST = 16
 """More jobs than these are not faster: each has a context of its own on the device."""
-_JOB_MB = 4096
-"""Memory for one job: half a gigabyte for its context, the rest for its batches."""
 _held: list[IO[bytes]] = []
 
 
@@ -49,18 +49,17 @@ def memories() -> tuple[int, ...]:
         return ()
 
 
-def jobs_at_once(asked: int | None, memory: Sequence[int]) -> int:
+def jobs_at_once(asked: int | None, memory: Sequence[int], job_mb: int = JOB_MB) -> int:
     """Jobs that share one GPU.
 
     Args:
         asked: the number that the configuration asks for; it wins.
-        memory: MiB of each GPU of this machine; the smallest decides.
+        memory: MiB of each GPU of this machine; the smallest decides. None: 16 GiB are assumed.
+        job_mb: MiB that one job wants.
     """
     if asked is not None:
         return asked
-    if not memory:
-        return UNKNOWN
-    return max(1, min(_MOST, min(memory) // _JOB_MB))
+    return max(1, min(_MOST, min(memory, default=_UNKNOWN_MB) // job_mb))
 
 
 def share() -> float:

@@ -148,12 +148,26 @@ def test_a_request_that_slurm_would_refuse_or_that_is_for_several_is_refused(gre
     assert "gpu.gres" in str(caught.value)
 
 
-def test_photos_have_a_gpu_for_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    has(monkeypatch, 81559)
-    topk = full_plan(device="cuda", topk={"dataset": "voc2012"}).study("topk")
+@pytest.mark.parametrize(
+    ("memory", "changes", "jobs"),
+    [
+        ((81559,), {}, 3),
+        ((16384,), {}, 1),
+        ((), {}, 1),
+        ((16384,), {"jobs": 5}, 5),
+        ((), {"jobs": 5}, 5),
+    ],
+)
+def test_a_job_on_photos_has_room_for_its_training(
+    monkeypatch: pytest.MonkeyPatch, memory: tuple[int, ...], changes: dict[str, int], jobs: int
+) -> None:
+    has(monkeypatch, *memory)
+    study = {"dataset": "voc2012", "photos": {"size": 300}}
+    topk = full_plan(device="cuda", gpu=changes, topk=study).study("topk")
     for stage in ("topk_pretrain", "topk_attack", "topk_transfer"):
         given = wildcards(model="resnet", job="global", seed="0")
         assert topk.device(stage)(given) == "cuda"
-        assert topk.gpu_share(stage)(given) == gpu.WHOLE
+        assert topk.gpu_share(stage)(given) == gpu.WHOLE // jobs
         assert topk.gres(stage)(given) == "gpu:1"
-        assert topk.group(stage) is None
+        assert topk.group(stage)(given) == f"gpu_{stage}"
+    assert topk.group_size == (changes.get("jobs") or 1)

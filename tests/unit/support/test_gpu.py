@@ -53,21 +53,25 @@ def test_a_machine_without_a_driver_has_no_gpu(
 
 
 @pytest.mark.parametrize(
-    ("asked", "memory", "jobs"),
+    ("asked", "memory", "wanted", "jobs"),
     [
-        (None, (81559,), 16),
-        (None, (24564,), 5),
-        (None, (81559, 8192), 2),
-        (None, (2048,), 1),
-        (None, (), gpu.UNKNOWN),
-        (3, (81559,), 3),
-        (32, (), 32),
+        (None, (81559,), gpu.JOB_MB, 16),
+        (None, (24564,), gpu.JOB_MB, 5),
+        (None, (81559, 8192), gpu.JOB_MB, 2),
+        (None, (2048,), gpu.JOB_MB, 1),
+        (None, (), gpu.JOB_MB, 4),
+        (None, (81559,), 11_500, 7),
+        (None, (8192,), 11_500, 1),
+        (None, (), 11_500, 1),
+        (3, (81559,), gpu.JOB_MB, 3),
+        (32, (), gpu.JOB_MB, 32),
+        (8, (8192,), 11_500, 8),
     ],
 )
 def test_jobs_by_the_memory_unless_the_configuration_says(
-    asked: int | None, memory: tuple[int, ...], jobs: int
+    asked: int | None, memory: tuple[int, ...], wanted: int, jobs: int
 ) -> None:
-    assert gpu.jobs_at_once(asked, memory) == jobs
+    assert gpu.jobs_at_once(asked, memory, wanted) == jobs
 
 
 @pytest.mark.parametrize("jobs", range(1, 65))

@@ -42,6 +42,8 @@ _SIXTEEN_BITS = {"PNG", "TIFF", "JPEG2000", "PPM"}
 
 _NARROWEST = 100
 """Longer by shorter side: narrower ones, resized by the shorter side, would fill the memory."""
+_KEPT = 2**28
+"""Bytes of decoded photos that one array keeps."""
 
 _BITS, _WHITE_IS_ZERO, _SAMPLES, _ORIENTATION = 258, 262, 339, 0x0112
 """Tags of TIFF, the last one of EXIF, too."""
@@ -187,6 +189,8 @@ def _short_side(size: tuple[int, int], side: int) -> tuple[int, int]:
 class Photos:
     """Photos of a folder as an array that is decoded when it is looked at.
 
+    What was decoded is kept, up to 256 MiB of it: each epoch of a training looks at every photo.
+
     Args:
         root: folder of the photos.
         names: their paths inside the folder.
@@ -197,6 +201,8 @@ class Photos:
     def __init__(self, root: Path, names: Sequence[str], size: int, mode: Mode) -> None:
         self.root, self.names, self.mode = root, list(names), mode
         self.shape: tuple[int, ...] = (len(self.names), 3, size, size)
+        self._kept: dict[int, np.ndarray] = {}
+        self._room = _KEPT // (3 * size * size)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -206,6 +212,15 @@ class Photos:
         wanted = np.arange(len(self))[positions]
         found = np.empty((len(wanted), *self.shape[1:]), dtype=np.float32)
         for row, position in enumerate(wanted):
-            pixels = decode(self.root / self.names[position], self.shape[-1], self.mode)
+            pixels = self._pixels(int(position))
             np.divide(pixels, np.float32(255), out=found[row], dtype=np.float32)
         return found
+
+    def _pixels(self, position: int) -> np.ndarray:
+        """One photo as uint8, from memory where it was decoded before."""
+        pixels = self._kept.get(position)
+        if pixels is None:
+            pixels = decode(self.root / self.names[position], self.shape[-1], self.mode)
+            if len(self._kept) < self._room:
+                self._kept[position] = pixels
+        return pixels

@@ -10,7 +10,9 @@ from advlearn.settings.run import Wildcards
 from advlearn.settings.topk import ON_CPU
 from advlearn.studies.plan import StudyPlan
 from advlearn.studies.topk import work
+from advlearn.studies.topk.settings.jobs import TopkModelSettings
 from advlearn.studies.topk.settings.study import TopkSettings
+from advlearn.support import gpu
 from advlearn.support.codedigest import own_function_digest
 
 
@@ -54,9 +56,10 @@ class TopkPlan(StudyPlan[TopkSettings]):
         of_job = models.values() if stage == "topk_transfer" else [models.get(wildcards.model)]
         return any(each and isinstance(each.network, TorchvisionSettings) for each in of_job)
 
-    def fills_a_gpu(self, stage: str) -> bool:
-        """Photos do: training holds a batch of them in a large network."""
-        return self.settings.dataset != "scenes"
+    @property
+    def gpu_mb(self) -> int:
+        """As in `StudyPlan`: a job on photos wants what it would take of a machine's memory."""
+        return max(gpu.JOB_MB, *map(self._mem_mb, self.settings.models.values()))
 
     def raw(self) -> str:
         """Folder of downloaded photos, shared by all runs."""
@@ -84,14 +87,18 @@ class TopkPlan(StudyPlan[TopkSettings]):
         return [own_function_digest(each.network.name) for each in self.settings.models.values()]
 
     def mem_mb(self, wildcards: Wildcards) -> int:
-        """Memory of a job that needs gradients of a classifier of study 2, in MB.
+        """Memory of a job that needs gradients of a classifier of study 2, in MB."""
+        return self._mem_mb(self.settings.model_of(wildcards))
+
+    def _mem_mb(self, model: TopkModelSettings) -> int:
+        """Memory of a job with the model.
 
         Nearly all of it is what a network keeps of a batch between its two passes. For photos it
         is that of a ResNet-50, 2.6e-3 MB a pixel when it is attacked, with a quarter to spare; a
         vision transformer with patches of 16 pixels keeps 1.2 times as much, torchvision's others
         less.
         """
-        topk, model = self.settings, self.settings.model_of(wildcards)
+        topk = self.settings
         if topk.dataset == "scenes" and not isinstance(model.network, TorchvisionSettings):
             return 4000
         # Where the batch follows the memory of a GPU, little of it is in that of the machine.

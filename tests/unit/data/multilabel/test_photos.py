@@ -284,3 +284,20 @@ def test_photos_are_decoded_when_they_are_looked_at(tmp_path: Path) -> None:
     assert photos[[]].shape == (0, 3, 16, 16)
     with pytest.raises(UserError, match="cannot be read"):
         photos[3:]
+
+
+def test_decoded_photos_are_kept_as_long_as_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("advlearn.data.multilabel.photos._KEPT", 2 * 3 * 16 * 16 + 1)
+    names = [f"{value}.png" for value in (10, 20, 30)]
+    for value, name in zip((10, 20, 30), names, strict=True):
+        Image.new("RGB", (16, 16), (value, value, value)).save(tmp_path / name)
+    photos = Photos(tmp_path, names, 16, "crop")
+    first = photos[:]
+    for name in names:
+        (tmp_path / name).unlink()
+    assert np.array_equal(photos[:2], first[:2])
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        photos[2:]
+    assert caught.value.where == str(tmp_path / "30.png")
