@@ -13,7 +13,7 @@ import yaml
 from advlearn.chain.address import Address
 from advlearn.support.checksums import sha256_of
 from advlearn.support.errors import UserError
-from advlearn.support.io import read_json
+from advlearn.support.run_record import find_record
 
 checksum = cache(sha256_of)
 """SHA-256 of a file, computed once."""
@@ -44,21 +44,17 @@ class RunFolder:
             UserError: the folder holds no finished run.
         """
         study = address.name.partition("_")[0]
-        found = [path for path in (folder / "run.json", folder / f"run-{study}.json")
-                 if path.is_file()]  # fmt: skip
-        # Where there are both the study was run alone before or after everything was.
-        record = max(found, key=lambda path: read_json(path)["recorded"], default=None)
-        config = record and record.with_name(record.name.replace("run", "config", 1))
-        config = config and config.with_suffix(".yaml")
-        if record is None or config is None or not config.is_file():
+        found = find_record(folder, study)
+        if found is None:
             raise UserError(
                 f"the folder holds no finished run: neither run.json nor run-{study}.json, beside"
                 " which the configuration is",
                 where=f"option --run: {folder}",
                 remedy="run the workflow first, for example 'make demo', and give results/demo",
             )
+        record, config = found
         name = yaml.safe_load(config.read_text(encoding="utf-8"))["run"]
-        return cls(folder, f"results/{name}", config, read_json(record))
+        return cls(folder, f"results/{name}", config, record)
 
     @property
     def is_complete(self) -> bool:

@@ -26,6 +26,7 @@ from advlearn.support.io import (
     write_npz,
     write_text,
 )
+from advlearn.support.run_record import find_record
 from advlearn.tidy.reader import Tidy
 
 _KEPT = ("run", "recorded", "seeds", "source", "code", "lock", "versions", "machine", "device")
@@ -49,26 +50,16 @@ class _Part:
         tidy = open_tidy(study_of_name(study), folder / "tidy", PUBLISHED)
         tidy.described(tidy.schema.described)
         about = read_json(tidy.folder / tidy.schema.record)
-        # A study that was run alone and then with all others has two records: that of these tables.
-        candidates = [folder / f"run-{study}.json", folder / "run.json"]
-        found = [path for path in candidates if path.is_file() and _is_of(path, about)]
-        record = max(found, key=lambda path: read_json(path)["recorded"], default=None)
-        config = record and record.with_name(record.name.replace("run", "config", 1))
-        config = config and config.with_suffix(".yaml")
-        if record is None or config is None or not config.is_file():
+        found = find_record(folder, study, lambda record: _is_of(record, about))
+        if found is None:
             raise UserError(
                 f"the run has no record of these tables: neither run-{study}.json nor run.json with"
                 " its configuration beside it",
                 where=str(folder),
                 remedy=f"finish it: snakemake {study}",
             )
-        return cls(
-            folder,
-            tidy,
-            about,
-            read_json(record),
-            yaml.safe_load(config.read_text(encoding="utf-8")),
-        )
+        record, config = found
+        return cls(folder, tidy, about, record, yaml.safe_load(config.read_text(encoding="utf-8")))
 
     @property
     def seeds(self) -> list[int]:
@@ -135,9 +126,9 @@ def join(
     write_text(out / f"config-{study}.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
-def _is_of(record: Path, about: Values) -> bool:
+def _is_of(record: Values, about: Values) -> bool:
     """Whether a record of a run is that of the tables that the study's own record names."""
-    recorded = read_json(record).get("tidy", {})
+    recorded = record.get("tidy", {})
     return all(recorded.get(name) == checksum for name, checksum in about.get("files", {}).items())
 
 
