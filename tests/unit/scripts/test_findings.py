@@ -156,6 +156,7 @@ def test_every_number_of_a_sentence_is_in_the_table_or_counted_there(study: str)
         primary = frame[frame["family"] == "primary"]
         known |= {str((primary["failed_checks"] > 0).sum()), str(int(frame["n"].max()))}
         known |= {str((primary["p_margin_holm"] < 0.05).sum())}
+        known |= {str(int(primary["n_universes"].max()))}
     words = " " + " ".join(frame["words"])
     for sentence in said(study):
         plain = re.sub(r"Table \d|L2|\d+ seeds", "", sentence)
