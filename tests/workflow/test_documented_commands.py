@@ -81,6 +81,7 @@ JOBS = {
     (TOPK, "topk --cores 2 --configfile config/scenarios/coco2014.yaml"): 13,
     (TOPK, "topk --cores 2 --configfile config/scenarios/density.yaml"): 32,
     (TOPK, "topk --cores 2 --configfile config/scenarios/nuswide.yaml my-copy.yaml"): 13,
+    (TOPK, "topk --cores 2 --configfile config/scenarios/mosaics.yaml"): 27,
     (TOPK, f"topk {SLURM} --config device=cuda --configfile config/scenarios/voc2012.yaml"): 27,
     ("Makefile", "demo --configfile config/demo.yaml"): 170,
     ("Makefile", "smoke --configfile config/smoke.yaml"): 82,  # of two seeds in tests

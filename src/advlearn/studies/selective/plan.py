@@ -38,11 +38,13 @@ class SelectivePlan(StudyPlan[SelectiveSettings]):
 
     def calibrations(self) -> list[dict[str, object]]:
         """Wildcards of every block of the search's first stage."""
-        return [{"block": block} for block in self.settings.calibrate.blocks()]
+        search = self.settings.calibrate
+        return [{"block": block} for block in search.blocks()] if search else []
 
     def confirmations(self) -> list[dict[str, object]]:
         """Wildcards of every job of its second stage."""
-        return [{"part": part} for part in self.settings.calibrate.parts()]
+        search = self.settings.calibrate
+        return [{"part": part} for part in search.parts()] if search else []
 
     def clusterers(self, wildcards: Wildcards) -> tuple[str, ...]:
         """Names of the clusterers of one line of the grid."""

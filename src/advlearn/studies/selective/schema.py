@@ -41,6 +41,7 @@ class SelectiveRecord(Settings):
     images: dict[str, int] = Field(default_factory=dict)
     shared: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, Any] = Field(default_factory=dict)
+    left_out: list[str] = Field(default_factory=list)
     files: dict[str, str] = Field(default_factory=dict)
 
     @property

@@ -95,4 +95,7 @@ STUDY = Study(
     page="paper.page:page",
     answer="paper.answer:answer",
     findings="paper.answer:findings",
+    optional={
+        "confirm": ["selective_universes", "selective_open_choices", "selective_choices"],
+    },
 )

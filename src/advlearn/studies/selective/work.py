@@ -88,19 +88,19 @@ def strengthen(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcard
 
 def calibrate(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcards) -> float:
     """The clean training of a block of universes: few of them are trained further."""
-    first, end = study.calibrate.draws_of(int(wildcards.block))
+    first, end = study.search.draws_of(int(wildcards.block))
     return (
         (end - first)
         * _MLP
         * work_of_gradient(images.shape)
         * images.n_train
-        * study.calibrate.epochs
+        * study.search.epochs
     )
 
 
 def confirm(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcards) -> float:
     """Clean training and two retrainings of some universes, seed after seed."""
-    search = study.calibrate
+    search = study.search
     a_universe = _MLP * work_of_gradient(images.shape) * images.n_train * _LONG
     return search.finalists_a_job * len(search.seeds) * a_universe
 

@@ -83,7 +83,7 @@ class CalibrateJob(Settings):
     @classmethod
     def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
         """The draws of the job's block."""
-        search = study.calibrate
+        search = study.search
         first, end = search.draws_of(int(wildcards.block))
         return cls(
             first=first,
@@ -104,7 +104,7 @@ class FinalistsJob(Settings):
     @classmethod
     def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
         """As the study has them."""
-        search = study.calibrate
+        search = study.search
         return cls(
             blocks=tuple(search.blocks()),
             likeliest=search.likeliest,
@@ -122,5 +122,5 @@ class ConfirmJob(Settings):
     @classmethod
     def of(cls, study: SelectiveSettings, run: RunSettings, wildcards: Wildcards) -> Self:
         """The finalists of the job's part."""
-        search = study.calibrate
+        search = study.search
         return cls(part=int(wildcards.part), parts=len(search.parts()), seeds=search.seeds)

@@ -38,6 +38,7 @@ class CollectSettings(Settings):
     universes: dict[str, dict[str, Any]]
     study: dict[str, Any]
     strong: StrongSettings | None = None
+    left_out: tuple[str, ...] = ()
 
     def lines(self) -> list[tuple[CollectedJob, int]]:
         """Each line of the grid with each of its seeds."""
@@ -57,8 +58,9 @@ class CollectSettings(Settings):
         return cls(
             run=run.run,
             seeds=seeds,
-            blocks=tuple(study.calibrate.blocks()),
-            parts=tuple(study.calibrate.parts()),
+            blocks=tuple(study.calibrate.blocks()) if study.calibrate else (),
+            parts=tuple(study.calibrate.parts()) if study.calibrate else (),
+            left_out=study.left_out(),
             jobs=tuple(
                 CollectedJob(
                     universe=line.universe,

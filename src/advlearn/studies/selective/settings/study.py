@@ -64,7 +64,11 @@ class SelectiveSettings(StudySettings):
     cluster: ClusterSettings = ClusterSettings()
     select: SelectSettings = SelectSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
-    calibrate: CalibrateSettings = CalibrateSettings()
+    calibrate: CalibrateSettings | None = Field(
+        CalibrateSettings(),
+        description="search for the universe of the published numbers; null: none, as for data"
+        " that the paper has no numbers of",
+    )
     grid: tuple[GridBlock, ...] = Field(..., min_length=1, description="which cells are run")
 
     @field_validator("universes")
@@ -139,6 +143,21 @@ class SelectiveSettings(StudySettings):
             for reduction in block.reductions
         ]
 
+    @property
+    def search(self) -> CalibrateSettings:
+        """The search of a run that has one.
+
+        Raises:
+            UserError: the configuration says that there is none.
+        """
+        if self.calibrate is None:
+            raise UserError(
+                "the run has no search for the universe of the published numbers",
+                where="configuration key 'selective.calibrate': null",
+                remedy="give it settings, such as {draws: 1500}, or ask for no results of it",
+            )
+        return self.calibrate
+
     def universe_of(self, wildcards: Wildcards) -> UniverseSettings:
         """The universe of a job.
 
@@ -207,7 +226,11 @@ class SelectiveSettings(StudySettings):
 
     def further_seeds(self) -> dict[str, tuple[int, ...]]:
         """The calibration has its own seeds."""
-        return {"calibrate": self.calibrate.seeds}
+        return {"calibrate": self.calibrate.seeds} if self.calibrate else {}
+
+    def left_out(self) -> tuple[str, ...]:
+        """The search, where the configuration has none."""
+        return () if self.calibrate else ("confirm",)
 
     def own_functions(self) -> list[str]:
         """Networks, attacks, reductions, clusterers and selection rules of the user's own."""

@@ -84,6 +84,7 @@ def collect(
             "primary": {"universe": settings.primary, "protocol": settings.protocol},
             "universes": settings.universes,
             "versions": versions(),
+            "left_out": list(settings.left_out),
             "files": sha256_of_all(folder / name for name in SCHEMA.files),
         },
     )
@@ -142,7 +143,9 @@ def _strengths(files: Manifest, settings: CollectSettings) -> pd.DataFrame:
 
 
 def _universes(files: Manifest, settings: CollectSettings) -> pd.DataFrame:
-    """All rows of the search, by stage and number."""
+    """All rows of the search, by stage and number; none where the run has no search."""
+    if not settings.blocks:
+        return pd.DataFrame(columns=list(SCHEMA.tables["selective_universes"].columns))
     first = [read_rows(files.path("calibration", block=block)) for block in settings.blocks]
     second = [read_rows(files.path("confirmation", part=part)) for part in settings.parts]
     frame = pd.concat([*first, *second], ignore_index=True)
