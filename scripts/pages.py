@@ -5,8 +5,9 @@ python scripts/pages.py --check   # fail when a page and results/reference disag
 
 A page below docs/studies has markers such as ``<!-- topk:begin -->`` and ``<!-- topk:end -->``:
 the name of a study stands for its headline and sentences, the name of a table for that table,
-and ``NAME first`` for its caption and first group. ``answers`` in README.md stands for the table
-of all papers, ``findings`` in docs/findings.md for that page.
+and ``NAME first`` for its caption and first group; ``RUN/NAME`` for the same of a further run,
+whose tidy tables are in results/further/RUN. ``answers`` in README.md stands for the table of all
+papers, ``findings`` in docs/findings.md for that page.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ from advlearn.tidy.reader import Tidy
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "studies"
 REFERENCE = ROOT / "results" / "reference"
+RUNS = ROOT / "results" / "further"
 PUBLISHED = ROOT / "config" / "published"
 FURTHER = (ROOT / "README.md", ROOT / "docs" / "findings.md")
 Found = Sequence[tuple[Study, Findings]]
-MARKERS = re.compile(r"(<!-- (\w+(?: first)?):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+MARKERS = re.compile(
+    r"(<!-- ((?:[\w-]+/)?\w+(?: first)?):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL
+)
 
 
 def block(name: str) -> str:
@@ -46,27 +50,30 @@ def block(name: str) -> str:
         return answers_table(all_findings())
     if name == "findings":
         return findings_page(all_findings())
-    what, _, first = name.partition(" ")
+    run, _, what = name.rpartition("/")
+    what, _, first = what.partition(" ")
+    folder = RUNS / run if run else REFERENCE
     if what in NAMES:
-        return headline(what)
-    return table(what, first=bool(first))
+        return headline(what, folder)
+    return table(what, folder, first=bool(first))
 
 
 def all_findings() -> Found:
     """The studies that have an answer, with their findings, in the order of the papers."""
     return [
-        (each, each.load(each.findings)(_tidy(each.name)))
+        (each, each.load(each.findings)(_tidy(each.name, REFERENCE)))
         for each in map(study, NAMES)
         if each.findings
     ]
 
 
-def headline(name: str) -> str:
+def headline(name: str, run: Path) -> str:
     """What was run of a study, where and when, its headline table and its sentences."""
-    page = _page(name)
+    which = study(name)
+    page: Page = which.load(which.page)(_tidy(name, run))
     rows = "\n".join(pipe_table(*page.headline))
     said = "\n".join(f"- {sentence}" for sentence in page.sentences)
-    return f"{page.subtitle} {made(record_of(name))}\n\n{rows}\n\n{said}\n"
+    return f"{page.subtitle} {made(record_of(name, run))}\n\n{rows}\n\n{said}\n"
 
 
 def answers_table(found: Found) -> str:
@@ -161,10 +168,10 @@ def _text(words: str) -> str:
     return escape_markdown(words).replace("|", "\\|")
 
 
-def table(name: str, *, first: bool = False) -> str:
-    """A table of the reference run without its title; with ``first`` its first group alone."""
+def table(name: str, run: Path, *, first: bool = False) -> str:
+    """A table of a shipped run without its title; with ``first`` its first group alone."""
     which = study_of(name)
-    built: Table = which.table(name).build(_tidy(which.name))
+    built: Table = which.table(name).build(_tidy(which.name, run))
     if first:
         built = replace(built, groups=built.groups[:1], notes=())
     return markdown(built).split("\n", 1)[1].strip() + "\n"
@@ -182,10 +189,10 @@ def made(record: dict[str, Any]) -> str:
     )
 
 
-def record_of(name: str) -> dict[str, Any]:
+def record_of(name: str, run: Path) -> dict[str, Any]:
     """The record of the run that made a study: its own, or that of all studies together."""
-    own = REFERENCE / f"run-{name}.json"
-    path = own if own.is_file() else REFERENCE / "run.json"
+    own = run / f"run-{name}.json"
+    path = own if own.is_file() else run / "run.json"
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
@@ -196,19 +203,13 @@ def rendered(page: Path) -> str:
     return MARKERS.sub(lambda found: f"{found[1]}\n{block(found[2])}\n{found[3]}", text)
 
 
-def _page(name: str) -> Page:
-    which = study(name)
-    page: Page = which.load(which.page)(_tidy(name))
-    return page
-
-
 @cache
 def _opened(name: str, folder: Path, published: Path) -> Tidy:
     return open_tidy(study(name), folder, published)
 
 
-def _tidy(name: str) -> Tidy:
-    return _opened(name, REFERENCE / "tidy", PUBLISHED)
+def _tidy(name: str, run: Path) -> Tidy:
+    return _opened(name, run / "tidy", PUBLISHED)
 
 
 def main(arguments: list[str]) -> int:

@@ -2,10 +2,13 @@
 
     python scripts/reference.py results/paper
     python scripts/reference.py results/paper topk    # one study alone
+    python scripts/reference.py --further results/cifar10 selective
 
 Writes results/reference (tidy tables over 500 KB packed with gzip), draws its tables and figures,
 and renews the results in docs/studies. A study that was run alone has its own record,
 run-STUDY.json and config-STUDY.yaml: the record of a run says nothing about another one.
+A further run of a study, as on other data, keeps its name: results/further/RUN has its tidy tables
+and its record, and pages show tables of it.
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ from advlearn.studies import NAMES as STUDIES
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "results" / "reference"
+FURTHER = ROOT / "results" / "further"
 PACK_FROM_BYTES = 500_000
 
 
-def ship(run: Path, study: str | None) -> None:
-    """Copy what tables and figures read, and what the run was made with."""
-    tidy, mark = REFERENCE / "tidy", f"-{study}" if study else ""
+def ship(run: Path, study: str | None, shipped: Path) -> None:
+    """Copy what tables and figures read, and what the run was made with, into a folder."""
+    tidy, mark = shipped / "tidy", f"-{study}" if study else ""
     tidy.mkdir(parents=True, exist_ok=True)
     for file in tidy.iterdir():
         if study is None or file.name.startswith(f"{study}_"):
@@ -38,11 +42,11 @@ def ship(run: Path, study: str | None) -> None:
         else:
             (tidy / file.name).write_bytes(content)
     if study is None:
-        for old in (*REFERENCE.glob("run-*.json"), *REFERENCE.glob("config-*.yaml")):
+        for old in (*shipped.glob("run-*.json"), *shipped.glob("config-*.yaml")):
             old.unlink()
     own = mark if recorded(run, mark) else ""
-    shutil.copyfile(run / f"run{own}.json", REFERENCE / f"run{mark}.json")
-    shutil.copyfile(run / f"config{own}.yaml", REFERENCE / f"config{mark}.yaml")
+    shutil.copyfile(run / f"run{own}.json", shipped / f"run{mark}.json")
+    shutil.copyfile(run / f"config{own}.yaml", shipped / f"config{mark}.yaml")
 
 
 def recorded(run: Path, mark: str = "") -> bool:
@@ -51,25 +55,29 @@ def recorded(run: Path, mark: str = "") -> bool:
 
 
 def draw() -> None:
-    """Tables, figures and the pages that quote them."""
+    """Tables and figures of the reference run."""
     paper = REFERENCE / "paper"
     for stage in ("tables", "figures"):
         options = ["--tidy", str(REFERENCE / "tidy"), "--out", str(paper / stage)]
         subprocess.run([sys.executable, "-m", "advlearn", stage, *options], check=True, cwd=ROOT)
-    subprocess.run([sys.executable, str(ROOT / "scripts" / "pages.py")], check=True, cwd=ROOT)
 
 
 def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
-    studies = arguments[1:]
-    run = Path(arguments[0]) if arguments else ROOT
-    found = any(recorded(run, mark) for mark in ("", *(f"-{study}" for study in studies)))
-    if not found or len(studies) > 1 or not set(studies) <= set(STUDIES):
+    further = arguments[:1] == ["--further"]
+    run, *studies = arguments[further:] or [str(ROOT)]
+    found = any(recorded(Path(run), mark) for mark in ("", *(f"-{study}" for study in studies)))
+    wrong = len(studies) > 1 or not set(studies) <= set(STUDIES) or (further and not studies)
+    if not found or wrong:
         known = ", ".join(STUDIES)
-        print(f"usage: python scripts/reference.py results/RUN [{known}]", file=sys.stderr)
+        usage = f"usage: python scripts/reference.py [--further] results/RUN [{known}]"
+        print(usage, file=sys.stderr)
         return 2
-    ship(run, studies[0] if studies else None)
-    draw()
+    study = studies[0] if studies else None
+    ship(Path(run), study, FURTHER / Path(run).resolve().name if further else REFERENCE)
+    if not further:
+        draw()
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "pages.py")], check=True, cwd=ROOT)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -23,15 +24,17 @@ MODULE = re.compile(r"^`(?P<file>[\w/]+\.py)`, [^\n]*\n\n\Z", re.MULTILINE)
 CODE = "path/to/your/code"
 PHOTOS = "/path/to/my-photos"
 CLASSES = ",".join(f"class{number}" for number in range(81))
-CATEGORIES = (
-    '{"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}, {"id": 3, "name": "c"}]}'
-)
+CATEGORIES = json.dumps({"categories": [{"id": n, "name": f"class{n}"} for n in range(20)]})
 # What the reader has: heads of lists, small tables and arrays are read while jobs are planned.
 OWN = {
     f"{CODE}/mylab/networks.py": "def wide(settings, shape, n_classes): ...\n",
     "tables/flow.csv": "x,y,kind\n" + "".join(f"{number},{number % 3},a\n" for number in range(9)),
     "my-copy.yaml": "topk: {photos: {root: copy}}\n",
-    **{f"my-photos/annotations/instances_{part}2014.json": CATEGORIES for part in ("train", "val")},
+    **{
+        f"{folder}/annotations/instances_{part}2014.json": CATEGORIES
+        for folder in ("my-photos", "mosaics")
+        for part in ("train", "val")
+    },
     **{
         f"copy/classification_labels/classification_{part}.csv": f"img,{CLASSES}\n"
         for part in ("trainval", "test")
@@ -50,6 +53,7 @@ def write_images(path: Path) -> None:
 
 
 SELECTIVE, TOPK = "docs/studies/selective.md", "docs/studies/topk.md"
+FURTHER = "docs/studies/selective-further.md"
 START = "docs/getting-started.md"
 SLURM = "--workflow-profile profiles/slurm"
 # The page, the words after `snakemake`, and the number of jobs without the targets.
@@ -74,6 +78,12 @@ JOBS = {
     ("docs/own-selection.md", "selective --cores 2 --configfile config/demo.yaml my-lab.yaml"): 36,
     (SELECTIVE, f"selective {SLURM} --configfile config/scenarios/factorial.yaml"): 1985,
     (SELECTIVE, "results/paper/search/plausible.yaml"): 52,
+    (
+        FURTHER,
+        "selective --cores 2 --configfile config/scenarios/fashion-mnist.yaml"
+        " --config 'seeds=[0,1,2,3,4]'",
+    ): 98,
+    (FURTHER, "selective --cores 2 --configfile config/scenarios/cifar10.yaml small.yaml"): 64,
     (TOPK, "topk --cores 2 --configfile config/demo.yaml"): 21,
     (TOPK, "topk --cores 2"): 73,
     (TOPK, "demo --cores 2 --configfile config/demo.yaml"): 170,

@@ -90,11 +90,7 @@ def calibrate(study: SelectiveSettings, images: ImageFacts, wildcards: Wildcards
     """The clean training of a block of universes: few of them are trained further."""
     first, end = study.search.draws_of(int(wildcards.block))
     return (
-        (end - first)
-        * _MLP
-        * work_of_gradient(images.shape)
-        * images.n_train
-        * study.search.epochs
+        (end - first) * _MLP * work_of_gradient(images.shape) * images.n_train * study.search.epochs
     )
 
 

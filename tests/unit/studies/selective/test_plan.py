@@ -33,6 +33,26 @@ def test_the_rows_of_the_rules_are_those_that_collect_reads() -> None:
     assert [row["part"] for row in here.confirmations()] == list(settings.parts) == [0, 1]
 
 
+def test_a_run_may_have_no_search() -> None:
+    here = selective(selective={"calibrate": None})
+    assert here.calibrations() == here.confirmations() == []
+    settings = CollectSettings.from_json(here.job("collect")(wildcards()))
+    assert settings.blocks == settings.parts == ()
+    assert settings.left_out == ("confirm",)
+    assert set(selective().drawn("tables")) - set(here.drawn("tables")) == {
+        "selective_universes",
+        "selective_open_choices",
+    }
+    assert set(selective().drawn("figures")) - set(here.drawn("figures")) == {
+        "selective_universes",
+        "selective_choices",
+    }
+    # A file of the search that is asked for by its name.
+    for stage, name in (("calibrate", {"block": "0"}), ("confirm", {"part": "0"})):
+        with pytest.raises(UserError, match="no search"):
+            here.job(stage)(wildcards(**name))
+
+
 def test_a_block_may_have_the_first_seeds_alone() -> None:
     grid = [dict(block) for block in yaml.safe_load(SMOKE.read_text())["selective"]["grid"]]
     grid[1]["first_seeds"] = 2

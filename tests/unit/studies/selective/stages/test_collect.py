@@ -163,6 +163,19 @@ def collected(tiny: TinyRun, folder: Path, how: CollectSettings, run: Path | Non
     return folder / "selective_strength.csv"
 
 
+def test_a_run_without_a_search_has_no_rows_of_it(
+    tidy: Path, tiny: TinyRun, tmp_path: Path
+) -> None:
+    without = settings().model_copy(update={"blocks": (), "parts": (), "left_out": ("confirm",)})
+    collected(tiny, tmp_path, without)
+    run = SelectiveTidy(tmp_path, ROOT / "config" / "published")
+    assert run.left_out == ["confirm"]
+    assert run["selective_universes"].empty
+    assert (tmp_path / "selective_metrics.csv").read_bytes() == (
+        tidy / "selective_metrics.csv"
+    ).read_bytes()
+
+
 def test_strong_attacks_are_those_of_the_stage(tidy: Path, tiny: TinyRun) -> None:
     pd.testing.assert_frame_equal(
         read_csv(tidy / "selective_strength.csv"),
