@@ -37,7 +37,7 @@ def page(run: SelectiveTidy) -> Page:
         sections=[
             _claims(run),
             choices_section(run),
-            _search(run),
+            *([] if "confirm" in run.left_out else [_search(run)]),
             _sanity(run),
             record_section(
                 "selective-universes",

@@ -75,8 +75,10 @@ def blocks(
     """Readable rows of the predictions, then of each universe and protocol with lines."""
     groups = []
     if len(lines := PREDICTED.of(frame)):
-        universes = [pair.label for pair in weights_of(tidy, "plausible")]
-        heading = f"Predicted for one run by the plausible set: {'; '.join(universes)}"
+        universes = "; ".join(pair.label for pair in weights_of(tidy, "plausible"))
+        known = any(settings.get("sets") for settings in tidy.study.universes.values())
+        who = "by the plausible set: " if known else "more of "
+        heading = f"Predicted for one run {who}{universes}"
         groups.append(Group(with_seeds(heading, lines, frame), rows(lines)))
     for pair in universe_protocols(tidy):
         lines = pair.of(frame)

@@ -83,6 +83,8 @@ def page_sentences(tidy: SelectiveTidy) -> list[str]:
     """The answer of the primary family first, then the other families in one sentence each."""
     frame = verdicts(tidy).frame
     said = [answer_sentence(tidy), secondary_sentence(tidy), *other_settings_sentences(tidy)]
+    if not (tidy.study.weights("fixed") or tidy.study.weights("following")):
+        return said
     prediction = {line["set"]: line for line in records(frame[frame["family"] == "prediction"])}
     slopes = published_changes(tidy) if tidy.study.of_the_papers_data else []
     fixed, following = (_verdict_and_effect(prediction[name]) for name in ("fixed", "following"))
