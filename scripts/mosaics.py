@@ -2,7 +2,7 @@
 
     python scripts/mosaics.py VOC2012 mosaics --side 320
 
-Most photos of VOC show one class, which leaves nothing to attack at k = 2 and 3. A mosaic shows
+Most photos of VOC show one class, which leaves few to attack at k = 2 and 3. A mosaic shows
 four photos of four different classes; no photo is in two mosaics, and the official train and val
 parts stay apart. They are written as MS COCO 2014 has its photos (annotations, train2014,
 val2014), so that `config/scenarios/mosaics.yaml` reads them.
@@ -32,7 +32,7 @@ def quartets(photos: Sequence[Photo], generator: np.random.Generator) -> list[li
     """Group photos by fours of different classes, each photo at most once.
 
     A photo counts for the rarest of its classes. The next four are one each of the four classes
-    that have most photos left, which gives as many groups as there can be.
+    that have most photos left: counted so, there can be no more groups.
 
     Args:
         photos: with their classes.
