@@ -58,6 +58,21 @@ def test_top_k_attacks_of_every_kind(
         torch.testing.assert_close(found.l2, expected.l2, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_rough_gradients_lead_to_the_same_verdicts(method: Any, cuda: torch.device) -> None:
+    model, images, _ = given("topk tkmia")
+    found = {}
+    for gradients in ("float32", "tf32"):
+        settings = sound(method, learning_rate=0.02, iterations=30, gradients=gradients)
+        targets = scenes.targets_of(topk.clean_logits(model.cpu(), images, settings))
+        found[gradients] = topk.run(model.to(cuda), images, targets, settings)
+    exact, rough = found["float32"], found["tf32"]
+    assert not torch.backends.cudnn.allow_tf32
+    assert rough.success.equal(exact.success)
+    ratio = (rough.l2 / exact.l2)[exact.success]
+    assert bool(((ratio - 1).abs() < 0.02).all())
+
+
 def test_results_in_float32_do_not_depend_on_the_batch(cuda: torch.device) -> None:
     model = small_network("mlp").eval().to(cuda)
     images, labels = (part.to(cuda) for part in labelled_images(model.cpu(), 500))

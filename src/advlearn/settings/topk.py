@@ -98,6 +98,11 @@ class TopkAttackSettings(Settings):
         1e-4, ge=0, description="weight of half the squared norm (the authors' weight decay)"
     )
     iterations: int = Field(100, ge=1, le=100_000, description="gradient steps")
+    gradients: Literal["float32", "tf32"] = Field(
+        "float32",
+        description="precision of the convolutions' backward pass on a GPU that has TF32; logits,"
+        " and so success and norms, are those of float32 in either case",
+    )
     surrogate: Surrogate = Field(
         "average",
         description="tkmia: average of the top k (the paper), exact order statistic, hinge at 0 on"

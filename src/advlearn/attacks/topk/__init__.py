@@ -28,6 +28,7 @@ from advlearn.budgets import L2Ball
 from advlearn.deviations import topk as losses
 from advlearn.deviations.topk import TopkLoss
 from advlearn.learners.batches import SAMPLE, halving, images_at_once, in_batches
+from advlearn.learners.rough import with_gradients
 from advlearn.metrics.logits import check_shape, logits_of
 from advlearn.problem.evasion import MinEffortProblem, frozen
 from advlearn.settings.topk import ON_CPU, TopkAttackSettings
@@ -94,22 +95,23 @@ def run(
         method = load(settings.own) if settings.own else None
         if method is not None:
             try_out(method, few, targets.to(device), settings)
-        size = images_at_once(fast, few, on_cpu=ON_CPU, gradient=True, asked=batch_size)
-        return attack(
-            build(settings, fast, method),
-            images,
-            positions,
-            targets,
-            learner=fast,
-            variable=variable,
-            success=settings.success,
-            keep=settings.keep,
-            iterations=settings.iterations,
-            batch_size=size,
-            device=device,
-            sink=sink,
-            own_code=settings.own is not None,
-        )
+        with with_gradients(fast, settings.gradients) as learner:
+            size = images_at_once(learner, few, on_cpu=ON_CPU, gradient=True, asked=batch_size)
+            return attack(
+                build(settings, learner, method),
+                images,
+                positions,
+                targets,
+                learner=learner,
+                variable=variable,
+                success=settings.success,
+                keep=settings.keep,
+                iterations=settings.iterations,
+                batch_size=size,
+                device=device,
+                sink=sink,
+                own_code=settings.own is not None,
+            )
 
 
 def build(
