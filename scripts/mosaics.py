@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +23,21 @@ from PIL import Image
 
 from advlearn.data.multilabel import voc
 from advlearn.data.multilabel.listing import Listing, Photo
-from advlearn.data.multilabel.photos import decode
+from advlearn.data.multilabel.photos import decode, look_at
 from advlearn.support.errors import UserError
-from advlearn.support.terminal import terminal
+from advlearn.support.terminal import command
 
 TILES = 4
+LARGEST = 4096
+"""Pixels of a side, at most: a mosaic is held in memory whole."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a part: its mosaics, and photos without a label or that cannot be used."""
+
+    mosaics: int
+    left_out: int
 
 
 def quartets(photos: Sequence[Photo], generator: np.random.Generator) -> list[list[int]]:
@@ -62,64 +74,110 @@ def mosaic(paths: Sequence[Path], side: int) -> Image.Image:
     return Image.fromarray(np.concatenate(rows, axis=1).transpose(1, 2, 0))
 
 
-def write(listing: Listing, out: Path, side: int, seed: int) -> dict[str, int]:
-    """Write the mosaics of both parts.
+def write(listing: Listing, out: Path, side: int, seed: int) -> dict[str, Made]:
+    """Write the mosaics of both parts, all or none.
 
     Args:
-        listing: the photos and their classes.
+        listing: the photos and their classes; photos that are missing or damaged are left out.
         out: folder of the mosaics; it must not exist.
         side: of a mosaic, in pixels, even.
         seed: which photos meet, and in which quarter each stands.
 
     Returns:
-        Number of mosaics by part.
+        What became of each part.
 
     Raises:
-        UserError: the folder exists, or a photo cannot be read.
+        UserError: the folder exists or cannot be written to, or a part has no four photos of four
+            classes.
     """
-    if out.exists():
+    if out.exists() or out.is_symlink():
         raise UserError(
             "the folder for the mosaics exists", where=str(out), remedy="name another one"
         )
-    categories = [{"id": i + 1, "name": name} for i, name in enumerate(listing.class_names)]
-    written = {}
-    for number, (part, photos) in enumerate(
-        (("train2014", listing.train), ("val2014", listing.test))
-    ):
-        generator = np.random.default_rng([seed, number])
-        (out / part).mkdir(parents=True)
-        images, annotations = [], []
-        for image, group in enumerate(quartets(photos, generator), start=1):
-            name = f"mosaic_{part}_{image:06d}.jpg"
-            quarters = [photos[position] for position in generator.permutation(group)]
-            mosaic([listing.root / photo.name for photo in quarters], side).save(
-                out / part / name, quality=95
+    unfinished = out.with_name(f"{out.name}.part")
+    try:
+        if unfinished.exists():  # of a run that was broken off
+            shutil.rmtree(unfinished)
+        (unfinished / "annotations").mkdir(parents=True)
+        made = {
+            part: _write_part(listing, part, photos, unfinished, side, [seed, number])
+            for number, (part, photos) in enumerate(
+                (("train2014", listing.train), ("val2014", listing.test))
             )
-            images.append({"id": image, "file_name": name})
-            shown = sorted({label for photo in quarters for label in photo.labels})
-            annotations += [{"image_id": image, "category_id": label + 1} for label in shown]
-        content = {"images": images, "annotations": annotations, "categories": categories}
-        path = out / "annotations" / f"instances_{part}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(content), encoding="utf-8")
-        written[part] = len(images)
-    return written
+        }
+        unfinished.rename(out)
+    except OSError as error:
+        raise UserError(
+            f"the mosaics cannot be written: {error.strerror or error}",
+            where=str(out),
+            remedy="name a folder in which files can be made",
+        ) from error
+    return made
+
+
+def _write_part(
+    listing: Listing, part: str, photos: Sequence[Photo], out: Path, side: int, seed: list[int]
+) -> Made:
+    generator = np.random.default_rng(seed)
+    usable = [
+        photo
+        for photo in photos
+        if photo.labels and look_at(listing.root / photo.name).fault is None
+    ]
+    groups = quartets(usable, generator)
+    if not groups:
+        classes = {label for photo in usable for label in photo.labels}
+        raise UserError(
+            f"there are no four photos of four classes for {part}: {len(usable)} of"
+            f" {len(photos)} photos can be used, with {len(classes)} classes",
+            where=str(listing.root),
+            remedy="give a copy of VOC 2012 with more photos",
+        )
+    (out / part).mkdir()
+    images, annotations = [], []
+    for image, group in enumerate(groups, start=1):
+        name = f"mosaic_{part}_{image:06d}.jpg"
+        quarters = [usable[position] for position in generator.permutation(group)]
+        paths = [listing.root / photo.name for photo in quarters]
+        mosaic(paths, side).save(out / part / name, quality=95)
+        images.append({"id": image, "file_name": name})
+        shown = sorted({label for photo in quarters for label in photo.labels})
+        annotations += [{"image_id": image, "category_id": label + 1} for label in shown]
+    categories = [{"id": i + 1, "name": name} for i, name in enumerate(listing.class_names)]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    path = out / "annotations" / f"instances_{part}.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return Made(len(images), len(photos) - len(usable))
+
+
+def _side(text: str) -> int:
+    side = int(text)
+    if not 2 <= side <= LARGEST or side % 2:
+        raise argparse.ArgumentTypeError(f"it must be an even number from 2 to {LARGEST}")
+    return side
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if seed < 0:
+        raise argparse.ArgumentTypeError("it must be at least 0")
+    return seed
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("root", type=Path, help="folder VOC2012, whole or partial")
-    parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--side", type=int, default=320, help="pixels, even (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="which photos meet (%(default)s)")
+    parser.add_argument("out", type=Path, help="folder to write; it must not exist")
+    parser.add_argument("--side", type=_side, default=320, help="pixels, even (%(default)s)")
+    parser.add_argument("--seed", type=_seed, default=0, help="which photos meet (%(default)s)")
     arguments = parser.parse_args()
-    if arguments.side < 2 or arguments.side % 2:
-        parser.error("--side must be an even number of at least 2")
-    listing = voc.read(arguments.root)
-    for part, count in write(listing, arguments.out, arguments.side, arguments.seed).items():
-        print(f"{part}: {count} mosaics")
+    listing = voc.read(arguments.root.expanduser())
+    out = arguments.out.expanduser()
+    for part, made in write(listing, out, arguments.side, arguments.seed).items():
+        lost = f"; {made.left_out} photos left out" if made.left_out else ""
+        print(f"{part}: {made.mosaics} mosaics{lost}")
 
 
 if __name__ == "__main__":
-    with terminal():
+    with command():
         main()

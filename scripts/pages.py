@@ -28,8 +28,10 @@ from advlearn.report.writers import escape_markdown, markdown, pipe_table
 from advlearn.stages.tidy_folder import open_tidy
 from advlearn.studies import NAMES, study, study_of
 from advlearn.studies.base import Study
+from advlearn.support.errors import UserError
 from advlearn.support.io import write_text
 from advlearn.support.jobnotes import CPU
+from advlearn.support.terminal import command
 from advlearn.tidy.reader import Tidy
 
 ROOT = Path(__file__).parents[1]
@@ -39,9 +41,7 @@ RUNS = ROOT / "results" / "further"
 PUBLISHED = ROOT / "config" / "published"
 FURTHER = (ROOT / "README.md", ROOT / "docs" / "findings.md")
 Found = Sequence[tuple[Study, Findings]]
-MARKERS = re.compile(
-    r"(<!-- ((?:[\w-]+/)?\w+(?: first)?):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL
-)
+MARKERS = re.compile(r"(<!-- ([^>]+?):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
 def block(name: str) -> str:
@@ -55,6 +55,12 @@ def block(name: str) -> str:
     folder = RUNS / run if run else REFERENCE
     if what in NAMES:
         return headline(what, folder)
+    if what not in {table for each in NAMES for table in study(each).tables}:
+        raise UserError(
+            f"{what!r} is neither a study nor a table",
+            where=f"marker {name}:begin",
+            remedy="name a study or a table, of a further run as RUN/TABLE",
+        )
     return table(what, folder, first=bool(first))
 
 
@@ -171,7 +177,14 @@ def _text(words: str) -> str:
 def table(name: str, run: Path, *, first: bool = False) -> str:
     """A table of a shipped run without its title; with ``first`` its first group alone."""
     which = study_of(name)
-    built: Table = which.table(name).build(_tidy(which.name, run))
+    tidy = _tidy(which.name, run)
+    if name not in which.drawn("tables", tidy.left_out):
+        raise UserError(
+            f"the run leaves the table {name} out",
+            where=str(run),
+            remedy="take its marker out of the page",
+        )
+    built: Table = which.table(name).build(tidy)
     if first:
         built = replace(built, groups=built.groups[:1], notes=())
     return markdown(built).split("\n", 1)[1].strip() + "\n"
@@ -200,6 +213,12 @@ def record_of(name: str, run: Path) -> dict[str, Any]:
 def rendered(page: Path) -> str:
     """The page with what stands between its markers replaced."""
     text = page.read_text(encoding="utf-8")
+    if text.count(":begin -->") != len(MARKERS.findall(text)):
+        raise UserError(
+            "a marker has no end, or no line of its own",
+            where=str(page),
+            remedy="write <!-- NAME:begin --> and <!-- NAME:end --> as lines",
+        )
     return MARKERS.sub(lambda found: f"{found[1]}\n{block(found[2])}\n{found[3]}", text)
 
 
@@ -216,7 +235,11 @@ def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
     stale = []
     for page in (*sorted(PAGES.glob("*.md")), *FURTHER):
-        text = rendered(page)
+        try:
+            text = rendered(page)
+        except UserError:
+            print(f"in {page}:", file=sys.stderr)
+            raise
         if text != page.read_text(encoding="utf-8"):
             stale.append(page.name)
             if "--check" not in arguments:
@@ -228,4 +251,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with command():
+        sys.exit(main(sys.argv[1:]))

@@ -103,8 +103,15 @@ class Plan:
         return self._sources.digest(*modules_of(stage))
 
     def digests(self, of: Sequence[Study]) -> str:
-        """Code digests of the rules of some studies and of those that all share, JSON."""
-        return json.dumps({rule: self.code(rule) for rule in sorted(rules(of))})
+        """Code digests of the rules of some studies and of those that all share, JSON.
+
+        Without stages that the run leaves out: what an earlier run of the same name had of them is
+        no part of this one.
+        """
+        left_out = {
+            stage for each in of for stage in settings_of(self.config, each.name).left_out()
+        }
+        return json.dumps({rule: self.code(rule) for rule in sorted(set(rules(of)) - left_out)})
 
     def resolved(self) -> str:
         """The whole configuration with every default, JSON.

@@ -41,6 +41,8 @@ def test_every_rule_has_a_digest_of_its_own_modules() -> None:
         assert set(alone) == {*plan.SHARED, *study.stages, *parts}
         assert alone.items() <= digests.items()
     assert digests["topk_tables"] != digests["bilevel_tables"]
+    without = json.loads(smoke_plan(selective={"calibrate": None}).digests(studies()))
+    assert set(digests) - set(without) == {"calibrate", "finalists", "confirm"}
 
 
 def test_the_tables_of_a_study_know_no_other_study() -> None:

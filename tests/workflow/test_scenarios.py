@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.helpers.configuration import merged
@@ -48,3 +49,18 @@ def test_a_run_on_other_data_has_no_search_and_reaches_its_report(project: Proje
     tables = {path.stem for path in Path(run / "paper" / "tables").glob("*.md")}
     assert "selective_claims" in tables
     assert "selective_universes" not in tables
+
+
+@pytest.mark.parametrize("file", ["plausible.yaml", "first/0.csv", "second/0.csv", "finalists.csv"])
+def test_a_file_of_the_search_is_refused_before_anything_is_removed(
+    file: str, project: Project
+) -> None:
+    there = project.root / "results/fashion-mnist/search" / file
+    there.parent.mkdir(parents=True)
+    there.write_text("made before")
+    target = str(there.relative_to(project.root))
+    done = project.snakemake(target, config="config/scenarios/fashion-mnist.yaml")
+    assert done.status != 0
+    assert "error: the run has no search" in done.output
+    assert "Traceback" not in done.output
+    assert there.read_text() == "made before"

@@ -108,6 +108,23 @@ def checked(plan):
     return nothing
 
 
+def asked(settings):
+    """An input function without files: refuses, before any job, what the configuration leaves out.
+
+    Args:
+        settings: what gives the part of the settings, or raises a `UserError`.
+    """
+
+    def nothing(wildcards):
+        try:
+            settings()
+        except UserError as error:
+            sys.exit(f"\nerror: {error}")
+        return []
+
+    return nothing
+
+
 def on_one_gpu(plan, stage):
     """The group of a stage's jobs on GPUs: as many as share one are one submission to a cluster."""
     group = plan.group(stage)

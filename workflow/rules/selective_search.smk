@@ -1,10 +1,13 @@
 # Study 1's search: which settings may have given the published numbers.
 
+# A file of the search that is asked for by its name, although the configuration has no search.
+SEARCHED = asked(lambda: SELECTIVE.settings.search)
 BASELINES = f"{PLAN.published_folder}/selective/selective_baselines.csv"
 
 
 rule calibrate:
     input:
+        SEARCHED,
         checked(SELECTIVE),
         rules.prepare.output,
         data=rules.prepare.output.info,
@@ -44,6 +47,7 @@ rule calibrate:
 
 rule finalists:
     input:
+        SEARCHED,
         calibrations=each(rules.calibrate.output, SELECTIVE.calibrations()),
         published=BASELINES,
     output:
@@ -72,6 +76,7 @@ rule finalists:
 
 rule confirm:
     input:
+        SEARCHED,
         checked(SELECTIVE),
         rules.prepare.output,
         data=rules.prepare.output.info,
@@ -113,6 +118,7 @@ rule confirm:
 # On request: what is laid over a configuration to run the study in the plausible set.
 rule plausible:
     input:
+        SEARCHED,
         universes=each(rules.confirm.output, SELECTIVE.confirmations()),
         published=BASELINES,
     output:

@@ -173,6 +173,11 @@ def _check_alike(first: _Part, other: _Part, study: str) -> None:
             where=where,
             remedy="join runs of one configuration, which differ in seeds alone",
         )
+    if (first.config[study].get("calibrate") is None) != (
+        other.config[study].get("calibrate") is None
+    ):
+        said = "note: one of the runs has no search; what the first has of it is kept"
+        print(f"{said}: {where}", file=sys.stderr)
     for what in ("code", "lock", "versions", "device"):
         if first.record[what] != other.record[what]:
             print(f"note: the runs have another {what}, see 'joined': {where}", file=sys.stderr)

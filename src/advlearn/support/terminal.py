@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from advlearn.support.errors import UserError
+
 _REPLACEMENT = "advlearn.replace"
 _PLAIN = {
     "−": "-", "–": "-", "×": "x", "·": "*", "±": "+/-", "≤": "<=", "≥": ">=",
@@ -39,6 +41,21 @@ def terminal() -> Iterator[None]:
         raise
     if not _flush():
         sys.exit(1)
+
+
+@contextmanager
+def command() -> Iterator[None]:
+    """:func:`terminal` for a script: what the user can mend is printed, and gives status 2.
+
+    Raises:
+        SystemExit: a `UserError` was raised, or the reader of the output has gone.
+    """
+    with terminal():
+        try:
+            yield
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
 
 
 def make_printable() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from advlearn.data.multilabel import coco
 from advlearn.data.multilabel.listing import Listing, Photo
 from advlearn.support.errors import UserError
-from scripts.mosaics import TILES, mosaic, quartets, write
+from scripts.mosaics import TILES, Made, main, mosaic, quartets, write
 
 LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=3, unique=True).map(sorted)
 
@@ -57,7 +57,7 @@ def listing(tmp_path: Path) -> Listing:
 
 def test_what_is_written_is_read_back(listing: Listing, tmp_path: Path) -> None:
     out = tmp_path / "mosaics"
-    assert write(listing, out, 32, seed=0) == {"train2014": 1, "val2014": 1}
+    assert write(listing, out, 32, seed=0) == {"train2014": Made(1, 0), "val2014": Made(1, 0)}
     found = coco.read(out)
     assert found.class_names == listing.class_names
     assert [photo.labels for photo in (*found.train, *found.test)] == [(0, 1, 2, 3)] * 2
@@ -86,3 +86,37 @@ def test_quarters_stand_in_the_order_given(listing: Listing) -> None:
 def test_a_folder_that_exists_is_left_alone(listing: Listing, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists"):
         write(listing, tmp_path, 32, seed=0)
+
+
+def test_photos_that_cannot_be_used_are_left_out(listing: Listing, tmp_path: Path) -> None:
+    (tmp_path / "cut.png").write_bytes((tmp_path / "test0.png").read_bytes()[:20])
+    more = [Photo("cut.png", (0,)), Photo("missing.png", (1,)), Photo("test1.png", ())]
+    partial = Listing(listing.root, listing.class_names, listing.train, listing.test[:1] + more)
+    with pytest.raises(UserError, match=r"for val2014: 1 of 4 photos can be used, with 1 classes"):
+        write(partial, tmp_path / "few", 32, seed=0)
+    assert not (tmp_path / "few").exists()
+    whole = Listing(listing.root, listing.class_names, listing.train, [*listing.test, *more[:2]])
+    assert write(whole, tmp_path / "few", 32, seed=0)["val2014"] == Made(1, 2)
+
+
+def test_what_was_broken_off_is_made_again(listing: Listing, tmp_path: Path) -> None:
+    (tmp_path / "out.part" / "train2014").mkdir(parents=True)
+    write(listing, tmp_path / "out", 32, seed=0)
+    assert not (tmp_path / "out.part").exists()
+
+
+@pytest.mark.parametrize("wrong", [["--side", "5"], ["--side", "9999999"], ["--seed", "-1"]])
+def test_values_that_cannot_be_used(
+    wrong: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["mosaics.py", str(tmp_path), str(tmp_path / "out"), *wrong])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_to(listing: Listing, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        write(listing, tmp_path / "file" / "out", 32, seed=0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from advlearn.studies import NAMES
+from advlearn.support.errors import UserError
 from scripts import pages, reference
 from tests.helpers.bilevel_run import write_bilevel, write_published
 
@@ -45,34 +48,112 @@ def test_a_page_shows_tables_of_a_further_run(
     assert "| iris     | fixed" in said
 
 
-def test_a_further_run_is_shipped_beside_the_reference(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """A run of study 3 alone, with its record."""
     run = tmp_path / "results" / "my-run"
-    (run / "tidy").mkdir(parents=True)
-    for name in ("bilevel_a.csv", "topk_a.csv"):
-        (run / "tidy" / name).write_text("a\n1\n")
-    (run / "tidy" / "bilevel_big.csv").write_bytes(b"a\n" * reference.PACK_FROM_BYTES)
+    write_bilevel(run / "tidy", seeds=[0], datasets=["blobs", "iris"], drawn=[])
+    (run / "tidy" / "topk_metrics.csv").write_text("a\n1\n")
     for name in ("run-bilevel.json", "config-bilevel.yaml"):
         (run / name).write_text("{}")
-    calls: list[list[str]] = []
-    monkeypatch.setattr("subprocess.run", lambda command, **_: calls.append(command))
+    return run
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Commands that are run; results are shipped below ``tmp_path``."""
+    found: list[list[str]] = []
+    monkeypatch.setattr("subprocess.run", lambda command, **_: found.append(command))
     for name in ("REFERENCE", "FURTHER"):
         monkeypatch.setattr(reference, name, tmp_path / name)
-    assert reference.main([str(run), "nosuch"]) == 2
-    assert reference.main(["--further", str(run)]) == 2
-    assert not calls
-    assert reference.main(["--further", str(run), "bilevel"]) == 0
+    return found
+
+
+def test_a_further_run_is_shipped_beside_the_reference(
+    finished: Path, tmp_path: Path, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference, "PACK_FROM_BYTES", 2_000)
+    reference.main(["--further", str(finished), "bilevel"])
     shipped = tmp_path / "FURTHER" / "my-run"
-    found = {path.relative_to(shipped).as_posix() for path in shipped.rglob("*.*")}
-    assert found == {
-        "tidy/bilevel_a.csv",
-        "tidy/bilevel_big.csv.gz",
+    own = list((finished / "tidy").glob("bilevel_*"))
+    for path in own:
+        packed = path.suffix == ".csv" and path.stat().st_size > 2_000
+        name = f"{path.name}.gz" if packed else path.name
+        content = (shipped / "tidy" / name).read_bytes()
+        assert (gzip.decompress(content) if packed else content) == path.read_bytes()
+    assert len([*(shipped / "tidy").iterdir()]) == len(own)
+    assert {path.name for path in shipped.iterdir()} == {
+        "tidy",
         "run-bilevel.json",
         "config-bilevel.yaml",
     }
     # Nothing is drawn of it; the pages are renewed.
     assert [Path(command[1]).name for command in calls] == ["pages.py"]
+
+
+def test_what_cannot_be_shipped_changes_nothing(
+    finished: Path, tmp_path: Path, calls: list[list[str]]
+) -> None:
+    reference.main(["--further", str(finished), "bilevel"])
+    shipped = tmp_path / "FURTHER" / "my-run"
+    before = {path: path.read_bytes() for path in shipped.rglob("*.*")}
+    calls.clear()
+
+    def refused(what: str, *arguments: str) -> None:
+        with pytest.raises(UserError, match=what):
+            reference.main(arguments)
+        assert {path: path.read_bytes() for path in shipped.rglob("*.*")} == before
+        assert not calls
+
+    refused("is the shipped one", "--further", str(shipped), "bilevel")
+    refused(r"has no run\.json", str(finished))
+    refused(r"has no run\.json", "--further", str(tmp_path / "none" / "my-run"), "bilevel")
+    (finished / "config-bilevel.yaml").unlink()
+    refused(r"has no config-bilevel\.yaml", "--further", str(finished), "bilevel")
+    (finished / "config-bilevel.yaml").write_text("{}")
+    table = finished / "tidy" / "bilevel_attacks.csv"
+    table.write_text(table.read_text().splitlines()[0] + "\n")
+    refused("was damaged or edited", "--further", str(finished), "bilevel")
+    table.unlink()
+    refused("bilevel_attacks", "--further", str(finished), "bilevel")
+    shutil.rmtree(finished / "tidy")
+    refused("no folder", "--further", str(finished), "bilevel")
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], ["--further", "results/x"], ["results/x", "nosuch"], ["a", "topk", "bilevel"]]
+)
+def test_a_command_that_is_none_is_refused(wrong: list[str], calls: list[list[str]]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        reference.main(wrong)
+    assert ended.value.code == 2
+    assert not calls
+
+
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        ("nosuch", "neither a study nor a table"),
+        ("selective_fig1_fgsm", "neither a study nor a table"),
+        ("cifar10/selective_universes", "leaves the table selective_universes out"),
+        ("cifar.10/selective", "no folder"),
+        ("../cifar10/answers", "neither a study nor a table"),
+    ],
+)
+def test_a_marker_that_nothing_stands_for_is_an_error(
+    marker: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"<!-- {marker}:begin -->\n<!-- {marker}:end -->\n")
+    with pytest.raises(UserError, match=said):
+        pages.rendered(page)
+
+
+def test_a_marker_without_an_end_is_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- topk:begin -->\n<!-- bilevel:end -->\n")
+    with pytest.raises(UserError, match="no end"):
+        pages.rendered(page)
 
 
 def test_a_stale_page_is_told_and_rewritten(

@@ -155,6 +155,20 @@ def test_what_cannot_be_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str
     refused(r"selective.grid\[0\].select is None", grid)
 
 
+def test_a_run_without_a_search_beside_one_with_it_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    searched, without = (
+        make(tmp_path / "a", "selective", [0]),
+        make(tmp_path / "b", "selective", [1], calibrate=None),
+    )
+    join(runs=[searched, without], study="selective", out=tmp_path / "both")
+    assert "one of the runs has no search" in capsys.readouterr().err
+    other = make(tmp_path / "c", "selective", [2])
+    join(runs=[searched, other], study="selective", out=tmp_path / "two")
+    assert "no search" not in capsys.readouterr().err
+
+
 def test_a_run_of_other_code_is_noted_and_a_joined_run_keeps_its_parts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

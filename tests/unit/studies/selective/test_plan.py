@@ -38,7 +38,7 @@ def test_a_run_may_have_no_search() -> None:
     assert here.calibrations() == here.confirmations() == []
     settings = CollectSettings.from_json(here.job("collect")(wildcards()))
     assert settings.blocks == settings.parts == ()
-    assert settings.left_out == ("confirm",)
+    assert settings.left_out == ("calibrate", "finalists", "confirm")
     assert set(selective().drawn("tables")) - set(here.drawn("tables")) == {
         "selective_universes",
         "selective_open_choices",

@@ -230,7 +230,7 @@ class SelectiveSettings(StudySettings):
 
     def left_out(self) -> tuple[str, ...]:
         """The search, where the configuration has none."""
-        return () if self.calibrate else ("confirm",)
+        return () if self.calibrate else ("calibrate", "finalists", "confirm")
 
     def own_functions(self) -> list[str]:
         """Networks, attacks, reductions, clusterers and selection rules of the user's own."""
