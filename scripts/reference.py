@@ -95,18 +95,9 @@ def ship(run: Path, study: str | None, shipped: Path) -> None:
 
 
 def draw() -> None:
-    """Tables and figures of the reference run; those that it leaves out go."""
+    """Tables and figures of the reference run."""
     paper = REFERENCE / "paper"
     for stage in ("tables", "figures"):
-        left_out = {
-            name
-            for each in chosen_studies(REFERENCE / "tidy", None)
-            for name in set(getattr(each, stage))
-            - set(each.drawn(stage, open_tidy(each, REFERENCE / "tidy", PUBLISHED).left_out))
-        }
-        for name in left_out:
-            for old in (paper / stage).glob(f"{name}.*"):
-                old.unlink()
         options = ["--tidy", str(REFERENCE / "tidy"), "--out", str(paper / stage)]
         subprocess.run([sys.executable, "-m", "advlearn", stage, *options], check=True, cwd=ROOT)
 

@@ -10,7 +10,7 @@ import typer
 from advlearn.report.drawn import figure_piece
 from advlearn.report.pieces import write_pieces
 from advlearn.report.style import figure_style, save_figure
-from advlearn.stages.tidy_folder import PUBLISHED, pieces_of
+from advlearn.stages.tidy_folder import PUBLISHED, pieces_of, remove_left_out
 from advlearn.support.progress import Progress
 
 
@@ -41,5 +41,6 @@ def figures(
                 shown[name] = figure_piece(figure)
             save_figure(figure, out / name)
             progress.advance()
+    remove_left_out("figures", tidy, published, study, out)
     if page:
         write_pieces(page, shown)

@@ -9,7 +9,7 @@ import typer
 
 from advlearn.report.pieces import table_piece, write_pieces
 from advlearn.report.writers import write_table
-from advlearn.stages.tidy_folder import PUBLISHED, pieces_of
+from advlearn.stages.tidy_folder import PUBLISHED, pieces_of, remove_left_out
 from advlearn.support.progress import Progress
 
 
@@ -39,5 +39,6 @@ def tables(
         if page:
             shown[name] = table_piece(table)
         progress.advance()
+    remove_left_out("tables", tidy, published, study, out)
     if page:
         write_pieces(page, shown)

@@ -103,5 +103,30 @@ def pieces_of(
     Raises:
         UserError: a folder does not exist, or holds no such study.
     """
-    found = [(each, open_tidy(each, folder, published)) for each in chosen_studies(folder, names)]
+    found = _opened(folder, published, names)
     return [(each, run, name) for each, run in found for name in each.drawn(kind, run.left_out)]
+
+
+def remove_left_out(
+    kind: str, folder: Path, published: Path, names: Sequence[str] | None, out: Path
+) -> None:
+    """Remove from ``out`` what an earlier run drew and this one leaves out: it is of other data.
+
+    Args:
+        kind: ``tables`` or ``figures``.
+        folder: the tidy folder.
+        published: folder of the published numbers.
+        names: the studies; all that are present by default.
+        out: folder of the tables or figures.
+
+    Raises:
+        UserError: a folder does not exist, or holds no such study.
+    """
+    for each, run in _opened(folder, published, names):
+        for name in {*each.drawn(kind)} - {*each.drawn(kind, run.left_out)}:
+            for old in out.glob(f"{name}.*"):
+                old.unlink()
+
+
+def _opened(folder: Path, published: Path, names: Sequence[str] | None) -> list[tuple[Study, Tidy]]:
+    return [(each, open_tidy(each, folder, published)) for each in chosen_studies(folder, names)]

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from advlearn.report.style import figure_style
+from advlearn.stages.figures import figures
+from advlearn.stages.tables import tables
 from advlearn.studies.selective.paper.page import page
 from advlearn.studies.selective.schema import SCHEMA, SelectiveTidy
 from advlearn.studies.selective.study import STUDY
@@ -49,6 +51,22 @@ def test_what_is_made_of_the_search_alone_is_left_out_and_the_rest_is_made(
     assert not [sentence for sentence in made.sentences if "curves" in sentence]
     table = STUDY.table("selective_table1_fgsm").build(tidy)
     assert table.groups[0].title.startswith("Predicted for one run more of small")
+
+
+def test_what_an_earlier_run_drew_of_it_goes(tidy: SelectiveTidy, tmp_path: Path) -> None:
+    old = ("selective_universes.csv", "selective_open_choices.md", "selective_table1_fgsm.tex")
+    for name in (*old, "topk_claims.csv", "notes.txt"):
+        (tmp_path / name).write_text("made before")
+    tables(tidy=tidy.folder, out=tmp_path, published=PUBLISHED)
+    left = {path.name for path in tmp_path.iterdir() if path.read_text() == "made before"}
+    assert left == {"topk_claims.csv", "notes.txt"}
+    assert not (tmp_path / old[0]).exists()
+    assert not (tmp_path / old[1]).exists()
+    assert (tmp_path / old[2]).exists()
+    (tmp_path / "selective_choices.svg").touch()
+    figures(tidy=tidy.folder, out=tmp_path, published=PUBLISHED)
+    assert not (tmp_path / "selective_choices.svg").exists()
+    assert (tmp_path / "selective_claims.svg").exists()
 
 
 def test_what_reads_the_search_alone_is_left_out_with_it(tmp_path: Path) -> None:
