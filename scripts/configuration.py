@@ -45,7 +45,8 @@ names, so they are made of letters, digits and underscores. `[]` stands for each
 
 An unknown key, a wrong type or a value outside its range ends a run before its first job. Numbers
 are finite: neither `.nan` nor `.inf` is one. The configuration of a finished run, with every
-default, is in `results/RUN/config.yaml`.
+default, is in `results/RUN/config.yaml`. A `null` is written in a file: `--config` passes it on as
+text.
 
 The same in a form for editors and other programs: `workflow/schemas/config.schema.json`.
 """

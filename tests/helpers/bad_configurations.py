@@ -50,6 +50,7 @@ BAD: dict[str, Bad] = {
     "unknown key that is near to none": bad("colour", 1, "unknown key", "remove or rename"),
     "a run named like the folder of raw files": bad("run", "raw", "raw files of all runs"),
     "a run named like the shipped results": bad("run", "Reference", "the shipped results"),
+    "a run named like further results": bad("run", "further", "shipped results on other data"),
     "unknown key of a clusterer": bad(
         "selective.cluster.kmeans.n_cluster", [2], "unknown key; did you mean 'n_clusters'?"
     ),

@@ -12,7 +12,11 @@ from advlearn.settings.base import LONGEST_NAME, Seeds, Settings
 from advlearn.settings.data import DataSettings, ImageFacts, SourceSettings
 from advlearn.support.errors import UserError, did_you_mean
 
-TAKEN = {"raw": "the raw files of all runs", "reference": "the shipped results"}
+TAKEN = {
+    "raw": "the raw files of all runs",
+    "reference": "the shipped results",
+    "further": "shipped results on other data",
+}
 """Folders of results that are no run's."""
 
 _Value = TypeVar("_Value")
@@ -65,7 +69,7 @@ class RunSettings(Settings):
         ...,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=LONGEST_NAME,
-        description="name of the run: its files are in results/RUN; not raw, not reference",
+        description="name of the run: its files are in results/RUN; not raw, reference or further",
     )
     seeds: Seeds = Field(..., min_length=1, description="run seeds; every cell has each")
     threads: int = Field(
