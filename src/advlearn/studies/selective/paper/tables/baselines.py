@@ -116,7 +116,9 @@ def headline_rows(tidy: SelectiveTidy) -> Rows:
     pair = primary_pair(tidy)
     frame = pair.of(compare(tidy))
     seeds = seed_count(frame["n"])
-    mean = f"reproduced (mean of {seeds.words})" if seeds.most > 1 else "reproduced (one seed)"
+    beside = tidy.study.belongs_beside(pair.universe)
+    how = f"mean of {seeds.words}" if seeds.most > 1 else "one seed"
+    mean = f"{'reproduced' if beside else 'measured'} ({how})"
     header = ["model", "accuracy", "published", mean, "difference", "within one run"]
     rows = [
         [
@@ -128,7 +130,7 @@ def headline_rows(tidy: SelectiveTidy) -> Rows:
         ]
         for line in records(frame)
     ]
-    if tidy.study.belongs_beside(pair.universe):
+    if beside:
         return header, rows
     own = [0, 1, 3]
     return [header[at] for at in own], [[row[at] for at in own] for row in rows]
