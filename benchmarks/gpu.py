@@ -178,8 +178,8 @@ def scenes_and_photos(sizes: Sizes, device: torch.device) -> Rows:
     shape = (3, sizes.photo_side, sizes.photo_side)
     photographic = ImagenetResnetSettings(name="resnet50", weights=None)
     large = networks.build(photographic, shape, 20).to(device)
-    # Of an attack that changes nothing no image ends early. Forty steps: what comes before the first
-    # one, a dozen of them, is a small part of the hundred of config/scenarios/voc2012.yaml.
+    # Of an attack that changes nothing no image ends early. Forty steps: what comes before the
+    # first one, a dozen of them, is a small part of the hundred of a run on photos.
     still = authors("tkmia", learning_rate=1e-9, iterations=40)
     photos = torch.rand((sizes.photos, *shape))
     everything = torch.ones((sizes.photos, 20), dtype=torch.bool)
