@@ -89,40 +89,31 @@ def each(pattern, rows):
     return [file for row in rows for file in expand(pattern, **row)]
 
 
-def checked(plan):
-    """An input function without files: refuses, before any job, data that a study cannot use.
+def refusing(check, more=""):
+    """An input function without files: refuses, before any job, what `check` raises a UserError on.
 
-    An error raised in it would be shown with Snakemake's own traceback.
-    """
-
-    def nothing(wildcards):
-        try:
-            plan.check_own_data()
-        except UserError as error:
-            others = " ".join(study.name for study in PLAN.studies if study is not plan.study)
-            sys.exit(
-                f"\nerror: {error}\n  or:     make the other studies alone: snakemake {others}"
-            )
-        return []
-
-    return nothing
-
-
-def asked(settings):
-    """An input function without files: refuses, before any job, what the configuration leaves out.
+    Of any other exception in an input function Snakemake prints where it was raised.
 
     Args:
-        settings: what gives the part of the settings, or raises a `UserError`.
+        check: called without arguments.
+        more: what else can be done, a line below the error.
     """
 
     def nothing(wildcards):
         try:
-            settings()
+            check()
         except UserError as error:
-            sys.exit(f"\nerror: {error}")
+            sys.exit(f"\nerror: {error}{more}")
         return []
 
     return nothing
+
+
+def checked(plan):
+    """No file: refuses data that a study cannot use."""
+    others = " ".join(study.name for study in PLAN.studies if study is not plan.study)
+    more = f"\n  or:     make the other studies alone: snakemake {others}"
+    return refusing(plan.check_own_data, more)
 
 
 def on_one_gpu(plan, stage):
@@ -163,16 +154,7 @@ def recorded(wildcards):
 
 def named_run(name):
     """No file: an input that stops the plan where the configuration is that of another run."""
-
-    def check(wildcards):
-        try:
-            PLAN.check_run(name)
-        except UserError as error:
-            # Of any other exception in an input function Snakemake prints where it was raised.
-            raise SystemExit(f"error: {error}")
-        return []
-
-    return check
+    return refusing(lambda: PLAN.check_run(name))
 
 
 pathvars:

@@ -1,7 +1,7 @@
 # Study 1's search: which settings may have given the published numbers.
 
 # A file of the search that is asked for by its name, although the configuration has no search.
-SEARCHED = asked(lambda: SELECTIVE.settings.search)
+SEARCHED = refusing(lambda: SELECTIVE.settings.search)
 BASELINES = f"{PLAN.published_folder}/selective/selective_baselines.csv"
 
 

@@ -51,6 +51,9 @@ Surrogate = Literal["average", "exact", "hinge", "removal"]
 Knowledge = Literal["truth", "inferred"]
 
 
+Precision = Literal["float32", "tf32"]
+
+
 class OwnTopkMethod(Settings):
     """A method of one's own: a loss or a step in an importable module (docs/own-attack.md)."""
 
@@ -98,7 +101,7 @@ class TopkAttackSettings(Settings):
         1e-4, ge=0, description="weight of half the squared norm (the authors' weight decay)"
     )
     iterations: int = Field(100, ge=1, le=100_000, description="gradient steps")
-    gradients: Literal["float32", "tf32"] = Field(
+    gradients: Precision = Field(
         "float32",
         description="precision of the convolutions' backward pass on a GPU that has TF32; logits,"
         " and so success and norms, are those of float32 in either case",

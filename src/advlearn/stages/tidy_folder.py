@@ -110,7 +110,7 @@ def pieces_of(
 def remove_left_out(
     kind: str, folder: Path, published: Path, names: Sequence[str] | None, out: Path
 ) -> None:
-    """Remove from ``out`` what an earlier run drew and this one leaves out: it is of other data.
+    """Remove from ``out`` what an earlier run drew and this one leaves out.
 
     Args:
         kind: ``tables`` or ``figures``.

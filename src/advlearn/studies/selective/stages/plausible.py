@@ -12,7 +12,6 @@ import yaml
 from advlearn.studies.selective.search.likelihood import weights
 from advlearn.studies.selective.search.plausible import plausible_universes
 from advlearn.studies.selective.search.rows import published_shares, read_rows
-from advlearn.support.errors import UserError
 from advlearn.support.io import write_text
 
 _HEAD = """\
@@ -24,23 +23,13 @@ _HEAD = """\
 def plausible(
     *,
     universes: Annotated[
-        list[Path] | None,
+        list[Path],
         typer.Option(help="selective_universes, .csv or .csv.gz, or files of confirm; repeatable"),
-    ] = None,
+    ],
     published: Annotated[Path, typer.Option(help="CSV of the published baselines")],
     out: Annotated[Path, typer.Option(help=".yaml to write")],
 ) -> None:
-    """Write the plausible set and its two groups of comparison as universes of study 1.
-
-    Raises:
-        UserError: there are no universes, or a file is missing or damaged.
-    """
-    if not universes:
-        raise UserError(
-            "there are no universes to choose from",
-            where="option --universes; a run whose 'selective.calibrate' is null has none",
-            remedy="give the run a search, such as 'selective.calibrate': {draws: 1500}",
-        )
+    """Write the plausible set and its two groups of comparison as universes of study 1."""
     frame = pd.concat([read_rows(path) for path in universes], ignore_index=True)
     found = plausible_universes(frame, weights(frame, published_shares(published)))
     content = {"selective": {"universes": found}}

@@ -1,21 +1,12 @@
 from pathlib import Path
 
-import pytest
-
 from advlearn.config import complete, load, read_file
 from advlearn.studies.selective.search.rows import write_rows
 from advlearn.studies.selective.stages.plausible import plausible
-from advlearn.support.errors import UserError
 from tests.helpers.searched import AT_THE_PUBLISHED, rows
 
 ROOT = Path(__file__).parents[5]
 BASELINES = ROOT / "config" / "published" / "selective" / "selective_baselines.csv"
-
-
-def test_a_run_without_a_search_has_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no universes to choose from"):
-        plausible(published=BASELINES, out=tmp_path / "a.yaml")
-    assert not [*tmp_path.iterdir()]
 
 
 def test_the_file_is_laid_over_a_configuration(tmp_path: Path) -> None:
