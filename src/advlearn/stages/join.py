@@ -1,4 +1,4 @@
-"""Helper join: one run out of the seeds of several, which may have run on several machines."""
+"""Helper join: one run out of seeds, or lines of the grid, of several, run where they may be."""
 
 from __future__ import annotations
 
@@ -28,9 +28,12 @@ from advlearn.support.io import (
 )
 from advlearn.support.run_record import find_record
 from advlearn.tidy.reader import Tidy
+from advlearn.tidy.schema import Lines
 
 _KEPT = ("run", "recorded", "seeds", "source", "code", "lock", "versions", "machine", "device")
 """What the record of a joined run has of the record of each."""
+
+_OTHER_SEEDS = "run one of them with other seeds: its rows would count twice"
 
 Values = Mapping[str, Any]
 
@@ -85,12 +88,15 @@ def join(
 
     Written: the tidy tables with the rows of all seeds, the study's record, run-STUDY.json and
     config-STUDY.yaml. What does not depend on the seeds, or shows one of them, is that of the run
-    with the smallest seed. Tables and figures follow: ``advlearn tables --tidy OUT/tidy``.
+    with the smallest seed. Runs of study 1 may have the same seeds, if no line of the grid
+    (universe, attack, reduction) has one of them in both; of the baselines of such a seed those of
+    the run with the smaller first seed are kept, of equals those of the run that is named first.
+    Tables and figures follow: ``advlearn tables --tidy OUT/tidy``.
 
     Raises:
-        UserError: fewer than two runs, a seed that two of them have, runs of other data or with
-            settings that differ in more than seeds, a run that is unfinished or damaged, or a
-            folder with files in it.
+        UserError: fewer than two runs, a seed or a line with a seed that two of them have, runs of
+            other data or with settings that differ in more than seeds, a run that is unfinished or
+            damaged, or a folder with files in it.
     """
     if len(runs) < 2:
         raise UserError(
@@ -107,7 +113,7 @@ def join(
     for other in parts[1:]:
         _check_alike(parts[0], other, study)
     first, schema = parts[0], parts[0].tidy.schema
-    folder, seeds = out / "tidy", sorted(seed for part in parts for seed in part.seeds)
+    folder, seeds = out / "tidy", sorted({seed for part in parts for seed in part.seeds})
     for name in schema.tables:
         write_csv(folder / f"{name}.csv", _joined(name, parts, seeds))
     for name in schema.arrays:
@@ -120,6 +126,8 @@ def join(
     if config[study].get("seeds") is not None:
         # Seeds of the study itself, which those of the run do not change.
         config |= {"seeds": first.config["seeds"], study: config[study] | {"seeds": seeds}}
+    if "grid" in config[study]:
+        config |= {study: config[study] | {"grid": _grid(parts, study, seeds)}}
     record = _record([part.record for part in parts], study, seeds)
     own = {"run": out.name, "seeds": config["seeds"], "tidy": tidy}
     write_json(out / f"run-{study}.json", record | own)
@@ -133,6 +141,12 @@ def _is_of(record: Values, about: Values) -> bool:
 
 
 def _check_seeds(parts: Sequence[_Part]) -> None:
+    """No fact is in two runs: no seed, or, where runs are made of lines, no line with a seed."""
+    if parts[0].tidy.schema.in_lines:
+        for name, table in parts[0].tidy.schema.tables.items():
+            if table.lines:
+                _check_lines(name, table.lines, parts)
+        return
     had: dict[int, Path] = {}
     for part in parts:
         for seed in part.seeds:
@@ -140,9 +154,25 @@ def _check_seeds(parts: Sequence[_Part]) -> None:
                 raise UserError(
                     f"two runs have the seed {seed}",
                     where=f"{had[seed]} and {part.folder}",
-                    remedy="run one of them with other seeds: its rows would count twice",
+                    remedy=_OTHER_SEEDS,
                 )
             had[seed] = part.folder
+
+
+def _check_lines(name: str, lines: Lines, parts: Sequence[_Part]) -> None:
+    had: dict[tuple[str, ...], Path] = {}
+    for part in parts:
+        frame = part.table(name)
+        own = frame.loc[~lines.shared(frame), [*lines.line]].drop_duplicates()
+        for line in own.itertuples(index=False, name=None):
+            if line in had:
+                of = ", ".join(f"{column} {value}" for column, value in zip(own, line, strict=True))
+                raise UserError(
+                    f"two runs have the same line of the grid: {of}",
+                    where=f"{had[line]} and {part.folder}",
+                    remedy=f"{_OTHER_SEEDS}; or leave its block out there: first_seeds: 0",
+                )
+            had[line] = part.folder
 
 
 def _check_alike(first: _Part, other: _Part, study: str) -> None:
@@ -213,8 +243,44 @@ def _joined(name: str, parts: Sequence[_Part], seeds: Sequence[int]) -> pd.DataF
                 where=str(part.tidy.folder),
                 remedy="run both with one version of advlearn",
             )
+        if lines := schema.tables[name].lines:
+            other = other[~_shared(other, first, lines)]
         first = pd.concat([first, other], ignore_index=True)
     return first
+
+
+def _shared(rows: pd.DataFrame, had: pd.DataFrame, lines: Lines) -> pd.Series:
+    """Which rows are those of all lines of a group that has such rows already."""
+    groups = pd.MultiIndex.from_frame(had.loc[lines.shared(had), [*lines.group]])
+    return lines.shared(rows) & pd.MultiIndex.from_frame(rows[[*lines.group]]).isin(groups)
+
+
+def _grid(parts: Sequence[_Part], study: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """The blocks of the grid, each with the number of first seeds that it has in all runs."""
+    grids = [part.config[study]["grid"] for part in parts]
+    return [
+        {**blocks[0], "first_seeds": _first_seeds(blocks, parts, seeds)}
+        for blocks in zip(*grids, strict=True)
+    ]
+
+
+def _first_seeds(
+    blocks: Sequence[Values], parts: Sequence[_Part], seeds: Sequence[int]
+) -> int | None:
+    """How many of all seeds have run a block; none: all have."""
+    found = {
+        seed
+        for block, part in zip(blocks, parts, strict=True)
+        for seed in part.seeds[: block.get("first_seeds")]
+    }
+    count = len(found)
+    if found != set(seeds[:count]):
+        print(
+            f"note: a block of the grid ({blocks[0]['universes']}) has run with the seeds"
+            f" {sorted(found)}, which are not the first; its first_seeds says their number",
+            file=sys.stderr,
+        )
+    return None if count == len(seeds) else count
 
 
 def _record(records: Sequence[dict[str, Any]], study: str, seeds: list[int]) -> dict[str, Any]:

@@ -64,6 +64,21 @@ def columns(names: str, kind: Column = NUMBER) -> dict[str, Column]:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """Which rows of a table belong together, so that runs of the same seeds can be joined.
+
+    Attributes:
+        line: columns that name a line of the grid with its seed; one run makes all of it.
+        group: those of them that name the lines with the same shared rows.
+        shared: which rows every line of a group needs, so that each run of one brings them.
+    """
+
+    line: Sequence[str]
+    group: Sequence[str]
+    shared: Callable[[pd.DataFrame], pd.Series]
+
+
+@dataclass(frozen=True)
 class TableSchema:
     """One tidy table.
 
@@ -78,6 +93,7 @@ class TableSchema:
         optional: columns that an older file may lack.
         required: whether a run whose record does not name the file is an error; else the table has
             no rows.
+        lines: how its rows belong to lines of the grid, where runs may share seeds.
     """
 
     columns: Mapping[str, Column]
@@ -88,6 +104,7 @@ class TableSchema:
     check: Callable[[pd.DataFrame, Path], None] | None = None
     optional: Sequence[str] = ()
     required: bool = True
+    lines: Lines | None = None
 
     @property
     def dtypes(self) -> dict[str, type]:
@@ -176,6 +193,11 @@ class StudySchema:
     seedless: Sequence[str] = ()
     another: str = "study"
     wildcards: Mapping[str, tuple[str, Mapping[str, Sequence[str]]]] = field(default_factory=dict)
+
+    @property
+    def in_lines(self) -> bool:
+        """Whether runs of the same seeds can be joined: each brings lines that the other lacks."""
+        return any(table.lines for table in self.tables.values())
 
     @property
     def record(self) -> str:

@@ -128,7 +128,8 @@ def test_what_cannot_be_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str
     other = make(tmp_path / "b", "selective", [2])
     refused("nothing to join", other, runs=[first])
     refused("is not empty", other, out=first)
-    refused("two runs have the seed 1", make(tmp_path / "c", "selective", [1, 2]))
+    twice = make(tmp_path / "c", "selective", [1, 2])
+    refused(r"the same line of the grid: universe small, seed 1, attack fgsm, red.* none", twice)
     unlike = make(tmp_path / "d", "selective", [2], embed={"n_components": 3})
     refused("more than their seeds: selective.embed.n_components is 2 and 3", unlike)
     (other / "config-selective.yaml").unlink()
@@ -153,6 +154,81 @@ def test_what_cannot_be_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str
     block = {"universes": ["small"], "first_seeds": 1, "select": {"nearest_share": 0.1}}
     grid = make(tmp_path / "i", "selective", [2], grid=[block])
     refused(r"selective.grid\[0\].select is None", grid)
+
+
+@pytest.mark.parametrize("name", ["topk", "bilevel"])
+def test_a_seed_of_two_runs_is_refused_where_there_is_no_grid(name: str, tmp_path: Path) -> None:
+    runs = [make(tmp_path / "a", name, [0, 1]), make(tmp_path / "b", name, [1, 2])]
+    with pytest.raises(UserError, match="two runs have the seed 1"):
+        join(runs=runs, study=name, out=tmp_path / "o")
+
+
+def with_lines(folder: Path, reductions: Sequence[str], baselines: str) -> Path:
+    """The run with these reductions alone, its baselines and checks with one of them."""
+    changed: dict[str, str] = {}
+    for table in ("selective_metrics", "selective_strength", "selective_sanity"):
+        path = folder / "tidy" / f"{table}.csv"
+        frame = read_csv(path, dtype=str, na_filter=False)
+        if table == "selective_sanity":
+            shared = pd.Series(True, frame.index)
+        else:
+            shared = frame["clusterer"] == "single"
+        frame = frame.assign(reduction=frame["reduction"].mask(shared, baselines))
+        write_csv(path, frame[shared | frame["reduction"].isin(reductions)])
+        changed |= sha256_of_all([path])
+    for path, key in (
+        (folder / "tidy/selective_study.json", "files"),
+        (folder / "run-selective.json", "tidy"),
+    ):
+        record = read_json(path)
+        write_json(path, record | {key: record[key] | changed})
+    return folder
+
+
+def test_lines_of_the_grid_are_joined_and_baselines_stand_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def blocks(*first_seeds: int | None) -> list[dict[str, Any]]:
+        return [{"universes": ["small"], "first_seeds": each} for each in first_seeds]
+
+    whole = make(tmp_path / "whole", "selective", [0, 1, 2])
+    some = make(tmp_path / "a", "selective", [0, 1, 2], grid=blocks(None, 0))
+    with_lines(some, ["none", "pca"], "pca")
+    rest = make(tmp_path / "b", "selective", [0, 1, 2], grid=blocks(0, None))
+    with_lines(rest, ["tsne"], "tsne")
+    out = tmp_path / "joined"
+    join(runs=[some, rest], study="selective", out=out)
+    assert "note" not in capsys.readouterr().err
+    for table in ("selective_metrics", "selective_strength", "selective_sanity"):
+        found, expected = (by_rows(each / f"tidy/{table}.csv") for each in (out, whole))
+        pd.testing.assert_frame_equal(found, expected, obj=table)
+    assert read_json(out / "tidy/selective_study.json")["seeds"] == [0, 1, 2]
+    grid = yaml.safe_load((out / "config-selective.yaml").read_text())["selective"]["grid"]
+    assert [block["first_seeds"] for block in grid] == [None, None]
+    # A line that is there already is not joined a second time.
+    with pytest.raises(UserError, match=r"same line of the grid: universe small, seed 0.* tsne"):
+        join(runs=[out, rest], study="selective", out=tmp_path / "twice")
+
+
+def test_first_seeds_say_how_many_have_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(name: str, seeds: Sequence[int], first: int | None) -> Path:
+        grid = [{"universes": ["small"], "first_seeds": first}]
+        return make(tmp_path / name, "selective", seeds, grid=grid)
+
+    def said(*runs: Path) -> Any:
+        out = tmp_path / "-".join(each.name for each in runs)
+        join(runs=list(runs), study="selective", out=out)
+        config = yaml.safe_load((out / "config-selective.yaml").read_text())
+        return config["selective"]["grid"][0]["first_seeds"]
+
+    two, one = run("two", [0, 1], None), run("one", [2], 0)
+    assert said(two, one) == 2
+    assert "note" not in capsys.readouterr().err
+    assert said(two, run("last", [2], 1)) is None
+    assert said(run("first", [0, 1], 1), run("third", [2], 1)) == 2
+    assert "has run with the seeds [0, 2], which are not the first" in capsys.readouterr().err
 
 
 def test_a_run_without_a_search_beside_one_with_it_is_noted(

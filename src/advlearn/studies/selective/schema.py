@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -11,11 +12,12 @@ import pandas as pd
 from pydantic import ConfigDict, Field
 
 from advlearn.settings.base import Settings
+from advlearn.settings.cluster import NO_CLUSTERING
 from advlearn.studies.selective.search.questions import MEASURED, QUESTIONS
 from advlearn.studies.selective.settings.universe import UniverseSet
 from advlearn.support.errors import UserError
 from advlearn.tidy.reader import Tidy
-from advlearn.tidy.schema import CHOICES, SHARE, TEXT, StudySchema, TableSchema, columns
+from advlearn.tidy.schema import CHOICES, SHARE, TEXT, Lines, StudySchema, TableSchema, columns
 
 _PAPERS_DATASET = "mnist"
 """The data set on which the paper's numbers were measured."""
@@ -130,6 +132,16 @@ _STRENGTH = {
     ),
 }
 
+
+def _in_lines(shared: Callable[[pd.DataFrame], pd.Series]) -> Lines:
+    group = ["universe", "seed", "attack"]
+    return Lines([*group, "reduction"], group, shared)
+
+
+# Baselines are those of all reductions, and one line trains them; the checks are of baselines.
+_OF_CELLS = _in_lines(lambda frame: frame["clusterer"] == NO_CLUSTERING)
+_OF_BASELINES = _in_lines(lambda frame: pd.Series(True, frame.index))
+
 _UNIVERSES = {
     **columns("universe stage:text seed status:text"),
     **columns(" ".join(QUESTIONS), TEXT),
@@ -150,11 +162,13 @@ SCHEMA = StudySchema(
             once=lambda frame: frame["rule"] != "subset",
             check=_shares,
             optional=["n_steps"],
+            lines=_OF_CELLS,
         ),
         # Checks of the evaluation against itself.
         "selective_sanity": TableSchema(
             columns("dataset universe seed attack reduction model check expected value passed"),
             stage="evaluate",
+            lines=_OF_BASELINES,
         ),
         # Strong attacks beside the universe's own, one row a cell and attack; none where the
         # configuration asks for none, and older runs have no file.
@@ -165,6 +179,7 @@ SCHEMA = StudySchema(
             once=lambda frame: frame["rule"] != "subset",
             rows=False,
             required=False,
+            lines=_OF_CELLS,
         ),
         # The search: the published baselines as measured in each universe, one row a seed.
         "selective_universes": TableSchema(
