@@ -119,6 +119,24 @@ SECTIONS = {
         },
         goals.tsne_goals,
     ),
+    "reductions": Section(
+        "reductions",
+        {
+            "case": "reduction",
+            "n": "images",
+            "pixels": "pixels",
+            "rounds": "seeds",
+            "none_s": "k-means on pixels (s)",
+            "reduce_s": "reduction (s)",
+            "cluster_s": "k-means after it (s)",
+            "share": "share of k-means on pixels",
+            "share_low": "from",
+            "share_high": "to",
+            "whole": "with the reduction",
+            "whole_low": "from",
+            "whole_high": "to",
+        },
+    ),
     "table1": Section(
         "table1",
         {

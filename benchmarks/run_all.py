@@ -18,7 +18,18 @@ from pathlib import Path
 CRAFTED = "adversarial/small/seed0/fgsm/train.npy"
 DATA = "data/dataset.json"
 # Cheap ones first.
-NAMES = ("dry_run", "dag", "memory", "ward", "convex", "robust_accuracy", "topk", "table1", "tsne")
+NAMES = (
+    "dry_run",
+    "dag",
+    "memory",
+    "ward",
+    "convex",
+    "robust_accuracy",
+    "topk",
+    "table1",
+    "tsne",
+    "reductions",
+)
 PEER_IS_TORCHATTACKS = ("robust_accuracy", "table1")
 
 
@@ -27,6 +38,7 @@ def arguments(name: str, run: Path, out: Path) -> list[str]:
     own = {
         "robust_accuracy": ["--data", str(run / "data")],
         "tsne": ["--images", str(run / CRAFTED)],
+        "reductions": ["--images", str(run / CRAFTED)],
         "memory": ["--run", str(run)],
         "table1": ["--unstructured-images", "30000"],
         "topk": ["--data", str(run / "data")],
@@ -37,7 +49,8 @@ def arguments(name: str, run: Path, out: Path) -> list[str]:
 def missing(names: list[str], run: Path) -> list[str]:
     """What has to be done before these benchmarks can run, one sentence each."""
     found = []
-    needs = {"robust_accuracy": DATA, "topk": DATA, "tsne": CRAFTED, "memory": "benchmarks"}
+    needs = {"robust_accuracy": DATA, "topk": DATA, "memory": "benchmarks"}
+    needs |= {"tsne": CRAFTED, "reductions": CRAFTED}
     for name in names:
         path = run / needs[name] if name in needs else None
         if path is not None and not path.exists():

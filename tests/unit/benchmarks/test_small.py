@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks import dry_run, memory, run_all
+from benchmarks import dry_run, memory, reductions, run_all
 
 DRY_RUN = """\
 Job stats:
@@ -45,6 +47,36 @@ def test_memory_takes_the_largest_job_of_a_stage(tmp_path: Path) -> None:
     )
     assert craft["peak_mb"] == pytest.approx(1048.576)
     assert embed["peak_mb"] != embed["peak_mb"]
+
+
+def test_a_reduction_stands_beside_clustering_on_pixels_of_the_same_seed() -> None:
+    rows = [
+        (seed, reduction, 2, reduce_s, cluster_s)
+        for seed, none_s in ((0, 10.0), (1, 20.0))
+        for reduction, reduce_s, cluster_s in (
+            ("none", 0.0, none_s),
+            ("pca", 0.5, 1.0),
+            ("tsne", 30.0, 1.0),
+        )
+    ]
+    columns = ["seed", "reduction", "dimensions", "reduce_s", "cluster_s"]
+    found = reductions.beside_none(pd.DataFrame(rows, columns=columns)).set_index("case")
+    pca, tsne = found.loc["pca"], found.loc["tsne"]
+    assert (pca["none_s"], pca["reduce_s"], pca["rounds"]) == (15.0, 0.5, 2)
+    assert pca["share"] == pytest.approx((0.1 + 0.05) / 2)
+    assert pca["whole"] == pytest.approx((0.15 + 0.075) / 2)
+    assert tsne["share"] == pca["share"]
+    assert tsne["whole"] == pytest.approx((3.1 + 1.55) / 2)
+    # Student's interval of two differences from the mean.
+    assert pca["share_high"] - pca["share"] == pytest.approx(12.706 * 0.025, rel=1e-3)
+
+
+def test_every_round_reduces_and_clusters_all() -> None:
+    images = np.random.default_rng(0).random((200, 64), dtype=np.float32)
+    found = reductions.measured(images, range(2), ["none", "pca"])
+    assert found["reduction"].tolist() == ["none", "pca", "pca", "none"]
+    assert found["dimensions"].tolist() == [64, 2, 2, 64]
+    assert (found["cluster_s"] > 0).all()
 
 
 def test_every_benchmark_is_a_module_and_writes_its_own_file(tmp_path: Path) -> None:
