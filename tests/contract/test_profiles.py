@@ -74,8 +74,8 @@ def test_device_cuda_gives_a_gpu_to_the_jobs_that_are_worth_it(tmp_path: Path) -
 
     assert groups(config="config/smoke.yaml") == {}
     jobs = {
-        "pretrain": 33, "calibrate": 30, "confirm": 18, "craft": 43, "retrain": 126, "evaluate": 116,
-        "strengthen": 30,
+        "pretrain": 33, "calibrate": 30, "confirm": 18, "craft": 43, "retrain": 126,
+        "evaluate": 116, "strengthen": 30,
         "topk_pretrain": 15, "topk_search": 15, "topk_attack": 30,
     }  # fmt: skip
     for given, size in (((), 4), (("gpu={jobs: 1}",), 1)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from advlearn.report.answers import Answer, Findings, of_family, seeds_in_words
@@ -12,11 +14,13 @@ from advlearn.studies.selective.paper.claims.verdicts import verdicts
 from advlearn.studies.selective.paper.claims.words import (
     answer_sentence,
     kept_sentence,
+    kind_sentence,
     other_settings_sentences,
     secondary_sentence,
 )
 from advlearn.studies.selective.paper.published_tables import SAY, without_published
 from advlearn.studies.selective.paper.tables.claims import claim_effect
+from advlearn.studies.selective.paper.universe_set import weights_of
 from advlearn.studies.selective.schema import SelectiveTidy
 
 _PAPER = "Rasheed and Khan 2023"
@@ -34,11 +38,22 @@ def answer(run: SelectiveTidy) -> Answer:
         paper=_PAPER,
         claim=_CLAIM,
         table=_TABLE,
-        unit="in adversarial accuracy",
+        unit=_unit(run),
         kind="difference",
         data=f"data set {run.study.dataset}, {_seeds(run)}",
         warning=" ".join(without_published(run)),
     )
+
+
+def _unit(run: SelectiveTidy) -> str:
+    """What the effects are of, and whether that is transfer alone."""
+    weights = weights_of(run, "plausible")
+    transfer = sum(weight for pair, weight in weights.items() if pair.protocol == "transfer")
+    said = "in adversarial accuracy"
+    if transfer <= 0.5:
+        return said
+    mostly = "" if math.isclose(transfer, 1.0) else "mostly "
+    return f"{said} ({mostly}of transferred images)"
 
 
 def _seeds(run: SelectiveTidy) -> str:
@@ -55,6 +70,7 @@ def findings(run: SelectiveTidy) -> Findings:
     made = primary[primary["n"] > 0]
     meaning = [
         answer_sentence(run),
+        kind_sentence(run),
         SAY.unreliable(int((made["failed_checks"] > 0).sum()), len(made)),
         *other_settings_sentences(run),
         secondary_sentence(run),

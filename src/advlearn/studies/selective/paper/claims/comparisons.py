@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from advlearn.settings.cluster import NO_CLUSTERING
 from advlearn.studies.selective.paper.cells import (
     selections,
     subset_rows,
@@ -20,6 +21,8 @@ from advlearn.studies.selective.schema import SelectiveTidy
 
 SEED = ["universe", "protocol", "seed"]
 CLEAN, ADVERSARIAL, AVERAGE = "clean_accuracy", "adversarial_accuracy", "average_accuracy"
+WORST_CASE = "worst_case"
+"""Share of images that withstand the strong attacks; a metric of `strong_evaluation` alone."""
 PAPER_CLUSTERERS = ("kmeans", "agglomerative")
 """The clusterers of Tables 1 and 2, which are asked for a number of clusters."""
 
@@ -103,6 +106,37 @@ def evaluation(tidy: SelectiveTidy) -> Evaluation:
         subset_rows(tidy),
         without_clustering(tidy).assign(row=lambda frame: frame.index),
     )
+
+
+@lru_cache(maxsize=2)
+def strong_evaluation(tidy: SelectiveTidy) -> Evaluation:
+    """The worst case of the strong attacks, of the models that met them; ``row``: in their table.
+
+    Without rows where the run has no strong attacks.
+    """
+    frame = tidy["selective_strength"]
+    # The last attack's row of each model has the worst case over all.
+    last = frame.groupby(_MODEL, dropna=False, sort=False).tail(1)
+    frame = last.assign(
+        row=last.index,
+        value=last["robust_so_far"],
+        metric=WORST_CASE,
+        protocol=last["universe"].map(tidy.study.protocol_of),
+    )
+    single = frame["clusterer"] == NO_CLUSTERING
+    whole = frame[single & (frame["rule"] == "all")].groupby([*SEED, "attack"])["n_selected"].max()
+    all_images = pd.MultiIndex.from_frame(frame[[*SEED, "attack"]]).map(whole.to_dict())
+    frame = frame.assign(whole=frame["n_selected"] >= pd.Series(all_images, frame.index, float))
+    subset = frame["rule"] == "subset"
+    subsets = frame[subset].assign(digest=frame["control_of"])
+    return Evaluation(frame[~single & ~subset], subsets, frame[single])
+
+
+_MODEL = [
+    *("universe", "seed", "attack", "reduction", "clusterer", "setting"),
+    *("n_clusters", "rule", "cluster", "digest", "control_of"),
+]
+"""What names a model of ``selective_strength``."""
 
 
 def paired(first: pd.DataFrame, second: pd.DataFrame, on: Sequence[str] = ()) -> Comparison:

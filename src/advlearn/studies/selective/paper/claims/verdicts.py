@@ -23,6 +23,7 @@ from advlearn.studies.selective.paper.claims.comparisons import (
     Comparison,
     Evaluation,
     evaluation,
+    strong_evaluation,
 )
 from advlearn.studies.selective.paper.universe_protocol import UniverseProtocol
 from advlearn.studies.selective.paper.universe_set import (
@@ -39,13 +40,16 @@ COLUMNS = (
     " ci_high n first fewest_images most_images"
     " lowest_universe highest_universe images steps p p_exact p_holm p_bh p_no_gain p_no_loss"
     " p_margin p_margin_holm p_margin_bh equivalence_low equivalence_high detectable"
-    " detectable_corrected checks failed_checks verdict reason"
+    " detectable_corrected checks failed_checks worst_mean worst_low worst_high worst_n verdict"
+    " reason"
 ).split()
 NOT_RUN = "the run has no such comparison"
 _HOLM: dict[str, int] = {"primary": 10, "prediction": 2}
 """Families with Holm's correction, and how many tests each has."""
 _BESIDE = ["first", "images", "steps"]
 _NO_EFFECT = Effect(math.nan, math.nan, 0, math.nan, math.nan, math.nan)
+_ITERATIVE = "iterative_not_weaker"
+"""The check of the strong attacks that the protocol counts: an iterative attack and one step."""
 _AT_ONCE = ("primary", "secondary", "standard")
 """Families whose comparisons are corrected together by Benjamini and Hochberg."""
 
@@ -59,13 +63,19 @@ class Verdicts(NamedTuple):
             one-sided test at the smallest effect of interest that the verdict uses: for a claim of
             a gain, that the gain is as large; for other claims, that the effect lies outside the
             range that is claimed.
+            ``worst_mean`` is the effect in the worst case of the strong attacks, for claims about
+            robust networks, with its interval and seeds.
         rows: the rows of ``selective_metrics`` behind the effects: claim, ``row``.
         checks: those of ``selective_sanity`` behind the checks: claim, ``row``.
+        strong_checks: those of ``selective_strength`` behind the checks: claim, ``row``.
+        strong: those of ``selective_strength`` behind the worst cases: claim, ``row``.
     """
 
     frame: pd.DataFrame
     rows: pd.DataFrame
     checks: pd.DataFrame
+    strong_checks: pd.DataFrame
+    strong: pd.DataFrame
 
 
 @lru_cache(maxsize=2)
@@ -77,9 +87,11 @@ def verdicts(tidy: SelectiveTidy) -> Verdicts:
     the primary ones among them, have that of Benjamini and Hochberg together. A comparison that
     cannot be made counts with p = 1.
     """
-    lines, rows, checks, known = [], [], [], []
+    lines, known = [], []
+    behind_all: dict[str, list[pd.DataFrame]] = {name: [] for name in Verdicts._fields[1:]}
     for set_ in _sets(tidy):
         data = evaluation(tidy).of(set_.weights)
+        strong = strong_evaluation(tidy).of(set_.weights)
         for claim in set_.claims:
             made = claim.compare(data) if claim.compare else NOTHING
             averaged = average(made.seeds, set_.weights, beside=_BESIDE)
@@ -87,19 +99,29 @@ def verdicts(tidy: SelectiveTidy) -> Verdicts:
             if claim.family == "standard" and not len(values):
                 continue  # only the universes of the sets owe every cell of the paper
             effect = paired_t(values) if len(values) else _NO_EFFECT
-            own, behind = _checks(tidy, averaged, claim), _rows(made, averaged)
+            own, stronger = _checks(tidy, averaged, claim)
+            worst, strong_rows = _worst_case(claim, strong, set_.weights)
+            behind = _rows(made, averaged)
+            passed = pd.concat([own["passed"], stronger["passed"]])
             lines.append(
                 {
                     **_about(claim, set_.name),
                     **_numbers(claim, averaged, effect),
                     **_sizes(tidy, behind),
-                    "checks": len(own),
-                    "failed_checks": int((own["passed"] != 1).sum()),
+                    **worst,
+                    "checks": len(passed),
+                    "failed_checks": int((passed != 1).sum()),
                 }
             )
-            checks.append(pd.DataFrame({"claim": claim.id, "row": own.index}))
             known.append((claim, effect, _untestable(claim, data, set_, effect)))
-            rows.append(behind.assign(claim=claim.id))
+            found = {
+                "rows": behind,
+                "checks": pd.DataFrame({"row": own.index}),
+                "strong_checks": pd.DataFrame({"row": stronger.index}),
+                "strong": strong_rows,
+            }
+            for name, part in found.items():
+                behind_all[name].append(part.assign(claim=claim.id))
     frame = _corrected(pd.DataFrame(lines))
     judged = [
         _judged(claim, effect, line, untestable)
@@ -114,8 +136,8 @@ def verdicts(tidy: SelectiveTidy) -> Verdicts:
         kind="stable",
         ignore_index=True,
     )
-    parts = (pd.concat(part, ignore_index=True) for part in (rows, checks))
-    return Verdicts(frame[COLUMNS], *parts)
+    parts = {name: pd.concat(each, ignore_index=True) for name, each in behind_all.items()}
+    return Verdicts(frame[COLUMNS], **parts)
 
 
 class _Set(NamedTuple):
@@ -187,11 +209,28 @@ def _detectable(effect: Effect, level: float) -> float:
     return minimum_detectable_effect(effect.spread, effect.n, level=level) if effect.n else math.nan
 
 
-def _checks(tidy: SelectiveTidy, averaged: Averaged, claim: Claim) -> pd.DataFrame:
-    """The checks of the evaluation behind a claim."""
-    frame = tidy["selective_sanity"]
+def _checks(
+    tidy: SelectiveTidy, averaged: Averaged, claim: Claim
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The checks behind a claim: of the evaluation, and of its iterative attack beside one step."""
     universes = {pair.universe for pair in averaged.universes.index}
-    return frame[frame["universe"].isin(universes) & frame["attack"].isin(claim.attacks)]
+    own, strong = (
+        frame[frame["universe"].isin(universes) & frame["attack"].isin(claim.attacks)]
+        for frame in (tidy["selective_sanity"], tidy["selective_strength"])
+    )
+    return own, strong[strong["check"] == _ITERATIVE]
+
+
+def _worst_case(
+    claim: Claim, strong: Evaluation, weights: Weights
+) -> tuple[dict[str, float], pd.DataFrame]:
+    """The effect of a claim under the strong attacks, where it has one, and the rows behind it."""
+    made = claim.strong(strong) if claim.strong else NOTHING
+    averaged = average(made.seeds, weights, beside=_BESIDE)
+    values = averaged.seeds["value"].to_numpy(float)
+    effect = paired_t(values) if len(values) else _NO_EFFECT
+    numbers = {"worst_mean": effect.mean, "worst_low": effect.low, "worst_high": effect.high}
+    return {**numbers, "worst_n": effect.n}, _rows(made, averaged)
 
 
 def _rows(made: Comparison, averaged: Averaged) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from advlearn.report.frames import records
 from advlearn.report.numbers import seed_count, with_interval
 from advlearn.report.paired import LEVEL, MOST_SEEDS
 from advlearn.studies.selective.paper.claims.catalogue import GAIN
-from advlearn.studies.selective.paper.claims.comparisons import change_of
+from advlearn.studies.selective.paper.claims.comparisons import change_of, strong_evaluation
 from advlearn.studies.selective.paper.claims.verdicts import verdicts
 from advlearn.studies.selective.paper.published_tables import SAY
 from advlearn.studies.selective.paper.universe_protocol import UniverseProtocol
@@ -41,6 +41,14 @@ def where(tidy: SelectiveTidy, name: str) -> str:
     return pairs[0].label if len(pairs) == 1 else f"{len(pairs)} {name} universes"
 
 
+def _where(tidy: SelectiveTidy, line: Mapping[str, Any]) -> str:
+    """The universes of an effect: not all of a set have every comparison."""
+    pairs = weights_of(tidy, name) if (name := line["set"]) in get_args(UniverseSet) else {}
+    if line["n_universes"] in (0, len(pairs)) or not pairs:
+        return where(tidy, name)
+    return f"{line['n_universes']} of {len(pairs)} {name} universes"
+
+
 def sentence(tidy: SelectiveTidy, line: Mapping[str, Any]) -> str:
     """One claim with its verdict and the numbers behind it."""
     correction = "holm" if pd.notna(line["p_holm"]) else "bh"
@@ -63,7 +71,7 @@ def sentence(tidy: SelectiveTidy, line: Mapping[str, Any]) -> str:
             "two_kinds": "DBSCAN" in line["words"],
             "shares": line["claim"].startswith("F") and pd.notna(line["images"]),
         },
-        where(tidy, line["set"]),
+        _where(tidy, line),
     )
     return said
 
@@ -82,7 +90,8 @@ def margin_of(line: Mapping[str, Any]) -> str:
 def page_sentences(tidy: SelectiveTidy) -> list[str]:
     """The answer of the primary family first, then the other families in one sentence each."""
     frame = verdicts(tidy).frame
-    said = [answer_sentence(tidy), secondary_sentence(tidy), *other_settings_sentences(tidy)]
+    said = [answer_sentence(tidy), kind_sentence(tidy), secondary_sentence(tidy)]
+    said += other_settings_sentences(tidy)
     if not (tidy.study.weights("fixed") or tidy.study.weights("following")):
         return said
     prediction = {line["set"]: line for line in records(frame[frame["family"] == "prediction"])}
@@ -98,6 +107,18 @@ def _verdict_and_effect(line: Mapping[str, Any]) -> str:
         return verdict
     effect = with_interval(line["mean"], line["ci_low"], line["ci_high"], sign=True)
     return f"{verdict}, {effect}"
+
+
+def kind_sentence(tidy: SelectiveTidy) -> str:
+    """What adversarial accuracy is in the plausible set, and what strong attacks leave of it."""
+    pairs = list(weights_of(tidy, "plausible"))
+    models = strong_evaluation(tidy).single
+    models = models[models["rule"] == "all"]
+    kept = models.groupby("universe")["value"].mean()
+    transfer = sum(pair.protocol == "transfer" for pair in pairs)
+    shares = [(pair.universe, kept[pair.universe]) for pair in pairs if pair.universe in kept]
+    said: str = SAY.kind(transfer, len(pairs), shares)
+    return said
 
 
 def secondary_sentence(tidy: SelectiveTidy) -> str:

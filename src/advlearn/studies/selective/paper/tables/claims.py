@@ -34,16 +34,19 @@ _HEADER = [
     "margin",
     "90 %",
     "detectable",
+    "worst case",
     "unreliable",
     "verdict",
 ]
 _CHECKS = ("checks", "failed_checks")
+_WORST = ("worst_mean", "worst_low", "worst_high", "worst_n")
 _HOW = (
     "mean over seeds, after averaging over the set of universes within each seed; ci_low, ci_high:"
     " 95 % Student-t interval over the seeds, missing where they have no spread; p, p_exact:"
     " two-sided paired t test of no effect, and exact test that turns signs; p_margin: one-sided"
     " test at the smallest effect of interest; *_holm, *_bh: corrected; equivalence_low,"
-    " equivalence_high: 90 % interval"
+    " equivalence_high: 90 % interval; worst_mean, worst_low, worst_high: the same effect under the"
+    " strong attacks"
 )
 
 
@@ -95,6 +98,22 @@ def build(tidy: SelectiveTidy) -> Table:
                 keys=["claim"],
                 row="row",
             ),
+            Source(
+                "selective_strength",
+                found.strong_checks,
+                role="checks of the attacks",
+                columns=_CHECKS.__contains__,
+                keys=["claim"],
+                row="row",
+            ),
+            Source(
+                "selective_strength",
+                found.strong,
+                role="worst case",
+                columns=_WORST.__contains__,
+                keys=["claim"],
+                row="row",
+            ),
         ],
     )
 
@@ -115,6 +134,7 @@ def _readable(line: Mapping[str, Any]) -> list[str]:
         format_p(margin) if known else ABSENT,
         f"[{format_signed(low)}, {format_signed(high)}]" if known else ABSENT,
         format_number(line["detectable"]),
+        with_interval(line["worst_mean"], line["worst_low"], line["worst_high"], sign=True),
         f"{failed} of {line['checks']}" if failed else ABSENT,
         line["verdict"],
     ]

@@ -69,7 +69,9 @@ def compare(tidy: SelectiveTidy) -> pd.DataFrame:
         [shares("whitebox", "robust", "whitebox").drop(columns="n")]
     )
     result = result.join(shares(last, "robust_so_far", "worst_case").drop(columns="n"))
-    excess = (wide["whitebox"] - wide[last]).rename("value").reset_index()
+    # Not `robust_so_far`: an attack that leaves ball or box has no part in the worst case.
+    own = seeds[seeds["strong_attack"] == "whitebox"].set_index([*_KEYS, "seed"])["robust"]
+    excess = (own - wide[last]).rename("value").reset_index()
     bounds = {"mean": "excess", "ci_low": "excess_low", "ci_high": "excess_high"}
     paired = over_seeds(excess, _KEYS).rename(columns=bounds)
     result = result.join(paired.set_index(_KEYS)[list(bounds.values())])

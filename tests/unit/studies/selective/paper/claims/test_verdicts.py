@@ -264,6 +264,59 @@ def test_failed_checks_mark_a_claim(nothing: SelectiveTidy, found: Verdicts) -> 
     assert row_of(found, "R5")["checks"] == 0
 
 
+def test_the_worst_case_is_that_of_the_strong_attacks(
+    nothing: SelectiveTidy, found: Verdicts
+) -> None:
+    frame = nothing["selective_strength"]
+    last = frame[(frame["strong_attack"] == "square") & (frame["attack"] == "fgsm")]
+    weights = {"one": 0.75, "two": 0.25}
+    effects: dict[str, list[float]] = {"H1": [], "H6": []}
+    for seed in SEEDS:
+        sums = dict.fromkeys(effects, 0.0)
+        for universe, weight in weights.items():
+            rows = last[(last["universe"] == universe) & (last["seed"] == seed)]
+            every = rows.loc[rows["rule"] == "all", "robust_so_far"].item()
+            control = rows[rows["rule"] == "subset"].set_index("control_of")["robust_so_far"]
+            chosen = rows[(rows["rule"] == "random") & (rows["n_selected"] < N_TRAIN)]
+            sums["H1"] += weight * (chosen["robust_so_far"].mean() - every)
+            differences = [
+                line["robust_so_far"] - control[line["digest"]] for line in records(chosen)
+            ]
+            sums["H6"] += weight * float(np.mean(differences))
+        for claim, value in sums.items():
+            effects[claim].append(value)
+    for claim, values in effects.items():
+        row = row_of(found, claim)
+        assert row["worst_mean"] == pytest.approx(np.mean(values), abs=1e-12)
+        assert row["worst_n"] == len(SEEDS)
+        low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
+        assert (row["worst_low"], row["worst_high"]) == pytest.approx((low, high), abs=1e-9)
+        behind = found.strong[found.strong["claim"] == claim]["row"]
+        assert set(frame.loc[behind, "strong_attack"]) == {"square"}
+    clean = row_of(found, "C1")
+    assert math.isnan(float(str(clean["worst_mean"])))
+    assert clean["worst_n"] == 0
+
+
+def test_an_iterative_attack_weaker_than_one_step_marks_a_claim(nothing: SelectiveTidy) -> None:
+    frame = nothing["selective_strength"].copy()
+    rows = frame.index[(frame["universe"] == "one") & (frame["attack"] == "pgd")]
+    frame.loc[rows[:3], "check"] = "iterative_not_weaker"
+    frame.loc[rows[:3], "passed"] = [1, 0, 0]
+    # No check of the protocol.
+    frame.loc[rows[3:4], "check"] = "white_box_not_weaker"
+    frame.loc[rows[3:4], "passed"] = 0
+    before, after = (
+        verdicts(run) for run in (nothing, with_table(nothing, "selective_strength", frame))
+    )
+    for claim, more in (("H1", 0), ("H3", 2)):
+        one, other = row_of(before, claim), row_of(after, claim)
+        assert int(str(other["failed_checks"])) == int(str(one["failed_checks"])) + more
+    behind = after.strong_checks[after.strong_checks["claim"] == "H3"]["row"]
+    assert set(rows[:3]) <= set(behind)
+    assert rows[3] not in set(behind)
+
+
 def test_a_run_without_claims_has_its_rows(tmp_path: Path) -> None:
     folder = write_run(tmp_path, cluster_numbers=[1], clusterers=["kmeans"], seeds=[0, 1])
     frame = verdicts(SelectiveTidy(folder, PUBLISHED)).frame

@@ -8,8 +8,10 @@ import pytest
 
 from advlearn.report.frames import records
 from advlearn.report.numbers import format_number, format_p, format_signed
+from advlearn.studies.selective.paper.answer import answer
 from advlearn.studies.selective.paper.claims.verdicts import verdicts
 from advlearn.studies.selective.paper.claims.words import (
+    kind_sentence,
     page_sentences,
     published_changes,
     sentence,
@@ -17,6 +19,7 @@ from advlearn.studies.selective.paper.claims.words import (
     with_sentences,
 )
 from advlearn.studies.selective.schema import SelectiveTidy
+from tests.helpers.selective_run import with_study
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +72,7 @@ def test_unreliable_rows_say_so(full: SelectiveTidy) -> None:
 def test_page_counts_the_verdicts(full: SelectiveTidy) -> None:
     frame = verdicts(full).frame
     primary = frame[frame["family"] == "primary"]
-    answer, secondary, *_ = page_sentences(full)
+    answer, _, secondary, *_ = page_sentences(full)
     holds = int((primary["verdict"] == "holds").sum())
     assert f"in {holds} of 10 primary comparisons" in answer
     assert f"{int((primary['verdict'] == 'refuted').sum())} refuted" in answer
@@ -79,6 +82,39 @@ def test_page_counts_the_verdicts(full: SelectiveTidy) -> None:
     others = frame[frame["family"] == "secondary"]
     assert f"of {len(others)} hold" in secondary
     assert any("standard, white-box" in said for said in page_sentences(full))
+
+
+def test_what_adversarial_accuracy_is_and_what_strong_attacks_leave(full: SelectiveTidy) -> None:
+    strength = full["selective_strength"]
+    rows = strength[(strength["universe"] == "small") & (strength["rule"] == "all")]
+    kept = rows[rows["strong_attack"] == "square"]["robust_so_far"].mean()
+    said = kind_sentence(full)
+    assert f"withstand {format_number(kept)} (small)." in said
+    assert "transfer" not in said
+    universes = full.study.universes
+    small = universes["small"] | {"sets": {"plausible": 1.0}}
+    standard = universes["standard"] | {"protocol": "transfer", "sets": {"plausible": 3.0}}
+    both = with_study(full, universes={"small": small, "standard": standard})
+    assert "In 1 of 2 universes adversarial accuracy is that of images crafted" in (
+        kind_sentence(both)
+    )
+    for run, unit in (
+        (both, "in adversarial accuracy (mostly of transferred images)"),
+        (full, "in adversarial accuracy"),
+    ):
+        number = answer(run).number
+        assert number is not None
+        assert number.unit == unit
+
+
+def test_fewer_universes_than_the_set_has_are_counted(full: SelectiveTidy) -> None:
+    sets = {name: {"sets": {"plausible": 1.0}} for name in ("small", "standard")}
+    both = with_study(
+        full, universes={name: full.study.universes[name] | sets[name] for name in sets}
+    )
+    line = records(verdicts(full).frame)[0]
+    assert "2 plausible universes" in sentence(both, {**line, "n_universes": 2})
+    assert "1 of 2 plausible universes" in sentence(both, {**line, "n_universes": 1})
 
 
 def test_one_seed_says_nothing_is_testable(smoke: SelectiveTidy) -> None:
