@@ -34,7 +34,7 @@ HELPERS = {
     "summary": "print what a run says of each paper, and where its results are",
     "profile": "print where the time of a run went",
     "explain": "print what a figure, a table or one of its numbers was made of",
-    "join": "put the seeds of several runs of one study together",
+    "join": "put runs of one study together: other seeds, other lines of the grid",
 }
 
 

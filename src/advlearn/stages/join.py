@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from itertools import combinations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
 import yaml
@@ -21,12 +22,21 @@ from advlearn.support.errors import UserError
 from advlearn.support.io import (
     read_csv,
     read_json,
+    read_npz,
     write_csv,
     write_json,
     write_npz,
     write_text,
 )
-from advlearn.support.run_record import find_record
+from advlearn.support.run_record import all_stages, find_record, sum_of
+from advlearn.tidy.joining import (
+    all_arrays,
+    how_many_first,
+    largest_difference,
+    own_lines,
+    seeds_of,
+    together,
+)
 from advlearn.tidy.reader import Tidy
 from advlearn.tidy.schema import Lines
 
@@ -50,6 +60,10 @@ class _Part:
 
     @classmethod
     def of(cls, folder: Path, study: str) -> _Part:
+        if not folder.is_dir():
+            raise UserError(
+                "there is no such run", where=str(folder), remedy="name the folder of a run"
+            )
         tidy = open_tidy(study_of_name(study), folder / "tidy", PUBLISHED)
         tidy.described(tidy.schema.described)
         about = read_json(tidy.folder / tidy.schema.record)
@@ -66,7 +80,18 @@ class _Part:
 
     @property
     def seeds(self) -> list[int]:
-        return list(self.about["seeds"])
+        described: Any = self.tidy.described(self.tidy.schema.described)
+        return list(described.seeds)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The configuration of the study."""
+        found: dict[str, Any] = self.config[self.tidy.schema.study]
+        return found
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """The arrays of an archive, of which a run may lack some that another has."""
+        return read_npz(self.tidy.folder / f"{name}.npz")
 
     def table(self, name: str) -> pd.DataFrame:
         """A table as it is written, every cell a text; checked before against the record."""
@@ -84,14 +109,15 @@ def join(
     study: Annotated[str, typer.Option(help="the study: selective, topk or bilevel")],
     out: Annotated[Path, typer.Option(help="folder of the joined run, which must be empty")],
 ) -> None:
-    """Put the seeds of several runs of one study together.
+    """Put several runs of one study together, which have other seeds or other lines of the grid.
 
-    Written: the tidy tables with the rows of all seeds, the study's record, run-STUDY.json and
-    config-STUDY.yaml. What does not depend on the seeds, or shows one of them, is that of the run
-    with the smallest seed. Runs of study 1 may have the same seeds, if no line of the grid
-    (universe, attack, reduction) has one of them in both; of the baselines of such a seed those of
-    the run with the smaller first seed are kept, of equals those of the run that is named first.
-    Tables and figures follow: ``advlearn tables --tidy OUT/tidy``.
+    Written, all or nothing: the tidy tables with the rows of all, the study's record,
+    run-STUDY.json and config-STUDY.yaml. Runs come in the order of their smallest seeds, and those
+    with the same one in the order in which they are named. What does not depend on the seeds is
+    that of the first run that has it: the search, the map of a line, the images that are shown.
+    Runs of study 1 may have the same seeds, if no line of the grid (universe, attack, reduction)
+    has one of them in both; baselines of such a seed are those of the first run that has them, in
+    each table. Tables and figures follow: ``advlearn tables --tidy OUT/tidy``.
 
     Raises:
         UserError: fewer than two runs, a seed or a line with a seed that two of them have, runs of
@@ -112,26 +138,38 @@ def join(
     _check_seeds(parts)
     for other in parts[1:]:
         _check_alike(parts[0], other, study)
-    first, schema = parts[0], parts[0].tidy.schema
-    folder, seeds = out / "tidy", sorted({seed for part in parts for seed in part.seeds})
-    for name in schema.tables:
-        write_csv(folder / f"{name}.csv", _joined(name, parts, seeds))
-    for name in schema.arrays:
-        write_npz(folder / f"{name}.npz", first.tidy.arrays(name))
-    files = sha256_of_all(folder / name for name in schema.files)
-    run = {"run": out.name, "seeds": seeds}
-    write_json(folder / schema.record, first.about | run | {"files": files})
-    tidy = sha256_of_all(sorted(folder.glob(f"{study}_*")))
-    config = first.config | run
-    if config[study].get("seeds") is not None:
-        # Seeds of the study itself, which those of the run do not change.
-        config |= {"seeds": first.config["seeds"], study: config[study] | {"seeds": seeds}}
-    if "grid" in config[study]:
-        config |= {study: config[study] | {"grid": _grid(parts, study, seeds)}}
-    record = _record([part.record for part in parts], study, seeds)
-    own = {"run": out.name, "seeds": config["seeds"], "tidy": tidy}
-    write_json(out / f"run-{study}.json", record | own)
-    write_text(out / f"config-{study}.yaml", yaml.safe_dump(config, sort_keys=False))
+    seeds = sorted({seed for part in parts for seed in part.seeds})
+    schema = parts[0].tidy.schema
+    tables = {name: _joined(name, parts, seeds) for name in schema.tables}
+    arrays = {name: _arrays(name, parts) for name in schema.arrays}
+    about = _about(parts) | {"run": out.name, "seeds": seeds}
+    config = _config(parts, tables, seeds) | {"run": out.name}
+    record = _record(parts, study, seeds) | {"run": out.name, "seeds": config["seeds"]}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
+        folder = Path(made, out.name)
+        for name, frame in tables.items():
+            write_csv(folder / "tidy" / f"{name}.csv", frame)
+        for name, each in arrays.items():
+            write_npz(folder / "tidy" / f"{name}.npz", each)
+        files = sha256_of_all(folder / "tidy" / name for name in schema.files)
+        write_json(folder / "tidy" / schema.record, about | {"files": files})
+        tidy = sha256_of_all(sorted((folder / "tidy").glob(f"{study}_*")))
+        write_json(folder / f"run-{study}.json", record | {"tidy": tidy})
+        write_text(folder / f"config-{study}.yaml", yaml.safe_dump(config, sort_keys=False))
+        _read_again(folder / "tidy", study)
+        if out.is_dir():
+            out.rmdir()
+        folder.rename(out)
+
+
+def _read_again(folder: Path, study: str) -> None:
+    """Read what was joined as its readers do: a fact that stands twice is found here."""
+    tidy = open_tidy(study_of_name(study), folder, PUBLISHED)
+    for name in tidy.schema.tables:
+        tidy[name]
+    for name in tidy.schema.arrays:
+        tidy.arrays(name)
 
 
 def _is_of(record: Values, about: Values) -> bool:
@@ -143,9 +181,8 @@ def _is_of(record: Values, about: Values) -> bool:
 def _check_seeds(parts: Sequence[_Part]) -> None:
     """No fact is in two runs: no seed, or, where runs are made of lines, no line with a seed."""
     if parts[0].tidy.schema.in_lines:
-        for name, table in parts[0].tidy.schema.tables.items():
-            if table.lines:
-                _check_lines(name, table.lines, parts)
+        for one, other in combinations(parts, 2):
+            _check_lines(one, other)
         return
     had: dict[int, Path] = {}
     for part in parts:
@@ -159,28 +196,43 @@ def _check_seeds(parts: Sequence[_Part]) -> None:
             had[seed] = part.folder
 
 
-def _check_lines(name: str, lines: Lines, parts: Sequence[_Part]) -> None:
-    had: dict[tuple[str, ...], Path] = {}
-    for part in parts:
-        frame = part.table(name)
-        own = frame.loc[~lines.shared(frame), [*lines.line]].drop_duplicates()
-        for line in own.itertuples(index=False, name=None):
-            if line in had:
-                of = ", ".join(f"{column} {value}" for column, value in zip(own, line, strict=True))
-                raise UserError(
-                    f"two runs have the same line of the grid: {of}",
-                    where=f"{had[line]} and {part.folder}",
-                    remedy=f"{_OTHER_SEEDS}; or leave its block out there: first_seeds: 0",
-                )
-            had[line] = part.folder
+def _check_lines(one: _Part, other: _Part) -> None:
+    for name, table in one.tidy.schema.tables.items():
+        if not table.lines:
+            continue
+        left, right = (own_lines(part.table(name), table.lines) for part in (one, other))
+        both = left[left.isin(right)]
+        if len(both):
+            of = ", ".join(f"{key} {value}" for key, value in zip(both.names, both[0], strict=True))
+            raise UserError(
+                f"two runs have the same line of the grid: {of}; of the {len(right)} lines and"
+                f" seeds of the second, {len(both)} are in the first",
+                where=f"{one.folder} and {other.folder}",
+                remedy=f"{_OTHER_SEEDS}; or leave its block out there: first_seeds: 0",
+            )
+        if table.key and "value" in table.columns:
+            _say_other_baselines(name, table.lines, one, other)
+
+
+def _say_other_baselines(name: str, lines: Lines, one: _Part, other: _Part) -> None:
+    """Say how far baselines lie apart that both runs have, since those of one are left out."""
+    key = [*lines.group, "rule", "protocol", "split", "metric"]
+    most = largest_difference(one.table(name), other.table(name), lines, key)
+    if most > 0:
+        print(
+            f"note: baselines that both runs have differ by up to {most:.3g}; those of {one.folder}"
+            f" are kept, and cells of {other.folder} are compared with them",
+            file=sys.stderr,
+        )
 
 
 def _check_alike(first: _Part, other: _Part, study: str) -> None:
-    """Runs differ in their seeds alone: means over them would mix two things."""
+    """Runs differ in seeds and lines alone: means over them would mix two things."""
     where = f"{first.folder} and {other.folder}"
     # The point sets of study 3 are named in its settings, which are compared below.
     one, another = (
-        {key: part.about.get(key) for key in ("dataset", "images")} for part in (first, other)
+        {key: part.about.get(key) for key in ("dataset", "images", "shared")}
+        for part in (first, other)
     )
     if one != another or first.record["raw"] != other.record["raw"]:
         raise UserError(
@@ -193,7 +245,14 @@ def _check_alike(first: _Part, other: _Part, study: str) -> None:
         {"data": part.config["data"], "threads": part.config["threads"], study: part.config[study]}
         for part in (first, other)
     )
-    # Which cells have which seeds, and the search, which is that of the first run.
+    grids = [each[study].get("grid", []) for each in (left, right)]
+    if len({len(grid) for grid in grids}) > 1:
+        raise UserError(
+            f"the grids of the runs have {len(grids[0])} and {len(grids[1])} blocks",
+            where=where,
+            remedy="keep all blocks, and give those that are left out first_seeds: 0",
+        )
+    # Which lines have which seeds, and the search, which is that of the first run with one.
     own = {f"{study}.seeds", f"{study}.calibrate"}
     for key, here, there in _differences(left, right, ""):
         if key.endswith(".first_seeds") or any(key == o or key.startswith(f"{o}.") for o in own):
@@ -203,11 +262,6 @@ def _check_alike(first: _Part, other: _Part, study: str) -> None:
             where=where,
             remedy="join runs of one configuration, which differ in seeds alone",
         )
-    if (first.config[study].get("calibrate") is None) != (
-        other.config[study].get("calibrate") is None
-    ):
-        said = "note: one of the runs has no search; what the first has of it is kept"
-        print(f"{said}: {where}", file=sys.stderr)
     for what in ("code", "lock", "versions", "device"):
         if first.record[what] != other.record[what]:
             print(f"note: the runs have another {what}, see 'joined': {where}", file=sys.stderr)
@@ -227,98 +281,117 @@ def _differences(left: Any, right: Any, above: str) -> Iterator[tuple[str, Any, 
 
 
 def _joined(name: str, parts: Sequence[_Part], seeds: Sequence[int]) -> pd.DataFrame:
-    """A table of the joined run: rows of all seeds, cell for cell as they were."""
-    first, *others = [part.table(name) for part in parts]
+    """A table of the joined run: rows of all seeds and lines, cell for cell as they were."""
     schema = parts[0].tidy.schema
     if name == schema.choices:
-        # The one choice in which the runs differ.
-        of_seeds = first["key"].str.endswith(".seeds")
-        return first.assign(value=first["value"].mask(of_seeds, " ".join(map(str, seeds))))
-    if name in schema.seedless or "seed" not in first.columns:
-        return first
-    for other, part in zip(others, parts[1:], strict=True):
-        if list(other.columns) != list(first.columns):
+        return _choices([part.table(name) for part in parts], seeds)
+    lines = schema.tables[name].lines
+    first = parts[0].table(name)
+    if not lines and (name in schema.seedless or "seed" not in first.columns):
+        return _searching(parts).table(name)
+    for part in parts[1:]:
+        other = part.table(name)
+        if unlike := {*other.columns} ^ {*first.columns}:
             raise UserError(
-                f"{name} has other columns than in the first run",
+                f"{name} has other columns than in {parts[0].folder}: {', '.join(sorted(unlike))}",
                 where=str(part.tidy.folder),
                 remedy="run both with one version of advlearn",
             )
-        if lines := schema.tables[name].lines:
-            other = other[~_shared(other, first, lines)]
-        first = pd.concat([first, other], ignore_index=True)
+        first = together(first, other, lines)
     return first
 
 
-def _shared(rows: pd.DataFrame, had: pd.DataFrame, lines: Lines) -> pd.Series:
-    """Which rows are those of all lines of a group that has such rows already."""
-    groups = pd.MultiIndex.from_frame(had.loc[lines.shared(had), [*lines.group]])
-    return lines.shared(rows) & pd.MultiIndex.from_frame(rows[[*lines.group]]).isin(groups)
+def _arrays(name: str, parts: Sequence[_Part]) -> dict[str, np.ndarray]:
+    """What is shown of one seed; of the attacks of a divided grid, each by the run that has it."""
+    showing = parts if parts[0].tidy.schema.in_lines else parts[:1]
+    return all_arrays([part.arrays(name) for part in showing])
 
 
-def _grid(parts: Sequence[_Part], study: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """The blocks of the grid, each with the number of first seeds that it has in all runs."""
-    grids = [part.config[study]["grid"] for part in parts]
-    return [
-        {**blocks[0], "first_seeds": _first_seeds(blocks, parts, seeds)}
-        for blocks in zip(*grids, strict=True)
-    ]
+def _choices(frames: Sequence[pd.DataFrame], seeds: Sequence[int]) -> pd.DataFrame:
+    """The choices of all universes; the runs differ in one, the seeds."""
+    frame = pd.concat(frames, ignore_index=True).drop_duplicates(["key", "universe"])
+    of_seeds = frame["key"].str.endswith(".seeds")
+    return frame.assign(value=frame["value"].mask(of_seeds, " ".join(map(str, seeds))))
 
 
-def _first_seeds(
-    blocks: Sequence[Values], parts: Sequence[_Part], seeds: Sequence[int]
-) -> int | None:
-    """How many of all seeds have run a block; none: all have."""
-    found = {
-        seed
-        for block, part in zip(blocks, parts, strict=True)
-        for seed in part.seeds[: block.get("first_seeds")]
-    }
-    count = len(found)
-    if found != set(seeds[:count]):
+def _searching(parts: Sequence[_Part]) -> _Part:
+    """The first run that searched; the first of all where none did."""
+    with_search = (part for part in parts if part.settings.get("calibrate") is not None)
+    return next(with_search, parts[0])
+
+
+def _about(parts: Sequence[_Part]) -> dict[str, Any]:
+    """The study's record, with the universes of all and the search of the run that has it."""
+    about = dict(parts[0].about)
+    if "universes" in about:
+        found = {name: of for part in parts for name, of in part.about["universes"].items()}
+        about["universes"] = {
+            name: found[name] for name in parts[0].settings["universes"] if name in found
+        }
+        about["left_out"] = _searching(parts).about.get("left_out", [])
+    return about
+
+
+def _config(
+    parts: Sequence[_Part], tables: Mapping[str, pd.DataFrame], seeds: Sequence[int]
+) -> dict[str, Any]:
+    """The configuration of the joined run: its seeds, and which of them each block has."""
+    first = parts[0]
+    study, own = first.tidy.schema.study, dict(first.settings)
+    config = first.config | {"seeds": list(seeds)}
+    if own.get("seeds") is not None:
+        # Seeds of the study itself, which those of the run do not change.
+        config["seeds"], own["seeds"] = first.config["seeds"], list(seeds)
+    if first.tidy.schema.in_lines:
+        own["calibrate"] = _searching(parts).settings.get("calibrate")
+        schema, metrics = first.tidy.schema.tables, f"{study}_metrics"
+        lines = schema[metrics].lines
+        assert lines is not None
+        own["grid"] = [
+            block
+            | {
+                "first_seeds": _first_seeds(
+                    f"block {number} of the grid", seeds_of(tables[metrics], lines, block), seeds
+                )
+            }
+            for number, block in enumerate(own["grid"])
+        ]
+        if strong := own.get("evaluate", {}).get("strong"):
+            met = set(tables[f"{study}_strength"]["seed"].astype(int))
+            count = _first_seeds("the strong attacks", met, seeds)
+            own["evaluate"] = own["evaluate"] | {"strong": strong | {"first_seeds": count}}
+    return config | {study: own}
+
+
+def _first_seeds(what: str, found: set[int], seeds: Sequence[int]) -> int | None:
+    """How many of all seeds something has run with; none: all."""
+    count, are_first = how_many_first(found, seeds)
+    if not are_first:
         print(
-            f"note: a block of the grid ({blocks[0]['universes']}) has run with the seeds"
-            f" {sorted(found)}, which are not the first; its first_seeds says their number",
+            f"note: {what} has the seeds {sorted(found)}, which are not the first of {list(seeds)};"
+            " its first_seeds says their number",
             file=sys.stderr,
         )
-    return None if count == len(seeds) else count
+    return count
 
 
-def _record(records: Sequence[dict[str, Any]], study: str, seeds: list[int]) -> dict[str, Any]:
+def _record(parts: Sequence[_Part], study: str, seeds: list[int]) -> dict[str, Any]:
     """The record of the first run with the jobs of all, and what each was made with."""
-    stages = reduce(_both_stages, [each["stages"] for each in records])
+    records = [part.record for part in parts]
     # Of a run that was joined before, its parts.
-    parts = [part for each in records for part in each.get("joined", [each])]
+    made = [each for part in parts for each in part.record.get("joined", [_kept(part)])]
     return {
         **records[0],
         "study_seeds": {**records[0]["study_seeds"], study: seeds},
         "recorded": max(each["recorded"] for each in records),
-        "devices": _sum([each["devices"] for each in records]),
-        "stages": stages,
-        "joined": [{key: each[key] for key in _KEPT} for each in parts],
+        "devices": sum_of([each["devices"] for each in records]),
+        "stages": all_stages([each["stages"] for each in records]),
+        "joined": made,
     }
 
 
-def _both_stages(one: Values, another: Values) -> dict[str, Any]:
-    return {stage: _both(one.get(stage), another.get(stage)) for stage in {**one, **another}}
-
-
-def _both(one: Values | None, another: Values | None) -> dict[str, Any] | None:
-    """Jobs and seconds of a stage in both runs, and the most of what is a most."""
-    if one is None or another is None:
-        found = one or another
-        return dict(found) if found else None
-    both: dict[str, Any] = {"devices": _sum([one["devices"], another["devices"]])}
-    for key in one:
-        if key != "devices":
-            values = [each[key] for each in (one, another) if each[key] is not None]
-            most = key in ("longest_seconds", "peak_mib")
-            both[key] = (max(values) if most else sum(values)) if values else None
-    return both
-
-
-def _sum(counts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
-    """Jobs by device; none where no run knows."""
-    total = Counter[str]()
-    for each in counts:
-        total.update(each or {})
-    return dict(sorted(total.items())) or None
+def _kept(part: _Part) -> dict[str, Any]:
+    kept = {key: part.record[key] for key in _KEPT}
+    if part.tidy.schema.in_lines:
+        kept["first_seeds"] = [block["first_seeds"] for block in part.settings["grid"]]
+    return kept

@@ -14,9 +14,10 @@ from advlearn.stages.join import join
 from advlearn.stages.tables import tables
 from advlearn.stages.tidy_folder import PUBLISHED, open_tidy
 from advlearn.studies import study
+from advlearn.studies.selective.schema import SCHEMA
 from advlearn.support.checksums import sha256_of_all
 from advlearn.support.errors import UserError
-from advlearn.support.io import read_csv, read_json, write_csv, write_json
+from advlearn.support.io import read_csv, read_json, read_npz, write_csv, write_json, write_npz
 from tests.helpers.bilevel_run import write_bilevel
 from tests.helpers.selective_run import write_run
 from tests.helpers.topk_run import write_topk
@@ -26,6 +27,20 @@ WRITERS: dict[str, Callable[..., Any]] = {
     "topk": write_topk,
     "bilevel": write_bilevel,
 }
+
+
+UNIVERSES, ATTACKS, REDUCTIONS = ("small", "standard"), ("fgsm", "pgd"), ("none", "pca", "tsne")
+
+
+def block(
+    universes: Sequence[str] = UNIVERSES,
+    attacks: Sequence[str] = ATTACKS,
+    reductions: Sequence[str] = REDUCTIONS,
+    first_seeds: int | None = None,
+) -> dict[str, Any]:
+    """A block of the grid; by default all of it."""
+    product = {"universes": universes, "attacks": attacks, "reductions": reductions}
+    return {**{key: list(names) for key, names in product.items()}, "first_seeds": first_seeds}
 
 
 def make(folder: Path, name: str, seeds: Sequence[int], **config: Any) -> Path:
@@ -58,8 +73,12 @@ def make(folder: Path, name: str, seeds: Sequence[int], **config: Any) -> Path:
             **dict.fromkeys(["source", "versions", "machine", "device"]),
         },
     )
-    grid = [{"universes": ["small"], "first_seeds": len(seeds)}]
-    own = {"grid": grid, "embed": {"n_components": 2}, "calibrate": {"draws": len(seeds)}} | config
+    own = {
+        "grid": [block()],
+        "universes": {name: {} for name in UNIVERSES},
+        "embed": {"n_components": 2},
+        "calibrate": {"draws": len(seeds)},
+    } | config
     common = {"run": "r", "seeds": list(seeds), "data": {"dataset": "mnist"}, "threads": 1}
     if name == "topk":
         own["seeds"], common["seeds"] = list(seeds), [7]
@@ -151,9 +170,12 @@ def test_what_cannot_be_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str
     raw = make(tmp_path / "h", "selective", [2])
     write_json(raw / "run-selective.json", record | {"raw": {"mnist": {"train": "another"}}})
     refused("different data", raw)
-    block = {"universes": ["small"], "first_seeds": 1, "select": {"nearest_share": 0.1}}
-    grid = make(tmp_path / "i", "selective", [2], grid=[block])
+    chosen = block(first_seeds=1) | {"select": {"nearest_share": 0.1}}
+    grid = make(tmp_path / "i", "selective", [2], grid=[chosen])
     refused(r"selective.grid\[0\].select is None", grid)
+    blocks = make(tmp_path / "j", "selective", [2], grid=[block(), block(first_seeds=0)])
+    refused("the grids of the runs have 1 and 2 blocks", blocks)
+    refused("there is no such run", tmp_path / "absent")
 
 
 @pytest.mark.parametrize("name", ["topk", "bilevel"])
@@ -163,86 +185,203 @@ def test_a_seed_of_two_runs_is_refused_where_there_is_no_grid(name: str, tmp_pat
         join(runs=runs, study=name, out=tmp_path / "o")
 
 
-def with_lines(folder: Path, reductions: Sequence[str], baselines: str) -> Path:
-    """The run with these reductions alone, its baselines and checks with one of them."""
-    changed: dict[str, str] = {}
-    for table in ("selective_metrics", "selective_strength", "selective_sanity"):
-        path = folder / "tidy" / f"{table}.csv"
+Line = tuple[str, str, str]
+GRID = [
+    *(("small", "fgsm", reduction) for reduction in REDUCTIONS),
+    *(("standard", "fgsm", reduction) for reduction in REDUCTIONS),
+    *((universe, "pgd", "pca") for universe in UNIVERSES),
+]
+
+
+def only(folder: Path, wanted: Sequence[Line]) -> Path:
+    """The run with these lines alone, as if no other block had seeds."""
+    tidy = folder / "tidy"
+    universes = {universe for universe, _, _ in wanted}
+    attacks = {attack for _, attack, _ in wanted}
+    # Baselines, their checks too, are under PCA, else the first reduction of the line's attack.
+    under = {
+        (universe, attack): "pca" if (universe, attack, "pca") in wanted else reduction
+        for universe, attack, reduction in wanted[::-1]
+    }
+    for table in SCHEMA.tables:
+        path = tidy / f"{table}.csv"
         frame = read_csv(path, dtype=str, na_filter=False)
-        if table == "selective_sanity":
+        if table == "selective_choices":
+            frame = frame[frame["universe"].isin([*universes, ""])]
+        elif "reduction" in frame:
             shared = pd.Series(True, frame.index)
-        else:
-            shared = frame["clusterer"] == "single"
-        frame = frame.assign(reduction=frame["reduction"].mask(shared, baselines))
-        write_csv(path, frame[shared | frame["reduction"].isin(reductions)])
-        changed |= sha256_of_all([path])
-    for path, key in (
-        (folder / "tidy/selective_study.json", "files"),
-        (folder / "run-selective.json", "tidy"),
-    ):
-        record = read_json(path)
-        write_json(path, record | {key: record[key] | changed})
+            if table != "selective_sanity":
+                shared = frame["clusterer"] == "single"
+            pairs = pd.Series(zip(frame["universe"], frame["attack"], strict=True), frame.index)
+            named = pairs.map(under)
+            frame = frame.assign(reduction=frame["reduction"].mask(shared, named))
+            lines = [*zip(frame["universe"], frame["attack"], frame["reduction"], strict=True)]
+            frame = frame[(shared & named.notna()) | pd.Series(lines, frame.index).isin(wanted)]
+        write_csv(path, frame)
+    arrays = read_npz(tidy / "selective_examples.npz")
+    kept = {
+        name: each
+        for name, each in arrays.items()
+        if name.split("_")[-1] not in ({*ATTACKS} - attacks)
+    }
+    write_npz(tidy / "selective_examples.npz", kept)
+    path = tidy / SCHEMA.record
+    about = read_json(path)
+    about["universes"] = {name: of for name, of in about["universes"].items() if name in universes}
+    files = sha256_of_all(tidy / each for each in SCHEMA.files)
+    write_json(path, about | {"files": files})
+    record = read_json(folder / "run-selective.json")
+    write_json(folder / "run-selective.json", record | {"tidy": files})
     return folder
 
 
-def test_lines_of_the_grid_are_joined_and_baselines_stand_once(
+def by_block(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """A block for each line of the whole grid, of which these have run."""
+    return [
+        block(
+            [universe], [attack], [reduction], None if (universe, attack, reduction) in lines else 0
+        )
+        for universe, attack, reduction in GRID
+    ]
+
+
+DIVISIONS = {
+    "reductions": [line for line in GRID if line[2] == "tsne"],
+    "attacks": [line for line in GRID if line[1] == "pgd"],
+    "universes": [line for line in GRID if line[0] == "standard"],
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("division", DIVISIONS)
+def test_a_grid_that_was_divided_is_whole_again(
+    division: str, turned: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = DIVISIONS[division]
+    rest = [line for line in GRID if line not in other]
+    whole = make(tmp_path / "whole", "selective", [0, 1, 2], grid=by_block(GRID))
+    parts = [
+        only(make(tmp_path / name, "selective", [0, 1, 2], grid=by_block(lines)), lines)
+        for name, lines in (("rest", rest), ("other", other))
+    ]
+    out = tmp_path / "joined"
+    join(runs=parts[::-1] if turned else parts, study="selective", out=out)
+    assert "note" not in capsys.readouterr().err
+    for table in SCHEMA.tables:
+        found, expected = (by_rows(each / f"tidy/{table}.csv") for each in (out, whole))
+        if turned and division == "reductions":
+            # Which line trained the baselines is all that the order decides.
+            found, expected = (
+                frame.assign(reduction=frame["reduction"].where(frame["clusterer"] != "single"))
+                if "clusterer" in frame
+                else frame.drop(columns="reduction", errors="ignore")
+                for frame in (found, expected)
+            )
+            found, expected = (
+                frame.sort_values(list(frame.columns), ignore_index=True)
+                for frame in (found, expected)
+            )
+        pd.testing.assert_frame_equal(found, expected, obj=table)
+    one, another = (read_json(each / "tidy" / SCHEMA.record) for each in (out, whole))
+    assert list(one["universes"]) == list(another["universes"])
+    assert one["universes"] == another["universes"]
+    arrays, expected_arrays = (
+        read_npz(each / "tidy/selective_examples.npz") for each in (out, whole)
+    )
+    assert arrays.keys() == expected_arrays.keys()
+    config = yaml.safe_load((out / "config-selective.yaml").read_text())["selective"]
+    assert [each["first_seeds"] for each in config["grid"]] == [None] * len(GRID)
+    # A line that is there already is not joined a second time.
+    with pytest.raises(UserError, match="two runs have the same line of the grid: universe"):
+        join(runs=[out, parts[1]], study="selective", out=tmp_path / "twice")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_baselines_that_differ_are_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def blocks(*first_seeds: int | None) -> list[dict[str, Any]]:
-        return [{"universes": ["small"], "first_seeds": each} for each in first_seeds]
-
-    whole = make(tmp_path / "whole", "selective", [0, 1, 2])
-    some = make(tmp_path / "a", "selective", [0, 1, 2], grid=blocks(None, 0))
-    with_lines(some, ["none", "pca"], "pca")
-    rest = make(tmp_path / "b", "selective", [0, 1, 2], grid=blocks(0, None))
-    with_lines(rest, ["tsne"], "tsne")
-    out = tmp_path / "joined"
-    join(runs=[some, rest], study="selective", out=out)
-    assert "note" not in capsys.readouterr().err
-    for table in ("selective_metrics", "selective_strength", "selective_sanity"):
-        found, expected = (by_rows(each / f"tidy/{table}.csv") for each in (out, whole))
-        pd.testing.assert_frame_equal(found, expected, obj=table)
-    assert read_json(out / "tidy/selective_study.json")["seeds"] == [0, 1, 2]
-    grid = yaml.safe_load((out / "config-selective.yaml").read_text())["selective"]["grid"]
-    assert [block["first_seeds"] for block in grid] == [None, None]
-    # A line that is there already is not joined a second time.
-    with pytest.raises(UserError, match=r"same line of the grid: universe small, seed 0.* tsne"):
-        join(runs=[out, rest], study="selective", out=tmp_path / "twice")
+    other = DIVISIONS["reductions"]
+    rest = [line for line in GRID if line not in other]
+    one = only(make(tmp_path / "a", "selective", [0, 1], grid=by_block(rest)), rest)
+    two = make(tmp_path / "b", "selective", [0, 1], grid=by_block(other))
+    path = two / "tidy/selective_metrics.csv"
+    frame = read_csv(path)
+    chosen = (frame["rule"] == "all") & (frame["metric"] == "clean_accuracy")
+    write_csv(path, frame.assign(value=frame["value"].mask(chosen, frame["value"] - 0.25)))
+    only(two, other)
+    join(runs=[one, two], study="selective", out=tmp_path / "joined")
+    said = capsys.readouterr().err
+    assert f"differ by up to 0.25; those of {one} are kept" in said
+    metrics = read_csv(tmp_path / "joined/tidy/selective_metrics.csv")
+    assert metrics.loc[chosen[chosen].index[0], "value"] > 0.8
 
 
 def test_first_seeds_say_how_many_have_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(name: str, seeds: Sequence[int], first: int | None) -> Path:
-        grid = [{"universes": ["small"], "first_seeds": first}]
-        return make(tmp_path / name, "selective", seeds, grid=grid)
+    line, others = [GRID[2]], [each for each in GRID if each != GRID[2]]
 
-    def said(*runs: Path) -> Any:
+    def run(name: str, seeds: Sequence[int], of_line: Sequence[int]) -> Path:
+        """All lines with all seeds, but for one with a few."""
+        folder = make(
+            tmp_path / name, "selective", seeds, grid=[block(["small"], ["fgsm"], ["tsne"])]
+        )
+        path = folder / "tidy/selective_metrics.csv"
+        frame = read_csv(path, dtype=str, na_filter=False)
+        mine = (frame["universe"] == "small") & (frame["reduction"] == "tsne")
+        write_csv(path, frame[~mine | frame["seed"].isin([str(seed) for seed in of_line])])
+        return only(folder, [*others, *line])
+
+    def said(*runs: Path) -> tuple[Any, Any]:
         out = tmp_path / "-".join(each.name for each in runs)
         join(runs=list(runs), study="selective", out=out)
-        config = yaml.safe_load((out / "config-selective.yaml").read_text())
-        return config["selective"]["grid"][0]["first_seeds"]
+        config = yaml.safe_load((out / "config-selective.yaml").read_text())["selective"]
+        return out, config["grid"][0]["first_seeds"]
 
-    two, one = run("two", [0, 1], None), run("one", [2], 0)
-    assert said(two, one) == 2
+    assert said(run("two", [0, 1], [0, 1]), run("one", [2], []))[1] == 2
     assert "note" not in capsys.readouterr().err
-    assert said(two, run("last", [2], 1)) is None
-    assert said(run("first", [0, 1], 1), run("third", [2], 1)) == 2
-    assert "has run with the seeds [0, 2], which are not the first" in capsys.readouterr().err
-
-
-def test_a_run_without_a_search_beside_one_with_it_is_noted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    searched, without = (
-        make(tmp_path / "a", "selective", [0]),
-        make(tmp_path / "b", "selective", [1], calibrate=None),
+    both, count = said(run("first", [0, 1], [0]), run("third", [2], [2]))
+    assert count == 2
+    assert "block 0 of the grid has the seeds [0, 2], which are not the first" in (
+        capsys.readouterr().err
     )
-    join(runs=[searched, without], study="selective", out=tmp_path / "both")
-    assert "one of the runs has no search" in capsys.readouterr().err
-    other = make(tmp_path / "c", "selective", [2])
-    join(runs=[searched, other], study="selective", out=tmp_path / "two")
-    assert "no search" not in capsys.readouterr().err
+    rest = only(
+        make(tmp_path / "rest", "selective", [1], grid=[block(["small"], ["fgsm"], ["tsne"])]), line
+    )
+    assert said(both, rest)[1] is None
+
+
+def test_the_search_is_that_of_the_run_that_has_one(tmp_path: Path) -> None:
+    without = make(tmp_path / "a", "selective", [0], calibrate=None)
+    path = without / "tidy/selective_study.json"
+    write_csv(
+        without / "tidy/selective_universes.csv",
+        read_csv(without / "tidy/selective_universes.csv").head(0),
+    )
+    files = sha256_of_all(without / "tidy" / each for each in SCHEMA.files)
+    write_json(
+        path, read_json(path) | {"files": files, "left_out": ["calibrate", "finalists", "confirm"]}
+    )
+    record = read_json(without / "run-selective.json")
+    write_json(without / "run-selective.json", record | {"tidy": files})
+    searched = make(tmp_path / "b", "selective", [1])
+    out = tmp_path / "both"
+    join(runs=[without, searched], study="selective", out=out)
+    found, expected = (by_rows(each / "tidy/selective_universes.csv") for each in (out, searched))
+    pd.testing.assert_frame_equal(found, expected)
+    assert read_json(out / "tidy/selective_study.json")["left_out"] == []
+    config = yaml.safe_load((out / "config-selective.yaml").read_text())
+    assert config["selective"]["calibrate"] == {"draws": 1}
+
+
+def test_nothing_is_left_of_a_join_that_fails(tmp_path: Path) -> None:
+    one, other = (make(tmp_path / str(seed), "selective", [seed]) for seed in (0, 1))
+    path = other / "tidy/selective_strength.csv"
+    write_csv(path, read_csv(path, dtype=str, na_filter=False).assign(further="1"))
+    only(other, GRID)
+    with pytest.raises(UserError, match=r"selective_strength has other columns .*: further"):
+        join(runs=[one, other], study="selective", out=tmp_path / "o")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["0", "1"]
 
 
 def test_a_run_of_other_code_is_noted_and_a_joined_run_keeps_its_parts(

@@ -138,9 +138,16 @@ def _in_lines(shared: Callable[[pd.DataFrame], pd.Series]) -> Lines:
     return Lines([*group, "reduction"], group, shared)
 
 
+def _all(frame: pd.DataFrame) -> pd.Series:
+    return pd.Series(True, frame.index)
+
+
 # Baselines are those of all reductions, and one line trains them; the checks are of baselines.
 _OF_CELLS = _in_lines(lambda frame: frame["clusterer"] == NO_CLUSTERING)
-_OF_BASELINES = _in_lines(lambda frame: pd.Series(True, frame.index))
+_OF_BASELINES = _in_lines(_all)
+# A map is that of one seed, whichever has it.
+_A_MAP = ["universe", "attack", "reduction"]
+_OF_MAPS = Lines(_A_MAP, _A_MAP, _all)
 
 _UNIVERSES = {
     **columns("universe stage:text seed status:text"),
@@ -194,6 +201,7 @@ SCHEMA = StudySchema(
             ),
             stage="evaluate",
             rows=False,
+            lines=_OF_MAPS,
         ),
         "selective_choices": CHOICES,
     },
