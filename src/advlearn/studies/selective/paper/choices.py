@@ -78,15 +78,15 @@ def in_order(answers: Iterable[str]) -> list[str]:
 
 
 def by_question(marginals: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Answers with weight and prior of each question, all in their order.
+    """Answers with the numbers of each question, all in their order.
 
     Args:
-        marginals: question, answer, weight, prior.
+        marginals: question, answer, weight, prior, and more.
     """
     found = {}
     for question in SHORT_QUESTIONS.order(marginals["question"]):
         part = marginals[marginals["question"] == question].set_index("answer")
-        found[question] = part.loc[in_order(part.index), ["weight", "prior"]]
+        found[question] = part.loc[in_order(part.index)].drop(columns="question")
     return found
 
 

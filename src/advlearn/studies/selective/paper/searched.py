@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from advlearn.report.style import COLUMN_WIDTH
 from advlearn.studies.selective.paper.search import published, weighted
 from advlearn.studies.selective.schema import SelectiveTidy
-from advlearn.studies.selective.search.likelihood import answers, decisive
+from advlearn.studies.selective.search.likelihood import DISCREPANCIES, answers, decisive
 from advlearn.studies.selective.search.marginals import marginals, ranges
 from advlearn.studies.selective.search.questions import (
     BASELINES,
@@ -30,6 +30,7 @@ class Searched(NamedTuple):
         answers: question -> (n,) answers; empty where a question means nothing.
         published: published value of each quantity.
         marginals: question, answer, weight and prior over all universes.
+        widest: the same, with the largest discrepancy that is looked at.
     """
 
     weights: np.ndarray
@@ -37,6 +38,7 @@ class Searched(NamedTuple):
     answers: Mapping[str, Sequence[str]]
     published: Mapping[str, float]
     marginals: pd.DataFrame
+    widest: pd.DataFrame
 
 
 def searched(tidy: SelectiveTidy, most: int = 0) -> Searched | None:
@@ -64,6 +66,7 @@ def searched(tidy: SelectiveTidy, most: int = 0) -> Searched | None:
         {**said, "protocol": list(shown["protocol"])},
         dict(published(tidy)[list(BASELINES)].astype(float)),
         marginals(frame, given),
+        marginals(frame, weighted(tidy, max(DISCREPANCIES))),
     )
 
 

@@ -94,7 +94,10 @@ def measure(
     """Measure a universe from the cheapest share to the dearest.
 
     The seeds are those of the stages pretrain, craft, retrain and evaluate: on the same images the
-    numbers are those of the study's cell that is retrained with all adversarial images.
+    numbers are those of the study's cell that is retrained with all adversarial images. Those of
+    classic training under attack are white-box for both protocols: an image counts if it is right
+    before the attack and not fooled. The study's transfer accuracy counts crafted images that are
+    classified rightly, which are more where an attack uses predicted labels.
 
     Args:
         universe: model, training, attacks fgsm and pgd, retraining.

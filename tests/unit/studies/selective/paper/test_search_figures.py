@@ -56,12 +56,16 @@ def search(count: int, seeds: int, *, published: bool = True) -> Searched:
     ]
     given = {name: list(generator.choice(["", *some], count)) for name, some in questions.items()}
     weights = np.exp(-np.arange(count) / 5)
+    shown = pd.DataFrame(marginals, columns=["question", "answer", "weight", "prior"])
+    # Halfway to equal weights.
+    widest = shown.assign(weight=(shown["weight"] + shown["prior"]) / 2)
     return Searched(
         weights / weights.sum(),
         pd.DataFrame(values, columns=["place", "quantity", "value"]),
         {name: [str(each) for each in said] for name, said in given.items()},
         PUBLISHED if published else {},
-        pd.DataFrame(marginals, columns=["question", "answer", "weight", "prior"]),
+        shown,
+        widest,
     )
 
 
@@ -80,7 +84,7 @@ def curve(found: Searched) -> Figure:
 
 def bars(found: Searched) -> Figure:
     with figure_style():
-        return checked(weights_of_choices(found.marginals))
+        return checked(weights_of_choices(found.marginals, found.widest))
 
 
 def line(axis: Axes, label: str) -> np.ndarray:
@@ -151,18 +155,24 @@ def test_published_levels_have_the_colour_of_their_marks() -> None:
 
 def test_bars_are_weights_and_marks_are_shares_of_the_draws() -> None:
     found = search(5, 1)
-    drawn: dict[tuple[str, str], tuple[float, float]] = {}
+    drawn: dict[tuple[str, str], tuple[float, float, float]] = {}
     for axis in bars(found).axes:
         for group in axis.containers:
             question, answer = str(group.get_label()).split(": ", 1)
             bar: Any = group[0]
             at = bar.get_y() + bar.get_height() / 2
-            points = [np.asarray(each.get_xydata(), dtype=float)[0] for each in axis.lines]
-            (prior,) = (x for x, y in points if y == pytest.approx(at))
-            drawn[question, answer] = (bar.get_width(), prior)
+            points = [
+                (str(each.get_marker()), *np.asarray(each.get_xydata(), dtype=float)[0])
+                for each in axis.lines
+            ]
+            ((_, widest), (_, prior)) = sorted(
+                ((marker == "|", x) for marker, x, y in points if y == pytest.approx(at)),
+            )
+            drawn[question, answer] = (bar.get_width(), prior, widest)
     assert len(drawn) == len(found.marginals)
-    for question, answer, weight, prior in found.marginals.itertuples(index=False):
-        assert drawn[str(question), str(answer)] == pytest.approx((weight, prior))
+    rows = found.marginals.assign(widest=found.widest["weight"])
+    for question, answer, weight, prior, widest in rows.itertuples(index=False):
+        assert drawn[str(question), str(answer)] == pytest.approx((weight, prior, widest))
 
 
 def test_type_of_the_choices_is_large_enough() -> None:

@@ -15,8 +15,13 @@ from advlearn.report.frames import records
 from advlearn.report.numbers import seed_count, with_interval
 from advlearn.report.paired import LEVEL, MOST_SEEDS
 from advlearn.studies.selective.paper.claims.catalogue import GAIN
-from advlearn.studies.selective.paper.claims.comparisons import change_of, strong_evaluation
+from advlearn.studies.selective.paper.claims.comparisons import (
+    PAPER_CLUSTERERS,
+    change_of,
+    strong_evaluation,
+)
 from advlearn.studies.selective.paper.claims.verdicts import verdicts
+from advlearn.studies.selective.paper.labels import ATTACKS, CLUSTERERS
 from advlearn.studies.selective.paper.published_tables import SAY
 from advlearn.studies.selective.paper.universe_protocol import UniverseProtocol
 from advlearn.studies.selective.paper.universe_set import weights_of
@@ -25,7 +30,7 @@ from advlearn.studies.selective.settings.universe import UniverseSet
 
 _FLOOR = 0.02
 """Adversarial accuracy below which differences hardly show."""
-_CURVES = ("selective_table1_fgsm", "selective_table2_pgd")
+_CURVES = {"selective_table1_fgsm": "fgsm", "selective_table2_pgd": "pgd"}
 
 
 def where(tidy: SelectiveTidy, name: str) -> str:
@@ -148,15 +153,21 @@ def kept_sentence(tidy: SelectiveTidy) -> str:
     return said
 
 
-def published_changes(tidy: SelectiveTidy) -> list[float]:
-    """Changes of the four published curves of adversarial accuracy, over 2 to 10 clusters."""
+def published_changes(tidy: SelectiveTidy) -> list[tuple[str, float]]:
+    """Changes of the four published curves of adversarial accuracy, over 2 to 10 clusters.
+
+    Returns:
+        Name of the curve and its change, in the order of the tables.
+    """
     found = []
-    for name in _CURVES:
+    for name, attack in _CURVES.items():
         frame = tidy.published(name)
         frame = frame[(frame["metric"] == "adversarial_accuracy") & (frame["n_clusters"] >= 2)]
-        for _, curve in frame.groupby("algorithm", sort=True):
+        for clusterer in PAPER_CLUSTERERS:
+            curve = frame[frame["algorithm"] == clusterer]
             numbers = curve["n_clusters"].to_numpy(float)
-            found.append(change_of(numbers, curve["published"].to_numpy(float)))
+            change = change_of(numbers, curve["published"].to_numpy(float))
+            found.append((f"{CLUSTERERS(clusterer)}, {ATTACKS(attack)}", change))
     return found
 
 

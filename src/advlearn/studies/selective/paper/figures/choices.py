@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,27 +21,41 @@ from advlearn.studies.selective.paper.choices import (
 )
 from advlearn.studies.selective.paper.searched import searched, without_weights
 from advlearn.studies.selective.schema import SelectiveTidy
+from advlearn.studies.selective.search.likelihood import DISCREPANCIES, DISCREPANCY
 from advlearn.support.text import shown
 
 _COLUMNS = (("Network", "Training"), ("Attack", "Evaluation"), ("Retraining",))
 _OTHER = "Other"
 _ROW, _HEAD = 0.142, 0.35  # inches a row, inches a panel
 _SIZE = SMALL
+_WIDEST: dict[str, Any] = {
+    "ls": "none",
+    "marker": "o",
+    "ms": 3.6,
+    "color": BLACK,
+    "markerfacecolor": "white",
+    "markeredgewidth": 0.8,
+    "zorder": 4,
+}
+"""A weight with the largest discrepancy."""
 
 
 def draw(tidy: SelectiveTidy) -> Figure:
     """The weights over all universes of the search."""
     found = searched(tidy)
-    return weights_of_choices(found.marginals) if found else without_weights()
+    return weights_of_choices(found.marginals, found.widest) if found else without_weights()
 
 
-def weights_of_choices(marginals: pd.DataFrame) -> Figure:
+def weights_of_choices(marginals: pd.DataFrame, widest: pd.DataFrame) -> Figure:
     """One panel a group of questions, one bar an answer.
 
     Args:
         marginals: question, answer, weight and prior; both sum to 1 within a question.
+        widest: the same with the largest discrepancy.
     """
-    questions = by_question(marginals)
+    named = ["question", "answer"]
+    other = widest.set_index(named)["weight"].rename("widest")
+    questions = by_question(marginals.join(other, on=named))
     columns = _columns(questions)
     rows = [[_rows(questions, group) for _, group in column] for column in columns]
     inches = [sum(_ROW * n + _HEAD for n in column) for column in rows]
@@ -56,10 +71,11 @@ def weights_of_choices(marginals: pd.DataFrame) -> Figure:
             _panel(axis, title, {name: questions[name] for name in group})
         axis.set_xlabel("weight", fontsize=_SIZE)
     handles = [
-        Patch(color=BLUE, label="weight of the answer"),
+        Patch(color=BLUE, label=f"weight of the answer (discrepancy {DISCREPANCY:g})"),
+        Line2D([], [], **_WIDEST, label=f"with {max(DISCREPANCIES):g}"),
         Line2D([], [], color=BLACK, marker="|", ls="none", ms=7, label="its share of all draws"),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize=_SIZE)
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=_SIZE)
     return figure
 
 
@@ -89,10 +105,11 @@ def _panel(axis: Axes, title: str, questions: Mapping[str, pd.DataFrame]) -> Non
     for question, part in questions.items():
         headings.append(len(labels))
         labels.append(SHORT_QUESTIONS.short(question))
-        for answer, weight, prior in part.itertuples():
+        for answer, weight, prior, other in part[["weight", "prior", "widest"]].itertuples():
             at = len(labels)
             axis.barh(at, weight, 0.72, color=BLUE, label=f"{question}: {answer}")
             axis.plot(prior, at, "|", color=BLACK, ms=6, markeredgewidth=1.0)
+            axis.plot(other, at, **_WIDEST, clip_on=False)
             labels.append(shown(answer_label(question, str(answer)), LONGEST + 4))
     axis.set_yticks(range(len(labels)), labels, fontsize=_SIZE)
     for heading in headings:

@@ -56,7 +56,7 @@ def draw(tidy: SelectiveTidy) -> Figure:
         numbers.append((axis, _panel(axis, part)))
         axis.set_title("\n".join(_title(key, part, _chosen(sizes, key))), fontsize=SMALL)
     _key(figure, axes[len(panels) :], noise=bool((frame["cluster"] < 0).any()))
-    what = f"{ATTACKS.short(first['attack'])} images, seed {first['seed']}"
+    what = f"{one['universe']}, {ATTACKS.short(first['attack'])} images, seed {first['seed']}"
     figure.supxlabel(what, fontsize=SMALL)
     for axis, texts in numbers:
         drop_covered(axis, texts)

@@ -1,17 +1,18 @@
-"""Clean against adversarial accuracy of all selections."""
+"""Clean against adversarial accuracy of all selections after PCA, as in Tables 1 to 3."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from advlearn.report.labels import BLACK
+from advlearn.report.labels import BLACK, GREY
 from advlearn.report.panels import (
     QUIET,
     flow,
@@ -35,6 +36,9 @@ _BOTH = [_CLEAN, _ADVERSARIAL]
 _PUBLISHED = {"fgsm": "selective_table1_fgsm", "pgd": "selective_table2_pgd"}
 _ALGORITHM_OF = {"classic": "classic", "all": "adversarial_training"}
 _NAMES = {"classic": "classic", "none": "clean only", "all": "all images"}
+_RANDOM: dict[str, Any] = {"ms": 3.5, "alpha": 0.85, "markeredgewidth": 0.0}
+_OTHER_RULE: dict[str, Any] = {"ms": 2.2, "alpha": 0.45, "markeredgewidth": 0.0}
+"""Marks of selections by the rule random, and by others."""
 _CELL = ["clusterer", "rule", "reduction", "setting"]
 
 
@@ -57,6 +61,9 @@ class _Panel(NamedTuple):
 def draw(tidy: SelectiveTidy) -> Figure:
     """A panel an attack: of the plausible set, then of each universe in no set."""
     cell, base = cells(selections(tidy)), baselines(baseline_rows(tidy))
+    # Other reductions may have run in other universes, and with fewer seeds.
+    if (cell["reduction"] == "pca").any():
+        cell = cell[cell["reduction"] == "pca"]
     attacks = ATTACKS.order([*cell["attack"], *base["attack"]])
     beside = all(tidy.study.belongs_beside(p.universe) for p in plausible_set(tidy).weights)
     shown = []
@@ -79,6 +86,9 @@ def draw(tidy: SelectiveTidy) -> Figure:
         axis.set_xlabel("clean accuracy")
     looks = CLUSTERERS.looks(cell["clusterer"])
     handles = legend_entries(looks.values(), line=False, markeredgewidth=0)
+    if (cell["rule"] != "random").any():
+        handles.append(Line2D([], [], color=GREY, marker="o", ls="none", **_OTHER_RULE))
+        handles[-1].set_label("other rule")
     if any(len(panel.published) for _, panel in shown):
         handles.append(hollow_entry("published"))
     legend(figure, handles)
@@ -119,16 +129,14 @@ def _wide(values: pd.Series) -> pd.DataFrame:
 def _draw_panel(axis: Axes, panel: _Panel) -> None:
     for name, look in CLUSTERERS.looks(panel.means["clusterer"]).items():
         part = panel.means[panel.means["clusterer"] == name]
-        for random, size, alpha in ((False, 2.2, 0.45), (True, 3.5, 0.85)):
+        for random, style in ((False, _OTHER_RULE), (True, _RANDOM)):
             shown = part[(part["rule"] == "random") == random]
             axis.plot(
                 shown[_CLEAN],
                 shown[_ADVERSARIAL],
                 look.marker,
                 color=look.colour,
-                ms=size,
-                alpha=alpha,
-                markeredgewidth=0,
+                **style,
                 zorder=2,
                 label=f"{'random' if random else 'other'} {name}",
             )
