@@ -53,7 +53,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 TOOLS := .venv-tools
 TOOLS_STAMP := $(TOOLS)/.stamp
 
-.PHONY: docs dist help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test gpu-test browser-test lint clean distclean
+.PHONY: docs dist help env demo smoke paper figures report why explain profile check fast-tests test isa-test stale-test slurm-test gpu-test browser-test peers lint clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -122,6 +122,10 @@ fast-tests: $(STAMP)  ## the fast tests alone: no whole runs, no stages of studi
 
 test: lint  ## lint, then contract, unit and workflow tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
+
+# Without what it declares and does not need; requirements-bench.txt says why.
+peers: $(STAMP)  ## the package that tests and benchmarks compare attacks with (torchattacks); those tests are skipped without it
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements-bench.txt
 
 isa-test: $(STAMP)  ## the tests of what computes, as on processors with other instructions (minutes each)
 	$(BIN)/python -m tests.processors
