@@ -6,8 +6,9 @@ python scripts/pages.py --check   # fail when a page and results/reference disag
 A page below docs/studies has markers such as ``<!-- topk:begin -->`` and ``<!-- topk:end -->``:
 the name of a study stands for its headline and sentences, the name of a table for that table,
 and ``NAME first`` for its caption and first group; ``RUN/NAME`` for the same of a further run,
-whose tidy tables are in results/further/RUN. ``answers`` in README.md stands for the table of all
-papers, ``findings`` in docs/findings.md for that page.
+whose tidy tables are in results/further/RUN. ``figure NAME`` stands for a figure of
+results/reference with its caption. ``answers`` in README.md stands for the table of all papers,
+``findings`` in docs/findings.md for that page.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from advlearn.report.answers import Answer, Findings
+from advlearn.report.captions import FOLDER as CAPTIONS
+from advlearn.report.captions import caption
 from advlearn.report.page import Page
 from advlearn.report.table import Table
 from advlearn.report.writers import escape_markdown, markdown, pipe_table
@@ -50,6 +54,8 @@ def block(name: str) -> str:
         return answers_table(all_findings())
     if name == "findings":
         return findings_page(all_findings())
+    if name.startswith("figure "):
+        return figure(name.removeprefix("figure "))
     run, _, what = name.rpartition("/")
     what, _, first = what.partition(" ")
     folder = RUNS / run if run else REFERENCE
@@ -188,6 +194,21 @@ def table(name: str, run: Path, *, first: bool = False) -> str:
     if first:
         built = replace(built, groups=built.groups[:1], notes=())
     return markdown(built).split("\n", 1)[1].strip() + "\n"
+
+
+def figure(name: str) -> str:
+    """A figure of the shipped results as a page below docs/studies shows it, with its caption."""
+    path = REFERENCE / "paper" / "figures" / f"{name}.png"
+    if not path.is_file():
+        raise UserError(
+            f"there is no figure {name!r}", where=str(path), remedy="name a figure of the results"
+        )
+    title, text = caption(CAPTIONS, study_of(name).name, name)
+    source = Path("..", "..", path.relative_to(ROOT)).as_posix()
+    # As wide as in print on a screen of 124 dots an inch.
+    width = round(int.from_bytes(path.read_bytes()[16:20], "big") * 124 / 300)
+    image = f'<img src="{source}" width="{width}" alt="{escape(title)}">'
+    return f"{image}\n\n*{escape_markdown(title)}.* {escape_markdown(text)}\n"
 
 
 def made(record: dict[str, Any]) -> str:

@@ -48,6 +48,16 @@ def test_a_page_shows_tables_of_a_further_run(
     assert "| iris     | fixed" in said
 
 
+def test_a_page_shows_a_figure_with_its_caption() -> None:
+    said = pages.block("figure selective_fig1_fgsm")
+    assert said.startswith(
+        '<img src="../../results/reference/paper/figures/selective_fig1_fgsm.png" width="422"'
+    )
+    assert "*Figure 1: k-means against agglomerative clustering, FGSM.* Adversarial" in said
+    with pytest.raises(UserError, match="no figure 'selective_fig9'"):
+        pages.block("figure selective_fig9")
+
+
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
     """A run of study 3 alone, with its record."""

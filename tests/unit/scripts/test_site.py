@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from scripts.site import on_page_content, without_outside_links
+from scripts.site import (
+    on_page_content,
+    outside_images,
+    with_site_images,
+    without_outside_links,
+)
 
 
 def test_a_link_out_of_docs_becomes_text_with_its_path() -> None:
@@ -12,6 +17,16 @@ def test_a_link_out_of_docs_becomes_text_with_its_path() -> None:
     )
     same = "[`CONTRIBUTING.md`](../CONTRIBUTING.md)"
     assert without_outside_links(same, "trust.md") == "`CONTRIBUTING.md`"
+
+
+def test_an_image_out_of_docs_is_taken_from_the_site() -> None:
+    text = '<img src="../../results/reference/a.png" width="420"> <img src="../speed.svg">'
+    assert outside_images(text, "studies/topk.md") == {"results/reference/a.png"}
+    assert with_site_images(text, "studies/topk.md") == (
+        '<img src="../figures/a.png" width="420"> <img src="../speed.svg">'
+    )
+    assert with_site_images('<img src="../b.png">', "trust.md") == '<img src="figures/b.png">'
+    assert outside_images('<img src="https://x/y.png">', "trust.md") == set()
 
 
 def test_roles_of_docstrings_become_code() -> None:
