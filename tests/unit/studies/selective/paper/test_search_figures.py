@@ -125,10 +125,10 @@ def test_each_universe_has_one_dot_a_question_that_means_something() -> None:
 
 def test_the_matrix_has_the_questions_that_learned_most() -> None:
     found = search(30, 1)
-    marginals = found.marginals.assign(weight=found.marginals["prior"])
+    marginals = found.widest.assign(weight=found.widest["prior"])
     told = marginals["question"] == "adversarial_steps"
     marginals.loc[told, "weight"] = [1.0] + [0.0] * (told.sum() - 1)
-    matrix = curve(found._replace(marginals=marginals)).axes[4]
+    matrix = curve(found._replace(widest=marginals)).axes[4]
     assert "adversarial_steps: 10" in [str(each.get_label()) for each in matrix.lines]
     assert len(matrix.get_yticks()) <= 36
 
@@ -200,7 +200,8 @@ def test_long_names_of_questions_and_answers(length: int) -> None:
     )
     found = found._replace(
         answers={**found.answers, question: [answers[0]] * 10},
-        marginals=pd.concat([found.marginals, more]),
+        marginals=pd.concat([found.marginals, more], ignore_index=True),
+        widest=pd.concat([found.widest, more], ignore_index=True),
     )
     curve(found)
     bars(found)

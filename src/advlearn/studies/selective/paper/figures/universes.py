@@ -87,8 +87,12 @@ def specification(curve: Searched) -> Figure:
 
 
 def _telling(curve: Searched) -> dict[str, list[str]]:
-    """Questions whose weights are farthest from their priors, as many as there is room for."""
-    questions = by_question(curve.marginals)
+    """Questions whose weights are farthest from their priors, as many as there is room for.
+
+    With the largest discrepancy: with a smaller one the heaviest universe decides alone, and each
+    of its answers looks as if the published numbers spoke for it.
+    """
+    questions = by_question(curve.widest)
     questions = {name: part for name, part in questions.items() if name in curve.answers}
     chosen: dict[str, list[str]] = {}
     free = _MOST_ANSWERS
