@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -157,6 +158,12 @@ def test_every_number_of_a_sentence_is_in_the_table_or_counted_there(study: str)
         known |= {str((primary["failed_checks"] > 0).sum()), str(int(frame["n"].max()))}
         known |= {str((primary["p_margin_holm"] < 0.05).sum())}
         known |= {str(int(primary["n_universes"].max()))}
+        strength = pd.read_csv(TABLES / "selective_strength.csv")
+        kept = strength.loc[(strength["rule"] == "all") & (strength["attack"] == "fgsm")]
+        known |= {format_number(value) for value in kept["worst_case"]}
+        universes = json.loads((TIDY / "selective_study.json").read_text())["universes"].values()
+        plausible = [each for each in universes if "plausible" in each["sets"]]
+        known |= {str(sum(each["protocol"] == "transfer" for each in plausible))}
     words = " " + " ".join(frame["words"])
     for sentence in said(study):
         plain = re.sub(r"Table \d|L2|\d+ seeds", "", sentence)

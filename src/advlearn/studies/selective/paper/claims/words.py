@@ -119,10 +119,12 @@ def kind_sentence(tidy: SelectiveTidy) -> str:
     pairs = list(weights_of(tidy, "plausible"))
     models = strong_evaluation(tidy).single
     models = models[models["rule"] == "all"]
+    attack = next(iter(ATTACKS.order(models["attack"])), "")
+    models = models[models["attack"] == attack]
     kept = models.groupby("universe")["value"].mean()
     transfer = sum(pair.protocol == "transfer" for pair in pairs)
     shares = [(pair.universe, kept[pair.universe]) for pair in pairs if pair.universe in kept]
-    said: str = SAY.kind(transfer, len(pairs), shares)
+    said: str = SAY.kind(transfer, len(pairs), shares, ATTACKS.short(attack))
     return said
 
 
