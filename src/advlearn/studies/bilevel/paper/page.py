@@ -53,7 +53,7 @@ def page(run: BilevelTidy) -> Page:
             Link("the paper (arXiv 2510.25121)", "https://arxiv.org/abs/2510.25121"),
             Link("findings of the full run", "docs/findings.md"),
             Link("method and data", "docs/studies/bilevel.md"),
-            Link("proofs", "docs/bilevel.md"),
+            Link("proofs", "docs/studies/bilevel-certificates.md"),
             Link("code", "src/advlearn/studies/bilevel"),
         ],
     )

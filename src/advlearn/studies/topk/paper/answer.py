@@ -9,7 +9,7 @@ from advlearn.report.claims import Reason, Verdict
 from advlearn.report.frames import groups, records
 from advlearn.report.numbers import with_interval
 from advlearn.report.page import Rows
-from advlearn.studies.topk.paper.claims import BASELINES, tested
+from advlearn.studies.topk.paper.claims import BASELINES, OWN_READING, tested
 from advlearn.studies.topk.paper.labels import METHODS, SCHEMES
 from advlearn.studies.topk.paper.notes import SAY
 from advlearn.studies.topk.paper.run import TopkTidy
@@ -45,6 +45,7 @@ def findings(run: TopkTidy) -> Findings:
     success = rivals[rivals["kind"] == "share"]
     meaning = [
         *answer_sentences(run),
+        _own_reading(primary),
         *(_nearest(str(scheme), rows) for (scheme,), rows in groups(primary, ["scheme"])),
         _by_k(single),
         SAY.success(len(success), verdict_counts(success["verdict"])) if len(success) else "",
@@ -68,6 +69,15 @@ def _nearest(scheme: str, rows: pd.DataFrame) -> str:
         return ""
     row = records(rows)[0]
     return str(SAY.nearest(SCHEMES(scheme), METHODS(row["method"]), row))
+
+
+def _own_reading(primary: pd.DataFrame) -> str:
+    """What the family says without the baseline that is a reading of this project."""
+    rest = primary[primary["method"] != OWN_READING]
+    if len(rest) in (0, len(primary)):
+        return ""
+    held = int((rest["verdict"] == str(Verdict.HOLDS)).sum())
+    return str(SAY.own_reading(METHODS(OWN_READING), held, len(rest)))
 
 
 def _by_k(single: pd.DataFrame) -> str:

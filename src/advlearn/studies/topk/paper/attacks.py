@@ -22,9 +22,9 @@ from advlearn.studies.topk.schema import CELL
 
 INTERVALS = (
     "by the column interval: crossed = mean over attacks with a 95 % interval for further images"
-    " and seeds (two-way bootstrap); images = the same for one seed; seeds = mean over seeds with"
-    " its 95 % Student-t interval; wilson = share of all attacked images with its 95 % Wilson"
-    " interval"
+    " and seeds (pigeonhole variance, t quantiles); images = the same for one seed; seeds = mean"
+    " over seeds with its 95 % Student-t interval; wilson = share of all attacked images with its"
+    " 95 % Wilson interval"
 )
 """How a number follows from the rows of an attack."""
 _PAIRED = ". over = paired: the attack beside the reference attack, image by image"

@@ -35,6 +35,8 @@ SMALLEST: dict[Kind, float] = {"ratio": math.log(1.05), "share": 0.02, "measure"
 """Smallest effects of interest: 5 % of the norm, 2 points of success, 0.01 of a measure."""
 BASELINES = ("tkml_ap_u", "kfool", "ml_cw_u_a", "ml_cw_u_b", "ml_cw_u_c", "ml_cw_u_d")
 """The paper's baselines; of ML-CW-U all readings."""
+OWN_READING = "ml_cw_u_d"
+"""The reading that asks for exactly what success asks; the paper's baseline may ask for more."""
 FAMILIES = {
     "primary": "Primary family: smaller perturbation than each baseline",
     "secondary": "Success, measures, k, and comparators that are not the paper's",
