@@ -53,7 +53,7 @@ def _unit(run: SelectiveTidy) -> str:
     if transfer <= 0.5:
         return said
     mostly = "" if math.isclose(transfer, 1.0) else "mostly "
-    return f"{said} ({mostly}of transferred images)"
+    return f"{said}, {mostly}of transferred images"
 
 
 def _seeds(run: SelectiveTidy) -> str:

@@ -100,7 +100,7 @@ def test_what_adversarial_accuracy_is_and_what_strong_attacks_leave(full: Select
         kind_sentence(both)
     )
     for run, unit in (
-        (both, "in adversarial accuracy (mostly of transferred images)"),
+        (both, "in adversarial accuracy, mostly of transferred images"),
         (full, "in adversarial accuracy"),
     ):
         number = answer(run).number
