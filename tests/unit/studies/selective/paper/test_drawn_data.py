@@ -163,7 +163,7 @@ def test_figure_3_has_published_marks_on_the_curve_that_the_paper_prints(
 
 @pytest.mark.parametrize("name", [*CURVES, "selective_tradeoff"])
 def test_few_legend_entries(full: SelectiveTidy, name: str) -> None:
-    assert len(labels(draw(name, full))) <= 5
+    assert len(labels(draw(name, full))) <= 6
 
 
 def test_an_attack_that_was_not_run(folder: Path) -> None:
@@ -179,7 +179,9 @@ def test_tradeoff_shows_every_selection_and_the_published_ones(full: SelectiveTi
     figure = draw("selective_tradeoff", full)
     axis = figure.axes[0]
     rows = cell_of(full, "small", attack="fgsm", clusterer="kmeans", rule="random")
-    means = rows.groupby(["reduction", "setting", "metric"])["value"].mean().unstack("metric")
+    # Of the reductions the one of the paper's tables.
+    rows = rows[rows["reduction"] == "pca"]
+    means = rows.groupby(["setting", "metric"])["value"].mean().unstack("metric")
     shown = data(axis, "random kmeans")
     assert sorted(shown[:, 1]) == pytest.approx(sorted(means[ADVERSARIAL]))
     assert sorted(shown[:, 0]) == pytest.approx(sorted(means["clean_accuracy"]))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from advlearn.report.labels import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from advlearn.report.labels import BLUE, GREEN, GREY, LONGEST, ORANGE, PURPLE, SKY, VERMILION
 from advlearn.report.panels import frame_only, grid, legend
 from advlearn.report.placing import drop_covered
 from advlearn.report.style import COLUMN_WIDTH, SMALL
@@ -56,7 +56,8 @@ def draw(tidy: SelectiveTidy) -> Figure:
         numbers.append((axis, _panel(axis, part)))
         axis.set_title("\n".join(_title(key, part, _chosen(sizes, key))), fontsize=SMALL)
     _key(figure, axes[len(panels) :], noise=bool((frame["cluster"] < 0).any()))
-    what = f"{one['universe']}, {ATTACKS.short(first['attack'])} images, seed {first['seed']}"
+    universe = shown(str(one["universe"]), LONGEST)
+    what = f"{universe}, {ATTACKS.short(first['attack'])} images, seed {first['seed']}"
     figure.supxlabel(what, fontsize=SMALL)
     for axis, texts in numbers:
         drop_covered(axis, texts)
