@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +31,7 @@ from advlearn.support.io import (
 from advlearn.support.run_record import all_stages, find_record, sum_of
 from advlearn.tidy.joining import (
     all_arrays,
+    all_choices,
     how_many_first,
     largest_difference,
     own_lines,
@@ -57,6 +58,7 @@ class _Part:
     about: dict[str, Any]
     record: dict[str, Any]
     config: dict[str, Any]
+    _tables: dict[str, pd.DataFrame] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, folder: Path, study: str) -> _Part:
@@ -95,6 +97,11 @@ class _Part:
 
     def table(self, name: str) -> pd.DataFrame:
         """A table as it is written, every cell a text; checked before against the record."""
+        if name not in self._tables:
+            self._tables[name] = self._read(name)
+        return self._tables[name]
+
+    def _read(self, name: str) -> pd.DataFrame:
         read = self.tidy[name]
         path = self.tidy.folder / f"{name}.csv"
         packed = path.with_name(f"{path.name}.gz")
@@ -284,7 +291,7 @@ def _joined(name: str, parts: Sequence[_Part], seeds: Sequence[int]) -> pd.DataF
     """A table of the joined run: rows of all seeds and lines, cell for cell as they were."""
     schema = parts[0].tidy.schema
     if name == schema.choices:
-        return _choices([part.table(name) for part in parts], seeds)
+        return all_choices([part.table(name) for part in parts], seeds)
     lines = schema.tables[name].lines
     first = parts[0].table(name)
     if not lines and (name in schema.seedless or "seed" not in first.columns):
@@ -305,13 +312,6 @@ def _arrays(name: str, parts: Sequence[_Part]) -> dict[str, np.ndarray]:
     """What is shown of one seed; of the attacks of a divided grid, each by the run that has it."""
     showing = parts if parts[0].tidy.schema.in_lines else parts[:1]
     return all_arrays([part.arrays(name) for part in showing])
-
-
-def _choices(frames: Sequence[pd.DataFrame], seeds: Sequence[int]) -> pd.DataFrame:
-    """The choices of all universes; the runs differ in one, the seeds."""
-    frame = pd.concat(frames, ignore_index=True).drop_duplicates(["key", "universe"])
-    of_seeds = frame["key"].str.endswith(".seeds")
-    return frame.assign(value=frame["value"].mask(of_seeds, " ".join(map(str, seeds))))
 
 
 def _searching(parts: Sequence[_Part]) -> _Part:

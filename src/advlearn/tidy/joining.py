@@ -76,6 +76,13 @@ def how_many_first(found: Iterable[int], seeds: Sequence[int]) -> tuple[int | No
     return (None if count == len(seeds) else count), had == set(seeds[:count])
 
 
+def all_choices(frames: Sequence[pd.DataFrame], seeds: Sequence[int]) -> pd.DataFrame:
+    """The choices of all universes; the runs differ in one, the seeds."""
+    frame = pd.concat(frames, ignore_index=True).drop_duplicates(["key", "universe"])
+    of_seeds = frame["key"].str.endswith(".seeds")
+    return frame.assign(value=frame["value"].mask(of_seeds, " ".join(map(str, seeds))))
+
+
 def all_arrays(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Arrays of the first, and what it lacks from those that show the same images."""
     found = dict(parts[0])

@@ -111,7 +111,6 @@ def primary(prefix: str, family: Family = "primary") -> Iterator[Claim]:
     """
     for block, control in enumerate(("all", "subset")):
         for number, (clusterer, attack, place) in enumerate(CELLS, start=1):
-            compare = partial(cluster_against, control=control, attack=attack, clusterer=clusterer)
             yield Claim(
                 f"{prefix}{5 * block + number}",
                 family,
@@ -120,15 +119,18 @@ def primary(prefix: str, family: Family = "primary") -> Iterator[Claim]:
                 place,
                 f"one random cluster minus {CONTROLS(control)}, adversarial accuracy",
                 GAIN,
-                partial(compare, metric=ADVERSARIAL),
+                _against(control, ADVERSARIAL, attack, clusterer),
                 (attack,),
-                strong=partial(compare, metric=WORST_CASE),
+                strong=_against(control, WORST_CASE, attack, clusterer),
             )
 
 
-def _against_all(metric: str, attack: str, clusterer: str) -> Callable[[Evaluation], Comparison]:
+def _against(
+    control: str, metric: str, attack: str, clusterer: str
+) -> Callable[[Evaluation], Comparison]:
+    """One random cluster against a control."""
     return partial(
-        cluster_against, control="all", metric=metric, attack=attack, clusterer=clusterer
+        cluster_against, control=control, metric=metric, attack=attack, clusterer=clusterer
     )
 
 
@@ -144,7 +146,7 @@ def _accuracies() -> Iterator[Claim]:
                 place,
                 f"{against}, {METRICS(metric)}",
                 smallest,
-                _against_all(metric, attack, clusterer),
+                _against("all", metric, attack, clusterer),
                 (attack,),
             )
         yield Claim(
@@ -165,7 +167,7 @@ def _accuracies() -> Iterator[Claim]:
             "sections I and V",
             f"{against}, adversarial accuracy (claimed: no loss of {GAIN} or more)",
             GAIN,
-            _against_all(ADVERSARIAL, attack, clusterer),
+            _against("all", ADVERSARIAL, attack, clusterer),
             (attack,),
             within=(-GAIN, math.inf),
         )
@@ -176,13 +178,7 @@ def _accuracies() -> Iterator[Claim]:
             f"abstract; {place}",
             "one random cluster minus classic training, adversarial accuracy",
             GAIN,
-            partial(
-                cluster_against,
-                control="classic",
-                metric=ADVERSARIAL,
-                attack=attack,
-                clusterer=clusterer,
-            ),
+            _against("classic", ADVERSARIAL, attack, clusterer),
             (attack,),
         )
 
@@ -279,9 +275,7 @@ def _clusterers() -> Iterator[Claim]:
         "Table 3, section IX",
         "DBSCAN minus classic training, FGSM, clean accuracy",
         CLEAN_GAIN,
-        partial(
-            cluster_against, control="classic", metric=CLEAN, attack="fgsm", clusterer="dbscan"
-        ),
+        _against("classic", CLEAN, "fgsm", "dbscan"),
         ("fgsm",),
     )
 

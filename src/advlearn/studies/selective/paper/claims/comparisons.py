@@ -116,7 +116,9 @@ def strong_evaluation(tidy: SelectiveTidy) -> Evaluation:
     """
     frame = tidy["selective_strength"]
     # The last attack's row of each model has the worst case over all.
-    last = frame.groupby(_MODEL, dropna=False, sort=False).tail(1)
+    key = tidy.schema.tables["selective_strength"].key
+    model = [name for name in key if name != "strong_attack"]
+    last = frame.groupby(model, dropna=False, sort=False).tail(1)
     frame = last.assign(
         row=last.index,
         value=last["robust_so_far"],
@@ -130,13 +132,6 @@ def strong_evaluation(tidy: SelectiveTidy) -> Evaluation:
     subset = frame["rule"] == "subset"
     subsets = frame[subset].assign(digest=frame["control_of"])
     return Evaluation(frame[~single & ~subset], subsets, frame[single])
-
-
-_MODEL = [
-    *("universe", "seed", "attack", "reduction", "clusterer", "setting"),
-    *("n_clusters", "rule", "cluster", "digest", "control_of"),
-]
-"""What names a model of ``selective_strength``."""
 
 
 def paired(first: pd.DataFrame, second: pd.DataFrame, on: Sequence[str] = ()) -> Comparison:
