@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
+from scipy.sparse import csgraph
+from scipy.sparse.linalg import eigsh
 
 from advlearn.attacks.clustering.common import Problem, WhiteBoxView, frank_wolfe_step
 from advlearn.attacks.clustering.gradient import through_weights
@@ -31,6 +33,10 @@ from advlearn.learners.convex.graph import Graph
 __all__ = ["ClusterPart", "Cut", "pulls", "smallest_parts"]
 
 _RANKED = 12
+_SLOWEST = 6
+"""Eigenvectors along which a cluster is swept."""
+_DENSE = 1_500
+"""Points of a cluster up to which all of its Laplacian is decomposed."""
 
 
 class ClusterPart(NamedTuple):
@@ -56,12 +62,13 @@ class Cut:
         parts: how many parts are tried; as many again among those of a quarter of a cluster or
             more, which change more.
         sweeps: random directions along which clusters are swept for parts.
-        steps: Frank-Wolfe steps for each part, where the weights follow the points.
+        steps: Frank-Wolfe steps for each part, where the weights follow the points; none of them
+            asks for a solution.
     """
 
     parts: int = 1
     sweeps: int = 8
-    steps: int = 4
+    steps: int = 20
 
     def candidates(
         self, problem: Problem, tau: float, generator: np.random.Generator
@@ -89,10 +96,12 @@ def smallest_parts(
 ) -> list[ClusterPart]:
     """Parts of clusters by the size of the perturbation that pulls them off, smallest first.
 
-    Candidates are all single points and, for each of ``sweeps`` random directions and the main
-    directions of the pull, all parts that a hyperplane across that direction cuts off. The best of
-    them by the closed form are judged again in the geometry of ``budget`` and by the weights'
-    derivatives.
+    Candidates are all single points; for each of ``sweeps`` random directions and the main
+    directions of the pull, all parts that a hyperplane across that direction cuts off; and all
+    beginnings of the orders in which the slowest eigenvectors of the cluster's graph put its points
+    (Fiedler 1973): where a few weak edges hold two halves together, these find them, whatever pulls
+    there. The best by the closed form are judged again in the geometry of ``budget`` and by the
+    weights' derivatives.
     """
     pull = pulls(view)
     parts: list[ClusterPart] = []
@@ -103,7 +112,8 @@ def smallest_parts(
         members = np.flatnonzero(cluster)
         weights = _within(view.graph, members)
         seen: set[bytes] = set()
-        for orders in (None, _orders(pull[members], sweeps, generator)):
+        along = _orders(pull[members], sweeps, generator)
+        for orders in (None, along + _spectral_orders(weights)):
             for inside in _best(pull[members], weights, view.learner.gamma, orders):
                 inside = np.sort(inside)
                 if (key := inside.tobytes()) in seen:
@@ -193,6 +203,22 @@ def _orders(pull: np.ndarray, sweeps: int, generator: np.random.Generator) -> li
     directions = generator.standard_normal((sweeps, pull.shape[1]))
     main = np.linalg.svd(pull, full_matrices=False)[2][:2]
     return [np.argsort(pull @ one, kind="stable") for one in (*main, *directions)]
+
+
+def _spectral_orders(weights: sparse.csr_matrix) -> list[np.ndarray]:
+    """Orders of the members along the slowest eigenvectors of their graph's Laplacian."""
+    count = weights.shape[0]
+    most = min(_SLOWEST, count - 1)
+    laplacian = csgraph.laplacian(weights)
+    if count <= _DENSE:
+        vectors = linalg.eigh(laplacian.toarray(), subset_by_index=[1, most])[1]
+    else:
+        # Just below the eigenvalue 0, where the shifted matrix can be factorised.
+        shift = -1e-6 * float(laplacian.diagonal().mean())
+        start = np.arange(1.0, count + 1)
+        _, found = eigsh(laplacian.tocsc(), most + 1, sigma=shift, which="LM", v0=start)
+        vectors = found[:, 1:]
+    return [np.argsort(vector, kind="stable") for vector in vectors.T]
 
 
 def _best(

@@ -8,7 +8,7 @@ import numpy as np
 
 from advlearn.studies.bilevel.settings.path import PathSettings
 
-__all__ = ["choose", "sizes_of"]
+__all__ = ["choose", "joined", "sizes_of"]
 
 
 def sizes_of(labels: np.ndarray) -> str:
@@ -16,16 +16,28 @@ def sizes_of(labels: np.ndarray) -> str:
     return "+".join(map(str, sorted(np.bincount(labels).tolist(), reverse=True)))
 
 
+def joined(labels: np.ndarray, edges: np.ndarray) -> int:
+    """How many of the edges (m, 2) run between two clusters of labels (n,).
+
+    With none, every cluster is a union of components of the graph: no gamma, however large, and no
+    perturbation, as long as the graph is the same, fuses two of them.
+    """
+    first, second = labels[edges].T
+    return int(np.count_nonzero(first != second))
+
+
 def choose(
-    labels: np.ndarray, n_classes: int | None, settings: PathSettings
+    labels: np.ndarray, edges: np.ndarray, n_classes: int | None, settings: PathSettings
 ) -> tuple[int, int] | None:
     """The longest run of equal rows with the wanted clusters.
 
-    Wanted are, in this order, as many clusters as classes, a number in ``n_clusters``, and any
-    number between 1 and n; first among partitions without a small cluster, then among all.
+    Wanted are partitions that have edges between their clusters: with as many clusters as classes,
+    else with a number in ``n_clusters``. Where there are none, the same among all partitions, and
+    then any number between 1 and n. All that is asked first of partitions without a small cluster.
 
     Args:
         labels: (g, n) one partition a gamma, clusters numbered by first point.
+        edges: (m, 2) of the graph.
         n_classes: number of clusters wanted, or none.
         settings: ``n_clusters``: fewest and most where there is no gamma with the wanted number;
             ``smallest``: share of the points that every cluster should hold.
@@ -45,7 +57,10 @@ def choose(
     even = [run for run in several if run[0].min() >= settings.smallest * n]
     low, high = settings.n_clusters
     for among in (even, several):
+        tied = [run for run in among if joined(labels[run[1]], edges)]
         for wanted in (
+            [run for run in tied if len(run[0]) == n_classes],
+            [run for run in tied if low <= len(run[0]) <= high],
             [run for run in among if len(run[0]) == n_classes],
             [run for run in among if low <= len(run[0]) <= high],
             among,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -28,7 +29,14 @@ from advlearn.support.seeds import derive_seed
 SANDWICH_COLUMNS = "dataset weights gamma seed kind method epsilon".split()
 TRIAL_COLUMNS = "dataset weights gamma share method seed radius tries changed largest".split()
 
-_ATTACKS: dict[str, dict[str, int]] = {"merge": {"pairs": 1, "steps": 2}, "cut": {"steps": 2}}
+_ATTACKS: dict[str, dict[str, Any]] = {
+    "merge": {"pairs": 1, "steps": 2},
+    "smoothed": {"widths": (0.25,)},
+    "transfer": {"pairs": 1},
+    "genetic": {"generations": 10},
+    "cma_es": {"queries": 10},
+    "one_point": {"points": 2, "directions": 2, "lengths": (1.0,)},
+}
 """Few steps: each costs a solution, and a radius is tried at every gamma."""
 _NEAR = 10.0
 """How far the gamma of a victim who chooses anew may lie from the old one, as a factor."""
@@ -91,7 +99,7 @@ class Sandwich(Clusterings):
         if not 0 < certified < math.inf:
             return []
         certify = self.job.certify
-        attacks: dict[str, Attack] = {method: _build(method) for method in certify.attacks}
+        attacks: dict[str, Attack] = {method: _build(method) for method in certify.tried}
         attacks["noise"] = build_attack("noise", draws=certify.draws)
         worst = [each.perturbation for each in found.values() if each.perturbation is not None]
         if worst:
@@ -100,13 +108,13 @@ class Sandwich(Clusterings):
         for share in certify.shares:
             for method, attack in attacks.items():
                 seed = derive_seed(certify.seed, "trials", share, method)
-                tau = share * certified
-                tried = [
-                    (problem.budget.size(each), problem.effect(each) > 0)
-                    for each in attack.candidates(problem, tau, np.random.default_rng(seed))
-                ]
+                watched = Watched.of(problem)
+                generator = np.random.default_rng(seed)
+                for each in attack.candidates(watched, share * certified, generator):
+                    watched.effect(each)
+                tried = watched.tried.values()
                 largest = max((size for size, _ in tried), default=0.0) / certified
-                changed = sum(changed for _, changed in tried)
+                changed = sum(effect > 0 for _, effect in tried)
                 cells.append((share, method, certify.seed, certified, len(tried), changed, largest))
         return cells
 
@@ -157,6 +165,29 @@ class Sandwich(Clusterings):
         )
 
 
+@dataclass(eq=False)
+class Watched(BilevelProblem[np.ndarray]):
+    """A problem that remembers what it was asked; the same perturbation is judged once.
+
+    Attributes:
+        tried: size and effect of each perturbation, by its bytes.
+    """
+
+    tried: dict[bytes, tuple[float, float]] = field(default_factory=dict, init=False)
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """The same problem, of which nothing has been asked yet."""
+        return cls(problem.data, problem.budget, problem.deviation, problem.learner, problem.before)
+
+    def effect(self, perturbation: np.ndarray) -> float:
+        """As of any problem."""
+        key = perturbation.tobytes()
+        if key not in self.tried:
+            self.tried[key] = self.budget.size(perturbation), super().effect(perturbation)
+        return self.tried[key][1]
+
+
 class Rebuilder:
     """A victim who does with any points what the study did with the clean ones.
 
@@ -182,7 +213,7 @@ class Rebuilder:
         for gamma in self.gammas.tolist():
             start = solve(scaled, graph, gamma, tol=self.job.path.tolerance, start=start)
             labels.append(start.labels)
-        stretch = choose(np.stack(labels), self.n_classes, self.job.path)
+        stretch = choose(np.stack(labels), graph.edges, self.n_classes, self.job.path)
         if stretch is None:
             return np.zeros(len(points), dtype=np.int64)
         return labels[sum(stretch) // 2]

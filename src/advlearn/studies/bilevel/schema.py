@@ -76,9 +76,9 @@ SCHEMA = StudySchema(
         # The clusterpath: one row a data set and gamma.
         "bilevel_path": _table(
             "path",
-            "dataset:text gamma:>=0 | n_clusters:>=1 sizes:text ari_truth:corr gap certified:flag"
-            " chosen:flag seconds",
-            optional=("sizes",),
+            "dataset:text gamma:>=0 | n_clusters:>=1 sizes:text joined:>=0 ari_truth:corr gap"
+            " certified:flag chosen:flag seconds",
+            optional=("sizes", "joined"),
         ),
         # Where every point is along the clusterpath, for the data sets with trajectories.
         "bilevel_trajectories": _table(

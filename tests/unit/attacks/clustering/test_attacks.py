@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advlearn.attacks.clustering import ATTACKS, CombinedAttack, FixedDirections, build
-from advlearn.attacks.clustering.common import WhiteBoxView, cluster_means, nearest_pairs
-from advlearn.attacks.clustering.cut import smallest_parts
+from advlearn.attacks.clustering.common import cluster_means, nearest_pairs
 from advlearn.attacks.clustering.one_point import boundary, usual_distance
 from advlearn.budgets.points import FewPoints, Frobenius, LInf, PerPoint, PointBudget, SinglePoint
 from advlearn.deviations.partitions import delta_squared, matching_error
@@ -202,83 +201,6 @@ def test_clusters_without_an_edge_between_are_never_merged() -> None:
     assert len(problem.learner(points)) == 12
     assert problem.before.max() == 1
     assert not proposals(problem, "merge", 60.0)
-
-
-# --- cut ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("gamma", [0.3, 0.5, 0.8])
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_cut_splits_just_beyond_its_slack_and_not_before(gamma: float, seed: int) -> None:
-    points = blobs((8, 6, 7), 3, 5.0, 0.35, seed=seed)
-    learner = convex(points, gamma)
-    view = WhiteBoxView.at(BilevelProblem(points, PerPoint(1.0), matching_error, learner), "cut")
-    assert view.solution.certified
-    assert view.solution.labels.max() == 2
-    budget = PerPoint(1.0)
-    generator = np.random.default_rng(0)
-    part = smallest_parts(view, budget, sweeps=8, generator=generator)[0]
-    problem = BilevelProblem(points, budget, matching_error, learner)
-    attack = build("cut", parts=1)
-
-    def effect(size: float) -> float:
-        (found, *_) = attack.candidates(problem, size, np.random.default_rng(0))
-        return problem.effect(found)
-
-    assert effect(1.02 * part.size) > 0
-    assert effect(0.98 * part.size) == 0
-
-
-def test_cut_slack_is_the_closed_form() -> None:
-    points = blobs((7, 7), 2, 5.0, 0.4, seed=4)
-    gamma = 0.5
-    learner = convex(points, gamma)
-    view = WhiteBoxView.at(BilevelProblem(points, PerPoint(1.0), matching_error, learner), "cut")
-    labels, hat = view.solution.labels, view.solution.points_hat
-    weights = np.zeros((14, 14))
-    weights[tuple(learner.graph.edges.T)] = learner.graph.weights
-    weights += weights.T
-    best = np.inf
-    for name in (0, 1):
-        members = np.flatnonzero(labels == name)
-        others = np.flatnonzero(labels != name)
-        z = (hat[members[0]] - hat[others[0]]) / np.linalg.norm(hat[members[0]] - hat[others[0]])
-        away = weights[np.ix_(members, others)].sum(1)
-        p = (away - away.mean())[:, None] * z
-        b = points[members] - points[members].mean(0) - gamma * p
-        for code in range(1, 2**6):  # every part that leaves the last point out
-            inside = np.array([code >> bit & 1 for bit in range(7)], dtype=bool)
-            cut = gamma * weights[np.ix_(members[inside], members[~inside])].sum()
-            slack = cut - np.linalg.norm(b[inside].sum(0))
-            best = min(best, slack * 7 / (2 * inside.sum() * (7 - inside.sum())))
-    found = smallest_parts(view, PerPoint(1.0), sweeps=60, generator=np.random.default_rng(0))
-    assert found[0].size == pytest.approx(best, rel=1e-9)
-    assert [part.size for part in found] == sorted(part.size for part in found)
-
-
-def test_recomputed_weights_are_cut_sooner(three: np.ndarray) -> None:
-    sizes = []
-    for weights in ("fixed", "recomputed"):
-        problem = BilevelProblem(
-            three, PerPoint(2.0), matching_error, convex(three, 0.5, 0.1, weights)
-        )
-        sizes.append(problem.min_effort(build("cut"), 1e-9, tolerance=1e-2).size)
-    assert sizes[1] < 0.8 * sizes[0]
-
-
-def test_overhang_derivative_with_recomputed_weights(three: np.ndarray) -> None:
-    from advlearn.attacks.clustering.cut import _cut_excess
-
-    view = WhiteBoxView.at(
-        BilevelProblem(three, PerPoint(1.0), matching_error, convex(three, 0.5, 0.1, "recomputed")),
-        "cut",
-    )
-    parts = smallest_parts(view, PerPoint(1.0), sweeps=4, generator=np.random.default_rng(0))
-    way = np.random.default_rng(1).standard_normal(three.shape)
-    for part in parts[:5]:
-        _, slope = _cut_excess(view, part, three)
-        high, low = (_cut_excess(view, part, three + t * way)[0] for t in (1e-6, -1e-6))
-        assert np.vdot(slope, way) == pytest.approx((high - low) / 2e-6, rel=1e-6)
 
 
 # --- fixed directions, several attacks, the staircase ---------------------------------------------

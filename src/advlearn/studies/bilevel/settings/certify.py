@@ -19,6 +19,7 @@ WORST = "worst"
 """Method of tries along the perturbations of the smallest attacks."""
 _Method = Literal["sun_toh_yuan", "electrical", "exact_directions"]
 _Attack = Literal["merge", "cut", "dual", "noise", "smoothed", "transfer"]
+_Tried = _Attack | Literal["genetic", "cma_es", "one_point"]
 
 
 class DefenceSettings(Settings):
@@ -62,6 +63,11 @@ class CertifySettings(Settings):
         (0.5, 0.9, 0.999),
         description="shares of the certified radius at which every certified clustering is attacked"
         " to check the code",
+    )
+    tried: Annotated[tuple[_Tried, ...], EachOnce] = Field(
+        ("merge", "cut", "dual", "smoothed", "transfer", "genetic", "cma_es", "one_point"),
+        description="attacks at these shares, besides random perturbations and those along the"
+        " directions of the smallest attacks above the radius",
     )
     draws: int = Field(
         32, ge=1, le=100_000, description="random perturbations at each of these shares"

@@ -230,7 +230,7 @@ class Gatherer:
 
     def _check_trials(self, path: Path, frame: pd.DataFrame, name: str) -> None:
         certify = self.study.certify
-        methods = {*certify.attacks, "noise"}
+        methods = {*certify.tried, "noise"}
         sizes = read_csv(self.files.path("sandwich", dataset=name))
         sizes = sizes[sizes["kind"] == "certified"]
         largest = sizes.sort_values("epsilon").drop_duplicates(["gamma", "weights"], keep="last")

@@ -25,14 +25,14 @@ from advlearn.learners.convex import (
     vanishing,
     vanishing_remedy,
 )
-from advlearn.studies.bilevel.partitions import choose, sizes_of
+from advlearn.studies.bilevel.partitions import choose, joined, sizes_of
 from advlearn.studies.bilevel.settings.path import BilevelPathJob, GraphSettings
 from advlearn.support.checkpoint import Checkpoint, SavedState
 from advlearn.support.errors import UserError
 from advlearn.support.io import write_csv
 from advlearn.support.progress import Progress
 
-COLUMNS = "dataset gamma n_clusters sizes ari_truth gap certified chosen seconds".split()
+COLUMNS = "dataset gamma n_clusters sizes joined ari_truth gap certified chosen seconds".split()
 TRAJECTORY_COLUMNS = "dataset gamma point x y label".split()
 _BISECTIONS = 6
 
@@ -50,14 +50,16 @@ def bilevel_path(
     stretch of the path with one and the same partition into as many clusters as there are classes;
     where no gamma gives as many, or no classes are known, of the longest stretch with a number in
     ``path.n_clusters``. Partitions whose smallest cluster holds less than ``path.smallest`` of the
-    points split outliers off: they are passed over where any other has more than one cluster.
+    points split outliers off: they are passed over where any other has more than one cluster. So
+    are, where ``path.n_clusters`` leaves another, those without an edge between their clusters:
+    components of the graph, which gamma does not decide.
 
     Written: ``out``, one row a gamma (``sizes``: points of each cluster, largest first, as in
-    100+50; ``seconds`` are of the processor); NAME.npz with the graph
-    (``edges`` (m, 2), ``weights`` (m,)), ``gammas`` (g,), ``labels`` (g, n), the row ``chosen``,
-    its ``gamma`` and ``chosen_labels`` (n,); NAME.trajectories.csv, where every point is at each
-    gamma in the plane of the first two principal components of the data (a header alone where
-    the settings ask for none).
+    100+50; ``joined``: edges between clusters; ``seconds`` are of the processor); NAME.npz with the
+    graph (``edges`` (m, 2), ``weights`` (m,)), ``gammas`` (g,), ``labels`` (g, n), the row
+    ``chosen``, its ``gamma`` and ``chosen_labels`` (n,); NAME.trajectories.csv, where every point
+    is at each gamma in the plane of the first two principal components of the data (a header alone
+    where the settings ask for none).
 
     Raises:
         UserError: the data are damaged, the weights of most points are nothing, or no gamma gives
@@ -71,7 +73,7 @@ def bilevel_path(
     for gamma in np.geomspace(*settings.path.range, settings.path.gammas).tolist():
         solver.step(gamma)
         progress.advance()
-    stretch = choose(solver.labels, len(points.classes) or None, settings.path)
+    stretch = choose(solver.labels, graph.edges, len(points.classes) or None, settings.path)
     if stretch is None:
         low, high = settings.path.range
         raise UserError(
@@ -87,6 +89,7 @@ def bilevel_path(
             "gamma": solution.gamma,
             "n_clusters": len(solution.centroids),
             "sizes": sizes_of(solution.labels),
+            "joined": joined(solution.labels, graph.edges),
             "ari_truth": _ari(points, solution.labels),
             "gap": solution.gap,
             "certified": int(solution.certified),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from advlearn.data.point_sets import read_points
 from advlearn.learners.convex import Graph, solve
 from advlearn.settings.points import BlobsSettings, CsvSettings
-from advlearn.studies.bilevel.partitions import choose, sizes_of
+from advlearn.studies.bilevel.partitions import choose, joined, sizes_of
 from advlearn.studies.bilevel.settings.path import GraphSettings, PathSettings
 from advlearn.studies.bilevel.stages.path import COLUMNS, TRAJECTORY_COLUMNS
 from advlearn.support.errors import UserError
@@ -119,6 +120,9 @@ def test_same_inputs_same_bytes_but_for_the_seconds(walked: Path, tmp_path: Path
     assert first.equals(second)
 
 
+CHAIN = np.array([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5]])
+
+
 def rows(*counts: int) -> np.ndarray:
     """Partitions of 6 points into so many clusters."""
     return np.array([np.minimum(np.arange(6), count - 1) for count in counts])
@@ -143,24 +147,40 @@ def test_which_stretch_is_chosen(
     expected: tuple[int, int] | None,
 ) -> None:
     settings = PathSettings(n_clusters=between, smallest=0)
-    assert choose(rows(*counts), classes, settings) == expected
+    assert choose(rows(*counts), CHAIN, classes, settings) == expected
 
 
 def test_the_same_number_of_other_clusters_is_another_stretch() -> None:
     labels = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]])
-    assert choose(labels, 2, PathSettings(n_clusters=(2, 3))) == (1, 2)
+    assert choose(labels, CHAIN[:3], 2, PathSettings(n_clusters=(2, 3))) == (1, 2)
 
 
 def test_outlier_splits_are_passed_over_where_there_is_another_partition() -> None:
     one_off = np.r_[np.zeros(39, dtype=int), 1]
     even, three = np.arange(40) % 2, np.arange(40) % 3
     outlier_and_two = np.r_[np.arange(39) % 2, 2]
-    settings = PathSettings(n_clusters=(2, 6))
-    assert choose(np.stack([one_off, one_off, even]), 2, settings) == (2, 2)
+    edges = np.array([[number, number + 1] for number in range(39)])
+    choose_of = partial(choose, edges=edges, settings=PathSettings(n_clusters=(2, 6)))
+    assert choose_of(np.stack([one_off, one_off, even]), n_classes=2) == (2, 2)
     # Balanced comes before the number of classes, and that before any other number.
-    assert choose(np.stack([outlier_and_two] * 3 + [even]), 3, settings) == (3, 3)
-    assert choose(np.stack([even, even, three]), 3, settings) == (2, 2)
-    assert choose(np.stack([one_off, outlier_and_two, outlier_and_two]), 3, settings) == (1, 2)
+    assert choose_of(np.stack([outlier_and_two] * 3 + [even]), n_classes=3) == (3, 3)
+    assert choose_of(np.stack([even, even, three]), n_classes=3) == (2, 2)
+    split_off = np.stack([one_off, outlier_and_two, outlier_and_two])
+    assert choose_of(split_off, n_classes=3) == (1, 2)
+
+
+def test_components_of_the_graph_are_passed_over_where_gamma_decides_another_partition() -> None:
+    # Two components, of which one falls apart at a smaller gamma.
+    edges = np.array([[0, 1], [1, 2], [2, 3], [4, 5]])
+    apart, together = np.array([0, 0, 1, 1, 2, 2]), np.array([0, 0, 0, 0, 1, 1])
+    path = np.stack([np.arange(6), apart, together, together])
+    assert [joined(row, edges) for row in path] == [4, 1, 0, 0]
+    assert choose(path, edges, 2, PathSettings(n_clusters=(2, 3))) == (1, 1)
+    assert choose(path, edges, 2, PathSettings(n_clusters=(2, 2))) == (2, 3)
+    # A small cluster is worse than a component.
+    one_off = np.array([0, 1, 1, 1, 2, 2])
+    path = np.stack([one_off, together])
+    assert choose(path, edges, 2, PathSettings(n_clusters=(2, 3), smallest=0.3)) == (1, 1)
 
 
 def test_sizes_are_written_largest_first() -> None:
