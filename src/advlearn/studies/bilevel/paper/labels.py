@@ -47,6 +47,7 @@ METHODS = Labels(
         "cma_es": "CMA-ES",
         "one_point": "one point",
         "noise": "random noise",
+        "worst": "directions of attacks above the radius",
         "hypergradient": "hypergradient",
         "flips": "greedy flips",
         "random_flips": "random flips",

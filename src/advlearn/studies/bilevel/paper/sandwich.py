@@ -51,11 +51,25 @@ def rebuilt_ratios(tidy: BilevelTidy) -> pd.Series:
     return ratios
 
 
+def two_joined(tidy: BilevelTidy) -> set[str]:
+    """Data sets whose attacked clustering has two clusters with edges between them.
+
+    There a perturbation of half the distance of the two means changes the partition, by a theorem
+    (docs/studies/bilevel-certificates.md). Empty for a run that does not say.
+    """
+    frame = tidy["bilevel_path"]
+    if "joined" not in frame:
+        return set()
+    chosen = frame[(frame["chosen"] == 1) & (frame["n_clusters"] == 2) & (frame["joined"] > 0)]
+    return set(chosen["dataset"])
+
+
 class Described(NamedTuple):
     """A clustering as the headline names it; each is empty where the run does not say.
 
     Attributes:
-        sizes: points of its clusters, largest first, and whether it splits outliers off.
+        sizes: points of its clusters, largest first, and whether it splits outliers off or has
+            components of the graph as clusters.
         ari: agreement with the true classes.
     """
 
@@ -74,14 +88,29 @@ def described(tidy: BilevelTidy, dataset: str, gamma: float) -> Described:
     if not isinstance(sizes, str):
         return Described("", float(row["ari_truth"]))
     counts = [int(size) for size in sizes.split("+")]
-    outliers = min(counts) < _smallest(tidy) * sum(counts)
-    return Described(f"{sizes} (outlier split)" if outliers else sizes, float(row["ari_truth"]))
+    if min(counts) < _smallest(tidy) * sum(counts):
+        sizes += " (outlier split)"
+    elif row.get("joined") == 0:
+        sizes += " (components)"
+    return Described(sizes, float(row["ari_truth"]))
 
 
 def _smallest(tidy: BilevelTidy) -> float:
     """Share of the points below which a cluster is one of outliers."""
     path = tidy.study.settings.get("path", {})
     return float(path.get("smallest", PathSettings().smallest))
+
+
+def changed_at_attacked_gamma(tidy: BilevelTidy) -> pd.DataFrame:
+    """Rows of ``bilevel_sandwich`` that changed the partition which the attacks attack.
+
+    None for data sets of which the record names no gamma.
+    """
+    frame = tidy["bilevel_sandwich"]
+    named = {name: about.get("gamma") for name, about in tidy.study.datasets.items()}
+    gamma = frame["dataset"].map(named).astype(float)
+    here = np.isclose(frame["gamma"], gamma, rtol=1e-6)
+    return frame[here & (frame["kind"] == "attacked") & (frame["epsilon"] > 0)]
 
 
 def at_attacked_gamma(tidy: BilevelTidy) -> pd.DataFrame:

@@ -64,7 +64,9 @@ def certificate_sentences(tidy: BilevelTidy) -> list[str]:
     check, trials = checks(tidy)["certificate"], tidy["bilevel_trials"]
     largest = float(trials["largest"].max()) if check.cases else 0.0
     shares = sorted(set(trials["share"]))
-    result = [SAY.certificate(check.cases, check.violations, shares, largest)]
+    tries = trials.groupby("method")["tries"].sum()
+    kinds = [(METHODS(name), int(tries[name])) for name in METHODS.order(tries.index)]
+    result = [SAY.certificate(check.cases, check.violations, shares, largest, kinds)]
     for (weights,), part in groups(sandwich(tidy), ["weights"]):
         both = part[(part["certified"] > 0) & part["attacked"].notna()]
         ratio = _ratios(both["attacked"], both["certified"])

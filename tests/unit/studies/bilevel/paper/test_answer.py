@@ -12,11 +12,12 @@ from tests.helpers.lineage import with_table
 
 def scaled(run: BilevelTidy, factor: float) -> BilevelTidy:
     """The run with attacks of another size."""
-    frame = run["bilevel_attacks"].copy()
-    frame["epsilon"] *= factor
-    changed = with_table(run, "bilevel_attacks", frame)
-    assert isinstance(changed, BilevelTidy)
-    return changed
+    for name in ("bilevel_attacks", "bilevel_sandwich"):
+        larger = run[name].assign(epsilon=factor * run[name]["epsilon"])
+        changed = with_table(run, name, larger)
+        assert isinstance(changed, BilevelTidy)
+        run = changed
+    return run
 
 
 def test_the_verdict_is_that_of_the_primary_family(full: BilevelTidy) -> None:

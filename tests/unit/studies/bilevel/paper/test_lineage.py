@@ -21,6 +21,7 @@ VALUES = {
     "bilevel_onepoint": "misclustered delta_squared l0 l2 linf queries".split(),
     "bilevel_agreement": ["kendall_tau"],
     "bilevel_poisoning": ["loss_after", "error_after", "queries"],
+    "bilevel_sandwich": ["epsilon"],
     "bilevel_staircase": ["value"],
     "bilevel_monotone": ["moves", "not_monotone"],
     "bilevel_moved": ["delta_squared"],

@@ -70,14 +70,26 @@ def test_attacks_below_the_radius_are_counted_and_change_nothing(
         assert counts["noise"] == certify.draws
 
 
-def test_tries_can_fail(certified: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a radius that is twice what the attacks need, some tries change the partition."""
-    monkeypatch.setattr(Clustering, "radius", lambda self, points, weights, *_: 1.6)
-    sandwich = Sandwich(
-        certified / "blobs.npz", certified / "path.npz", "blobs", CERTIFY_JOB, Checkpoint.off()
-    )
-    rows = pd.DataFrame(sandwich.trials())
-    assert (rows["changed"] > 0).any()
+def test_tries_can_fail(
+    certified: Path, tables: dict[str, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a radius a tenth above what attacks need, tries change the partition."""
+    attacked = tables["sandwich"].query("kind == 'attacked'")
+    needed = attacked.groupby("weights")["epsilon"].min()
+
+    def trials(factor: float) -> pd.DataFrame:
+        monkeypatch.setattr(
+            Clustering, "radius", lambda self, points, weights, *_: factor * needed[weights]
+        )
+        sandwich = Sandwich(
+            certified / "blobs.npz", certified / "path.npz", "blobs", CERTIFY_JOB, Checkpoint.off()
+        )
+        return pd.DataFrame(sandwich.trials())
+
+    wrong = trials(1.1)
+    changed = wrong[wrong["share"] == 0.999].groupby("weights")["changed"].sum()
+    assert (changed[["fixed", "recomputed"]] > 0).all()
+    assert (wrong.loc[wrong["share"] == 0.5, "changed"] == 0).all()
 
 
 def test_the_victim_who_takes_all_anew_is_attacked_at_the_chosen_gamma(

@@ -9,8 +9,13 @@ import numpy as np
 import pandas as pd
 
 from advlearn.report.frames import groups
-from advlearn.studies.bilevel.paper.claims.claim import FEW, SMALL, Claim, Family
+from advlearn.studies.bilevel.paper.claims.claim import FEW, SMALL, Claim, Counted, Family
 from advlearn.studies.bilevel.paper.labels import WEIGHTS
+from advlearn.studies.bilevel.paper.sandwich import (
+    at_attacked_gamma,
+    changed_at_attacked_gamma,
+    two_joined,
+)
 from advlearn.studies.bilevel.paper.tables.attacks import CHANGE
 from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.settings.attack import BilevelAttackSettings
@@ -28,18 +33,28 @@ class Sizes(NamedTuple):
             reached the target, a bound from below), reached and large (half the smallest distance
             of two cluster means).
         rows: rows of ``bilevel_attacks`` that were looked at.
+        certify: rows of ``bilevel_sandwich`` that were.
         scale: rows of ``bilevel_staircase`` that give the largest radius.
     """
 
     frame: pd.DataFrame
     rows: list[int]
+    certify: list[int]
     scale: list[int]
+
+    def but(self, datasets: set[str]) -> Sizes:
+        """The same without some data sets."""
+        left = ~self.frame["unit"].isin(datasets)
+        return self._replace(frame=self.frame[left].reset_index(drop=True))
 
 
 def sizes(
     tidy: BilevelTidy, weights: str, target: str, among: Callable[[str], bool] = lambda _: True
 ) -> Sizes:
-    """Smallest perturbation per point that reaches a target.
+    """Smallest perturbation per point that reaches a target, by any attack of the run.
+
+    Of the first change that is also what was found beside the certificates, at the same gamma; it
+    has no seed of the run and counts for every seed.
 
     Args:
         tidy: the run.
@@ -56,10 +71,12 @@ def sizes(
         & attacks["method"].map(among)
         & attacks["dataset"].isin(largest.index)
     ]
+    beside = _beside_certificates(tidy, weights, target, among)
     lines = []
     for (dataset, seed), part in groups(mine, ["dataset", "seed"]):
         # A perturbation of size 0 reaches nothing.
         found = part.loc[(part["reached"] == 1) & (part["epsilon"] > 0), "epsilon"]
+        found = pd.concat([found, beside.loc[beside["dataset"] == dataset, "epsilon"]])
         most = float(largest[dataset])
         size = float(found.min()) if len(found) else most
         half = most / _in_halves(tidy)
@@ -68,7 +85,17 @@ def sizes(
     stairs = tidy["bilevel_staircase"]
     last = stairs["tau"] == stairs["dataset"].map(largest)
     scale = stairs.index[last & stairs["dataset"].isin(frame["unit"])]
-    return Sizes(frame, list(mine.index), list(scale))
+    beside = beside[beside["dataset"].isin(frame["unit"])]
+    return Sizes(frame, list(mine.index), list(beside.index), list(scale))
+
+
+def _beside_certificates(
+    tidy: BilevelTidy, weights: str, target: str, among: Callable[[str], bool]
+) -> pd.DataFrame:
+    """Rows of ``bilevel_sandwich`` that reach the target; empty but for the first change."""
+    found = changed_at_attacked_gamma(tidy)
+    wanted = (found["weights"] == weights) & found["method"].map(among).astype(bool)
+    return found[wanted & (target == CHANGE)]
 
 
 def claims(tidy: BilevelTidy) -> Iterator[Claim]:
@@ -89,10 +116,11 @@ def claims(tidy: BilevelTidy) -> Iterator[Claim]:
         )
         yield from _against_large(
             "primary", f"{LARGE}{weights}", f"{name}: changes when it is large",
-            "changes the partition", weights, change,
+            "changes the partition", weights, change.but(two_joined(tidy)),
         )  # fmt: skip
     for weights in present:
         name = WEIGHTS(weights)
+        yield from _certified(tidy, weights)
         for target in _targets(tidy):
             reached = sizes(tidy, weights, target)
             yield from _against_large(
@@ -117,6 +145,7 @@ def claims(tidy: BilevelTidy) -> Iterator[Claim]:
         found = Sizes(
             both.assign(reached=both["reached"] & both["reached_best"]),
             [*random.rows, *best.rows],
+            [*random.certify, *best.certify],
             random.scale,
         )
         yield from _claim(
@@ -127,6 +156,57 @@ def claims(tidy: BilevelTidy) -> Iterator[Claim]:
             weights,
             found,
             np.log(both["size"] / both["size_best"]),
+        )
+
+
+def _certified(tidy: BilevelTidy, weights: str) -> Iterator[Claim]:
+    """Robust by proof: the certified radius, where each data set has one above 0."""
+    frame = at_attacked_gamma(tidy)
+    frame = frame[(frame["weights"] == weights) & frame["certified"].notna()]
+    if frame.empty or not (frame["certified"] > 0).all():
+        return
+    table = tidy["bilevel_sandwich"]
+    keys = ["dataset", "weights", "gamma"]
+    behind = table.reset_index().merge(frame[keys], on=keys)
+    yield Claim(
+        "secondary",
+        f"certified-{weights}",
+        f"{WEIGHTS(weights)}: robust when the perturbation is small, by proof",
+        f"certified radius, by {SMALL:g} of the typical distance of neighbours",
+        "ratio",
+        pd.DataFrame(
+            {"unit": frame["dataset"], "seed": 0, "value": np.log(frame["certified"] / SMALL)}
+        ),
+        {"bilevel_sandwich": behind.loc[behind["kind"] == "certified", "index"]},
+        weights=weights,
+        clusterer="convex",
+    )
+
+
+def counted(tidy: BilevelTidy) -> Iterator[Counted]:
+    """The theorem about two clusters, by the smallest perturbations found."""
+    datasets = two_joined(tidy)
+    cases = against = 0
+    rows: dict[str, list[int]] = {}
+    for weights in WEIGHTS.order(tidy["bilevel_attacks"]["weights"]) if datasets else ():
+        found = sizes(tidy, weights, CHANGE)
+        mine = found.frame[found.frame["unit"].isin(datasets)]
+        cases += len(mine)
+        against += int((~mine["reached"].astype(bool) | (mine["size"] > mine["large"])).sum())
+        rows.setdefault("bilevel_attacks", []).extend(found.rows)
+        rows.setdefault("bilevel_sandwich", []).extend(found.certify)
+        rows.setdefault("bilevel_staircase", []).extend(found.scale)
+    if datasets:
+        yield Counted(
+            "proved",
+            "two-clusters",
+            "two clusters with edges between them: they change when the perturbation is large",
+            "attackers, data sets and seeds: is the smallest perturbation found at most half the"
+            " distance of the two means?",
+            cases,
+            against,
+            rows,
+            "the means meet there",
         )
 
 
@@ -157,8 +237,10 @@ def _claim(
 ) -> Iterator[Claim]:
     if found.frame.empty:
         return
-    bounded = int((~found.frame["reached"]).sum())
+    bounded = int((~found.frame["reached"].astype(bool)).sum())
     rows = {"bilevel_attacks": found.rows}
+    if found.certify:
+        rows["bilevel_sandwich"] = found.certify
     if bounded or id_.startswith(LARGE):
         # Elsewhere the largest radius that was tried enters no number.
         rows["bilevel_staircase"] = found.scale

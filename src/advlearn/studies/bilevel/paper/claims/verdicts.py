@@ -81,7 +81,7 @@ def tested(tidy: BilevelTidy) -> Tested:
         *victims.claims(tidy),
         *victims.poisoning(tidy),
     ]
-    counts = list(measure.counted(tidy))
+    counts = [*measure.counted(tidy), *sizes.counted(tidy)]
     both = [_line(claim) for claim in made]
     frame = _corrected(pd.DataFrame([line for line, _ in both], columns=COLUMNS))
     judged = [

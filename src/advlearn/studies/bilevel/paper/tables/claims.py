@@ -21,8 +21,8 @@ _HEADER = [
     *("against", "verdict"),
 ]
 _TABLES = (
-    "bilevel_attacks bilevel_staircase bilevel_agreement bilevel_blackbox bilevel_poisoning"
-    " bilevel_monotone bilevel_moved"
+    "bilevel_attacks bilevel_sandwich bilevel_staircase bilevel_agreement bilevel_blackbox"
+    " bilevel_poisoning bilevel_monotone bilevel_moved"
 ).split()
 """Tidy tables behind the claims, numbers before what scales them."""
 
