@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.path import Path
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox, BboxBase, ScaledTranslation
 
@@ -55,6 +56,7 @@ def name_points(
     frame = axis.get_window_extent().padded(_AIR)
     places = axis.transData.transform(np.reshape(marks, (-1, 2)))
     texts: list[Annotation] = []
+    leaders: list[Path] = []
     taken: list[BboxBase] = [text.get_window_extent() for text in axis.texts if text.get_text()]
     for name in names:
         own = axis.transData.transform((name.x, name.y))
@@ -65,7 +67,7 @@ def name_points(
         def cost(
             way: tuple[int, int, float], text: Annotation = text, own: np.ndarray = own
         ) -> float:
-            box = _moved(text, way)
+            box, led = _moved(text, way), way[2] > _STEPS[0]
             outside = not (frame.x0 <= box.x0 and box.x1 <= frame.x1) or not (
                 frame.y0 <= box.y0 and box.y1 <= frame.y1
             )
@@ -74,13 +76,18 @@ def name_points(
             centre = np.array([box.x0 + box.x1, box.y0 + box.y1]) / 2
             between = own + np.outer(_ALONG, centre - own)
             crossed = sum(any(other.contains(*at) for at in between) for other in taken)
+            if led:
+                line = Path([own, centre])
+                crossed += sum(line.intersects_path(other) for other in leaders)
             away = np.hypot(*(places[:, None] - between).transpose(2, 0, 1)).min(axis=1)
-            touched = int((away < _AIR).sum()) if way[2] > _STEPS[0] else 0
+            touched = int((away < _AIR).sum()) if led else 0
             return 1000 * outside + 100 * hidden + 10 * crossed + covered + touched + way[2] / 20
 
         best = min(ways, key=cost)
-        taken.append(_moved(text, best))
+        box = _moved(text, best)
+        taken.append(box)
         if best[2] > _STEPS[0]:
+            leaders.append(Path([own, (box.get_points().sum(axis=0)) / 2]))
             leader = _beside(axis, name, "", arrowprops=_LEADER)
             leader.xyann = text.xyann
         texts.append(text)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.path import Path
 
 from advlearn.report.labels import BLUE, ORANGE, Look
 from advlearn.report.panels import grid
@@ -94,6 +95,24 @@ def test_names_do_not_lie_on_one_another_nor_on_marks() -> None:
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     places = axis.transData.transform(marks)
     assert not any(box.contains(*place) for box in boxes for place in places)
+
+
+def test_leaders_do_not_cross() -> None:
+    _, panels = grid(1, 1, height=2, head=0.2)
+    axis = panels[0, 0]
+    axis.set(xlim=(0, 1), ylim=(0, 1))
+    # Ends near one another at the right edge, whose names have room on the left alone.
+    ends = [(0.99, height) for height in (0.55, 0.62, 0.5)]
+    names = [Name("a long name", *end) for end in ends]
+    marks = np.array([[x, y] for _, y in ends for x in np.linspace(0.5, 0.99, 12)])
+    texts = name_points(axis, names, marks)
+    lines = []
+    for end, text in zip(ends, texts, strict=True):
+        box = text.get_window_extent()
+        middle = box.get_points().mean(axis=0)
+        lines.append(Path([axis.transData.transform(end), middle]))
+    pairs = [(a, b) for i, a in enumerate(lines) for b in lines[:i]]
+    assert not any(a.intersects_path(b) for a, b in pairs)
 
 
 def test_covered_names_are_dropped_the_later_ones_first() -> None:

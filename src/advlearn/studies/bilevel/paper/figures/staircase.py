@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from advlearn.report.labels import BLACK
 from advlearn.report.panels import QUIET, flow, legend, legend_entries
 from advlearn.report.style import COLUMN_WIDTH, PAGE_WIDTH, SMALL
-from advlearn.studies.bilevel.paper.labels import DATASETS, DIRECTIONS
+from advlearn.studies.bilevel.paper.labels import DATASETS, DIRECTIONS, WEIGHTS
 from advlearn.studies.bilevel.paper.staircase import normalised_delta
 from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.support.errors import UserError
@@ -51,12 +51,18 @@ def draw(tidy: BilevelTidy) -> Figure:
     # Room for the remark above, and nothing below zero.
     panels[0, 0].set_ylim(-0.04 * max(top, 0.05), 1.22 * max(top, 0.05))
     for axis in panels[:, 0]:
-        axis.set_ylabel("δ / √(n(n−1))")
+        axis.set_ylabel(f"{_attacker(tidy)}\nδ / √(n(n−1))")
     value = Line2D([], [], color=BLACK, lw=_THICK, label="largest found")
     entries = [value] * bool((frame["curve"] == "value").any())
     entries += legend_entries(directions.values())
     legend(figure, entries, len(entries) if wide else 3)
     return figure
+
+
+def _attacker(tidy: BilevelTidy) -> str:
+    """Whose curves these are: the one attacker of the run, or the one with recomputed weights."""
+    kinds = WEIGHTS.order(tidy["bilevel_attacks"]["weights"])
+    return WEIGHTS(kinds[-1]) if kinds else ""
 
 
 def _panel(axis: Axes, part: pd.DataFrame, directions: list[str]) -> None:
