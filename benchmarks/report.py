@@ -119,6 +119,21 @@ SECTIONS = {
         },
         goals.tsne_goals,
     ),
+    "genetic": Section(
+        "genetic",
+        {
+            "case": "points",
+            "victim": "victim",
+            "radius": "radius",
+            "generations": "generations",
+            "rounds": "seeds",
+            "ours": "ours",
+            "published": "published procedure",
+            "gain": "difference",
+            "gain_low": "from",
+            "gain_high": "to",
+        },
+    ),
     "reductions": Section(
         "reductions",
         {

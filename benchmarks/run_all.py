@@ -29,6 +29,7 @@ NAMES = (
     "table1",
     "tsne",
     "reductions",
+    "genetic",
 )
 PEER_IS_TORCHATTACKS = ("robust_accuracy", "table1")
 
