@@ -11,6 +11,8 @@ import pytest
 
 from advlearn.report.crossed import two_way_bootstrap
 from advlearn.report.frames import records
+from advlearn.report.paired import LEVEL
+from advlearn.report.power import minimum_detectable_effect
 from advlearn.studies.topk.paper import claims as catalogue
 from advlearn.studies.topk.paper.claims import BASELINES, SMALLEST
 from advlearn.studies.topk.paper.run import TopkTidy
@@ -67,6 +69,14 @@ def test_every_number_follows_from_the_rows(full: TopkTidy, scheme: str, method:
     change = won["delta_map"].abs() - won["delta_map_own"].abs()
     row = frame.loc[f"{letter}-delta_map-{method}"]
     assert numbers(row) == pytest.approx(expected(change, won))
+    # What is detectable: of the primary family by one of its tests, of the others alone.
+    tests = (frame["family"] == "primary").sum()
+    for row, part in ((ratio, won), (of_k, at_k)):
+        gain = np.log(part["l2"] / part["l2_own"])
+        effect = two_way_bootstrap(gain, part["image"], part["seed"]).effect
+        level = LEVEL / tests if row["family"] == "primary" else LEVEL
+        least = minimum_detectable_effect(effect.spread, effect.n, level=level)
+        assert row["detectable"] == pytest.approx(math.exp(least))
 
 
 def test_verdicts_are_those_of_what_was_put_in(full: TopkTidy) -> None:
@@ -139,6 +149,17 @@ def test_a_sentence_has_the_numbers_of_its_row(full: TopkTidy) -> None:
     (answer,) = [text for text in sentences(full) if "primary family" in text]
     assert f"{2 * len(BASELINES)} comparisons" in answer
     assert f"holds in {2 * len(BASELINES)}" in answer
+
+
+def test_losses_with_the_same_perturbations_are_one_test(full: TopkTidy) -> None:
+    images = full["topk_images"]
+    exact = images[(images["experiment"] == "relaxation") & (images["surrogate"] == "exact")]
+    others = images[(images["experiment"] != "relaxation") | (images["surrogate"] != "hinge")]
+    for factor, there in ((1.0, False), (1.01, True)):
+        hinge = exact.assign(surrogate="hinge", l2=factor * exact["l2"])
+        found = claims(changed(full, pd.concat([others, hinge], ignore_index=True)))
+        assert ("relaxation-hinge" in found.index) is there
+        assert "relaxation-exact" in found.index
 
 
 def test_a_run_of_one_seed_and_of_one_method(small: TopkTidy) -> None:

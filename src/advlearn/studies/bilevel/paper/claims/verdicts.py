@@ -15,7 +15,7 @@ from advlearn.report.crossed import two_way_bootstrap
 from advlearn.report.equivalence import two_one_sided
 from advlearn.report.frames import records
 from advlearn.report.multiplicity import benjamini_hochberg, holm
-from advlearn.report.paired import Effect
+from advlearn.report.paired import LEVEL, Effect
 from advlearn.report.power import minimum_detectable_effect
 from advlearn.studies.bilevel.paper.claims import measure, sizes, victims
 from advlearn.studies.bilevel.paper.claims.claim import (
@@ -82,7 +82,8 @@ def tested(tidy: BilevelTidy) -> Tested:
         *victims.poisoning(tidy),
     ]
     counts = [*measure.counted(tidy), *sizes.counted(tidy)]
-    both = [_line(claim) for claim in made]
+    tests = sum(claim.family == "primary" for claim in made)
+    both = [_line(claim, tests if claim.family == "primary" else 1) for claim in made]
     frame = _corrected(pd.DataFrame([line for line, _ in both], columns=COLUMNS))
     judged = [
         _judged(claim, effect, row)
@@ -112,7 +113,8 @@ def tested(tidy: BilevelTidy) -> Tested:
     return Tested(frame, pd.DataFrame(behind, columns=["claim", "table", "row"]))
 
 
-def _line(claim: Claim) -> tuple[dict[str, Any], Effect]:
+def _line(claim: Claim, tests: int) -> tuple[dict[str, Any], Effect]:
+    """Numbers of a claim; what is detectable, at the level of one of so many tests."""
     values, smallest = claim.values, SMALLEST[claim.kind]
     found = two_way_bootstrap(values["value"], values["unit"], values["seed"])
     effect = found.effect
@@ -122,7 +124,7 @@ def _line(claim: Claim) -> tuple[dict[str, Any], Effect]:
         margin = _outside(effect, *claim.within)
     detectable = math.nan
     if effect.known:
-        detectable = minimum_detectable_effect(effect.spread, effect.n)
+        detectable = minimum_detectable_effect(effect.spread, effect.n, level=LEVEL / tests)
     line = {
         "family": claim.family,
         "claim": claim.id,

@@ -13,6 +13,7 @@ from scipy.stats import kendalltau, t, ttest_1samp
 
 from advlearn.report.crossed import two_way_bootstrap
 from advlearn.report.frames import records
+from advlearn.report.power import minimum_detectable_effect
 from advlearn.studies.bilevel.paper.claims.claim import PROVED, SMALLEST, TAU
 from advlearn.studies.bilevel.paper.claims.verdicts import BOUNDED, COLUMNS, SAME
 from advlearn.studies.bilevel.paper.claims.verdicts import tested as all_claims
@@ -66,6 +67,9 @@ def test_sizes_follow_from_the_rows(alone: BilevelTidy, weights: str) -> None:
         row = frame.loc[f"{name}-{weights}"]
         *logs, p = expected(sizes, np.log(value))
         assert numbers(row) == pytest.approx([*np.exp(logs), p], nan_ok=True)
+        effect = two_way_bootstrap(np.log(value), sizes["dataset"], sizes["seed"]).effect
+        least = minimum_detectable_effect(effect.spread, effect.n, level=0.05 / 4)
+        assert row["detectable"] == pytest.approx(math.exp(least))
         assert row["n"] == 7 * 4 * 3
         assert (row["units"], row["seeds"], row["bounded"]) == (4, 3, 0)
     target = frame.loc[f"large-{weights}-0.1", "mean"]
