@@ -22,6 +22,7 @@ from advlearn.studies.topk.paper.tables.cardinality import relevance_groups
 from advlearn.studies.topk.study import STUDY
 from advlearn.support.errors import UserError
 from tests.helpers.intervals import mean_interval
+from tests.helpers.lineage import with_table
 from tests.helpers.topk_run import open_topk, write_topk
 
 pytestmark = pytest.mark.slow
@@ -205,3 +206,27 @@ def test_times_are_in_no_table(full: TopkTidy, tmp_path: Path, name: str) -> Non
         files = sorted((tmp_path / str(number)).iterdir())
         written.append([file.read_bytes() for file in files])
     assert written[0] == written[1]
+
+
+def test_attacks_with_an_end_of_the_range_chosen_by_all_seeds_are_named(full: TopkTidy) -> None:
+    rows = full["topk_search"]
+    ends = built("topk_search", full).notes[-1]
+    # Of the two steps of the made-up run every seed chooses the larger one.
+    for model in full.models:
+        assert f"TkMIA on {model} (largest)" in ends
+    kfool = (rows["method"] == "kfool") & (rows["model"] == "cnn")
+    turned = rows.assign(chosen=rows["chosen"].where(~kfool, 1 - rows["chosen"]))
+    assert "kFool on cnn (smallest)" in built("topk_search", searched(full, turned)).notes[-1]
+    one = kfool & (rows["seed"] == rows["seed"].min())
+    turned = rows.assign(chosen=rows["chosen"].where(~one, 1 - rows["chosen"]))
+    assert "kFool on cnn" not in built("topk_search", searched(full, turned)).notes[-1]
+    # With three steps and the middle one chosen nothing is at an end.
+    middle = pd.concat([rows, rows[rows["step"] == 0.1].assign(step=0.2, chosen=0)])
+    note = built("topk_search", searched(full, middle.reset_index(drop=True))).notes[-1]
+    assert note == "No attack has an end of what was tried chosen by all seeds."
+
+
+def searched(run: TopkTidy, rows: pd.DataFrame) -> TopkTidy:
+    other = with_table(run, "topk_search", rows)
+    assert isinstance(other, TopkTidy)
+    return other

@@ -33,7 +33,7 @@ FAMILIES: Mapping[Family, str] = {
     "primary": "Primary family: robust when the perturbation is small, changed when it is large",
     "secondary": "What else the paper's summary says",
     "future": "Empirical validation across clusterers and learners (the paper's future work)",
-    "counted": "Where δ is a deviation function: counted cases, no test",
+    "counted": "Beyond what is claimed, where δ is a deviation function: counted cases, no test",
     "proved": "Proved, an identity, or true by construction: the code is checked",
     "untested": "Not tested in one run",
 }

@@ -64,11 +64,25 @@ def build(run: TopkTidy) -> Table:
         frame=frame,
         columns=["method", "searched", "value", "n", "ASR", "median L2", "chosen by"],
         groups=blocks,
-        notes=[*standing_notes(run), *([] if len(raw) else [SAY.no_search()])],
+        notes=[*standing_notes(run), _at_the_ends(frame) if len(raw) else SAY.no_search()],
         keys=_KEYS,
         how="asr: mean over seeds of the success rate; mean: mean over seeds of the median norm",
         sources=[Source("topk_search", raw)],
     )
+
+
+def _at_the_ends(frame: pd.DataFrame) -> str:
+    """Attacks whose chosen step is an end of the range for all seeds."""
+    found = []
+    for (model,), part in groups(frame, ["model"]):
+        several = part.groupby("method")["surrogate"].nunique() > 1
+        for (method, surrogate), lines in groups(part, ["method", "surrogate"]):
+            steps = lines.sort_values("step")
+            for end, line in (("smallest", steps.iloc[0]), ("largest", steps.iloc[-1])):
+                if len(steps) > 1 and line["chosen"] == line["seeds"]:
+                    found.append((_name(method, surrogate, several[method]), model, end))
+    text: str = SAY.at_the_ends(found)
+    return text
 
 
 def _name(method: str, surrogate: str, several: bool) -> str:
