@@ -40,7 +40,7 @@ class PathSettings(Settings):
     ] = Field(
         (2, 6),
         description="fewest and most clusters of the attacked clustering where no gamma gives as"
-        " many as there are classes",
+        " many as there are classes, with edges between them",
     )
     smallest: float = Field(
         0.05,
