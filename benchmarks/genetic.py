@@ -45,7 +45,7 @@ VICTIMS: dict[str, dict[str, Any]] = {"kmeans": {"seed": 0, "starts": 5}, "ward"
 
 @dataclass(frozen=True)
 class Published(Genetic):
-    """One victim cluster, one population, a random first child."""
+    """One victim cluster, one population, a random first mask from which all others descend."""
 
     def candidates(
         self, problem: Problem, tau: float, generator: np.random.Generator
@@ -60,7 +60,7 @@ class Published(Genetic):
         tried: list[tuple[float, np.ndarray]] = []
         for number in range(self.generations):
             if number:
-                one.masks.append(self._child(one, tau, generator))
+                one.masks.append(self._descendant(one, tau, generator))
             moved = one.perturbation(problem.data.shape)
             effect = problem.effect(moved)
             rows = np.count_nonzero(moved.any(axis=1)) / len(moved)

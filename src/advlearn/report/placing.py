@@ -77,17 +77,16 @@ def name_points(
             between = own + np.outer(_ALONG, centre - own)
             crossed = sum(any(other.contains(*at) for at in between) for other in taken)
             if led:
-                line = Path([own, centre])
+                line = Path([own, own + _offset(axis, way)])
                 crossed += sum(line.intersects_path(other) for other in leaders)
             away = np.hypot(*(places[:, None] - between).transpose(2, 0, 1)).min(axis=1)
             touched = int((away < _AIR).sum()) if led else 0
             return 1000 * outside + 100 * hidden + 10 * crossed + covered + touched + way[2] / 20
 
         best = min(ways, key=cost)
-        box = _moved(text, best)
-        taken.append(box)
+        taken.append(_moved(text, best))
         if best[2] > _STEPS[0]:
-            leaders.append(Path([own, (box.get_points().sum(axis=0)) / 2]))
+            leaders.append(Path([own, own + _offset(axis, best)]))
             leader = _beside(axis, name, "", arrowprops=_LEADER)
             leader.xyann = text.xyann
         texts.append(text)
@@ -193,6 +192,14 @@ def _settle(axis: Axes) -> None:
     figure = axis.get_figure(root=True)
     assert figure is not None  # a panel belongs to a figure
     figure.draw_without_rendering()
+
+
+def _offset(axis: Axes, way: tuple[int, int, float]) -> np.ndarray:
+    """From a point to where its leader ends, in pixels."""
+    figure = axis.get_figure(root=True)
+    assert figure is not None  # a panel belongs to a figure
+    dx, dy, step = way
+    return np.array([dx, dy]) * step * figure.dpi / 72
 
 
 def _moved(text: Annotation, way: tuple[int, int, float]) -> Bbox:

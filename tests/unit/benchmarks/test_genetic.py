@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +27,29 @@ def test_published_has_one_victim_and_as_many_generations() -> None:
         assert np.abs(perturbation).max() <= 1.0
         moved = np.flatnonzero(perturbation.any(axis=1))
         assert len({int(problem.before[row]) for row in moved}) <= 1
+
+
+def test_every_mask_descends_from_the_first() -> None:
+    points = blobs((12, 12, 12), 4, 4.0, 0.8, seed=0)
+    seen: list[np.ndarray] = []
+
+    def learner(moved: np.ndarray) -> np.ndarray:
+        seen.append(moved - points)
+        return np.repeat([0, 1, 2], 12)
+
+    problem = BilevelProblem(points, LInf(1.0), DEVIATIONS["delta"], learner)
+    still = genetic.Published(generations=5, crossover=0.0, mutation=0.0, zeroing=0.0)
+    list(still.candidates(problem, 1.0, np.random.default_rng(0)))
+    masks = [each for each in seen if each.any()]
+    assert len(masks) >= 5
+    assert all(np.allclose(each, masks[0]) for each in masks)
+    moving = genetic.Published(generations=5, crossover=0.0, mutation=0.0, zeroing=0.5)
+    seen.clear()
+    list(moving.candidates(problem, 1.0, np.random.default_rng(0)))
+    masks = [each for each in seen if each.any()][:5]
+    for before, after in pairwise(masks):
+        kept = after != 0
+        assert np.allclose(after[kept], before[kept])
 
 
 def test_both_are_compared_seed_by_seed(monkeypatch: pytest.MonkeyPatch) -> None:

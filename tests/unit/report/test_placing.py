@@ -108,9 +108,8 @@ def test_leaders_do_not_cross() -> None:
     texts = name_points(axis, names, marks)
     lines = []
     for end, text in zip(ends, texts, strict=True):
-        box = text.get_window_extent()
-        middle = box.get_points().mean(axis=0)
-        lines.append(Path([axis.transData.transform(end), middle]))
+        own = axis.transData.transform(end)
+        lines.append(Path([own, own + np.multiply(text.xyann, axis.figure.dpi / 72)]))
     pairs = [(a, b) for i, a in enumerate(lines) for b in lines[:i]]
     assert not any(a.intersects_path(b) for a, b in pairs)
 

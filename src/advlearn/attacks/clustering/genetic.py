@@ -99,9 +99,15 @@ class Genetic:
         self, parents: _Population, tau: float, generator: np.random.Generator
     ) -> np.ndarray:
         """The next mask; the second of a population is random, as the first of theirs is."""
-        shape = parents.masks[-1].shape
         if len(parents.masks) == 1:
-            return np.asarray(generator.uniform(0, tau, shape))
+            return np.asarray(generator.uniform(0, tau, parents.masks[-1].shape))
+        return self._descendant(parents, tau, generator)
+
+    def _descendant(
+        self, parents: _Population, tau: float, generator: np.random.Generator
+    ) -> np.ndarray:
+        """A mask made of the last one: entries of an earlier one, then raised and zeroed ones."""
+        shape = parents.masks[-1].shape
         scores = np.array(parents.scores)
         chances = np.exp(scores - scores.max())
         child: np.ndarray = parents.masks[-1].copy()

@@ -28,6 +28,7 @@ from advlearn.learners.convex.graph import Graph, by_first_point, check_points, 
 from advlearn.learners.convex.hessian import factorised
 from advlearn.learners.convex.newton import newton
 from advlearn.learners.convex.solution import lengths
+from advlearn.support.errors import UserError
 
 # What rounding may leave of the divergence, relative to the forces.
 _ROUNDING = 1e-11
@@ -350,7 +351,16 @@ class ElectricalFlow:
         laplacian = (grounded.T @ weighted).tocsc()
         self._scale = 1 / np.sqrt(laplacian.diagonal())
         scaling = sparse.diags(self._scale)
-        self._factor = factorised((scaling @ laplacian @ scaling).tocsc())
+        try:
+            self._factor = factorised((scaling @ laplacian @ scaling).tocsc())
+        except RuntimeError as error:
+            raise UserError(
+                "the weights inside a cluster differ by more than floating point holds, so that its"
+                " flow cannot be computed",
+                where=f"conductances {conductance.min():.3g} to {conductance.max():.3g}",
+                remedy="take a smaller phi, or more neighbours, so that no part hangs on by an edge"
+                " of next to no weight",
+            ) from error
 
     def __call__(self, demand: np.ndarray) -> np.ndarray:
         """The flow (edges, d) of ``demand`` (n, d), which sums to 0 in each cluster."""

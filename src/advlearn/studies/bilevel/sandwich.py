@@ -29,15 +29,16 @@ from advlearn.support.seeds import derive_seed
 SANDWICH_COLUMNS = "dataset weights gamma seed kind method epsilon".split()
 TRIAL_COLUMNS = "dataset weights gamma share method seed radius tries changed largest".split()
 
-_ATTACKS: dict[str, dict[str, Any]] = {
-    "merge": {"pairs": 1, "steps": 2},
+_ATTACKS: dict[str, dict[str, Any]] = {"merge": {"pairs": 1, "steps": 2}}
+"""Few steps: each costs a solution, and a radius is tried at every gamma."""
+_TRIED = _ATTACKS | {
     "smoothed": {"widths": (0.25,)},
     "transfer": {"pairs": 1},
     "genetic": {"generations": 10},
     "cma_es": {"queries": 10},
     "one_point": {"points": 2, "directions": 2, "lengths": (1.0,)},
 }
-"""Few steps: each costs a solution, and a radius is tried at every gamma."""
+"""The same below the radius, where each asks for some ten solutions at most."""
 _NEAR = 10.0
 """How far the gamma of a victim who chooses anew may lie from the old one, as a factor."""
 
@@ -99,16 +100,20 @@ class Sandwich(Clusterings):
         if not 0 < certified < math.inf:
             return []
         certify = self.job.certify
-        attacks: dict[str, Attack] = {method: _build(method) for method in certify.tried}
+        attacks: dict[str, Attack] = {
+            method: build_attack(method, **_TRIED.get(method, {})) for method in certify.tried
+        }
         attacks["noise"] = build_attack("noise", draws=certify.draws)
         worst = [each.perturbation for each in found.values() if each.perturbation is not None]
         if worst:
             attacks[WORST] = FixedDirections(worst)
         cells = []
-        for share in certify.shares:
-            for method, attack in attacks.items():
+        for method, attack in attacks.items():
+            # One problem for all shares: attacks keep what they know of it.
+            watched = Watched.of(problem)
+            for share in certify.shares:
+                watched.tried.clear()
                 seed = derive_seed(certify.seed, "trials", share, method)
-                watched = Watched.of(problem)
                 generator = np.random.default_rng(seed)
                 for each in attack.candidates(watched, share * certified, generator):
                     watched.effect(each)
@@ -116,7 +121,7 @@ class Sandwich(Clusterings):
                 largest = max((size for size, _ in tried), default=0.0) / certified
                 changed = sum(effect > 0 for _, effect in tried)
                 cells.append((share, method, certify.seed, certified, len(tried), changed, largest))
-        return cells
+        return sorted(cells, key=lambda cell: certify.shares.index(cell[0]))
 
     def _rebuilt(self) -> list[dict[str, Any]]:
         """The smallest attacks on a victim who follows the clusterpath of what it is given."""

@@ -15,6 +15,7 @@ from advlearn.learners.convex.centroid_problem import centroid_problem
 from advlearn.learners.convex.flow import ClusterFlows
 from advlearn.learners.convex.hessian import hessian, sparse_hessian
 from advlearn.learners.convex.newton import newton
+from advlearn.support.errors import UserError
 
 SIZES = np.repeat([0, 1, 2], [10, 12, 8])
 
@@ -149,3 +150,11 @@ def test_newton_is_sure_from_a_start_that_jams_it() -> None:
     found, sure = newton(problem, gamma, a[rng.permutation(60)], homotopy=True)
     assert sure
     np.testing.assert_allclose(found, exact, atol=1e-9)
+
+
+def test_a_part_that_hangs_on_by_no_weight_is_a_clear_error() -> None:
+    # The first edge is lost beside the second one: the matrix of the flow has no inverse.
+    edges, weights = np.array([[0, 1], [1, 2]]), np.array([1e-300, 1.0])
+    with pytest.raises(UserError, match="differ by more than floating point holds") as error:
+        certify_partition(np.eye(3), Graph(3, edges, weights), 1.0, np.zeros(3, dtype=int))
+    assert "1e-300" in error.value.where

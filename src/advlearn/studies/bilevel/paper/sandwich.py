@@ -101,16 +101,17 @@ def _smallest(tidy: BilevelTidy) -> float:
     return float(path.get("smallest", PathSettings().smallest))
 
 
-def changed_at_attacked_gamma(tidy: BilevelTidy) -> pd.DataFrame:
-    """Rows of ``bilevel_sandwich`` that changed the partition which the attacks attack.
+def tried_at_attacked_gamma(tidy: BilevelTidy) -> pd.DataFrame:
+    """Rows of ``bilevel_sandwich`` about attacks on the partition that the attacks attack.
 
-    None for data sets of which the record names no gamma.
+    Of kind ``attacked``, sizes above 0 that changed it, and ``unchanged``, the largest that did
+    not. None for data sets of which the record names no gamma.
     """
     frame = tidy["bilevel_sandwich"]
     named = {name: about.get("gamma") for name, about in tidy.study.datasets.items()}
     gamma = frame["dataset"].map(named).astype(float)
     here = np.isclose(frame["gamma"], gamma, rtol=1e-6)
-    return frame[here & (frame["kind"] == "attacked") & (frame["epsilon"] > 0)]
+    return frame[here & frame["kind"].isin(["attacked", "unchanged"]) & (frame["epsilon"] > 0)]
 
 
 def at_attacked_gamma(tidy: BilevelTidy) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from advlearn.report.intervals import over_seeds
 from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
 from advlearn.studies.bilevel.paper.claims.verdicts import primary_counts
 from advlearn.studies.bilevel.paper.labels import DATASETS, DEVIATIONS, METHODS, VICTIMS, WEIGHTS
-from advlearn.studies.bilevel.paper.sandwich import rebuilt_ratios, sandwich
+from advlearn.studies.bilevel.paper.sandwich import rebuilt_ratios, sandwich, two_joined
 from advlearn.studies.bilevel.paper.staircase import curves, rand_pairs
 from advlearn.studies.bilevel.paper.tables import gamma_interval, onepoint
 from advlearn.studies.bilevel.paper.tables.attacks import CHANGE
@@ -49,7 +49,8 @@ def sentence_of_claims(tidy: BilevelTidy) -> list[str]:
     """How many comparisons of the primary family have which verdict."""
     counts = primary_counts(tidy)
     total = sum(count for _, count in counts)
-    return [SAY.answer(total, counts)] if total else []
+    theorem = two_joined(tidy) & set(tidy["bilevel_attacks"]["dataset"])
+    return [SAY.answer(total, counts, [*map(DATASETS, DATASETS.order(theorem))])] if total else []
 
 
 def contradiction(tidy: BilevelTidy) -> str:

@@ -50,9 +50,9 @@ def bilevel_path(
     stretch of the path with one and the same partition into as many clusters as there are classes;
     where no gamma gives as many, or no classes are known, of the longest stretch with a number in
     ``path.n_clusters``. Partitions whose smallest cluster holds less than ``path.smallest`` of the
-    points split outliers off: they are passed over where any other has more than one cluster. So
-    are, where ``path.n_clusters`` leaves another, those without an edge between their clusters:
-    components of the graph, which gamma does not decide.
+    points split outliers off: they are passed over where any other has more than one cluster. Of
+    partitions with as many clusters as classes, or a number in ``path.n_clusters``, those with
+    edges between their clusters come first: components of the graph are not decided by gamma.
 
     Written: ``out``, one row a gamma (``sizes``: points of each cluster, largest first, as in
     100+50; ``joined``: edges between clusters; ``seconds`` are of the processor); NAME.npz with the

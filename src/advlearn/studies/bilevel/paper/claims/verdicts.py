@@ -37,6 +37,7 @@ COLUMNS = (
 ).split()
 NOT_RUN = "the run has no numbers for it"
 BOUNDED = "a size is the largest radius tried, so that the effect is smaller than said"
+BOUNDED_LOW = "a size is the largest radius tried, so that the effect is larger than said"
 SAME = "the two do not differ in any comparison"
 _SIZES = ["mean", "ci_low", "ci_high", "equivalence_low", "equivalence_high", "detectable"]
 _UNTESTED = {
@@ -208,6 +209,8 @@ def _judged(claim: Claim, effect: Effect, row: dict[str, Any]) -> tuple[Verdict,
     if claim.bounded and large and found.verdict is Verdict.HOLDS:
         # A size that no attack reached is taken as small as it may be, in favour of the claim.
         return Verdict.NOT_TESTABLE, BOUNDED
+    if claim.bounded and not large and found.verdict is Verdict.REFUTED:
+        return Verdict.NOT_TESTABLE, BOUNDED_LOW
     return found.verdict, str(found.reason)
 
 
