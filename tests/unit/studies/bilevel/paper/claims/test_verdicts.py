@@ -440,4 +440,9 @@ def test_the_shipped_run_is_read() -> None:
     run = BilevelTidy(Path("results/reference/tidy"), Path("config/published"))
     frame = claims(run)
     assert frame.loc["proved-certificate", "verdict"] == PROVED
-    assert (frame.loc[frame["family"] == "primary", "units"] == 8).all()
+    assert (frame.loc[["small-fixed", "small-recomputed"], "units"] == 8).all()
+    # Where two joined clusters are attacked a large perturbation changes them by a theorem.
+    chosen = run["bilevel_path"].query("chosen == 1 and n_clusters == 2 and joined > 0")
+    left = 8 - len(chosen)
+    assert (frame.loc[["large-fixed", "large-recomputed"], "units"] == left).all()
+    assert frame.loc["two-clusters", "n"] == 2 * 3 * len(chosen) > 0
