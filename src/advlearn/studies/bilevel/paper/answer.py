@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -26,8 +27,9 @@ _TABLE = "bilevel_claims"
 
 def answer(run: BilevelTidy) -> Answer:
     """The verdict of the primary family, and the effect that decides it."""
-    return of_family(
-        _families(run, "primary"),
+    primary = _families(run, "primary")
+    found = of_family(
+        primary,
         paper=_PAPER,
         claim=_CLAIM,
         table=_TABLE,
@@ -36,6 +38,12 @@ def answer(run: BilevelTidy) -> Answer:
         data=f"{len(run.study.datasets)} data sets, {seeds_in_words(run.study.seeds)}",
         warning=contradiction(run),
     )
+    units = primary.loc[primary["claim"] == found.row, "units"]
+    if len(units) and units.item() != len(run.study.datasets):
+        # Where the claim is a theorem for the others.
+        sets = f"{units.item()} of {len(run.study.datasets)} data sets"
+        found = replace(found, data=f"{sets}, {seeds_in_words(run.study.seeds)}")
+    return found
 
 
 def findings(run: BilevelTidy) -> Findings:

@@ -9,9 +9,13 @@ import pandas as pd
 
 from advlearn.report.frames import groups, ordered
 from advlearn.studies.bilevel.paper.labels import DATASETS
+from advlearn.studies.bilevel.paper.tables.attacks import CHANGE
 from advlearn.studies.bilevel.schema import BilevelTidy
 from advlearn.studies.bilevel.settings.certify import REBUILT
 from advlearn.studies.bilevel.settings.path import PathSettings
+
+_GAMMA = ["dataset", "weights", "gamma"]
+"""What names a row of `sandwich`."""
 
 
 def sandwich(tidy: BilevelTidy) -> pd.DataFrame:
@@ -19,13 +23,15 @@ def sandwich(tidy: BilevelTidy) -> pd.DataFrame:
 
     Returns:
         One row a data set, weights and gamma: certified (0 where nothing is certified, missing
-        where none was computed), attacked (missing where no attack changed the partition),
+        where none was computed), attacked (missing where no attack changed the partition; at the
+        attacked gamma the best of both stages that attack it),
         method (of the smallest attack) and noise (smallest size at which random noise changed the
         partition).
     """
-    keys = ["dataset", "weights", "gamma"]
+    keys = _GAMMA
     frame = tidy["bilevel_sandwich"]
     attacked = frame[(frame["kind"] == "attacked") & frame["epsilon"].notna()]
+    attacked = pd.concat([attacked, _of_the_attacks(tidy)], ignore_index=True)
     best = attacked.sort_values("epsilon", kind="stable").drop_duplicates(keys).set_index(keys)
     found = pd.DataFrame(
         {
@@ -37,6 +43,29 @@ def sandwich(tidy: BilevelTidy) -> pd.DataFrame:
         index=pd.MultiIndex.from_frame(frame[keys].drop_duplicates()),
     ).reset_index()
     return ordered(found, keys, dataset=DATASETS.order(found["dataset"]))
+
+
+def _of_the_attacks(tidy: BilevelTidy) -> pd.DataFrame:
+    """What the attack stage found, as rows of ``bilevel_sandwich`` at the gamma of the attacks."""
+    attacks, gammas = tidy["bilevel_attacks"], _attacked_gammas(tidy)
+    found = attacks[
+        (attacks["form"] == "min_effort")
+        & (attacks["budget"] == "per_point")
+        & (attacks["target"].str.replace("_", " ") == CHANGE)
+        & (attacks["reached"] == 1)
+        & (attacks["epsilon"] > 0)
+    ]
+    keys = ["dataset", "weights"]
+    found = found[[*keys, "seed", "method", "epsilon"]].merge(gammas, on=keys)
+    return found.assign(kind="attacked")
+
+
+def _attacked_gammas(tidy: BilevelTidy) -> pd.DataFrame:
+    """Data set, weights and gamma of the certificates at the gamma that the record names."""
+    frame = tidy["bilevel_sandwich"][_GAMMA].drop_duplicates()
+    named = {name: about.get("gamma") for name, about in tidy.study.datasets.items()}
+    gamma = frame["dataset"].map(named).astype(float)
+    return frame[np.isclose(frame["gamma"], gamma, rtol=1e-6)]
 
 
 def rebuilt_ratios(tidy: BilevelTidy) -> pd.Series:
@@ -108,9 +137,9 @@ def tried_at_attacked_gamma(tidy: BilevelTidy) -> pd.DataFrame:
     not. None for data sets of which the record names no gamma.
     """
     frame = tidy["bilevel_sandwich"]
-    named = {name: about.get("gamma") for name, about in tidy.study.datasets.items()}
-    gamma = frame["dataset"].map(named).astype(float)
-    here = np.isclose(frame["gamma"], gamma, rtol=1e-6)
+    here = pd.MultiIndex.from_frame(frame[_GAMMA]).isin(
+        pd.MultiIndex.from_frame(_attacked_gammas(tidy))
+    )
     return frame[here & frame["kind"].isin(["attacked", "unchanged"]) & (frame["epsilon"] > 0)]
 
 

@@ -11,7 +11,7 @@ from advlearn.studies.bilevel.paper.checks import ABSTRACT_CLAIM, checks
 from advlearn.studies.bilevel.paper.claims.verdicts import primary_counts
 from advlearn.studies.bilevel.paper.labels import DATASETS, DEVIATIONS, METHODS, VICTIMS, WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import rebuilt_ratios, sandwich, two_joined
-from advlearn.studies.bilevel.paper.staircase import curves, rand_pairs
+from advlearn.studies.bilevel.paper.staircase import curves, normalised_delta, rand_pairs
 from advlearn.studies.bilevel.paper.tables import gamma_interval, onepoint
 from advlearn.studies.bilevel.paper.tables.attacks import CHANGE
 from advlearn.studies.bilevel.paper.words import SAY
@@ -92,12 +92,21 @@ def staircase_sentences(tidy: BilevelTidy) -> list[str]:
         SAY.staircase(
             seen=robust.cases - robust.violations,
             cases=robust.cases,
+            early=_changed_at_first(tidy),
             levels=[min(levels), max(levels)] if levels else [],
             falls=found["nondecreasing"].violations,
             down=sum(bool((np.diff(each) < -1e-9).any()) for each in fixed),
             fixed=len(fixed),
         )
     ]
+
+
+def _changed_at_first(tidy: BilevelTidy) -> int:
+    """In how many value functions the smallest size tried changes the partition already."""
+    frame = normalised_delta(tidy)
+    frame = frame[(frame["curve"] == "value") & (frame["tau"] > 0)].sort_values("tau")
+    first = frame.drop_duplicates(["dataset", "direction", "seed"])
+    return int((first["value"] > 0).sum())
 
 
 def _rand(tidy: BilevelTidy) -> list[str]:
@@ -198,6 +207,7 @@ def _blackbox(tidy: BilevelTidy) -> list[str]:
     at_home = frame["source"] == frame["target"]
     parts = {
         "own": frame[at_home & (frame["method"] == "genetic")],
+        "evolved": frame[at_home & (frame["method"] == "cma_es")],
         "other": frame[~at_home & (frame["method"] != "noise")],
         "noise": frame[frame["method"] == "noise"],
     }

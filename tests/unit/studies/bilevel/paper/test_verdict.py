@@ -100,6 +100,14 @@ def test_sandwich_without_attacks(copy: Path, published: Path) -> None:
     path = copy / "bilevel_sandwich.csv"
     frame = pd.read_csv(path)
     frame[frame["kind"] == "certified"].to_csv(path, index=False)
+    # The attack stage found a size at the same gamma, which then is the smallest.
+    attacks = pd.read_csv(copy / "bilevel_attacks.csv")
+    here = (attacks["form"] == "min_effort") & (attacks["target"] == "first change")
+    smallest = attacks.loc[here, "epsilon"].min()
+    row = headline_rows(BilevelTidy(copy, published))[1][0]
+    assert float(row[7]) == pytest.approx(smallest, rel=1e-2)
+    lost = attacks.assign(reached=attacks["reached"].where(~here, 0))
+    lost.to_csv(copy / "bilevel_attacks.csv", index=False)
     tidy = BilevelTidy(copy, published)
     row = headline_rows(tidy)[1][0]
     assert row[6] == "0.210"
@@ -204,7 +212,9 @@ def test_sentences(full: BilevelTidy, small: BilevelTidy) -> None:
     def one(start: str) -> str:
         return next(text for text in said if text.startswith(start))
 
-    assert "2,880 perturbations at 0.5, 0.999 of it" in one("The certified radius is proved")
+    assert "2,880 perturbations of at most 0.5, 0.999 of it" in one(
+        "The certified radius is proved"
+    )
     assert "none changed the partition" in one("The certified radius is proved")
     assert "1.10 times" in one("With fixed weights")
     assert "8 of 20 γ nothing is certified" in one("With fixed weights")
@@ -218,10 +228,10 @@ def test_sentences(full: BilevelTidy, small: BilevelTidy) -> None:
     assert "Sun, Toh and Yuan 0 of 4" in one("Partitions with a non-empty")
     assert "cut 8" in one("Smallest perturbation")
     assert "3.64 times" in one("Smallest perturbation")
-    assert "Most moved: convex clustering" in one("Black box")
+    assert "Most moved by the genetic attack: convex clustering" in one("Black box")
     assert "least: HDBSCAN" in one("Black box")
     onepoint = one("One changed point of digits 1 and 4, Ward: 23.0")
-    assert "misclustered (ℓ2 20.0); random moves: 2.00" in onepoint
+    assert "misclustered (ℓ2 20.0); best of many random moves: 2.00" in onepoint
     assert onepoint.endswith("published: 24.")
     assert len(sentences(small)) == len(said) - 1  # one attacker less
     header, rows = page(full).comparisons
