@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import goals, report, summary
+from benchmarks import goals, report, sections, summary
 
 ROOT = Path(__file__).parents[3]
 
@@ -78,7 +78,7 @@ def test_undefended_and_defended_networks_have_their_own_goals() -> None:
             robust("x defended", 1.9),
         ]
     )
-    lines = report.section_table(report.SECTIONS["robust_accuracy"], frame).splitlines()
+    lines = report.section_table(sections.SECTIONS["robust_accuracy"], frame).splitlines()
     assert "at least 4 times as fast" in lines[2]
     assert "| **no**; yes |" in lines[2]
     assert "at least 2 times as fast" in lines[3]
@@ -88,7 +88,7 @@ def test_undefended_and_defended_networks_have_their_own_goals() -> None:
 
 def test_an_unsound_verdict_fails_its_goal() -> None:
     frame = pd.DataFrame([robust("pooled undefended", 9.0, unsound=1)])
-    assert "| yes; **no** |" in report.section_table(report.SECTIONS["robust_accuracy"], frame)
+    assert "| yes; **no** |" in report.section_table(sections.SECTIONS["robust_accuracy"], frame)
 
 
 def test_scenes_and_photos_have_their_own_goals_and_disagreements_fail() -> None:
@@ -97,7 +97,7 @@ def test_scenes_and_photos_have_their_own_goals_and_disagreements_fail() -> None
         {"case": "scenes cnn", "ratio": 10.0, "disagreements": 1},
         {"case": "photos resnet50", "ratio": 1.7, "disagreements": 0},
     ]
-    lines = report.section_table(report.SECTIONS["topk"], pd.DataFrame(rows)).splitlines()
+    lines = report.section_table(sections.SECTIONS["topk"], pd.DataFrame(rows)).splitlines()
     assert "| at least 10 times as fast; 0 disagreements about success | **no**; yes |" in lines[2]
     assert "| yes; **no** |" in lines[3]
     assert "| at least 1.7 times as fast; 0 disagreements about success | yes; yes |" in lines[4]
@@ -117,7 +117,7 @@ def test_rows_without_a_peer_have_no_goal_and_empty_cells() -> None:
             {"case": "memory", "n": 60_000, "ours_s": 20.0, "grown_mb": 12.34},
         ]
     )
-    lines = report.section_table(report.SECTIONS["ward"], frame).splitlines()
+    lines = report.section_table(sections.SECTIONS["ward"], frame).splitlines()
     assert lines[2].startswith("| time | 20,000 | 3 | 450 | 150 | 1 |  |")
     assert lines[3] == "| memory | 60,000 | 20 |  |  |  | 12.3 |  |  |"
 
@@ -126,7 +126,7 @@ def test_the_machine_stands_below_the_table_once() -> None:
     own = {"date": "2026-01-02", "processor": "CPU 9", "cores": 2, "python": "3.11.7"}
     own["versions"] = "torch=2.0 numpy=1.9"
     frame = pd.DataFrame([{"case": case, "jobs": 1, "ours_s": 1.0, **own} for case in "ab"])
-    table = report.section_table(report.SECTIONS["dry_run"], frame)
+    table = report.section_table(sections.SECTIONS["dry_run"], frame)
     sentence = "Measured on 2026-01-02: CPU 9, 2 cores, Python 3.11.7, torch 2.0, numpy 1.9.\n"
     assert table.endswith("|\n\n" + sentence)
     assert table.count("Measured") == 1
@@ -149,7 +149,7 @@ def test_the_summary_has_one_line_a_kind_of_work() -> None:
 
 def test_every_row_with_a_ratio_is_in_the_summary() -> None:
     frames = report.read(ROOT / "benchmarks" / "results")
-    goals = {name: section.goals for name, section in report.SECTIONS.items()}
+    goals = {name: section.goals for name, section in sections.SECTIONS.items()}
     compared = sum(
         goal.column in ("ratio", "cpu_ratio")
         for name, frame in frames.items()
@@ -180,5 +180,5 @@ def test_cells(value: object, shown: str) -> None:
 def test_the_page_has_every_table_and_agrees_with_the_results() -> None:
     page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     names = {name for name, _ in report.MARKERS.findall(page)}
-    assert names == {*report.SECTIONS, "summary"}
+    assert names == {*sections.SECTIONS, "summary"}
     assert report.render(page, report.read(ROOT / "benchmarks" / "results")) == page
