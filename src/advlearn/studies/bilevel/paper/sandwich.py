@@ -45,18 +45,22 @@ def sandwich(tidy: BilevelTidy) -> pd.DataFrame:
     return ordered(found, keys, dataset=DATASETS.order(found["dataset"]))
 
 
-def _of_the_attacks(tidy: BilevelTidy) -> pd.DataFrame:
-    """What the attack stage found, as rows of ``bilevel_sandwich`` at the gamma of the attacks."""
-    attacks, gammas = tidy["bilevel_attacks"], _attacked_gammas(tidy)
-    found = attacks[
+def efforts(tidy: BilevelTidy, target: str) -> pd.DataFrame:
+    """Rows of ``bilevel_attacks`` about the smallest perturbation per point for a target."""
+    attacks = tidy["bilevel_attacks"]
+    return attacks[
         (attacks["form"] == "min_effort")
         & (attacks["budget"] == "per_point")
-        & (attacks["target"].str.replace("_", " ") == CHANGE)
-        & (attacks["reached"] == 1)
-        & (attacks["epsilon"] > 0)
+        & (attacks["target"].str.replace("_", " ") == target)
     ]
+
+
+def _of_the_attacks(tidy: BilevelTidy) -> pd.DataFrame:
+    """What the attack stage found, as rows of ``bilevel_sandwich`` at the gamma of the attacks."""
+    found = efforts(tidy, CHANGE)
+    found = found[(found["reached"] == 1) & (found["epsilon"] > 0)]
     keys = ["dataset", "weights"]
-    found = found[[*keys, "seed", "method", "epsilon"]].merge(gammas, on=keys)
+    found = found[[*keys, "seed", "method", "epsilon"]].merge(_attacked_gammas(tidy), on=keys)
     return found.assign(kind="attacked")
 
 

@@ -13,6 +13,7 @@ from advlearn.studies.bilevel.paper.claims.claim import FEW, SMALL, Claim, Count
 from advlearn.studies.bilevel.paper.labels import WEIGHTS
 from advlearn.studies.bilevel.paper.sandwich import (
     at_attacked_gamma,
+    efforts,
     tried_at_attacked_gamma,
     two_joined,
 )
@@ -62,14 +63,11 @@ def sizes(
         among: which methods count.
         of: which data sets count.
     """
-    attacks, largest = tidy["bilevel_attacks"], _largest(tidy)
+    attacks, largest = efforts(tidy, target), _largest(tidy)
     largest = largest[largest.index.map(of).astype(bool)]
     mine = attacks[
-        (attacks["form"] == "min_effort")
-        & (attacks["budget"] == "per_point")
-        & (attacks["weights"] == weights)
-        & (attacks["target"].str.replace("_", " ") == target)
-        & attacks["method"].map(among)
+        (attacks["weights"] == weights)
+        & attacks["method"].map(among).astype(bool)
         & attacks["dataset"].isin(largest.index)
     ]
     beside = _beside_certificates(tidy, weights, target, among)
